@@ -1,0 +1,114 @@
+"""What can go wrong, one exception class per thing a caller can do about it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LONGEST_VALUE: Final = 80
+
+
+def shortened(value: object) -> str:
+    """`repr` of the value for an error message, at most 80 characters."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+class AtbDbError(Exception):
+    """The database layer failed.
+
+    Attributes:
+        statement: Name of the statement that failed, such as ``positions.close_position``.
+        field: Name of the parameter at fault, if one is.
+        constraint: Name of the violated constraint, if one was.
+        sqlstate: PostgreSQL's five-character code, if the server answered.
+    """
+
+    retryable: bool = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        statement: str | None = None,
+        field: str | None = None,
+        constraint: str | None = None,
+        sqlstate: str | None = None,
+    ) -> None:
+        self.message = message or (type(self).__doc__ or "").splitlines()[0]
+        self.statement = statement
+        self.field = field
+        self.constraint = constraint
+        self.sqlstate = sqlstate
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        where = f"{self.statement}: " if self.statement else ""
+        about = f"{self.field}: " if self.field else ""
+        code = f" [{self.sqlstate}]" if self.sqlstate else ""
+        return f"{where}{about}{self.message}{code}"
+
+
+class InvalidInput(AtbDbError, ValueError):
+    """A value cannot be stored; nothing was. Never worth a retry."""
+
+
+class NotFound(AtbDbError, LookupError):
+    """The row that the statement is about does not exist."""
+
+
+class Conflict(AtbDbError):
+    """What is stored contradicts the request; nothing was changed."""
+
+
+class IdempotencyConflict(Conflict):
+    """The request_id was already used with other content."""
+
+
+class SessionClosed(Conflict):
+    """The trading session has ended and takes no more entries."""
+
+
+class TransactionAborted(AtbDbError):
+    """A statement of the transaction failed and its error was swallowed; the transaction was rolled back, not committed."""
+
+
+class SerializationRetry(AtbDbError):
+    """Concurrent transactions collided and this one was rolled back; running it again is right."""
+
+    retryable = True
+
+
+class Unavailable(AtbDbError):
+    """The database cannot be reached; nothing happened, and a later attempt may succeed."""
+
+    retryable = True
+
+
+class OutcomeUnknown(AtbDbError):
+    """The connection was lost after the request was sent; running the same value again tells, and writes nothing twice."""
+
+    retryable = True
+
+
+class Timeout(AtbDbError):
+    """The server gave up waiting for a lock or for the statement to finish; nothing was changed."""
+
+
+class ResourceFull(AtbDbError):
+    """The server has run out of disk, memory or connections; an operator must act."""
+
+
+class PermissionDenied(AtbDbError):
+    """The role may not do this."""
+
+
+class SchemaMismatch(AtbDbError):
+    """The database's schema is not the one that this version needs: run `atb-db verify`."""
+
+
+class StatementError(AtbDbError):
+    """A statement's declaration and its SQL file do not fit together."""
+
+
+class ConfigurationError(AtbDbError):
+    """A setting is missing or cannot be used."""

@@ -1,0 +1,13 @@
+"""The repository: what can be read from and written to the books, one function per SQL file."""
+
+from __future__ import annotations
+
+from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
+from atb_db.statement import Declaration, declarations
+
+__all__ = ["account", "events", "metrics", "orders", "positions", "sessions", "statements", "trades"]
+
+
+def statements() -> list[Declaration[..., object]]:
+    """Every declared statement, by name."""
+    return declarations([account, events, metrics, orders, positions, sessions, trades])

@@ -1,0 +1,110 @@
+"""The account: balance, ledger, and snapshots over time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from atb_db.statement import command, copy, query
+from atb_db.types import NEW, NOW, LedgerEntryType, Number
+
+
+class LedgerEntry(NamedTuple):
+    """One change of a session's balance, in base_currency; entry_number counts from 1 without gaps."""
+
+    id: int
+    session_id: int
+    entry_number: int
+    entry_type: LedgerEntryType
+    previous_balance: Decimal
+    delta: Decimal
+    total_balance: Decimal
+    reserved_balance: Decimal
+    available_balance: Decimal
+    base_currency: str
+    update_reason: str
+    updated_by: str
+    last_updated: datetime
+    request_id: UUID
+
+
+@command
+def log_account_snapshot(
+    *,
+    session_id: int,
+    balance: Number,
+    equity: Number,
+    timestamp: datetime = NOW,
+    margin_used: Number = 0,
+    margin_available: Number | None = None,
+    total_pnl: Number | None = None,
+    daily_pnl: Number | None = None,
+    drawdown: Number | None = None,
+    open_positions: int = 0,
+    total_exposure: Number = 0,
+    request_id: UUID = NEW,
+) -> int:
+    """Record the account as it is at a moment; the snapshot's id.
+
+    Amounts are in the session's base currency; drawdown is a fraction (0.05 = 5 %) of the running peak of equity.
+    """
+    ...
+
+
+@copy
+def copy_account_snapshots(
+    *,
+    session_id: int,
+    balance: Number,
+    equity: Number,
+    timestamp: datetime,
+    margin_used: Number = 0,
+    margin_available: Number | None = None,
+    total_pnl: Number | None = None,
+    daily_pnl: Number | None = None,
+    drawdown: Number | None = None,
+    open_positions: int = 0,
+    total_exposure: Number = 0,
+    request_id: UUID = NEW,
+) -> None:
+    """Bulk-load snapshots of the account.
+
+    One value is one row, with the parameters of log_account_snapshot.
+    """
+    ...
+
+
+@command
+def adjust_balance(
+    *, session_id: int, delta: Number, reason: str, updated_by: str = "engine", timestamp: datetime = NOW, request_id: UUID = NEW
+) -> Decimal:
+    """Change a session's balance by an amount, with a ledger entry; the balance after.
+
+    delta is in the session's base currency, negative to take away.
+    """
+    ...
+
+
+@command
+def set_balance(
+    *, session_id: int, balance: Number, reason: str, updated_by: str = "engine", timestamp: datetime = NOW, request_id: UUID = NEW
+) -> Decimal:
+    """Set a session's balance to what it really is, with a ledger entry and a BALANCE_ADJUSTMENT event; the balance after.
+
+    For account synchronisation: the difference to the balance at that very moment becomes the ledger entry's delta.
+    """
+    ...
+
+
+@query
+def get_current_balance(*, session_id: int) -> Decimal:
+    """A session's balance now: the sum of its ledger."""
+    ...
+
+
+@query
+def get_balance_history(*, session_id: int, limit: int = 100) -> list[LedgerEntry]:
+    """A session's newest ledger entries, newest first."""
+    ...

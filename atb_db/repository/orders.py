@@ -1,0 +1,97 @@
+"""Orders: journaled before they are sent, moved forward as the exchange answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from atb_db.statement import command, query
+from atb_db.types import NEW, NOW, Number, OrderStatus, OrderType, PositionSide
+
+
+class Order(NamedTuple):
+    """An order; quantities are in units of the base asset, prices in quote currency, commission in the session's base currency."""
+
+    id: int
+    session_id: int
+    position_id: int | None
+    order_type: OrderType
+    status: OrderStatus
+    symbol: str
+    side: PositionSide
+    quantity: Decimal
+    price: Decimal | None
+    filled_quantity: Decimal
+    filled_price: Decimal | None
+    commission: Decimal
+    exchange_order_id: str | None
+    internal_order_id: str | None
+    strategy_name: str | None
+    target_level: int | None
+    size_fraction: Decimal | None
+    failure_reason: str | None
+    created_at: datetime
+    filled_at: datetime | None
+    cancelled_at: datetime | None
+    last_update: datetime
+
+
+@command
+def create_order(
+    *,
+    session_id: int,
+    order_type: OrderType | str,
+    symbol: str,
+    side: PositionSide | str,
+    quantity: Number,
+    internal_order_id: str,
+    price: Number | None = None,
+    position_id: int | None = None,
+    status: OrderStatus | str = OrderStatus.PENDING,
+    exchange_order_id: str | None = None,
+    strategy_name: str | None = None,
+    target_level: int | None = None,
+    size_fraction: Number | None = None,
+    created_at: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Journal an order, normally before it is sent to the exchange; the order's id.
+
+    internal_order_id is our own client order id, once per session; price None is a market order; size_fraction is a fraction of the
+    position's original size. A position_id must be of the same session.
+    """
+    ...
+
+
+@command
+def update_order_status(
+    *,
+    order_id: int,
+    status: OrderStatus | str,
+    filled_quantity: Number | None = None,
+    filled_price: Number | None = None,
+    commission: Number | None = None,
+    exchange_order_id: str | None = None,
+    failure_reason: str | None = None,
+    timestamp: datetime = NOW,
+) -> int:
+    """Move an order forward; what is not given stays. The order's id.
+
+    filled_quantity is the total so far and filled_price its average. FILLED without a quantity means all of it, without a price at
+    the requested one. Conflict when the state is final, would go back, or a fill would shrink.
+    """
+    ...
+
+
+@query
+def get_orders_for_position(*, position_id: int) -> list[Order]:
+    """The orders of a position, oldest first."""
+    ...
+
+
+@query
+def get_pending_orders(*, session_id: int) -> list[Order]:
+    """A session's orders that may still be filled (PENDING, OPEN, PARTIALLY_FILLED, UNKNOWN), oldest first."""
+    ...

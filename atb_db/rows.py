@@ -1,0 +1,149 @@
+"""How a statement's rows are read: one description made from the return annotation."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum, auto
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple, Union, get_args, get_origin, get_type_hints
+
+Row = tuple[object, ...]
+Make = Callable[[Sequence[object]], object]
+
+
+class Shape(Enum):
+    """How many rows a statement answers with."""
+
+    ONE = auto()
+    AT_MOST_ONE = auto()
+    MANY = auto()
+    NOTHING = auto()
+
+
+class Column(NamedTuple):
+    """A column as the annotation declares it."""
+
+    name: str | None
+    """None where the annotation is a scalar, which has no name."""
+    type: object
+    optional: bool
+    nested: bool = False
+    """Whether the column belongs to the rows joined to the row, which may be none."""
+
+
+class Reader(NamedTuple):
+    """Reads the rows of one statement."""
+
+    shape: Shape
+    columns: tuple[Column, ...]
+    make: Make
+    """One row of the cursor to what `assemble` takes: the finished row, or the raw tuple of a join."""
+    assemble: Callable[[Iterable[object]], Iterator[object]]
+    """The made rows to the results: the same, or one per group of joined rows."""
+
+
+class UnsupportedAnnotation(TypeError):
+    """An annotation that rows cannot be read into."""
+
+
+def reader_for(annotation: object) -> Reader:
+    """The reader for a return annotation.
+
+    `T` is exactly one row, `T | None` at most one, `list[T]` all, `None` nothing; T is a scalar or a NamedTuple. A NamedTuple's last
+    field may be a `tuple[Row, ...]`: then the statement is a join, and consecutive rows with the same first column are one result.
+    """
+    if annotation is None or annotation is type(None):
+        return Reader(Shape.NOTHING, (), tuple, iter)
+    if get_origin(annotation) is list:
+        return _reader(Shape.MANY, get_args(annotation)[0])
+    inner, optional = without_none(annotation)
+    return _reader(Shape.AT_MOST_ONE if optional else Shape.ONE, inner)
+
+
+def without_none(annotation: object) -> tuple[object, bool]:
+    """The annotation without its `| None`, and whether it had one."""
+    if get_origin(annotation) not in {Union, types.UnionType}:
+        return annotation, False
+    arguments = get_args(annotation)
+    kept = tuple(item for item in arguments if item is not type(None))
+    return (kept[0] if len(kept) == 1 else Union[kept]), len(kept) < len(arguments)  # noqa: UP007  built at run time
+
+
+def is_row_type(annotation: object) -> bool:
+    """Whether the annotation is a NamedTuple."""
+    return isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields")
+
+
+def _reader(shape: Shape, row: object) -> Reader:
+    if not is_row_type(row):
+        if not isinstance(row, type) or issubclass(row, (dict, tuple, list)):
+            raise UnsupportedAnnotation(f"rows cannot be read into {row}")
+        columns = (Column(None, row, optional=False),)
+        convert = _conversion(row)
+        return Reader(shape, columns, itemgetter(0) if convert is None else lambda values: convert[values[0]], iter)
+    columns, child = _columns(row)
+    make = _maker(row, columns)
+    if child is None:
+        return Reader(shape, columns, make, iter)
+    inner, grandchild = _columns(child, nested=True)
+    if grandchild is not None:
+        raise UnsupportedAnnotation(f"{child} has joined rows inside joined rows")
+    prefix = row._fields[-1]  # type: ignore[attr-defined]
+    nested = tuple(column._replace(name=f"{prefix}.{column.name}") for column in inner)
+    return Reader(shape, columns + nested, tuple, _grouping(row, columns, child, inner))
+
+
+def _columns(row: type, *, nested: bool = False) -> tuple[tuple[Column, ...], type | None]:
+    """The row's columns, and the type of the rows joined to it."""
+    columns: list[Column] = []
+    child: type | None = None
+    for name, annotation in get_type_hints(row).items():
+        if child is not None:
+            raise UnsupportedAnnotation(f"{row}: joined rows must be the last field")
+        if get_origin(annotation) is tuple:
+            child = get_args(annotation)[0]
+            if not is_row_type(child):
+                raise UnsupportedAnnotation(f"{row}.{name}: joined rows must be NamedTuples")
+            continue
+        inner, optional = without_none(annotation)
+        columns.append(Column(name, inner, optional, nested))
+    return tuple(columns), child
+
+
+def _conversion(annotation: object) -> dict[object, object] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return {None: None, **{member.value: member for member in annotation}}
+    return None
+
+
+def _maker(row: type, columns: Sequence[Column]) -> Make:
+    conversions = [(index, found) for index, column in enumerate(columns) if (found := _conversion(column.type)) is not None]
+    new = row._make  # type: ignore[attr-defined]
+    if not conversions:
+        return new  # type: ignore[no-any-return]
+
+    def make(values: Sequence[object]) -> object:
+        converted = list(values)
+        for index, labels in conversions:
+            converted[index] = labels[converted[index]]
+        return new(converted)
+
+    return make
+
+
+def _grouping(
+    row: type, columns: Sequence[Column], child: type, inner: Sequence[Column]
+) -> Callable[[Iterable[object]], Iterator[object]]:
+    width = len(columns)
+    make_row, make_child = _maker(row, columns), _maker(child, inner)
+    first = itemgetter(0)
+
+    def assemble(rows: Iterable[object]) -> Iterator[object]:
+        for _, group in groupby(rows, first):  # type: ignore[arg-type]  # raw tuples
+            joined: list[Row] = list(group)
+            children = tuple(make_child(values[width:]) for values in joined if values[width] is not None)
+            yield make_row((*joined[0][:width], children))
+
+    return assemble

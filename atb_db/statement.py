@@ -1,0 +1,328 @@
+"""A repository function is a declaration whose body is a SQL file; calling it makes a value that can be run.
+
+    @query
+    def open_positions(*, session_id: int) -> list[OpenPosition]:
+        \"\"\"The session's open positions, oldest first.\"\"\"
+        ...
+
+`open_positions(session_id=42)` is a `Statement[list[OpenPosition]]`: checked, immutable, not yet sent anywhere.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import update_wrapper
+from hashlib import blake2b
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, Generic, NamedTuple, ParamSpec, TypeVar, get_args, get_type_hints
+from uuid import UUID
+
+from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
+from atb_db.rows import Reader, Shape, UnsupportedAnnotation, reader_for, without_none
+from atb_db.sqlfile import compile_sql, query_file
+from atb_db.types import NEW, NOW, UNSET, Json, Number, Unset
+from atb_db.values import (
+    Coerce,
+    new_request_id,
+    to_bool,
+    to_decimal,
+    to_int,
+    to_json,
+    to_label,
+    to_text,
+    to_time,
+    to_uuid,
+)
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+GIVEN: Final = "given"
+"""`:given` in a SQL file is a text[] of the parameters that the caller gave, for statements with UNSET defaults."""
+
+REQUEST_HASH: Final = "request_hash"
+"""`:request_hash` in a SQL file is a hash of what the caller gave besides `request_id`."""
+
+_COPY_COLUMNS: Final = re.compile(r"\bCOPY\s+\w+\s*\(([^)]*)\)\s*FROM\s+STDIN", re.IGNORECASE)
+
+_COERCIONS: Final[dict[object, Coerce]] = {
+    Number: to_decimal,
+    Json: to_json,
+    int: to_int,
+    bool: to_bool,
+    str: to_text,
+    datetime: to_time,
+    UUID: to_uuid,
+}
+
+_MISSING: Final = inspect.Parameter.empty
+
+
+class Kind(Enum):
+    """What a statement does."""
+
+    QUERY = "query"
+    """Only reads: it succeeds in a read-only transaction."""
+    COMMAND = "command"
+    """Writes; running the same value twice leaves the database as running it once."""
+    COPY = "copy"
+    """Each value is one row of a bulk load."""
+
+
+class Parameter(NamedTuple):
+    """A parameter of a declaration."""
+
+    name: str
+    type: object
+    """The annotation without None and Unset; an Enum class for `Enum | str`."""
+    optional: bool
+    default: object
+    coerce: Coerce
+
+
+class Declaration(Generic[P, R_co]):
+    """A statement as it is declared: its signature, its SQL and how its rows are read."""
+
+    def __init__(self, function: Callable[P, R_co], kind: Kind, path: Path) -> None:
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.kind = kind
+        self.path = path
+        self.parameters, self.reader = self._read_signature(function)
+        compiled = self._read_sql()
+        self.text = compiled.text
+        self.sql = compiled.text.encode()
+        self._names = tuple(parameter.name for parameter in self.parameters)
+        self.order: tuple[str, ...] = compiled.names
+        self._arrange = self._arrangement()
+        self.keyed = "request_id" in self._names
+        update_wrapper(self, function)
+
+    def _fail(self, reason: str) -> StatementError:
+        return StatementError(f"{reason} ({self.path})", statement=self.name)
+
+    def _read_signature(self, function: Callable[P, R_co]) -> tuple[tuple[Parameter, ...], Reader]:
+        try:
+            hints = get_type_hints(function)
+            if "return" not in hints:
+                raise UnsupportedAnnotation("the return annotation is missing")  # noqa: TRY301  one handler names the statement
+            reader = reader_for(hints["return"])
+            parameters = tuple(
+                _parameter(parameter, hints.get(parameter.name)) for parameter in inspect.signature(function).parameters.values()
+            )
+        except (UnsupportedAnnotation, NameError) as error:
+            raise self._fail(str(error)) from None
+        return parameters, reader
+
+    def _read_sql(self) -> _Sql:
+        try:
+            text = self.path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            raise self._fail("its SQL file is missing") from None
+        declared = [parameter.name for parameter in self.parameters]
+        if self.kind is Kind.COPY:
+            found = _COPY_COLUMNS.search(text)
+            if found is None:
+                raise self._fail("its SQL file is no COPY table (columns) FROM STDIN")
+            compiled = _Sql(text, tuple(column.strip() for column in found[1].split(",")))
+        else:
+            compiled = _Sql(*compile_sql(text))
+        automatic = {REQUEST_HASH} if "request_id" in declared else set()
+        if any(parameter.default is UNSET for parameter in self.parameters):
+            automatic.add(GIVEN)
+        if unknown := [name for name in compiled.names if name not in declared and name not in automatic]:
+            raise self._fail(f":{unknown[0]} is no parameter of its signature")
+        if unused := [name for name in declared if name not in compiled.names]:
+            raise self._fail(f"no :{unused[0]} uses its parameter {unused[0]}")
+        return compiled
+
+    def _arrangement(self) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
+        """From the values in the signature's order, `given` and `request_hash` behind them, to those in the SQL's order."""
+        places = [*self._names, GIVEN, REQUEST_HASH]
+        indexes = [places.index(name) for name in self.order]
+        if len(indexes) == 1:
+            return lambda values: (values[indexes[0]],)
+        return itemgetter(*indexes) if indexes else lambda _: ()
+
+    def __call__(self, *args: P.args, **given: P.kwargs) -> Statement[R_co]:
+        """The statement's value; raises InvalidInput that names the field, TypeError for a wrong call."""
+        if args:
+            raise TypeError(f"{self.name}() takes keyword arguments only")
+        values: list[object] = []
+        changed: list[str] = []
+        for name, _, optional, default, coerce in self.parameters:
+            value = given.pop(name, default)
+            if value is not default:
+                changed.append(name)
+                if value is not None or not optional:
+                    try:
+                        value = coerce(name, value)
+                    except InvalidInput as error:
+                        error.statement = self.name
+                        raise
+            elif value is NOW:
+                value = datetime.now(UTC)
+            elif value is NEW:
+                value = new_request_id()
+            elif value is _MISSING:
+                raise TypeError(f"{self.name}() is missing its argument {name!r}")
+            values.append(value)
+        if given:
+            raise TypeError(f"{self.name}() has no parameter {next(iter(given))!r}")
+        return Statement(self, tuple(values), tuple(changed))
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.value} {self.name}>"
+
+    def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[object, ...]:
+        """The values of `$1 … $n`."""
+        changed = hash_ = None
+        if GIVEN in self.order:
+            changed = "{" + ",".join(given) + "}"
+        if self.keyed:
+            hash_ = self._hash(values, given)
+        return self._arrange((*(None if value is UNSET else value for value in values), changed, hash_))
+
+    def _hash(self, values: tuple[object, ...], given: tuple[str, ...]) -> int:
+        # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
+        digest = blake2b(digest_size=8)
+        for parameter, value in zip(self.parameters, values, strict=True):
+            name, default = parameter.name, parameter.default
+            if name in given and name != "request_id" and not (type(value) is type(default) and value == default):
+                digest.update(f"{name}={_canonical(value)}\n".encode())
+        return int.from_bytes(digest.digest(), signed=True)
+
+    def read(self, rows: Iterable[object]) -> R_co:
+        """The result from the made rows.
+
+        Raises:
+            NotFound: exactly one row was due and none came.
+            IdempotencyConflict: none came because the request_id is known with other content.
+            StatementError: more rows came than the return annotation allows.
+        """
+        shape = self.reader.shape
+        if shape is Shape.MANY:
+            return list(self.reader.assemble(rows))  # type: ignore[return-value]  # the annotation said so
+        if shape is Shape.NOTHING:
+            return None  # type: ignore[return-value]
+        results = list(self.reader.assemble(rows))
+        if len(results) > 1:
+            raise StatementError(f"{len(results)} rows came where at most one was declared ({self.path})", statement=self.name)
+        if results:
+            return results[0]  # type: ignore[return-value]
+        if shape is Shape.AT_MOST_ONE:
+            return None  # type: ignore[return-value]
+        if self.keyed:
+            raise IdempotencyConflict(statement=self.name, field="request_id")
+        raise NotFound(statement=self.name, field=self._names[0] if self._names else None)
+
+
+class _Sql(NamedTuple):
+    text: str
+    names: tuple[str, ...]
+
+
+class Statement(Generic[R_co]):
+    """A declared statement together with its checked arguments: a value that can be kept, compared, and run more than once."""
+
+    __slots__ = ("declaration", "given", "values")
+
+    def __init__(self, declaration: Declaration[..., R_co], values: tuple[object, ...], given: tuple[str, ...]) -> None:
+        self.declaration = declaration
+        self.values = values
+        self.given = given
+
+    @property
+    def name(self) -> str:
+        """Module and function, such as ``positions.open_position``."""
+        return self.declaration.name
+
+    @property
+    def sql(self) -> str:
+        """The SQL that the server gets, with `$1 … $n`."""
+        return self.declaration.text
+
+    @property
+    def args(self) -> Mapping[str, object]:
+        """Every parameter with its checked value."""
+        return dict(zip((parameter.name for parameter in self.declaration.parameters), self.values, strict=True))
+
+    @property
+    def request_id(self) -> UUID | None:
+        """The id under which a command is recorded once; None for statements without one."""
+        found = self.args.get("request_id")
+        return found if isinstance(found, UUID) else None
+
+    def server_values(self) -> tuple[object, ...]:
+        """The values of `$1 … $n`."""
+        return self.declaration.server_values(self.values, self.given)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Statement):
+            return NotImplemented
+        return self.declaration is other.declaration and self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash((self.declaration.name, self.values))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={shortened(value)}" for name, value in self.args.items())
+        return f"{self.name}({shown})"
+
+
+def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:
+    if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+        raise UnsupportedAnnotation(f"{parameter.name} must be keyword-only")
+    inner, optional = without_none(annotation)
+    if Unset in (members := get_args(inner)):
+        inner, _ = without_none(_union(member for member in members if member is not Unset))
+    enum = next((member for member in (inner, *get_args(inner)) if isinstance(member, type) and issubclass(member, Enum)), None)
+    coerce = to_label(enum) if enum is not None else _COERCIONS.get(inner)
+    if coerce is None:
+        raise UnsupportedAnnotation(f"{parameter.name}: {annotation} is no type that a parameter can have")
+    default = parameter.default
+    if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
+        default = coerce(parameter.name, default)
+    return Parameter(parameter.name, enum if enum is not None else inner, optional, default, coerce)
+
+
+def _union(members: Iterable[object]) -> object:
+    union: object = None
+    for member in members:
+        union = member if union is None else union | member  # type: ignore[operator]  # types, which know |
+    return union
+
+
+def _canonical(value: object) -> str:
+    """One text for equal values: 1.0 and 1.00 are the same number."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+
+
+def query(function: Callable[P, R_co]) -> Declaration[P, R_co]:
+    """Declare a statement that only reads; it succeeds in a read-only transaction."""
+    return _declared(function, Kind.QUERY)
+
+
+def command(function: Callable[P, R_co]) -> Declaration[P, R_co]:
+    """Declare a statement that writes and may be repeated: twice the same value leaves what once leaves."""
+    return _declared(function, Kind.COMMAND)
+
+
+def copy(function: Callable[P, R_co]) -> Declaration[P, R_co]:
+    """Declare the rows of a bulk load; the SQL file is `COPY table (columns) FROM STDIN`, the parameters are the columns."""
+    return _declared(function, Kind.COPY)
+
+
+def _declared(function: Callable[P, R_co], kind: Kind) -> Declaration[P, R_co]:
+    return Declaration(function, kind, query_file(function.__module__.rpartition(".")[2], function.__name__))
+
+
+def declarations(namespaces: Sequence[object]) -> list[Declaration[..., object]]:
+    """Every declaration in the given modules, by name."""
+    found = (item for namespace in namespaces for item in vars(namespace).values() if isinstance(item, Declaration))
+    return sorted(found, key=lambda declaration: declaration.name)

@@ -1,0 +1,129 @@
+"""Enums of the schema, and the types that statements take and return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import Final, SupportsFloat, TypeAlias
+from uuid import UUID
+
+
+class PositionSide(StrEnum):
+    """Direction of a position, and of the orders and trades that belong to it."""
+
+    LONG = "LONG"
+    SHORT = "SHORT"
+
+
+class PositionStatus(StrEnum):
+    """A position is OPEN until it is closed; CLOSED is final."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+class OrderType(StrEnum):
+    """What an order does to its position."""
+
+    ENTRY = "ENTRY"
+    PARTIAL_EXIT = "PARTIAL_EXIT"
+    SCALE_IN = "SCALE_IN"
+    FULL_EXIT = "FULL_EXIT"
+    STOP_LOSS = "STOP_LOSS"
+
+
+class OrderStatus(StrEnum):
+    """State of an order; PENDING = journaled before it is sent; FILLED, CANCELLED, FAILED and EXPIRED are final."""
+
+    PENDING = "PENDING"
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    UNKNOWN = "UNKNOWN"
+
+
+class TradeSource(StrEnum):
+    """Where a session's money is: on an exchange, in history, or on paper."""
+
+    LIVE = "LIVE"
+    BACKTEST = "BACKTEST"
+    PAPER = "PAPER"
+
+
+class PartialOperationType(StrEnum):
+    """Whether a partial trade made its position smaller or larger."""
+
+    PARTIAL_EXIT = "PARTIAL_EXIT"
+    SCALE_IN = "SCALE_IN"
+
+
+class EventType(StrEnum):
+    """What a system event reports."""
+
+    ENGINE_START = "ENGINE_START"
+    ENGINE_STOP = "ENGINE_STOP"
+    STRATEGY_CHANGE = "STRATEGY_CHANGE"
+    MODEL_UPDATE = "MODEL_UPDATE"
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+    ALERT = "ALERT"
+    BALANCE_ADJUSTMENT = "BALANCE_ADJUSTMENT"
+    TEST = "TEST"
+
+
+class Severity(StrEnum):
+    """How urgent a system event is, from least to most."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+
+class MetricPeriod(StrEnum):
+    """Length of the time span that a row of metrics covers; days start at 00:00 UTC."""
+
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+    ALL_TIME = "ALL_TIME"
+
+
+class LedgerEntryType(StrEnum):
+    """What moved a session's balance."""
+
+    INITIAL = "INITIAL"
+    TRADE = "TRADE"
+    PARTIAL_EXIT = "PARTIAL_EXIT"
+    ADJUSTMENT = "ADJUSTMENT"
+
+
+Number: TypeAlias = Decimal | SupportsFloat | str
+"""An exact number as a parameter: stored as `Decimal(str(x))`, so that 0.1 is 0.1; NaN and Infinity are refused."""
+
+JsonValue: TypeAlias = "Mapping[str, JsonValue] | Sequence[JsonValue] | str | int | float | bool | None"
+"""A JSON document as it is read back."""
+
+Json: TypeAlias = Mapping[str, object] | Sequence[object]
+"""A JSON document as a parameter: at most 1 MiB; Decimal, datetime, UUID and Enum become strings, NaN becomes null."""
+
+
+class Unset(Enum):
+    """The type of `UNSET`."""
+
+    UNSET = "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+"""Default of a parameter that changes nothing unless it is given; None means NULL there."""
+
+NEW: Final = UUID(int=0)
+"""Default of `request_id`: replaced by a fresh id when the statement's value is made."""
+
+NOW: Final = datetime.max
+"""Default of a moment: replaced by the current UTC time when the statement's value is made."""

@@ -1,0 +1,196 @@
+"""From what callers pass to what is stored: exact numbers, aware UTC times, labels, clean text, plain JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import operator
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import Final, TypeVar
+from uuid import UUID
+
+from atb_db.errors import InvalidInput, shortened
+
+LARGEST_JSON: Final = 1024 * 1024
+
+Coerce = Callable[[str, object], object]
+"""Takes a field's name and a value; returns what is stored or raises InvalidInput that names the field."""
+
+E = TypeVar("E", bound=Enum)
+
+
+def to_decimal(field: str, value: object) -> Decimal:
+    """The exact number: `Decimal(str(value))`, finite."""
+    if type(value) is not Decimal:
+        if isinstance(value, bool) or not (isinstance(value, (int, float, str, Decimal)) or _is_scalar(value)):
+            raise InvalidInput(f"must be a number, not {shortened(value)}", field=field)
+        try:
+            value = Decimal(str(value).strip())
+        except InvalidOperation:
+            raise InvalidInput(f"must be a number, not {shortened(value)}", field=field) from None
+    if not value.is_finite():
+        raise InvalidInput(f"must be a finite number, not {value}", field=field)
+    return value
+
+
+def _is_scalar(value: object) -> bool:
+    # numpy's scalars; an ndarray has __float__ too, but a shape with it.
+    return hasattr(value, "__float__") and hasattr(value, "dtype") and getattr(value, "shape", None) == ()
+
+
+def to_int(field: str, value: object) -> int:
+    """The whole number; bool and fractions are refused, numpy's integers are taken."""
+    if type(value) is int:
+        return value
+    if not isinstance(value, bool):
+        try:
+            return operator.index(value)  # type: ignore[arg-type]  # raises TypeError for what is no integer
+        except TypeError:
+            pass
+    raise InvalidInput(f"must be a whole number, not {shortened(value)}", field=field)
+
+
+def to_bool(field: str, value: object) -> bool:
+    """True or False; numpy's booleans are taken, everything else is refused."""
+    if value is True or value is False:
+        return value
+    if type(value).__name__ in {"bool", "bool_"} and _is_numpy(value):
+        return bool(value)
+    raise InvalidInput(f"must be True or False, not {shortened(value)}", field=field)
+
+
+def _is_numpy(value: object) -> bool:
+    return type(value).__module__ == "numpy"
+
+
+def to_text(field: str, value: object) -> str:
+    """The text, which must be encodable as UTF-8 and free of NUL."""
+    if not isinstance(value, str):
+        raise InvalidInput(f"must be text, not {shortened(value)}", field=field)
+    if "\0" in value:
+        raise InvalidInput("must not contain NUL", field=field)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput("contains half of a surrogate pair, which is no character", field=field) from None
+    return value
+
+
+def to_time(field: str, value: object) -> datetime:
+    """The moment in UTC; a datetime without a time zone is refused."""
+    if not isinstance(value, datetime):
+        raise InvalidInput(f"must be a datetime with a time zone, not {shortened(value)}", field=field)
+    if value != value:  # noqa: PLR0124  pandas' NaT is a datetime that equals nothing
+        raise InvalidInput("must be a moment in time, not NaT", field=field)
+    if type(value) is datetime and value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        raise InvalidInput(f"has no time zone: {shortened(value)}; use an aware datetime", field=field)
+    try:
+        in_utc = value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"is out of range: {shortened(value)}", field=field) from None
+    if type(in_utc) is not datetime:  # a pandas Timestamp carries nanoseconds
+        in_utc = datetime.fromisoformat(in_utc.isoformat(timespec="microseconds"))
+    return in_utc
+
+
+def to_uuid(field: str, value: object) -> UUID:
+    """The UUID; its text form is taken too."""
+    if isinstance(value, UUID):
+        return value
+    try:
+        return UUID(to_text(field, value))
+    except ValueError:
+        raise InvalidInput(f"must be a UUID, not {shortened(value)}", field=field) from None
+
+
+def to_label(labels: type[E]) -> Callable[[str, object], E]:
+    """A coercion to a member of the enum: by member, by label in any case, or by a foreign enum's equal label."""
+    by_label = {str(member.value): member for member in labels}
+
+    def coerce(field: str, value: object) -> E:
+        if isinstance(value, labels):
+            return value
+        label = value
+        if isinstance(label, Enum):
+            label = label.value if isinstance(label.value, str) else label.name
+        member = by_label.get(label.strip().upper()) if isinstance(label, str) else None
+        if member is None:
+            raise InvalidInput(f"must be one of {', '.join(by_label)}, not {shortened(value)}", field=field)
+        return member
+
+    return coerce
+
+
+class JsonText(str):
+    """A JSON document as text, ready to be stored."""
+
+    __slots__ = ()
+
+
+def to_json(field: str, value: object) -> JsonText:
+    """The document as compact JSON text; NaN and Infinity become null, Decimals and times become strings."""
+    if isinstance(value, JsonText):
+        return value
+    if isinstance(value, str) or not isinstance(_unwrapped(value), (Mapping, Sequence)):
+        raise InvalidInput(f"must be a JSON object or array, not {shortened(value)}", field=field)
+    try:
+        text = json.dumps(_plain(field, value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(text.encode())
+    except RecursionError:
+        raise InvalidInput("is nested too deeply or contains itself", field=field) from None
+    if size > LARGEST_JSON:
+        raise InvalidInput(f"is {size} bytes of JSON; at most {LARGEST_JSON} can be stored", field=field)
+    return JsonText(text)
+
+
+def _unwrapped(value: object) -> object:
+    # numpy's arrays and scalars know their plain equivalent.
+    return value.tolist() if _is_numpy(value) and hasattr(value, "tolist") else value
+
+
+def _plain(field: str, value: object) -> object:
+    """The value in the types that JSON has."""
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, Enum):
+        return _plain(field, value.value)
+    if isinstance(value, str):
+        return to_text(field, value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return str(value) if value.is_finite() else None
+    if isinstance(value, (datetime, date, time_of_day)):
+        return value.isoformat() if value == value else None  # noqa: PLR0124  NaT equals nothing
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {_key(field, key): _plain(field, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(field, item) for item in value]
+    if (plain := _unwrapped(value)) is not value:
+        return _plain(field, plain)
+    raise InvalidInput(f"contains {shortened(value)}, which has no JSON form", field=field)
+
+
+def _key(field: str, key: object) -> str:
+    plain = _plain(field, key)
+    return plain if isinstance(plain, str) else json.dumps(plain)
+
+
+def new_request_id() -> UUID:
+    """A fresh UUID version 7 (RFC 9562): its leading 48 bits are the time, so that indexes of it grow at one end."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10))
+    return UUID(int=(milliseconds << 80 | random) & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)

@@ -1,0 +1,4 @@
+-- A session's balance now: the sum of its ledger.
+SELECT current_balance
+  FROM trading_sessions
+ WHERE id = :session_id

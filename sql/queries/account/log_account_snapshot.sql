@@ -1,0 +1,11 @@
+-- Record the account as it is at a moment; the snapshot's id.
+INSERT INTO account_history (
+    session_id, timestamp, balance, equity, margin_used, margin_available, total_pnl, daily_pnl, drawdown,
+    open_positions, total_exposure, request_id, request_hash
+) VALUES (
+    :session_id, :timestamp, :balance, :equity, :margin_used, :margin_available, :total_pnl, :daily_pnl, :drawdown,
+    :open_positions, :total_exposure, :request_id, :request_hash
+)
+ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
+ WHERE account_history.request_hash = excluded.request_hash
+RETURNING id

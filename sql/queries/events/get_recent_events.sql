@@ -1,0 +1,7 @@
+-- A session's newest events, newest first.
+SELECT id, session_id, timestamp, event_type, severity, message, details, component, error_code, stack_trace,
+       alert_sent, alert_method
+  FROM system_events
+ WHERE session_id = existing_session(:session_id)
+ ORDER BY timestamp DESC, id DESC
+ LIMIT :limit

@@ -1,0 +1,7 @@
+-- The orders of a position, oldest first.
+SELECT id, session_id, position_id, order_type, status, symbol, side, quantity, price, filled_quantity, filled_price,
+       commission, exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction, failure_reason,
+       created_at, filled_at, cancelled_at, last_update
+  FROM orders
+ WHERE position_id = existing_position(:position_id)
+ ORDER BY created_at, id

@@ -1,0 +1,8 @@
+-- A session's orders that may still be filled (PENDING, OPEN, PARTIALLY_FILLED, UNKNOWN), oldest first.
+SELECT id, session_id, position_id, order_type, status, symbol, side, quantity, price, filled_quantity, filled_price,
+       commission, exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction, failure_reason,
+       created_at, filled_at, cancelled_at, last_update
+  FROM orders
+ WHERE session_id = existing_session(:session_id)
+   AND status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN')
+ ORDER BY created_at, id

@@ -1,0 +1,28 @@
+-- Log a completed trade that has no position, with its metrics and ledger entry, atomically; the trade's id.
+WITH trade AS (
+    INSERT INTO trades (
+        session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
+        pnl, pnl_percent, commission, margin_interest_cost, stop_loss, take_profit, exit_reason,
+        strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
+        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
+    )
+    SELECT id, :symbol, :side, mode, :entry_price, :exit_price, :size, :quantity, :entry_time, :exit_time,
+           :pnl, round(
+               coalesce(
+                   :pnl::amount / (:entry_price::price * :quantity::quantity),
+                   gross_pnl(:side, :entry_price, :exit_price::price, 1) / :entry_price
+               ) * 100,
+               12
+           ), :commission, :margin_interest_cost, :stop_loss, :take_profit, :exit_reason,
+           :strategy_name, :strategy_config, :confidence_score, :order_id, :exchange, coalesce(:timeframe, timeframe),
+           :mfe, :mfe_price, :mfe_time, :mae, :mae_price, :mae_time, :request_id, :request_hash
+      FROM trading_sessions
+     WHERE id = existing_session(:session_id)
+    ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
+     WHERE trades.request_hash = excluded.request_hash
+    RETURNING id, net_pnl, trades AS booked, xmax = 0 AS inserted
+)
+SELECT id
+  FROM trade
+ WHERE NOT inserted
+    OR book_trade(booked, net_pnl) IS NOT NULL

@@ -1,0 +1,86 @@
+-- Enums and domains: what a value may be, wherever it is stored.
+
+CREATE TYPE position_side AS ENUM ('LONG', 'SHORT');
+COMMENT ON TYPE position_side IS 'Direction of a position, and of the orders and trades that belong to it.';
+
+CREATE TYPE position_status AS ENUM ('OPEN', 'CLOSED');
+COMMENT ON TYPE position_status IS 'A position is OPEN until it is closed; CLOSED is final.';
+
+CREATE TYPE order_type AS ENUM ('ENTRY', 'PARTIAL_EXIT', 'SCALE_IN', 'FULL_EXIT', 'STOP_LOSS');
+COMMENT ON TYPE order_type IS 'What an order does to its position.';
+
+CREATE TYPE order_status AS ENUM (
+    'PENDING', 'OPEN', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'FAILED', 'EXPIRED', 'UNKNOWN'
+);
+COMMENT ON TYPE order_status IS
+'State of an order: PENDING = journaled before it is sent; FILLED, CANCELLED, FAILED and EXPIRED are final; UNKNOWN = ask the exchange.';
+
+CREATE TYPE trade_source AS ENUM ('LIVE', 'BACKTEST', 'PAPER');
+COMMENT ON TYPE trade_source IS 'Where a session''s money is: on an exchange, in history, or on paper.';
+
+CREATE TYPE partial_operation_type AS ENUM ('PARTIAL_EXIT', 'SCALE_IN');
+COMMENT ON TYPE partial_operation_type IS 'Whether a partial trade made its position smaller or larger.';
+
+CREATE TYPE event_type AS ENUM (
+    'ENGINE_START', 'ENGINE_STOP', 'STRATEGY_CHANGE', 'MODEL_UPDATE', 'ERROR', 'WARNING', 'ALERT', 'BALANCE_ADJUSTMENT', 'TEST'
+);
+COMMENT ON TYPE event_type IS 'What a system event reports.';
+
+CREATE TYPE severity AS ENUM ('INFO', 'WARNING', 'ERROR', 'CRITICAL');
+COMMENT ON TYPE severity IS 'How urgent a system event is, from least to most.';
+
+CREATE TYPE metric_period AS ENUM ('DAILY', 'WEEKLY', 'MONTHLY', 'ALL_TIME');
+COMMENT ON TYPE metric_period IS 'Length of the time span that a row of metrics covers; days start at 00:00 UTC.';
+
+CREATE TYPE ledger_entry_type AS ENUM ('INITIAL', 'TRADE', 'PARTIAL_EXIT', 'ADJUSTMENT');
+COMMENT ON TYPE ledger_entry_type IS
+'What moved the balance: the session''s start, a completed trade, a partial exit, or a correction by hand or by account sync.';
+
+CREATE DOMAIN amount AS numeric
+CONSTRAINT amount_finite CHECK (VALUE > -1e30 AND VALUE < 1e30);
+COMMENT ON DOMAIN amount IS 'Exact money in the session''s base currency, of either sign; never NaN or Infinity.';
+
+CREATE DOMAIN nonnegative AS numeric
+CONSTRAINT nonnegative_finite CHECK (VALUE >= 0 AND VALUE < 1e30);
+COMMENT ON DOMAIN nonnegative IS 'An exact number that is zero or more; never NaN or Infinity.';
+
+CREATE DOMAIN price AS numeric
+CONSTRAINT price_positive CHECK (VALUE > 0 AND VALUE < 1e30);
+COMMENT ON DOMAIN price IS 'Exact price of one unit in the quote currency; above zero, never NaN or Infinity.';
+
+CREATE DOMAIN quantity AS numeric
+CONSTRAINT quantity_positive CHECK (VALUE > 0 AND VALUE < 1e30);
+COMMENT ON DOMAIN quantity IS 'Exact number of units of the base asset; above zero, never NaN or Infinity.';
+
+CREATE DOMAIN size AS numeric
+CONSTRAINT size_positive CHECK (VALUE > 0 AND VALUE < 1e6);
+COMMENT ON DOMAIN size IS 'A fraction of a whole that the column names (0.05 = 5 %); above zero, above 1 only with leverage.';
+
+CREATE DOMAIN fraction AS numeric
+CONSTRAINT fraction_range CHECK (VALUE >= 0 AND VALUE <= 1);
+COMMENT ON DOMAIN fraction IS 'A share from 0 to 1 (0.05 = 5 %).';
+
+CREATE DOMAIN ratio AS numeric
+CONSTRAINT ratio_finite CHECK (VALUE > -1e30 AND VALUE < 1e30);
+COMMENT ON DOMAIN ratio IS 'A dimensionless number of either sign; a fraction (0.05 = 5 %) unless the column''s name ends in _percent.';
+
+CREATE DOMAIN instant AS timestamptz
+CONSTRAINT instant_plausible CHECK (VALUE >= '1900-01-01 00:00:00+00' AND VALUE < '2200-01-01 00:00:00+00');
+COMMENT ON DOMAIN instant IS 'A moment in time between the years 1900 and 2200.';
+
+CREATE DOMAIN symbol AS text
+CONSTRAINT symbol_form CHECK (VALUE ~ '^[^[:space:]]{1,64}$');
+COMMENT ON DOMAIN symbol IS 'Name of a traded instrument, such as BTCUSDT: 1 to 64 characters without blanks.';
+
+CREATE DOMAIN label AS text
+CONSTRAINT label_form CHECK (VALUE = btrim(VALUE) AND length(VALUE) BETWEEN 1 AND 255);
+COMMENT ON DOMAIN label IS 'A short name or reason: 1 to 255 characters, no blanks at either end.';
+
+CREATE DOMAIN prose AS text
+CONSTRAINT prose_length CHECK (octet_length(VALUE) BETWEEN 1 AND 1048576);
+COMMENT ON DOMAIN prose IS 'Free text of 1 byte to 1 MiB.';
+
+CREATE DOMAIN document AS jsonb
+CONSTRAINT document_size CHECK (pg_column_size(VALUE) <= 16777216);
+COMMENT ON DOMAIN document IS
+'A JSON document, at most 1 MiB as text when written through atb_db; exact numbers are strings in it.';

@@ -1,0 +1,94 @@
+-- The account: the ledger of balance changes, and snapshots of balance and equity over time.
+
+CREATE TABLE account_balances (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    session_id bigint NOT NULL,
+    entry_number integer NOT NULL,
+    previous_entry integer GENERATED ALWAYS AS (nullif(entry_number - 1, 0)) STORED,
+    entry_type ledger_entry_type NOT NULL,
+    previous_balance amount NOT NULL,
+    delta amount NOT NULL,
+    total_balance amount NOT NULL,
+    reserved_balance nonnegative NOT NULL DEFAULT 0,
+    available_balance amount NOT NULL GENERATED ALWAYS AS (total_balance - reserved_balance) STORED,
+    base_currency label NOT NULL,
+    asset_balances document,
+    update_reason label NOT NULL,
+    updated_by label NOT NULL,
+    last_updated instant NOT NULL,
+    request_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    request_hash bigint NOT NULL DEFAULT 0,
+    CONSTRAINT account_balances_pkey PRIMARY KEY (id),
+    CONSTRAINT account_balances_request_id_key UNIQUE (request_id),
+    CONSTRAINT account_balances_chain_key UNIQUE (session_id, entry_number, total_balance),
+    CONSTRAINT account_balances_entry_number_key UNIQUE (session_id, entry_number),
+    CONSTRAINT account_balances_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
+    CONSTRAINT account_balances_chain_fkey FOREIGN KEY (session_id, previous_entry, previous_balance)
+    REFERENCES account_balances (session_id, entry_number, total_balance),
+    CONSTRAINT account_balances_sum CHECK (total_balance = previous_balance + delta),
+    CONSTRAINT account_balances_first_entry CHECK (
+        (entry_number = 1) = (entry_type = 'INITIAL')
+        AND entry_number >= 1
+        AND (entry_number > 1 OR previous_balance = 0)
+    )
+);
+
+COMMENT ON TABLE account_balances IS
+'The ledger: every change of a session''s balance, append-only. Each entry starts from the balance that the one before it left '
+'(a foreign key holds the chain); corrections are new entries.';
+COMMENT ON COLUMN account_balances.id IS 'Identifier.';
+COMMENT ON COLUMN account_balances.session_id IS 'Session whose balance changed.';
+COMMENT ON COLUMN account_balances.entry_number IS 'Position in the session''s ledger, from 1 without gaps.';
+COMMENT ON COLUMN account_balances.previous_entry IS 'entry_number of the entry before; NULL for the first.';
+COMMENT ON COLUMN account_balances.entry_type IS 'What moved the balance.';
+COMMENT ON COLUMN account_balances.previous_balance IS 'Balance before, in base_currency; 0 for the first entry.';
+COMMENT ON COLUMN account_balances.delta IS 'Change of the balance, in base_currency.';
+COMMENT ON COLUMN account_balances.total_balance IS 'Balance after, in base_currency.';
+COMMENT ON COLUMN account_balances.reserved_balance IS 'Part of total_balance that orders hold, in base_currency.';
+COMMENT ON COLUMN account_balances.available_balance IS 'total_balance - reserved_balance, in base_currency.';
+COMMENT ON COLUMN account_balances.base_currency IS 'Currency of the amounts: the session''s.';
+COMMENT ON COLUMN account_balances.asset_balances IS 'Quantity of each asset as the exchange reported it, as strings.';
+COMMENT ON COLUMN account_balances.update_reason IS 'Why the balance changed.';
+COMMENT ON COLUMN account_balances.updated_by IS 'Who changed it: the engine, an account sync, a person.';
+COMMENT ON COLUMN account_balances.last_updated IS 'When the change happened.';
+COMMENT ON COLUMN account_balances.request_id IS 'Identifies the request that changed the balance; a trade''s entry carries the trade''s.';
+COMMENT ON COLUMN account_balances.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+
+CREATE TABLE account_history (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    session_id bigint NOT NULL,
+    timestamp instant NOT NULL,
+    balance amount NOT NULL,
+    equity amount NOT NULL,
+    margin_used nonnegative NOT NULL DEFAULT 0,
+    margin_available amount,
+    total_pnl amount,
+    daily_pnl amount,
+    drawdown ratio,
+    open_positions integer NOT NULL DEFAULT 0,
+    total_exposure nonnegative NOT NULL DEFAULT 0,
+    request_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    request_hash bigint NOT NULL DEFAULT 0,
+    CONSTRAINT account_history_pkey PRIMARY KEY (id),
+    CONSTRAINT account_history_request_id_key UNIQUE (request_id),
+    CONSTRAINT account_history_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
+    CONSTRAINT account_history_open_positions_nonnegative CHECK (open_positions >= 0)
+);
+
+CREATE INDEX account_history_session_id_timestamp_idx ON account_history (session_id, timestamp);
+
+COMMENT ON TABLE account_history IS 'Snapshots of the account over time: the equity curve.';
+COMMENT ON COLUMN account_history.id IS 'Identifier.';
+COMMENT ON COLUMN account_history.session_id IS 'Session whose account it is.';
+COMMENT ON COLUMN account_history.timestamp IS 'When the snapshot was taken.';
+COMMENT ON COLUMN account_history.balance IS 'Balance without open positions, in the session''s base currency.';
+COMMENT ON COLUMN account_history.equity IS 'Balance and unrealised P&L together, in the session''s base currency.';
+COMMENT ON COLUMN account_history.margin_used IS 'Margin that open positions hold, in the session''s base currency.';
+COMMENT ON COLUMN account_history.margin_available IS 'Margin left, in the session''s base currency.';
+COMMENT ON COLUMN account_history.total_pnl IS 'Net P&L since the session''s start, in the session''s base currency.';
+COMMENT ON COLUMN account_history.daily_pnl IS 'Net P&L since 00:00 UTC, in the session''s base currency.';
+COMMENT ON COLUMN account_history.drawdown IS '(Running peak - equity) / running peak, as a fraction.';
+COMMENT ON COLUMN account_history.open_positions IS 'Number of open positions.';
+COMMENT ON COLUMN account_history.total_exposure IS 'Value of the open positions, in the session''s base currency.';
+COMMENT ON COLUMN account_history.request_id IS 'Identifies the request that created the row, so that a retry creates nothing.';
+COMMENT ON COLUMN account_history.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';

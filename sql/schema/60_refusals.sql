@@ -1,0 +1,124 @@
+-- Functions that look a thing up or refuse by raising. Being VOLATILE they take a new snapshot, so a statement that waited for a
+-- lock sees what was committed meanwhile. SQLSTATE AT404 = not found, AT409 = conflict, AT410 = session is closed,
+-- AT412 = the request_id was used with other content, AT422 = the input contradicts what is stored.
+
+CREATE FUNCTION existing_session(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM trading_sessions WHERE id = wanted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'session_id', MESSAGE = format('session %s does not exist', wanted);
+    END IF;
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION existing_session IS 'The given session''s id; raises AT404 when there is no such session.';
+
+CREATE FUNCTION existing_position(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM positions WHERE id = wanted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'position_id', MESSAGE = format('position %s does not exist', wanted);
+    END IF;
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION existing_position IS 'The given position''s id; raises AT404 when there is no such position.';
+
+CREATE FUNCTION active_session(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    ended_at timestamptz;
+BEGIN
+    SELECT end_time INTO ended_at FROM trading_sessions WHERE id = existing_session(wanted);
+    IF ended_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT410', COLUMN = 'session_id',
+            MESSAGE = format('session %s is closed since %s', wanted, ended_at);
+    END IF;
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION active_session IS
+'The given session''s id; raises AT404 when there is no such session and AT410 when it has ended.';
+
+CREATE FUNCTION refuse_position(wanted bigint, exit_size numeric DEFAULT NULL) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found positions;
+BEGIN
+    SELECT * INTO found FROM positions WHERE id = existing_position(wanted);
+    IF found.status = 'CLOSED' THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'position_id',
+            MESSAGE = format('position %s is already closed', wanted);
+    END IF;
+    RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
+        MESSAGE = format(
+            'position %s has %s of its original size left: %s of it cannot be exited',
+            wanted, trim_scale(round(found.current_size / found.original_size, 12)), exit_size
+        );
+END
+$$;
+COMMENT ON FUNCTION refuse_position IS
+'Says why a position could not be changed: AT404 = it does not exist, AT409 = it is closed, AT422 = less of it is left. Never returns.';
+
+CREATE FUNCTION refuse_request(request uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AT412', COLUMN = 'request_id',
+        MESSAGE = format('request_id %s was already used with other content', request);
+END
+$$;
+COMMENT ON FUNCTION refuse_request IS 'Raises AT412: the request_id is known with other content. Never returns.';
+
+CREATE FUNCTION recorded_trade(request uuid, content_hash bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found trades;
+BEGIN
+    SELECT * INTO found FROM trades WHERE request_id = request;
+    IF found.request_hash <> content_hash THEN
+        PERFORM refuse_request(request);
+    END IF;
+    RETURN found.id;
+END
+$$;
+COMMENT ON FUNCTION recorded_trade IS 'The trade that the request recorded, NULL when there is none; raises AT412 when its content differs.';
+
+CREATE FUNCTION recorded_partial_trade(request uuid, content_hash bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found partial_trades;
+BEGIN
+    SELECT * INTO found FROM partial_trades WHERE request_id = request;
+    IF found.request_hash <> content_hash THEN
+        PERFORM refuse_request(request);
+    END IF;
+    RETURN found.id;
+END
+$$;
+COMMENT ON FUNCTION recorded_partial_trade IS
+'The partial trade that the request recorded, NULL when there is none; raises AT412 when its content differs.';
+
+CREATE FUNCTION recorded_balance(session bigint, request uuid, content_hash bigint) RETURNS numeric
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found account_balances;
+BEGIN
+    -- The lock makes a concurrent twin wait, and then see the entry.
+    PERFORM FROM trading_sessions WHERE id = session FOR NO KEY UPDATE;
+    SELECT * INTO found FROM account_balances WHERE request_id = request;
+    IF found.request_hash <> content_hash THEN
+        PERFORM refuse_request(request);
+    END IF;
+    RETURN found.total_balance;
+END
+$$;
+COMMENT ON FUNCTION recorded_balance IS
+'Locks the session; the balance that the request''s ledger entry left, NULL when there is none; raises AT412 when its content differs.';
+
+CREATE FUNCTION locked_balance(session bigint) RETURNS numeric
+LANGUAGE sql VOLATILE AS $$
+    SELECT current_balance FROM trading_sessions WHERE id = active_session(session) FOR NO KEY UPDATE
+$$;
+COMMENT ON FUNCTION locked_balance IS 'Locks the session until the transaction ends; its balance. Raises AT404 and AT410 as active_session does.';
