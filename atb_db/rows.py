@@ -43,6 +43,10 @@ class Reader(NamedTuple):
     assemble: Callable[[Iterable[object]], Iterator[object]]
     """The made rows to the results: the same, or one per group of joined rows."""
 
+    def row_factory(self, cursor: object) -> Make:  # noqa: ARG002  psycopg passes its cursor
+        """The factory that psycopg asks for."""
+        return self.make
+
 
 class UnsupportedAnnotation(TypeError):
     """An annotation that rows cannot be read into."""

@@ -6,6 +6,6 @@ SELECT period_start AS day, opening_balance, total_trades, winning_trades, losin
   FROM performance_metrics
  WHERE session_id = existing_session(:session_id)
    AND period = 'DAILY'
-   AND period_start >= coalesce(:start, '-infinity')
-   AND period_start < coalesce(:end, 'infinity')
+   AND period_start >= coalesce(:start::timestamptz, '-infinity')
+   AND period_start < coalesce(:end::timestamptz, 'infinity')
  ORDER BY period_start

@@ -6,7 +6,7 @@ WITH session AS (
 ), opening AS (
     SELECT s.initial_balance + coalesce(sum(t.net_pnl), 0) AS balance
       FROM session AS s
-      LEFT JOIN trades AS t ON t.session_id = s.id AND t.exit_time < :start
+      LEFT JOIN trades AS t ON t.session_id = s.id AND t.exit_time < :start::timestamptz
      GROUP BY s.initial_balance
 ), counted AS (
     SELECT t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.exit_time, t.id,
@@ -17,8 +17,8 @@ WITH session AS (
       FROM trades AS t
      CROSS JOIN opening
      WHERE t.session_id = :session_id
-       AND t.exit_time >= coalesce(:start, '-infinity')
-       AND t.exit_time < coalesce(:end, 'infinity')
+       AND t.exit_time >= coalesce(:start::timestamptz, '-infinity')
+       AND t.exit_time < coalesce(:end::timestamptz, 'infinity')
     WINDOW in_order AS (ORDER BY t.exit_time, t.id)
 ), falls AS (
     SELECT drawdown(greatest(opening.balance, max(c.value) OVER (ORDER BY c.exit_time, c.id)), c.value) AS drawdown
@@ -28,8 +28,8 @@ WITH session AS (
     SELECT drawdown(max(equity) OVER (ORDER BY timestamp, id), equity) AS drawdown
       FROM account_history
      WHERE session_id = :session_id
-       AND timestamp >= coalesce(:start, '-infinity')
-       AND timestamp < coalesce(:end, 'infinity')
+       AND timestamp >= coalesce(:start::timestamptz, '-infinity')
+       AND timestamp < coalesce(:end::timestamptz, 'infinity')
 ), runs AS (
     SELECT sign(pnl) AS outcome, count(*) AS length
       FROM counted

@@ -3,13 +3,13 @@ WITH updated AS (
     UPDATE orders
        SET status = :status,
            filled_quantity
-           = coalesce(:filled_quantity, CASE :status::order_status WHEN 'FILLED' THEN quantity ELSE filled_quantity END),
-           filled_price = coalesce(:filled_price, filled_price, CASE :status WHEN 'FILLED' THEN price END),
-           commission = coalesce(:commission, commission),
-           exchange_order_id = coalesce(:exchange_order_id, exchange_order_id),
-           failure_reason = coalesce(:failure_reason, failure_reason),
+           = coalesce(:filled_quantity::nonnegative, CASE :status::order_status WHEN 'FILLED' THEN quantity ELSE filled_quantity END),
+           filled_price = coalesce(:filled_price::price, filled_price, CASE :status WHEN 'FILLED' THEN price END),
+           commission = coalesce(:commission::amount, commission),
+           exchange_order_id = coalesce(:exchange_order_id::label, exchange_order_id),
+           failure_reason = coalesce(:failure_reason::prose, failure_reason),
            filled_at = CASE
-               WHEN :status IN ('PARTIALLY_FILLED', 'FILLED') AND status <> 'FILLED' THEN :timestamp
+               WHEN :status IN ('PARTIALLY_FILLED', 'FILLED') AND status <> 'FILLED' THEN :timestamp::instant
                ELSE filled_at
            END,
            cancelled_at = CASE

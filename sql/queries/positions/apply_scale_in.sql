@@ -1,7 +1,7 @@
 -- Add to an open position: larger position at its new average price, and partial trade, atomically; the partial trade's id.
 WITH position AS (
     UPDATE positions
-       SET size = size + :size::size * original_size,
+       SET size = size + :size * original_size,
            current_size = current_size + :size * original_size,
            quantity = quantity + :size * original_quantity,
            current_quantity = current_quantity + :size * original_quantity,
@@ -14,7 +14,7 @@ WITH position AS (
      WHERE id = :position_id
        AND status = 'OPEN'
        AND recorded_partial_trade(:request_id, :request_hash) IS NULL
-    RETURNING id, session_id, :size * original_quantity AS quantity
+    RETURNING id, session_id, :size::size * original_quantity AS quantity
 ), scale_in AS (
     INSERT INTO partial_trades (
         position_id, operation_type, size, quantity, price, target_level, timestamp, request_id, request_hash

@@ -7,8 +7,8 @@ WITH position AS (
         strategy_name, confidence_score, exchange,
         max_holding_until, end_of_day_exit, weekend_exit, time_restriction_group, request_id, request_hash
     ) VALUES (
-        :session_id, :symbol, :side, :entry_price, :entry_time, :entry_balance,
-        :size, :size, :size, :quantity, :quantity, :quantity, :entry_price::price * :quantity::quantity,
+        :session_id, :symbol, :side, :entry_price::price, :entry_time::instant, :entry_balance,
+        :size::size, :size, :size, :quantity::quantity, :quantity, :quantity, :entry_price * :quantity,
         :stop_loss, :take_profit, :trailing_stop, :entry_time, :entry_price, 0, 0,
         :strategy_name, :confidence_score, :exchange,
         :max_holding_until, :end_of_day_exit, :weekend_exit, :time_restriction_group, :request_id, :request_hash

@@ -5,7 +5,7 @@ WITH session AS (
         initial_balance, current_balance, ledger_entries, strategy_config, time_exit_config, market_timezone,
         request_id, request_hash
     ) VALUES (
-        coalesce(:session_name, :strategy_name::label || ' ' || :symbol::symbol),
+        coalesce(:session_name::label, :strategy_name::label || ' ' || :symbol::symbol),
         :mode, :strategy_name, :symbol, :timeframe, :exchange, :base_currency, :start_time,
         :initial_balance, :initial_balance, 1, :strategy_config, :time_exit_config, :market_timezone,
         :request_id, :request_hash

@@ -5,5 +5,5 @@ SELECT id, session_id, position_id, symbol, side, source, entry_price, exit_pric
        mfe, mfe_price, mfe_time, mae, mae_price, mae_time
   FROM trades
  WHERE session_id = existing_session(:session_id)
-   AND exit_time >= :since
+   AND exit_time >= :since::timestamptz
  ORDER BY exit_time, id

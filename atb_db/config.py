@@ -1,0 +1,169 @@
+"""Settings: from an argument, else the environment, else a `.env` file."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from atb_db.errors import ConfigurationError
+
+SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+
+_PRIVATE_SUFFIXES: Final = (".internal", ".local", ".localhost", ".lan")
+
+
+class Settings(NamedTuple):
+    """How to reach the database and how long to wait for it; times are in seconds."""
+
+    conninfo: str
+    """A libpq connection string, the password included; it is left out of `repr`."""
+    pool_min: int = 1
+    """Connections that are kept open."""
+    pool_max: int = 10
+    """Connections at the most."""
+    pool_timeout: float = 5.0
+    """Wait for a free connection."""
+    statement_timeout: float = 30.0
+    """Run time of one statement; 0 is no limit."""
+    lock_timeout: float = 5.0
+    """Wait for a lock inside a statement; 0 is no limit."""
+    idle_timeout: float = 60.0
+    """Idle time inside a transaction before the server ends it; 0 is no limit."""
+
+    def __repr__(self) -> str:
+        shown = self._asdict() | {"conninfo": redacted(self.conninfo)}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    @classmethod
+    def load(
+        cls,
+        url: str | None = None,
+        *,
+        ssl_mode: str | None = None,
+        application_name: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        dotenv: Path | None = None,
+    ) -> Settings:
+        """The settings from the arguments, else the environment, else the `.env` file of the current folder.
+
+        `DATABASE_URL` takes every form that libpq knows: URL or key=value, sockets, several hosts. `DATABASE_SSL_MODE`
+        is, unless it or the URL says so, `require` when ENV=production or a host is neither local nor private, else
+        `prefer`. Further: `DATABASE_APPLICATION_NAME`, `DATABASE_POOL_MIN`, `DATABASE_POOL_MAX`, and in seconds
+        `DATABASE_POOL_TIMEOUT`, `DATABASE_CONNECT_TIMEOUT`, `DATABASE_STATEMENT_TIMEOUT`, `DATABASE_LOCK_TIMEOUT`,
+        `DATABASE_IDLE_TIMEOUT`.
+
+        Raises:
+            ConfigurationError: a setting is missing or unusable; the message names it and never shows a password.
+        """
+        found = _environment(environ, dotenv)
+        defaults = cls._field_defaults
+        settings = cls(
+            conninfo=_conninfo(url, ssl_mode=ssl_mode, application_name=application_name, found=found),
+            pool_min=_whole(found, "DATABASE_POOL_MIN", defaults["pool_min"], least=0),
+            pool_max=_whole(found, "DATABASE_POOL_MAX", defaults["pool_max"], least=1),
+            pool_timeout=_seconds(found, "DATABASE_POOL_TIMEOUT", defaults["pool_timeout"]),
+            statement_timeout=_seconds(found, "DATABASE_STATEMENT_TIMEOUT", defaults["statement_timeout"]),
+            lock_timeout=_seconds(found, "DATABASE_LOCK_TIMEOUT", defaults["lock_timeout"]),
+            idle_timeout=_seconds(found, "DATABASE_IDLE_TIMEOUT", defaults["idle_timeout"]),
+        )
+        if settings.pool_min > settings.pool_max:
+            raise ConfigurationError(
+                f"DATABASE_POOL_MIN ({settings.pool_min}) exceeds DATABASE_POOL_MAX ({settings.pool_max})"
+            )
+        return settings
+
+
+def redacted(conninfo: str) -> str:
+    """The connection string without its secrets, for people: `user@host:port/dbname`."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(conninfo)
+    hosts = str(parts.get("host") or parts.get("hostaddr") or "local socket").split(",")
+    ports = str(parts.get("port") or "5432").split(",")
+    ports += ports[-1:] * (len(hosts) - len(ports))
+    where = ",".join(f"{host}:{port}" for host, port in zip(hosts, ports, strict=False))
+    return f"{parts.get('user') or '(system user)'}@{where}/{parts.get('dbname') or '(default)'}"
+
+
+def _environment(environ: Mapping[str, str] | None, dotenv: Path | None) -> Mapping[str, str]:
+    path = dotenv or Path(".env")
+    values: dict[str, str] = {}
+    if path.is_file():
+        from dotenv import dotenv_values
+
+        values = {name: value for name, value in dotenv_values(path).items() if value is not None}
+    return values | dict(os.environ if environ is None else environ)
+
+
+def _conninfo(
+    url: str | None, *, ssl_mode: str | None, application_name: str | None, found: Mapping[str, str]
+) -> str:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    source = "the database URL" if url else "DATABASE_URL"
+    url = (url or found.get("DATABASE_URL", "")).strip()
+    if not url:
+        raise ConfigurationError("DATABASE_URL is not set: give it a PostgreSQL URL or key=value connection string")
+    scheme, separator, _ = url.partition("://")
+    if separator and "=" not in scheme and scheme not in {"postgresql", "postgres"}:
+        raise ConfigurationError(f"{source} must begin with postgresql://, not {scheme[:20]}://")
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:
+        # libpq's own message quotes the string, and with it the password.
+        raise ConfigurationError(f"{source} is no connection string that PostgreSQL understands") from None
+    mode = ssl_mode or found.get("DATABASE_SSL_MODE") or parts.get("sslmode") or found.get("PGSSLMODE")
+    if mode is None:
+        mode = "prefer" if _is_near(parts) and found.get("ENV", "").lower() != "production" else "require"
+    if mode not in SSL_MODES:
+        raise ConfigurationError(f"DATABASE_SSL_MODE must be one of {', '.join(SSL_MODES)}")
+    parts["sslmode"] = str(mode)
+    name = application_name or found.get("DATABASE_APPLICATION_NAME") or parts.get("application_name") or "atb_db"
+    parts["application_name"] = str(name)
+    if timeout := found.get("DATABASE_CONNECT_TIMEOUT"):
+        parts["connect_timeout"] = _whole({"DATABASE_CONNECT_TIMEOUT": timeout}, "DATABASE_CONNECT_TIMEOUT", 5, least=1)
+    parts.setdefault("connect_timeout", 5)
+    return make_conninfo("", **parts)
+
+
+def _is_near(parts: Mapping[str, object]) -> bool:
+    """Whether every host is this machine or on a private network."""
+    hosts = str(parts.get("host") or parts.get("hostaddr") or "").split(",")
+    return all(_is_private(host.strip()) for host in hosts)
+
+
+def _is_private(host: str) -> bool:
+    if not host or host.startswith(("/", "@")) or host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        # A name without a dot resolves on this network only, as the service names of containers do.
+        return "." not in host or host.lower().endswith(_PRIVATE_SUFFIXES)
+    return address.is_loopback or address.is_private
+
+
+def _seconds(found: Mapping[str, str], name: str, default: float) -> float:
+    text = found.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ConfigurationError(f"{name} must be a number of seconds, not {text[:20]!r}")
+    return value
+
+
+def _whole(found: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    text = found.get(name)
+    if not text:
+        return default
+    if not text.strip().isdecimal() or int(text) < least:
+        raise ConfigurationError(f"{name} must be a whole number of at least {least}, not {text[:20]!r}")
+    return int(text)

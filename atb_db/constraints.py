@@ -1,0 +1,125 @@
+"""What the violation of each named constraint means: the error class, the field at fault, and a sentence."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInput, NotFound, SchemaMismatch
+
+
+class Violation(NamedTuple):
+    """Meaning of a violated constraint; field is None where it is the parameter that the server names."""
+
+    error: type[AtbDbError]
+    field: str | None
+    sentence: str
+
+
+_DOMAINS: Final = {
+    "amount_finite": "must be a finite amount below 1e30",
+    "document_size": "is too large a JSON document",
+    "fraction_range": "must be a fraction from 0 to 1",
+    "instant_plausible": "must lie between the years 1900 and 2200",
+    "label_form": "must be 1 to 255 characters without blanks at either end",
+    "nonnegative_finite": "must be zero or more, and finite",
+    "price_positive": "must be a price above zero, and finite",
+    "prose_length": "must be text of 1 byte to 1 MiB",
+    "quantity_positive": "must be a quantity above zero, and finite",
+    "ratio_finite": "must be a finite number",
+    "size_positive": "must be a size above zero, and finite",
+    "symbol_form": "must be a symbol of 1 to 64 characters without blanks",
+}
+
+_INPUT: Final = {
+    "account_history_open_positions_nonnegative": ("open_positions", "must be zero or more"),
+    "orders_fill_has_price": ("filled_price", "is needed for a fill"),
+    "orders_fill_within_quantity": ("filled_quantity", "exceeds the order's quantity"),
+    "orders_filled_completely": ("filled_quantity", "must be the order's whole quantity when it is FILLED"),
+    "orders_partially_filled": (
+        "filled_quantity",
+        "must be above zero and below the order's quantity when it is PARTIALLY_FILLED",
+    ),
+    "orders_pending_unfilled": ("filled_quantity", "must be zero while the order is PENDING"),
+    "orders_target_level_nonnegative": ("target_level", "must be zero or more"),
+    "partial_trades_exit_has_pnl": ("pnl", "belongs to a partial exit, and to no scale-in"),
+    "partial_trades_target_level_nonnegative": ("target_level", "must be zero or more"),
+    "positions_exit_after_entry": ("exit_time", "lies before the entry"),
+    "trades_exit_after_entry": ("exit_time", "lies before the entry"),
+    "trading_sessions_end_after_start": ("end_time", "lies before the session's start"),
+    "trading_sessions_initial_balance_nonnegative": ("initial_balance", "must be zero or more"),
+}
+
+_ABSENT: Final = {
+    "account_balances_session_id_fkey": ("session_id", "the session does not exist"),
+    "account_history_session_id_fkey": ("session_id", "the session does not exist"),
+    "orders_position_id_fkey": ("position_id", "the position does not exist in this session"),
+    "orders_session_id_fkey": ("session_id", "the session does not exist"),
+    "partial_trades_position_id_fkey": ("position_id", "the position does not exist"),
+    "performance_metrics_session_id_fkey": ("session_id", "the session does not exist"),
+    "positions_session_id_fkey": ("session_id", "the session does not exist"),
+    "strategy_executions_session_id_fkey": ("session_id", "the session does not exist"),
+    "strategy_executions_trade_id_fkey": ("trade_id", "the trade does not exist"),
+    "system_events_session_id_fkey": ("session_id", "the session does not exist"),
+    "trades_position_id_fkey": ("position_id", "the position does not exist in this session"),
+    "trades_session_id_fkey": ("session_id", "the session does not exist"),
+}
+
+_TAKEN: Final = {
+    "orders_exchange_order_id_key": ("exchange_order_id", "an order with this id exists in the session"),
+    "orders_internal_order_id_key": ("internal_order_id", "an order with this id exists in the session"),
+    "trades_position_id_key": ("position_id", "the position has a trade already"),
+}
+
+_REQUESTS: Final = (
+    "account_balances_request_id_key",
+    "account_history_request_id_key",
+    "orders_request_id_key",
+    "partial_trades_request_id_key",
+    "positions_request_id_key",
+    "strategy_executions_request_id_key",
+    "system_events_request_id_key",
+    "trades_request_id_key",
+    "trading_sessions_request_id_key",
+)
+
+# What no statement of ours can violate: only a statement by hand, or a schema that is not ours.
+_INTERNAL: Final = {
+    "account_balances_chain_fkey": "a ledger entry must start from the balance that the one before it left",
+    "account_balances_chain_key": "a ledger entry's number exists already",
+    "account_balances_entry_number_key": "a ledger entry's number exists already",
+    "account_balances_first_entry": "a ledger begins with its INITIAL entry, from 0",
+    "account_balances_pkey": "the id exists already",
+    "account_balances_sum": "a ledger entry's balance must be the one before it plus its delta",
+    "account_history_pkey": "the id exists already",
+    "orders_pkey": "the id exists already",
+    "partial_trades_pkey": "the id exists already",
+    "performance_metrics_counts": "wins and losses cannot outnumber the trades",
+    "performance_metrics_period_span": "every period but ALL_TIME needs an end after its start",
+    "performance_metrics_pkey": "the period has a row already",
+    "performance_metrics_streaks": "a streak cannot outlast its trades",
+    "positions_closed_with_exit": "a position has exit data exactly when it is CLOSED",
+    "positions_counters_nonnegative": "partial exits and scale-ins are counted from 0",
+    "positions_current_within_entered": "no more can be open than was entered",
+    "positions_id_session_id_key": "the id exists already",
+    "positions_pkey": "the id exists already",
+    "positions_size_covers_original": "size and quantity include the original ones",
+    "strategy_executions_pkey": "the id exists already",
+    "system_events_pkey": "the id exists already",
+    "trades_pkey": "the id exists already",
+    "trading_sessions_final_figures": "a session has final figures exactly when it has ended",
+    "trading_sessions_ledger_entries_positive": "a session's ledger has at least its first entry",
+    "trading_sessions_pkey": "the id exists already",
+}
+
+VIOLATIONS: Final[dict[str, Violation]] = {
+    **{name: Violation(InvalidInput, None, sentence) for name, sentence in _DOMAINS.items()},
+    **{name: Violation(InvalidInput, field, sentence) for name, (field, sentence) in _INPUT.items()},
+    **{name: Violation(NotFound, field, sentence) for name, (field, sentence) in _ABSENT.items()},
+    **{name: Violation(Conflict, field, sentence) for name, (field, sentence) in _TAKEN.items()},
+    **{
+        name: Violation(IdempotencyConflict, "request_id", "was already used by another request")
+        for name in _REQUESTS
+    },
+    **{name: Violation(SchemaMismatch, None, sentence) for name, sentence in _INTERNAL.items()},
+}
+"""By the constraint's name; a test holds it equal to the schema's constraints."""

@@ -1,0 +1,234 @@
+"""`AsyncDatabase`: the same statements on a pool of connections for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from itertools import chain
+from types import TracebackType
+from typing import TypeVar
+
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool
+
+from atb_db.config import Settings
+from atb_db.database.faults import translated
+from atb_db.database.session import (
+    STREAM_CHUNK,
+    PoolStatistics,
+    ServerInfo,
+    accept,
+    connect_arguments,
+    first_unanswered,
+    loader,
+    pool_statistics,
+    runnable,
+    sql_of,
+)
+from atb_db.errors import TransactionAborted
+from atb_db.statement import Statement
+
+R = TypeVar("R")
+T = TypeVar("T")
+_Connection = AsyncConnection[tuple[object, ...]]
+
+
+class AsyncDatabase:
+    """A pool of connections to one database for the tasks of one event loop; otherwise as `Database`.
+
+        async with AsyncDatabase.from_env() as db:
+            balance = await db.run(account.get_current_balance(session_id=42))
+    """
+
+    def __init__(self, settings: Settings | str) -> None:
+        self.settings = Settings.load(settings) if isinstance(settings, str) else settings
+        self._arguments = connect_arguments(self.settings)
+        self._pool = AsyncConnectionPool[_Connection](
+            self._arguments.conninfo,
+            kwargs=dict(self._arguments.keywords),
+            min_size=self.settings.pool_min,
+            max_size=self.settings.pool_max,
+            timeout=self.settings.pool_timeout,
+            configure=_configure,
+            open=False,
+        )
+        self._opening = asyncio.Lock()
+        self._server: ServerInfo | None = None
+
+    @classmethod
+    def from_env(cls, url: str | None = None) -> AsyncDatabase:
+        """As `Database.from_env`."""
+        return cls(Settings.load(url))
+
+    async def open(self) -> ServerInfo:
+        """As `Database.open`."""
+        async with self._opening:
+            if self._server is None:
+                with translated():
+                    async with await AsyncConnection.connect(self._arguments.conninfo) as connection:
+                        self._server = accept(connection)
+                await self._pool.open()
+            return self._server
+
+    async def close(self) -> None:
+        """Close every connection; the database cannot be used any more."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> AsyncDatabase:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[_Connection]:
+        if self._server is None:
+            await self.open()
+        with translated():
+            connection = await self._pool.getconn()
+        try:
+            yield connection
+        finally:
+            await self._pool.putconn(connection)
+
+    async def run(self, statement: Statement[R]) -> R:
+        """As `Database.run`."""
+        async with self._connection() as connection:
+            return await _run(connection, statement)
+
+    async def run_many(self, statements: Iterable[Statement[R]]) -> list[R]:
+        """As `Database.run_many`."""
+        async with self._connection() as connection:
+            return await _run_many(connection, statements)
+
+    @asynccontextmanager
+    async def stream(self, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
+        """As `Database.stream`, with `async with` and `async for`."""
+        async with self._connection() as connection, _stream(connection, statement) as rows:
+            yield rows
+
+    async def copy_in(self, rows: Iterable[Statement[None]]) -> int:
+        """As `Database.copy_in`."""
+        async with self._connection() as connection:
+            return await _copy_in(connection, rows)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncTransaction]:
+        """As `Database.transaction`."""
+        async with self._connection() as connection, _transaction(connection) as transaction:
+            yield transaction
+
+    async def ping(self) -> float:
+        """Seconds that a round trip to the server takes."""
+        async with self._connection() as connection:
+            with translated():
+                start = time.perf_counter()
+                await connection.execute("SELECT 1")
+                return time.perf_counter() - start
+
+    def statistics(self) -> PoolStatistics:
+        """The pool at this moment."""
+        return pool_statistics(self._pool.get_stats(), self.settings)
+
+
+class AsyncTransaction:
+    """A transaction that is under way; it belongs to the task that began it."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    async def run(self, statement: Statement[R]) -> R:
+        """As `Transaction.run`."""
+        return await _run(self._connection, statement)
+
+    async def run_many(self, statements: Iterable[Statement[R]]) -> list[R]:
+        """As `Transaction.run_many`."""
+        return await _run_many(self._connection, statements)
+
+    @asynccontextmanager
+    async def stream(self, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
+        """As `Transaction.stream`."""
+        async with _stream(self._connection, statement) as rows:
+            yield rows
+
+    async def copy_in(self, rows: Iterable[Statement[None]]) -> int:
+        """As `Transaction.copy_in`."""
+        return await _copy_in(self._connection, rows)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncTransaction]:
+        """As `Transaction.transaction`."""
+        async with _transaction(self._connection) as transaction:
+            yield transaction
+
+
+async def _configure(connection: _Connection) -> None:
+    accept(connection)
+
+
+async def _run(connection: _Connection, statement: Statement[R]) -> R:
+    runnable(statement)
+    declaration = statement.declaration
+    with translated(declaration):
+        cursor = AsyncRawCursor(connection, row_factory=declaration.reader.row_factory)
+        await cursor.execute(sql_of(statement), statement.server_values())
+        rows = await cursor.fetchall() if cursor.description else []
+    return declaration.read(rows)
+
+
+async def _run_many(connection: _Connection, statements: Iterable[Statement[R]]) -> list[R]:
+    sent = list(statements)
+    for statement in sent:
+        runnable(statement)
+    cursors = [AsyncRawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
+    try:
+        async with connection.pipeline():
+            for cursor, statement in zip(cursors, sent, strict=True):
+                await cursor.execute(sql_of(statement), statement.server_values())
+    except Exception:
+        with translated(first_unanswered(sent, cursors)):
+            raise
+    return [
+        statement.declaration.read(await cursor.fetchall() if cursor.description else [])
+        for cursor, statement in zip(cursors, sent, strict=True)
+    ]
+
+
+@asynccontextmanager
+async def _stream(connection: _Connection, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
+    runnable(statement)
+    reader = statement.declaration.reader
+    cursor = AsyncRawCursor(connection, row_factory=reader.row_factory)
+    with translated(statement.declaration):
+        async with aclosing(cursor.stream(sql_of(statement), statement.server_values(), size=STREAM_CHUNK)) as rows:
+            yield reader.assemble_async(rows)  # type: ignore[misc]  # the annotation said so
+
+
+async def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> int:
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        return 0
+    values = loader(first)
+    cursor = AsyncRawCursor(connection)
+    with translated(first.declaration):
+        async with cursor.copy(sql_of(first)) as copy:
+            for row in chain([first], iterator):
+                await copy.write_row(values(row))
+    return cursor.rowcount
+
+
+@asynccontextmanager
+async def _transaction(connection: _Connection) -> AsyncIterator[AsyncTransaction]:
+    with translated():
+        async with connection.transaction():
+            yield AsyncTransaction(connection)
+            # psycopg would commit, the server would roll back, and nobody would be told.
+            if connection.info.transaction_status == TransactionStatus.INERROR:
+                raise TransactionAborted

@@ -1,0 +1,168 @@
+"""What every connection is: its settings, its adapters, and the servers that it accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, LiteralString, NamedTuple, Protocol, cast
+from uuid import UUID
+
+import psycopg
+from psycopg.abc import AdaptContext
+from psycopg.adapt import AdaptersMap, Dumper
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from atb_db.config import Settings
+from atb_db.errors import ConfigurationError, StatementError
+from atb_db.statement import Declaration, Kind, Statement
+
+OLDEST_SERVER: Final = 14
+STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
+_PREPARED_STATEMENTS: Final = 1000
+
+
+class ServerInfo(NamedTuple):
+    """The server at the other end of a connection."""
+
+    version: str
+    """Such as 16.4."""
+    database: str
+    user: str
+    ssl: bool
+
+
+class PoolStatistics(NamedTuple):
+    """The connection pool at this moment."""
+
+    open: int
+    """Connections that are open."""
+    idle: int
+    """Connections that nobody uses."""
+    waiting: int
+    """Callers that wait for a connection."""
+    limit: int
+    """Connections that may be open at the most."""
+
+
+class _Inferred(Dumper):
+    """Sends a value as text without a type: the server infers the type from the SQL.
+
+    So a statement is prepared once, whatever its arguments' sizes and however many of them are NULL.
+    """
+
+    oid = 0
+
+    def dump(self, obj: object) -> bytes:
+        return str(obj).encode()
+
+
+class Adapters:
+    """Context of a connection: how Python's values are sent."""
+
+    connection: psycopg.Connection[object] | None = None
+
+    def __init__(self) -> None:
+        self.adapters = AdaptersMap(psycopg.adapters)
+        for kind in (str, int, bool, Decimal, datetime, UUID):
+            self.adapters.register_dumper(kind, _Inferred)
+
+
+_CONTEXT: Final[AdaptContext] = Adapters()
+
+
+class ConnectArguments(NamedTuple):
+    """How psycopg is to connect."""
+
+    conninfo: str
+    keywords: Mapping[str, object]
+
+
+def connect_arguments(settings: Settings) -> ConnectArguments:
+    """Arguments of `psycopg.connect` for these settings; the session's settings travel in the start-up packet."""
+    parts = conninfo_to_dict(settings.conninfo)
+    wanted = {
+        "timezone": "UTC",
+        "statement_timeout": f"{settings.statement_timeout * 1000:.0f}",
+        "lock_timeout": f"{settings.lock_timeout * 1000:.0f}",
+        "idle_in_transaction_session_timeout": f"{settings.idle_timeout * 1000:.0f}",
+        "client_connection_check_interval": "500",
+    }
+    parts["options"] = " ".join([str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]).strip()
+    parts["client_encoding"] = "UTF8"
+    return ConnectArguments(
+        make_conninfo("", **parts),
+        {"autocommit": True, "prepare_threshold": 0, "context": _CONTEXT},
+    )
+
+
+class _Connection(Protocol):
+    @property
+    def info(self) -> psycopg.ConnectionInfo: ...
+
+    @property
+    def prepared_max(self) -> int | None: ...
+
+    @prepared_max.setter
+    def prepared_max(self, value: int | None) -> None: ...
+
+
+def accept(connection: _Connection) -> ServerInfo:
+    """Refuse a server that cannot hold the books, without asking it anything; what it told about itself.
+
+    Raises:
+        ConfigurationError: the server is older than PostgreSQL 14, or the database is not encoded in UTF-8.
+    """
+    info = connection.info
+    version = info.parameter_status("server_version") or ""
+    if info.server_version < OLDEST_SERVER * 10000:
+        raise ConfigurationError(f"the server is PostgreSQL {version or '?'}; at least {OLDEST_SERVER} is needed")
+    if (encoding := info.parameter_status("server_encoding")) != "UTF8":
+        raise ConfigurationError(f"the database {info.dbname} is encoded in {encoding}; UTF8 is needed")
+    connection.prepared_max = _PREPARED_STATEMENTS
+    return ServerInfo(version.split(" ")[0], info.dbname, info.user, info.pgconn.ssl_in_use)
+
+
+def runnable(statement: Statement[object]) -> None:
+    """Refuse what has no rows to read: the value of a bulk load."""
+    if statement.declaration.kind is Kind.COPY:
+        raise StatementError("is a row of a bulk load: give it to copy_in()", statement=statement.name)
+
+
+def sql_of(statement: Statement[object]) -> LiteralString:
+    """The statement's SQL for psycopg, which wants the type to say that it was written by us; it was, in a file."""
+    return cast("LiteralString", statement.declaration.text)
+
+
+def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[object]]:
+    """What makes a bulk load's columns from each of its rows, which must all be of the first one's declaration."""
+    declaration = first.declaration
+    if declaration.kind is not Kind.COPY:
+        raise StatementError("is no row of a bulk load: use run()", statement=first.name)
+
+    def values(row: Statement[None]) -> Sequence[object]:
+        if row.declaration is not declaration:
+            raise StatementError(f"is in a bulk load of {declaration.name}", statement=row.name)
+        return row.server_values()
+
+    return values
+
+
+def first_unanswered(
+    statements: Sequence[Statement[object]], cursors: Sequence[psycopg.RawCursor[object] | psycopg.AsyncRawCursor[object]]
+) -> Declaration[..., object] | None:
+    """The statement of a pipeline that failed: the first that has no result."""
+    for statement, cursor in zip(statements, cursors, strict=True):
+        if cursor.pgresult is None:
+            return statement.declaration
+    return None
+
+
+def pool_statistics(stats: Mapping[str, int], settings: Settings) -> PoolStatistics:
+    """psycopg_pool's figures under plain names."""
+    return PoolStatistics(
+        open=stats.get("pool_size", 0),
+        idle=stats.get("pool_available", 0),
+        waiting=stats.get("requests_waiting", 0),
+        limit=settings.pool_max,
+    )

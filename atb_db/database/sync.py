@@ -1,0 +1,259 @@
+"""`Database`: statements run on a pool of connections that threads share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import chain
+from threading import Lock
+from types import TracebackType
+from typing import TypeVar
+
+from psycopg import Connection, RawCursor, connect
+from psycopg.pq import TransactionStatus
+from psycopg_pool import ConnectionPool
+
+from atb_db.config import Settings
+from atb_db.database.faults import translated
+from atb_db.database.session import (
+    STREAM_CHUNK,
+    PoolStatistics,
+    ServerInfo,
+    accept,
+    connect_arguments,
+    first_unanswered,
+    loader,
+    pool_statistics,
+    runnable,
+    sql_of,
+)
+from atb_db.errors import TransactionAborted
+from atb_db.statement import Statement
+
+R = TypeVar("R")
+T = TypeVar("T")
+_Connection = Connection[tuple[object, ...]]
+
+
+class Database:
+    """A pool of connections to one database, safe to share between threads.
+
+    It opens on first use or on entering `with`, and closes on leaving it. Every statement that is not in a
+    `transaction()` is a transaction of its own and one round trip.
+
+        with Database.from_env() as db:
+            balance = db.run(account.get_current_balance(session_id=42))
+    """
+
+    def __init__(self, settings: Settings | str) -> None:
+        self.settings = Settings.load(settings) if isinstance(settings, str) else settings
+        self._arguments = connect_arguments(self.settings)
+        self._pool = ConnectionPool[_Connection](
+            self._arguments.conninfo,
+            kwargs=dict(self._arguments.keywords),
+            min_size=self.settings.pool_min,
+            max_size=self.settings.pool_max,
+            timeout=self.settings.pool_timeout,
+            configure=lambda connection: void(accept(connection)),
+            open=False,
+        )
+        self._opening = Lock()
+        self._server: ServerInfo | None = None
+
+    @classmethod
+    def from_env(cls, url: str | None = None) -> Database:
+        """The database of the environment's settings (see `Settings.load`); a URL given here goes before DATABASE_URL."""
+        return cls(Settings.load(url))
+
+    def open(self) -> ServerInfo:
+        """Connect, refuse an unfit server, and start the pool; what the server is. Later calls only tell.
+
+        Raises:
+            Unavailable: the server cannot be reached or refuses the credentials.
+            ConfigurationError: the server is older than PostgreSQL 14, or the database is not encoded in UTF-8.
+        """
+        with self._opening:
+            if self._server is None:
+                with translated(), connect(self._arguments.conninfo) as connection:
+                    self._server = accept(connection)
+                self._pool.open()
+            return self._server
+
+    def close(self) -> None:
+        """Close every connection; the database cannot be used any more."""
+        self._pool.close()
+
+    def __enter__(self) -> Database:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[_Connection]:
+        if self._server is None:
+            self.open()
+        with translated():
+            connection = self._pool.getconn()
+        try:
+            yield connection
+        finally:
+            self._pool.putconn(connection)
+
+    def run(self, statement: Statement[R]) -> R:
+        """Run one statement; its result, typed by its declaration.
+
+        Raises:
+            AtbDbError: one of its subclasses, with the statement's name; see `atb_db.errors`.
+        """
+        with self._connection() as connection:
+            return _run(connection, statement)
+
+    def run_many(self, statements: Iterable[Statement[R]]) -> list[R]:
+        """Run statements in one transaction and one round trip; their results in order.
+
+        None of them sees a result of another before it is sent. If one fails, none has happened.
+        """
+        with self._connection() as connection:
+            return _run_many(connection, statements)
+
+    @contextmanager
+    def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
+        """The rows of a query as they arrive, for results larger than memory; the connection is held until the end.
+
+            with db.stream(trades.get_trades_since(session_id=42, since=start)) as rows:
+                for trade in rows: ...
+        """
+        with self._connection() as connection, _stream(connection, statement) as rows:
+            yield rows
+
+    def copy_in(self, rows: Iterable[Statement[None]]) -> int:
+        """Bulk-load rows, all or none; how many.
+
+        Each row is the value of one `copy_…` function, all of the same. Loading the same request_ids again is an
+        IdempotencyConflict, so a repeated load doubles nothing.
+        """
+        with self._connection() as connection:
+            return _copy_in(connection, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction: committed at the end of the block, rolled back by an exception.
+
+        Raises:
+            TransactionAborted: a statement failed, its error was swallowed, and the block ended as if all were well.
+        """
+        with self._connection() as connection, _transaction(connection) as transaction:
+            yield transaction
+
+    def ping(self) -> float:
+        """Seconds that a round trip to the server takes."""
+        with self._connection() as connection, translated():
+            start = time.perf_counter()
+            connection.execute("SELECT 1")
+            return time.perf_counter() - start
+
+    def statistics(self) -> PoolStatistics:
+        """The pool at this moment."""
+        return pool_statistics(self._pool.get_stats(), self.settings)
+
+
+class Transaction:
+    """A transaction that is under way; it belongs to the thread that began it."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    def run(self, statement: Statement[R]) -> R:
+        """Run one statement inside the transaction; as `Database.run`."""
+        return _run(self._connection, statement)
+
+    def run_many(self, statements: Iterable[Statement[R]]) -> list[R]:
+        """Run statements inside the transaction in one round trip; as `Database.run_many`."""
+        return _run_many(self._connection, statements)
+
+    @contextmanager
+    def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
+        """The rows of a query as they arrive; as `Database.stream`. Nothing else can run until they are read."""
+        with _stream(self._connection, statement) as rows:
+            yield rows
+
+    def copy_in(self, rows: Iterable[Statement[None]]) -> int:
+        """Bulk-load rows inside the transaction; as `Database.copy_in`."""
+        return _copy_in(self._connection, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A savepoint: an exception undoes this block only, and the outer transaction can go on."""
+        with _transaction(self._connection) as transaction:
+            yield transaction
+
+
+def void(_: object) -> None:
+    """Nothing, for callbacks whose result is not wanted."""
+
+
+def _run(connection: _Connection, statement: Statement[R]) -> R:
+    runnable(statement)
+    declaration = statement.declaration
+    with translated(declaration):
+        cursor = RawCursor(connection, row_factory=declaration.reader.row_factory)
+        cursor.execute(sql_of(statement), statement.server_values())
+        rows = cursor.fetchall() if cursor.description else []
+    return declaration.read(rows)
+
+
+def _run_many(connection: _Connection, statements: Iterable[Statement[R]]) -> list[R]:
+    sent = list(statements)
+    for statement in sent:
+        runnable(statement)
+    cursors = [RawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
+    try:
+        with connection.pipeline():
+            for cursor, statement in zip(cursors, sent, strict=True):
+                cursor.execute(sql_of(statement), statement.server_values())
+    except Exception:
+        with translated(first_unanswered(sent, cursors)):
+            raise
+    return [
+        statement.declaration.read(cursor.fetchall() if cursor.description else [])
+        for cursor, statement in zip(cursors, sent, strict=True)
+    ]
+
+
+@contextmanager
+def _stream(connection: _Connection, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
+    runnable(statement)
+    reader = statement.declaration.reader
+    cursor = RawCursor(connection, row_factory=reader.row_factory)
+    with (
+        translated(statement.declaration),
+        closing(cursor.stream(sql_of(statement), statement.server_values(), size=STREAM_CHUNK)) as rows,
+    ):
+        yield reader.assemble(rows)  # type: ignore[misc]  # the annotation said so
+
+
+def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> int:
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        return 0
+    values = loader(first)
+    cursor = RawCursor(connection)
+    with translated(first.declaration), cursor.copy(sql_of(first)) as copy:
+        for row in chain([first], iterator):
+            copy.write_row(values(row))
+    return cursor.rowcount
+
+
+@contextmanager
+def _transaction(connection: _Connection) -> Iterator[Transaction]:
+    with translated(), connection.transaction():
+        yield Transaction(connection)
+        # psycopg would commit, the server would roll back, and nobody would be told.
+        if connection.info.transaction_status == TransactionStatus.INERROR:
+            raise TransactionAborted
