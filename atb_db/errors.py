@@ -69,7 +69,7 @@ class SessionClosed(Conflict):
 
 
 class TransactionAborted(AtbDbError):
-    """A statement of the transaction failed and its error was swallowed; the transaction was rolled back, not committed."""
+    """A statement failed and its error was swallowed; the transaction was rolled back, not committed."""
 
 
 class SerializationRetry(AtbDbError):
@@ -85,7 +85,7 @@ class Unavailable(AtbDbError):
 
 
 class OutcomeUnknown(AtbDbError):
-    """The connection was lost after the request was sent; running the same value again tells, and writes nothing twice."""
+    """The connection was lost after the request was sent; running the same value again writes nothing twice."""
 
     retryable = True
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import NamedTuple, TypeGuard, Union, cast, get_args, get_origin, get_type_hints
 
 Row = tuple[object, ...]
 Make = Callable[[Sequence[object]], object]
@@ -39,27 +39,49 @@ class Reader(NamedTuple):
     shape: Shape
     columns: tuple[Column, ...]
     make: Make
-    """One row of the cursor to what `assemble` takes: the finished row, or the raw tuple of a join."""
-    assemble: Callable[[Iterable[object]], Iterator[object]]
-    """The made rows to the results: the same, or one per group of joined rows."""
+    """One row of the cursor to a result or, where rows are joined, to a plain tuple."""
+    join: Callable[[list[Row]], object] | None = None
+    """Consecutive plain tuples with the same first column to one result; None where no rows are joined."""
 
     def row_factory(self, cursor: object) -> Make:  # noqa: ARG002  psycopg passes its cursor
         """The factory that psycopg asks for."""
         return self.make
 
+    def assemble(self, rows: Iterable[object]) -> Iterator[object]:
+        """The results from the made rows."""
+        if self.join is None:
+            return iter(rows)
+        return (self.join(list(group)) for _, group in groupby(cast("Iterable[Row]", rows), itemgetter(0)))
 
-class UnsupportedAnnotation(TypeError):
+    async def assemble_async(self, rows: AsyncIterator[object]) -> AsyncIterator[object]:
+        """The results from the made rows, as they arrive."""
+        group: list[Row] = []
+        async for row in rows:
+            if self.join is None:
+                yield row
+                continue
+            joined = cast("Row", row)
+            if group and joined[0] != group[0][0]:
+                yield self.join(group)
+                group = []
+            group.append(joined)
+        if self.join is not None and group:
+            yield self.join(group)
+
+
+class UnsupportedAnnotationError(TypeError):
     """An annotation that rows cannot be read into."""
 
 
 def reader_for(annotation: object) -> Reader:
     """The reader for a return annotation.
 
-    `T` is exactly one row, `T | None` at most one, `list[T]` all, `None` nothing; T is a scalar or a NamedTuple. A NamedTuple's last
-    field may be a `tuple[Row, ...]`: then the statement is a join, and consecutive rows with the same first column are one result.
+    `T` is exactly one row, `T | None` at most one, `list[T]` all, `None` nothing; T is a scalar or a NamedTuple. A
+    NamedTuple's last field may be a `tuple[Row, ...]`: then the statement is a join, and consecutive rows with the same
+    first column are one result.
     """
     if annotation is None or annotation is type(None):
-        return Reader(Shape.NOTHING, (), tuple, iter)
+        return Reader(Shape.NOTHING, (), tuple)
     if get_origin(annotation) is list:
         return _reader(Shape.MANY, get_args(annotation)[0])
     inner, optional = without_none(annotation)
@@ -75,7 +97,7 @@ def without_none(annotation: object) -> tuple[object, bool]:
     return (kept[0] if len(kept) == 1 else Union[kept]), len(kept) < len(arguments)  # noqa: UP007  built at run time
 
 
-def is_row_type(annotation: object) -> bool:
+def is_row_type(annotation: object) -> TypeGuard[type[tuple[object, ...]]]:
     """Whether the annotation is a NamedTuple."""
     return isinstance(annotation, type) and issubclass(annotation, tuple) and hasattr(annotation, "_fields")
 
@@ -83,20 +105,23 @@ def is_row_type(annotation: object) -> bool:
 def _reader(shape: Shape, row: object) -> Reader:
     if not is_row_type(row):
         if not isinstance(row, type) or issubclass(row, (dict, tuple, list)):
-            raise UnsupportedAnnotation(f"rows cannot be read into {row}")
-        columns = (Column(None, row, optional=False),)
+            raise UnsupportedAnnotationError(f"rows cannot be read into {row}")
         convert = _conversion(row)
-        return Reader(shape, columns, itemgetter(0) if convert is None else lambda values: convert[values[0]], iter)
+        return Reader(
+            shape,
+            (Column(None, row, optional=False),),
+            itemgetter(0) if convert is None else lambda values: convert[values[0]],
+        )
     columns, child = _columns(row)
     make = _maker(row, columns)
     if child is None:
-        return Reader(shape, columns, make, iter)
+        return Reader(shape, columns, make)
     inner, grandchild = _columns(child, nested=True)
     if grandchild is not None:
-        raise UnsupportedAnnotation(f"{child} has joined rows inside joined rows")
-    prefix = row._fields[-1]  # type: ignore[attr-defined]
+        raise UnsupportedAnnotationError(f"{child} has joined rows inside joined rows")
+    prefix = list(get_type_hints(row))[-1]
     nested = tuple(column._replace(name=f"{prefix}.{column.name}") for column in inner)
-    return Reader(shape, columns + nested, tuple, _grouping(row, columns, child, inner))
+    return Reader(shape, columns + nested, tuple, _joining(row, columns, child, inner))
 
 
 def _columns(row: type, *, nested: bool = False) -> tuple[tuple[Column, ...], type | None]:
@@ -105,11 +130,11 @@ def _columns(row: type, *, nested: bool = False) -> tuple[tuple[Column, ...], ty
     child: type | None = None
     for name, annotation in get_type_hints(row).items():
         if child is not None:
-            raise UnsupportedAnnotation(f"{row}: joined rows must be the last field")
+            raise UnsupportedAnnotationError(f"{row}: joined rows must be the last field")
         if get_origin(annotation) is tuple:
             child = get_args(annotation)[0]
             if not is_row_type(child):
-                raise UnsupportedAnnotation(f"{row}.{name}: joined rows must be NamedTuples")
+                raise UnsupportedAnnotationError(f"{row}.{name}: joined rows must be NamedTuples")
             continue
         inner, optional = without_none(annotation)
         columns.append(Column(name, inner, optional, nested))
@@ -123,7 +148,9 @@ def _conversion(annotation: object) -> dict[object, object] | None:
 
 
 def _maker(row: type, columns: Sequence[Column]) -> Make:
-    conversions = [(index, found) for index, column in enumerate(columns) if (found := _conversion(column.type)) is not None]
+    conversions = [
+        (index, found) for index, column in enumerate(columns) if (found := _conversion(column.type)) is not None
+    ]
     new = row._make  # type: ignore[attr-defined]
     if not conversions:
         return new  # type: ignore[no-any-return]
@@ -137,17 +164,14 @@ def _maker(row: type, columns: Sequence[Column]) -> Make:
     return make
 
 
-def _grouping(
+def _joining(
     row: type, columns: Sequence[Column], child: type, inner: Sequence[Column]
-) -> Callable[[Iterable[object]], Iterator[object]]:
+) -> Callable[[list[Row]], object]:
     width = len(columns)
     make_row, make_child = _maker(row, columns), _maker(child, inner)
-    first = itemgetter(0)
 
-    def assemble(rows: Iterable[object]) -> Iterator[object]:
-        for _, group in groupby(rows, first):  # type: ignore[arg-type]  # raw tuples
-            joined: list[Row] = list(group)
-            children = tuple(make_child(values[width:]) for values in joined if values[width] is not None)
-            yield make_row((*joined[0][:width], children))
+    def join(group: list[Row]) -> object:
+        children = tuple(make_child(values[width:]) for values in group if values[width] is not None)
+        return make_row((*group[0][:width], children))
 
-    return assemble
+    return join

@@ -24,7 +24,7 @@ from typing import Final, Generic, NamedTuple, ParamSpec, TypeVar, get_args, get
 from uuid import UUID
 
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
-from atb_db.rows import Reader, Shape, UnsupportedAnnotation, reader_for, without_none
+from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, reader_for, without_none
 from atb_db.sqlfile import compile_sql, query_file
 from atb_db.types import NEW, NOW, UNSET, Json, Number, Unset
 from atb_db.values import (
@@ -86,8 +86,8 @@ class Parameter(NamedTuple):
     coerce: Coerce
 
 
-class Declaration(Generic[P, R_co]):
-    """A statement as it is declared: its signature, its SQL and how its rows are read."""
+class Declared(Generic[R_co]):
+    """A statement as it is declared: its parameters, its SQL and how its rows are read."""
 
     def __init__(self, function: Callable[P, R_co], kind: Kind, path: Path) -> None:
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
@@ -101,7 +101,6 @@ class Declaration(Generic[P, R_co]):
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
         self.keyed = "request_id" in self._names
-        update_wrapper(self, function)
 
     def _fail(self, reason: str) -> StatementError:
         return StatementError(f"{reason} ({self.path})", statement=self.name)
@@ -110,12 +109,13 @@ class Declaration(Generic[P, R_co]):
         try:
             hints = get_type_hints(function)
             if "return" not in hints:
-                raise UnsupportedAnnotation("the return annotation is missing")  # noqa: TRY301  one handler names the statement
+                raise UnsupportedAnnotationError("the return annotation is missing")
             reader = reader_for(hints["return"])
             parameters = tuple(
-                _parameter(parameter, hints.get(parameter.name)) for parameter in inspect.signature(function).parameters.values()
+                _parameter(parameter, hints.get(parameter.name))
+                for parameter in inspect.signature(function).parameters.values()
             )
-        except (UnsupportedAnnotation, NameError) as error:
+        except (UnsupportedAnnotationError, NameError) as error:
             raise self._fail(str(error)) from None
         return parameters, reader
 
@@ -142,17 +142,20 @@ class Declaration(Generic[P, R_co]):
         return compiled
 
     def _arrangement(self) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
-        """From the values in the signature's order, `given` and `request_hash` behind them, to those in the SQL's order."""
+        """From the signature's order, with `given` and `request_hash` behind it, to the SQL's."""
         places = [*self._names, GIVEN, REQUEST_HASH]
         indexes = [places.index(name) for name in self.order]
         if len(indexes) == 1:
             return lambda values: (values[indexes[0]],)
         return itemgetter(*indexes) if indexes else lambda _: ()
 
-    def __call__(self, *args: P.args, **given: P.kwargs) -> Statement[R_co]:
-        """The statement's value; raises InvalidInput that names the field, TypeError for a wrong call."""
-        if args:
-            raise TypeError(f"{self.name}() takes keyword arguments only")
+    def value(self, given: dict[str, object]) -> Statement[R_co]:
+        """The statement's value from its arguments by name.
+
+        Raises:
+            InvalidInput: an argument cannot be stored; the error names it.
+            TypeError: an argument is missing, or is none of the statement's.
+        """
         values: list[object] = []
         changed: list[str] = []
         for name, _, optional, default, coerce in self.parameters:
@@ -212,7 +215,9 @@ class Declaration(Generic[P, R_co]):
             return None  # type: ignore[return-value]
         results = list(self.reader.assemble(rows))
         if len(results) > 1:
-            raise StatementError(f"{len(results)} rows came where at most one was declared ({self.path})", statement=self.name)
+            raise StatementError(
+                f"{len(results)} rows came where at most one was declared ({self.path})", statement=self.name
+            )
         if results:
             return results[0]  # type: ignore[return-value]
         if shape is Shape.AT_MOST_ONE:
@@ -222,17 +227,31 @@ class Declaration(Generic[P, R_co]):
         raise NotFound(statement=self.name, field=self._names[0] if self._names else None)
 
 
+class Declaration(Declared[R_co], Generic[P, R_co]):
+    """A declared statement with its signature: what a repository module holds."""
+
+    def __init__(self, function: Callable[P, R_co], kind: Kind, path: Path) -> None:
+        super().__init__(function, kind, path)
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **given: P.kwargs) -> Statement[R_co]:
+        """The statement's value; see `Declared.value`."""
+        if args:
+            raise TypeError(f"{self.name}() takes keyword arguments only")
+        return self.value(given)
+
+
 class _Sql(NamedTuple):
     text: str
     names: tuple[str, ...]
 
 
 class Statement(Generic[R_co]):
-    """A declared statement together with its checked arguments: a value that can be kept, compared, and run more than once."""
+    """A declared statement with its checked arguments: a value to keep, to compare, to run more than once."""
 
     __slots__ = ("declaration", "given", "values")
 
-    def __init__(self, declaration: Declaration[..., R_co], values: tuple[object, ...], given: tuple[str, ...]) -> None:
+    def __init__(self, declaration: Declared[R_co], values: tuple[object, ...], given: tuple[str, ...]) -> None:
         self.declaration = declaration
         self.values = values
         self.given = given
@@ -277,14 +296,16 @@ class Statement(Generic[R_co]):
 
 def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:
     if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise UnsupportedAnnotation(f"{parameter.name} must be keyword-only")
+        raise UnsupportedAnnotationError(f"{parameter.name} must be keyword-only")
     inner, optional = without_none(annotation)
     if Unset in (members := get_args(inner)):
         inner, _ = without_none(_union(member for member in members if member is not Unset))
-    enum = next((member for member in (inner, *get_args(inner)) if isinstance(member, type) and issubclass(member, Enum)), None)
+    enum = next(
+        (member for member in (inner, *get_args(inner)) if isinstance(member, type) and issubclass(member, Enum)), None
+    )
     coerce = to_label(enum) if enum is not None else _COERCIONS.get(inner)
     if coerce is None:
-        raise UnsupportedAnnotation(f"{parameter.name}: {annotation} is no type that a parameter can have")
+        raise UnsupportedAnnotationError(f"{parameter.name}: {annotation} is no type that a parameter can have")
     default = parameter.default
     if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
         default = coerce(parameter.name, default)
@@ -314,7 +335,7 @@ def command(function: Callable[P, R_co]) -> Declaration[P, R_co]:
 
 
 def copy(function: Callable[P, R_co]) -> Declaration[P, R_co]:
-    """Declare the rows of a bulk load; the SQL file is `COPY table (columns) FROM STDIN`, the parameters are the columns."""
+    """Declare the rows of a bulk load: the SQL file is `COPY table (columns) FROM STDIN`."""
     return _declared(function, Kind.COPY)
 
 
@@ -322,7 +343,7 @@ def _declared(function: Callable[P, R_co], kind: Kind) -> Declaration[P, R_co]:
     return Declaration(function, kind, query_file(function.__module__.rpartition(".")[2], function.__name__))
 
 
-def declarations(namespaces: Sequence[object]) -> list[Declaration[..., object]]:
+def declarations(namespaces: Sequence[object]) -> list[Declared[object]]:
     """Every declaration in the given modules, by name."""
-    found = (item for namespace in namespaces for item in vars(namespace).values() if isinstance(item, Declaration))
+    found = (item for namespace in namespaces for item in vars(namespace).values() if isinstance(item, Declared))
     return sorted(found, key=lambda declaration: declaration.name)

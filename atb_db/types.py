@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Final, SupportsFloat, TypeAlias
@@ -125,5 +125,5 @@ UNSET: Final = Unset.UNSET
 NEW: Final = UUID(int=0)
 """Default of `request_id`: replaced by a fresh id when the statement's value is made."""
 
-NOW: Final = datetime.max
+NOW: Final = datetime.max.replace(tzinfo=UTC)
 """Default of a moment: replaced by the current UTC time when the statement's value is made."""

@@ -7,11 +7,14 @@ import math
 import operator
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal, InvalidOperation
 from enum import Enum
+from functools import singledispatch
+from types import NoneType
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -143,7 +146,7 @@ def to_json(field: str, value: object) -> JsonText:
     if isinstance(value, str) or not isinstance(_unwrapped(value), (Mapping, Sequence)):
         raise InvalidInput(f"must be a JSON object or array, not {shortened(value)}", field=field)
     try:
-        text = json.dumps(_plain(field, value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(_plain(value, field), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
     except RecursionError:
         raise InvalidInput("is nested too deeply or contains itself", field=field) from None
@@ -157,35 +160,70 @@ def _unwrapped(value: object) -> object:
     return value.tolist() if _is_numpy(value) and hasattr(value, "tolist") else value
 
 
-def _plain(field: str, value: object) -> object:
+@singledispatch
+def _plain(value: object, field: str) -> object:
     """The value in the types that JSON has."""
-    if value is None or value is True or value is False:
-        return value
-    if isinstance(value, Enum):
-        return _plain(field, value.value)
-    if isinstance(value, str):
-        return to_text(field, value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Decimal):
-        return str(value) if value.is_finite() else None
-    if isinstance(value, (datetime, date, time_of_day)):
-        return value.isoformat() if value == value else None  # noqa: PLR0124  NaT equals nothing
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {_key(field, key): _plain(field, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(field, item) for item in value]
     if (plain := _unwrapped(value)) is not value:
-        return _plain(field, plain)
+        return _plain(plain, field)
     raise InvalidInput(f"contains {shortened(value)}, which has no JSON form", field=field)
 
 
-def _key(field: str, key: object) -> str:
-    plain = _plain(field, key)
+@_plain.register(bool)
+@_plain.register(NoneType)
+def _(value: object, _field: str) -> object:
+    return value
+
+
+@_plain.register
+def _(value: str, field: str) -> object:
+    return to_text(field, str(value))
+
+
+@_plain.register
+def _(value: int, _field: str) -> object:
+    return int(value)
+
+
+@_plain.register
+def _(value: float, _field: str) -> object:
+    return float(value) if math.isfinite(value) else None
+
+
+@_plain.register
+def _(value: Decimal, _field: str) -> object:
+    return str(value) if value.is_finite() else None
+
+
+@_plain.register(date)
+@_plain.register(time_of_day)
+def _(value: date | time_of_day, _field: str) -> object:
+    return value.isoformat() if value == value else None  # noqa: PLR0124  NaT equals nothing
+
+
+@_plain.register
+def _(value: UUID, _field: str) -> object:
+    return str(value)
+
+
+@_plain.register
+def _(value: Enum, field: str) -> object:
+    return _plain(value.value, field)
+
+
+@_plain.register(Mapping)
+def _(value: Mapping[object, object], field: str) -> object:
+    return {_key(key, field): _plain(item, field) for key, item in value.items()}
+
+
+@_plain.register(list)
+@_plain.register(tuple)
+@_plain.register(AbstractSet)
+def _(value: Iterable[object], field: str) -> object:
+    return [_plain(item, field) for item in value]
+
+
+def _key(key: object, field: str) -> str:
+    plain = _plain(key, field)
     return plain if isinstance(plain, str) else json.dumps(plain)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from itertools import chain
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar, cast
 
 from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.pq import TransactionStatus
@@ -26,7 +26,6 @@ from atb_db.database.session import (
     loader,
     pool_statistics,
     runnable,
-    sql_of,
 )
 from atb_db.errors import TransactionAborted
 from atb_db.statement import Statement
@@ -39,8 +38,8 @@ _Connection = AsyncConnection[tuple[object, ...]]
 class AsyncDatabase:
     """A pool of connections to one database for the tasks of one event loop; otherwise as `Database`.
 
-        async with AsyncDatabase.from_env() as db:
-            balance = await db.run(account.get_current_balance(session_id=42))
+    async with AsyncDatabase.from_env() as db:
+        balance = await db.run(account.get_current_balance(session_id=42))
     """
 
     def __init__(self, settings: Settings | str) -> None:
@@ -59,7 +58,7 @@ class AsyncDatabase:
         self._server: ServerInfo | None = None
 
     @classmethod
-    def from_env(cls, url: str | None = None) -> AsyncDatabase:
+    def from_env(cls, url: str | None = None) -> Self:
         """As `Database.from_env`."""
         return cls(Settings.load(url))
 
@@ -77,7 +76,7 @@ class AsyncDatabase:
         """Close every connection; the database cannot be used any more."""
         await self._pool.close()
 
-    async def __aenter__(self) -> AsyncDatabase:
+    async def __aenter__(self) -> Self:
         await self.open()
         return self
 
@@ -177,7 +176,7 @@ async def _run(connection: _Connection, statement: Statement[R]) -> R:
     declaration = statement.declaration
     with translated(declaration):
         cursor = AsyncRawCursor(connection, row_factory=declaration.reader.row_factory)
-        await cursor.execute(sql_of(statement), statement.server_values())
+        await cursor.execute(statement.declaration.sql, statement.server_values())
         rows = await cursor.fetchall() if cursor.description else []
     return declaration.read(rows)
 
@@ -190,7 +189,7 @@ async def _run_many(connection: _Connection, statements: Iterable[Statement[R]])
     try:
         async with connection.pipeline():
             for cursor, statement in zip(cursors, sent, strict=True):
-                await cursor.execute(sql_of(statement), statement.server_values())
+                await cursor.execute(statement.declaration.sql, statement.server_values())
     except Exception:
         with translated(first_unanswered(sent, cursors)):
             raise
@@ -206,8 +205,9 @@ async def _stream(connection: _Connection, statement: Statement[list[T]]) -> Asy
     reader = statement.declaration.reader
     cursor = AsyncRawCursor(connection, row_factory=reader.row_factory)
     with translated(statement.declaration):
-        async with aclosing(cursor.stream(sql_of(statement), statement.server_values(), size=STREAM_CHUNK)) as rows:
-            yield reader.assemble_async(rows)  # type: ignore[misc]  # the annotation said so
+        rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
+        async with aclosing(cast("AsyncGenerator[object]", rows)):
+            yield cast("AsyncIterator[T]", reader.assemble_async(rows))
 
 
 async def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> int:
@@ -218,7 +218,7 @@ async def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> 
     values = loader(first)
     cursor = AsyncRawCursor(connection)
     with translated(first.declaration):
-        async with cursor.copy(sql_of(first)) as copy:
+        async with cursor.copy(first.declaration.sql) as copy:
             for row in chain([first], iterator):
                 await copy.write_row(values(row))
     return cursor.rowcount

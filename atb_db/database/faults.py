@@ -28,7 +28,7 @@ from atb_db.errors import (
     Timeout,
     Unavailable,
 )
-from atb_db.statement import Declaration, Kind
+from atb_db.statement import Declared, Kind
 
 _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "AT404": NotFound,
@@ -55,11 +55,11 @@ _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
 # The server names the parameter at fault by its number, or the column of a bulk load.
 _PARAMETER: Final = re.compile(r"\$(\d+)")
 _COPY_COLUMN: Final = re.compile(r"\bcolumn (\w+)")
-_QUOTED: Final = re.compile(r'"([^"]{%d})[^"]*"' % LONGEST_VALUE)
+_QUOTED: Final = re.compile(rf'"([^"]{{{LONGEST_VALUE}}})[^"]*"')
 
 
 @contextmanager
-def translated(declaration: Declaration[..., object] | None = None) -> Iterator[None]:
+def translated(declaration: Declared[object] | None = None) -> Iterator[None]:
     """Raise psycopg's errors as ours.
 
     psycopg's own stays in `__context__` and out of the traceback: it may quote whole rows.
@@ -70,7 +70,7 @@ def translated(declaration: Declaration[..., object] | None = None) -> Iterator[
         raise translation(error, declaration) from None
 
 
-def translation(error: Exception, declaration: Declaration[..., object] | None = None) -> AtbDbError:
+def translation(error: Exception, declaration: Declared[object] | None = None) -> AtbDbError:
     """Our error for psycopg's."""
     name = declaration.name if declaration else None
     if not isinstance(error, psycopg.Error):
@@ -93,7 +93,7 @@ def translation(error: Exception, declaration: Declaration[..., object] | None =
     return kind(message, statement=name, field=field, constraint=constraint, sqlstate=state)
 
 
-def _without_sqlstate(error: psycopg.Error, declaration: Declaration[..., object] | None) -> AtbDbError:
+def _without_sqlstate(error: psycopg.Error, declaration: Declared[object] | None) -> AtbDbError:
     name = declaration.name if declaration else None
     message = str(error).strip().splitlines()[0] if str(error).strip() else "the connection was lost"
     if isinstance(error, psycopg.DataError):
@@ -104,7 +104,7 @@ def _without_sqlstate(error: psycopg.Error, declaration: Declaration[..., object
     return StatementError(message, statement=name)
 
 
-def _field(context: str | None, declaration: Declaration[..., object] | None) -> str | None:
+def _field(context: str | None, declaration: Declared[object] | None) -> str | None:
     if not context or declaration is None:
         return None
     if declaration.kind is Kind.COPY:

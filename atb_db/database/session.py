@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, LiteralString, NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 import psycopg
@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atb_db.config import Settings
 from atb_db.errors import ConfigurationError, StatementError
-from atb_db.statement import Declaration, Kind, Statement
+from atb_db.statement import Declared, Kind, Statement
 
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
@@ -88,7 +88,9 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         "idle_in_transaction_session_timeout": f"{settings.idle_timeout * 1000:.0f}",
         "client_connection_check_interval": "500",
     }
-    parts["options"] = " ".join([str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]).strip()
+    parts["options"] = " ".join(
+        [str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]
+    ).strip()
     parts["client_encoding"] = "UTF8"
     return ConnectArguments(
         make_conninfo("", **parts),
@@ -129,11 +131,6 @@ def runnable(statement: Statement[object]) -> None:
         raise StatementError("is a row of a bulk load: give it to copy_in()", statement=statement.name)
 
 
-def sql_of(statement: Statement[object]) -> LiteralString:
-    """The statement's SQL for psycopg, which wants the type to say that it was written by us; it was, in a file."""
-    return cast("LiteralString", statement.declaration.text)
-
-
 def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[object]]:
     """What makes a bulk load's columns from each of its rows, which must all be of the first one's declaration."""
     declaration = first.declaration
@@ -149,8 +146,9 @@ def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[objec
 
 
 def first_unanswered(
-    statements: Sequence[Statement[object]], cursors: Sequence[psycopg.RawCursor[object] | psycopg.AsyncRawCursor[object]]
-) -> Declaration[..., object] | None:
+    statements: Sequence[Statement[object]],
+    cursors: Sequence[psycopg.RawCursor[object] | psycopg.AsyncRawCursor[object]],
+) -> Declared[object] | None:
     """The statement of a pipeline that failed: the first that has no result."""
     for statement, cursor in zip(statements, cursors, strict=True):
         if cursor.pgresult is None:

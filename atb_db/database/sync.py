@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import chain
 from threading import Lock
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar, cast
 
 from psycopg import Connection, RawCursor, connect
 from psycopg.pq import TransactionStatus
@@ -26,7 +26,6 @@ from atb_db.database.session import (
     loader,
     pool_statistics,
     runnable,
-    sql_of,
 )
 from atb_db.errors import TransactionAborted
 from atb_db.statement import Statement
@@ -62,8 +61,8 @@ class Database:
         self._server: ServerInfo | None = None
 
     @classmethod
-    def from_env(cls, url: str | None = None) -> Database:
-        """The database of the environment's settings (see `Settings.load`); a URL given here goes before DATABASE_URL."""
+    def from_env(cls, url: str | None = None) -> Self:
+        """The database of the environment's settings (see `Settings.load`); a URL goes before DATABASE_URL."""
         return cls(Settings.load(url))
 
     def open(self) -> ServerInfo:
@@ -84,7 +83,7 @@ class Database:
         """Close every connection; the database cannot be used any more."""
         self._pool.close()
 
-    def __enter__(self) -> Database:
+    def __enter__(self) -> Self:
         self.open()
         return self
 
@@ -125,8 +124,8 @@ class Database:
     def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
         """The rows of a query as they arrive, for results larger than memory; the connection is held until the end.
 
-            with db.stream(trades.get_trades_since(session_id=42, since=start)) as rows:
-                for trade in rows: ...
+        with db.stream(trades.get_trades_since(session_id=42, since=start)) as rows:
+            for trade in rows: ...
         """
         with self._connection() as connection, _stream(connection, statement) as rows:
             yield rows
@@ -202,7 +201,7 @@ def _run(connection: _Connection, statement: Statement[R]) -> R:
     declaration = statement.declaration
     with translated(declaration):
         cursor = RawCursor(connection, row_factory=declaration.reader.row_factory)
-        cursor.execute(sql_of(statement), statement.server_values())
+        cursor.execute(statement.declaration.sql, statement.server_values())
         rows = cursor.fetchall() if cursor.description else []
     return declaration.read(rows)
 
@@ -215,7 +214,7 @@ def _run_many(connection: _Connection, statements: Iterable[Statement[R]]) -> li
     try:
         with connection.pipeline():
             for cursor, statement in zip(cursors, sent, strict=True):
-                cursor.execute(sql_of(statement), statement.server_values())
+                cursor.execute(statement.declaration.sql, statement.server_values())
     except Exception:
         with translated(first_unanswered(sent, cursors)):
             raise
@@ -230,11 +229,10 @@ def _stream(connection: _Connection, statement: Statement[list[T]]) -> Iterator[
     runnable(statement)
     reader = statement.declaration.reader
     cursor = RawCursor(connection, row_factory=reader.row_factory)
-    with (
-        translated(statement.declaration),
-        closing(cursor.stream(sql_of(statement), statement.server_values(), size=STREAM_CHUNK)) as rows,
-    ):
-        yield reader.assemble(rows)  # type: ignore[misc]  # the annotation said so
+    with translated(statement.declaration):
+        rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
+        with closing(cast("Generator[object]", rows)):
+            yield cast("Iterator[T]", reader.assemble(rows))
 
 
 def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> int:
@@ -244,7 +242,7 @@ def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> int:
         return 0
     values = loader(first)
     cursor = RawCursor(connection)
-    with translated(first.declaration), cursor.copy(sql_of(first)) as copy:
+    with translated(first.declaration), cursor.copy(first.declaration.sql) as copy:
         for row in chain([first], iterator):
             copy.write_row(values(row))
     return cursor.rowcount

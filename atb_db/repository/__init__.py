@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
-from atb_db.statement import Declaration, declarations
+from atb_db.statement import Declared, declarations
 
 __all__ = ["account", "events", "metrics", "orders", "positions", "sessions", "statements", "trades"]
 
 
-def statements() -> list[Declaration[..., object]]:
+def statements() -> list[Declared[object]]:
     """Every declared statement, by name."""
     return declarations([account, events, metrics, orders, positions, sessions, trades])

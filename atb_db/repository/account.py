@@ -78,7 +78,13 @@ def copy_account_snapshots(
 
 @command
 def adjust_balance(
-    *, session_id: int, delta: Number, reason: str, updated_by: str = "engine", timestamp: datetime = NOW, request_id: UUID = NEW
+    *,
+    session_id: int,
+    delta: Number,
+    reason: str,
+    updated_by: str = "engine",
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
 ) -> Decimal:
     """Change a session's balance by an amount, with a ledger entry; the balance after.
 
@@ -89,9 +95,15 @@ def adjust_balance(
 
 @command
 def set_balance(
-    *, session_id: int, balance: Number, reason: str, updated_by: str = "engine", timestamp: datetime = NOW, request_id: UUID = NEW
+    *,
+    session_id: int,
+    balance: Number,
+    reason: str,
+    updated_by: str = "engine",
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
 ) -> Decimal:
-    """Set a session's balance to what it really is, with a ledger entry and a BALANCE_ADJUSTMENT event; the balance after.
+    """Set a session's balance, with a ledger entry and a BALANCE_ADJUSTMENT event; the balance after.
 
     For account synchronisation: the difference to the balance at that very moment becomes the ledger entry's delta.
     """

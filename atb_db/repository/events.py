@@ -95,7 +95,8 @@ def log_strategy_execution(
 ) -> int:
     """Record a decision of a strategy; its id.
 
-    price is in quote currency, position_size a fraction of the balance, volume in units of the base asset, volatility a fraction.
+    price is in quote currency, position_size a fraction of the balance, volume in units of the base asset, volatility a
+    fraction.
     """
     ...
 

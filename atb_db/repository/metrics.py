@@ -12,11 +12,11 @@ from atb_db.statement import command, query
 class PerformanceMetrics(NamedTuple):
     """Figures over a set of trades; amounts are in the session's base currency.
 
-    A win has pnl > 0, a loss pnl < 0, zero is neither but counts in total_trades. win_rate = wins / total_trades (fraction);
-    profit_factor = gross_profit / gross_loss, None without losses; expectancy = mean gross pnl; total_return_percent = net_pnl in percent
-    of initial_balance + the net P&L before the span; a trade with pnl 0 ends a streak. max_drawdown is the largest
-    (running peak - value) / running peak (fraction): of the equity in account_history when the span has any, else of the balance that
-    the trades' net P&L leaves.
+    A win has pnl > 0, a loss pnl < 0, zero is neither but counts in total_trades. win_rate = wins / total_trades
+    (fraction); profit_factor = gross_profit / gross_loss, None without losses; expectancy = mean gross pnl;
+    total_return_percent = net_pnl in percent of initial_balance + the net P&L before the span; a trade with pnl 0
+    ends a streak. max_drawdown is the largest (running peak - value) / running peak (fraction): of the equity in
+    account_history when the span has any, else of the balance that the trades' net P&L leaves.
     """
 
     total_trades: int
@@ -44,8 +44,8 @@ class PerformanceMetrics(NamedTuple):
 class DailyMetrics(NamedTuple):
     """Figures of one UTC day, kept up to date by every trade; amounts are in the session's base currency.
 
-    The definitions are those of PerformanceMetrics, but max_drawdown is that of opening_balance + the day's net P&L, and trades stand in
-    the order in which they were booked.
+    The definitions are those of PerformanceMetrics, but max_drawdown is that of opening_balance + the day's net P&L,
+    and trades stand in the order in which they were booked.
     """
 
     day: datetime
@@ -72,7 +72,9 @@ class DailyMetrics(NamedTuple):
 
 
 @query
-def get_performance_metrics(*, session_id: int, start: datetime | None = None, end: datetime | None = None) -> PerformanceMetrics:
+def get_performance_metrics(
+    *, session_id: int, start: datetime | None = None, end: datetime | None = None
+) -> PerformanceMetrics:
     """A session's metrics over the trades that were closed from one moment to before another, in order of exit.
 
     None leaves that end of the span open.
@@ -81,7 +83,9 @@ def get_performance_metrics(*, session_id: int, start: datetime | None = None, e
 
 
 @query
-def get_daily_metrics(*, session_id: int, start: datetime | None = None, end: datetime | None = None) -> list[DailyMetrics]:
+def get_daily_metrics(
+    *, session_id: int, start: datetime | None = None, end: datetime | None = None
+) -> list[DailyMetrics]:
     """A session's metrics by UTC day from one day to before another, oldest first; days without trades have no row.
 
     None leaves that end of the span open.

@@ -12,7 +12,10 @@ from atb_db.types import NEW, NOW, Number, OrderStatus, OrderType, PositionSide
 
 
 class Order(NamedTuple):
-    """An order; quantities are in units of the base asset, prices in quote currency, commission in the session's base currency."""
+    """An order.
+
+    Quantities are in units of the base asset, prices in quote currency, commission in the session's base currency.
+    """
 
     id: int
     session_id: int
@@ -59,8 +62,8 @@ def create_order(
 ) -> int:
     """Journal an order, normally before it is sent to the exchange; the order's id.
 
-    internal_order_id is our own client order id, once per session; price None is a market order; size_fraction is a fraction of the
-    position's original size. A position_id must be of the same session.
+    internal_order_id is our own client order id, once per session; price None is a market order; size_fraction is a
+    fraction of the position's original size. A position_id must be of the same session.
     """
     ...
 
@@ -79,8 +82,8 @@ def update_order_status(
 ) -> int:
     """Move an order forward; what is not given stays. The order's id.
 
-    filled_quantity is the total so far and filled_price its average. FILLED without a quantity means all of it, without a price at
-    the requested one. Conflict when the state is final, would go back, or a fill would shrink.
+    filled_quantity is the total so far and filled_price its average. FILLED without a quantity means all of it, without
+    a price at the requested one. Conflict when the state is final, would go back, or a fill would shrink.
     """
     ...
 

@@ -15,9 +15,10 @@ from atb_db.types import NEW, NOW, UNSET, Number, PositionSide, PositionStatus, 
 class Position(NamedTuple):
     """A position with its orders.
 
-    Sizes are fractions of the balance at entry, quantities units of the base asset, prices in quote currency, P&L in the session's base
-    currency; mfe and mae are fractions of the entry price, unrealized_pnl_percent is percent. current_size and current_quantity are what
-    is open or, of a CLOSED position, what its final exit closed. entry_price is the average price of the open quantity.
+    Sizes are fractions of the balance at entry, quantities units of the base asset, prices in quote currency, P&L in
+    the session's base currency; mfe and mae are fractions of the entry price, unrealized_pnl_percent is percent.
+    current_size and current_quantity are what is open or, of a CLOSED position, what its final exit closed. entry_price
+    is the average price of the open quantity.
     """
 
     id: int
@@ -96,8 +97,9 @@ def open_position(
 ) -> int:
     """Open a position together with its filled ENTRY order, atomically; the position's id.
 
-    size is the fraction of the balance that was committed (0.05 = 5 %), quantity the units of the base asset, entry_order_id the
-    exchange's id of the entry order. entry_commission is noted on the order; close_position books the costs of the whole position.
+    size is the fraction of the balance that was committed (0.05 = 5 %), quantity the units of the base asset,
+    entry_order_id the exchange's id of the entry order. entry_commission is noted on the order; close_position books
+    the costs of the whole position.
     """
     ...
 
@@ -142,10 +144,11 @@ def apply_partial_exit(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Exit a part of an open position: smaller position, partial trade and ledger entry, atomically; the partial trade's id.
+    """Exit part of an open position, with a partial trade and a ledger entry, atomically; the partial trade's id.
 
-    size is the fraction of the position's ORIGINAL size (0.25 = a quarter of what was first entered); more than is left is refused
-    (InvalidInput). pnl is the part's gross P&L in the session's base currency; None computes it from the prices.
+    size is the fraction of the position's ORIGINAL size (0.25 = a quarter of what was first entered); more than is left
+    is refused (InvalidInput). pnl is the part's gross P&L in the session's base currency; None computes it from the
+    prices.
     """
     ...
 
@@ -160,7 +163,7 @@ def apply_scale_in(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Add to an open position: larger position at its new average price, and partial trade, atomically; the partial trade's id.
+    """Add to an open position, with a partial trade and the new average price, atomically; the partial trade's id.
 
     size is a fraction of the position's ORIGINAL size, price the price of the added quantity.
     """
@@ -182,9 +185,10 @@ def close_position(
 ) -> int:
     """Close a position: its exit data, FULL_EXIT order, trade, metrics and ledger entry, atomically; the trade's id.
 
-    pnl is the gross P&L of what was still open, in the session's base currency; None computes it from the prices. The trade's pnl is that
-    of the whole position, partial exits included; the ledger entry is what they have not booked yet, less commission and
-    margin_interest_cost. Conflict when the position is already closed, SessionClosed when its session has ended.
+    pnl is the gross P&L of what was still open, in the session's base currency; None computes it from the prices. The
+    trade's pnl is that of the whole position, partial exits included; the ledger entry is what they have not booked
+    yet, less commission and margin_interest_cost. Conflict when the position is already closed, SessionClosed when its
+    session has ended.
     """
     ...
 

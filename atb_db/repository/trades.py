@@ -12,9 +12,10 @@ from atb_db.types import NEW, Json, Number, PositionSide, TradeSource
 
 
 class Trade(NamedTuple):
-    """A completed trade; P&L and costs are in the session's base currency, net_pnl = pnl - commission - margin_interest_cost.
+    """A completed trade.
 
-    size, mfe and mae are fractions (0.05 = 5 %), pnl_percent is percent.
+    P&L and costs are in the session's base currency, net_pnl = pnl - commission - margin_interest_cost; size, mfe and
+    mae are fractions (0.05 = 5 %), pnl_percent is percent.
     """
 
     id: int
@@ -84,8 +85,9 @@ def log_trade(
 ) -> int:
     """Log a completed trade that has no position, with its metrics and ledger entry, atomically; the trade's id.
 
-    For backtests and imports; a position's trade is logged by close_position. pnl is gross, in the session's base currency; the balance
-    changes by pnl - commission - margin_interest_cost. The trade counts on the UTC day of its exit_time.
+    For backtests and imports; a position's trade is logged by close_position. pnl is gross, in the session's base
+    currency; the balance changes by pnl - commission - margin_interest_cost. The trade counts on the UTC day of its
+    exit_time.
     """
     ...
 

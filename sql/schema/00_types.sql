@@ -13,7 +13,8 @@ CREATE TYPE order_status AS ENUM (
     'PENDING', 'OPEN', 'PARTIALLY_FILLED', 'FILLED', 'CANCELLED', 'FAILED', 'EXPIRED', 'UNKNOWN'
 );
 COMMENT ON TYPE order_status IS
-'State of an order: PENDING = journaled before it is sent; FILLED, CANCELLED, FAILED and EXPIRED are final; UNKNOWN = ask the exchange.';
+'State of an order: PENDING = journaled before it is sent; FILLED, CANCELLED, FAILED and EXPIRED are final; '
+'UNKNOWN = ask the exchange.';
 
 CREATE TYPE trade_source AS ENUM ('LIVE', 'BACKTEST', 'PAPER');
 COMMENT ON TYPE trade_source IS 'Where a session''s money is: on an exchange, in history, or on paper.';
@@ -22,7 +23,8 @@ CREATE TYPE partial_operation_type AS ENUM ('PARTIAL_EXIT', 'SCALE_IN');
 COMMENT ON TYPE partial_operation_type IS 'Whether a partial trade made its position smaller or larger.';
 
 CREATE TYPE event_type AS ENUM (
-    'ENGINE_START', 'ENGINE_STOP', 'STRATEGY_CHANGE', 'MODEL_UPDATE', 'ERROR', 'WARNING', 'ALERT', 'BALANCE_ADJUSTMENT', 'TEST'
+    'ENGINE_START', 'ENGINE_STOP', 'STRATEGY_CHANGE', 'MODEL_UPDATE', 'ERROR', 'WARNING', 'ALERT', '
+''BALANCE_ADJUSTMENT', 'TEST'
 );
 COMMENT ON TYPE event_type IS 'What a system event reports.';
 
@@ -34,7 +36,8 @@ COMMENT ON TYPE metric_period IS 'Length of the time span that a row of metrics 
 
 CREATE TYPE ledger_entry_type AS ENUM ('INITIAL', 'TRADE', 'PARTIAL_EXIT', 'ADJUSTMENT');
 COMMENT ON TYPE ledger_entry_type IS
-'What moved the balance: the session''s start, a completed trade, a partial exit, or a correction by hand or by account sync.';
+'What moved the balance: the session''s start, a completed trade, a partial exit, or a correction by hand or by '
+'account sync.';
 
 CREATE DOMAIN amount AS numeric
 CONSTRAINT amount_finite CHECK (VALUE > -1e30 AND VALUE < 1e30);
@@ -54,7 +57,8 @@ COMMENT ON DOMAIN quantity IS 'Exact number of units of the base asset; above ze
 
 CREATE DOMAIN size AS numeric
 CONSTRAINT size_positive CHECK (VALUE > 0 AND VALUE < 1e6);
-COMMENT ON DOMAIN size IS 'A fraction of a whole that the column names (0.05 = 5 %); above zero, above 1 only with leverage.';
+COMMENT ON DOMAIN size IS
+'A fraction of a whole that the column names (0.05 = 5 %); above zero, above 1 only with leverage.';
 
 CREATE DOMAIN fraction AS numeric
 CONSTRAINT fraction_range CHECK (VALUE >= 0 AND VALUE <= 1);
@@ -62,7 +66,8 @@ COMMENT ON DOMAIN fraction IS 'A share from 0 to 1 (0.05 = 5 %).';
 
 CREATE DOMAIN ratio AS numeric
 CONSTRAINT ratio_finite CHECK (VALUE > -1e30 AND VALUE < 1e30);
-COMMENT ON DOMAIN ratio IS 'A dimensionless number of either sign; a fraction (0.05 = 5 %) unless the column''s name ends in _percent.';
+COMMENT ON DOMAIN ratio IS
+'A dimensionless number of either sign; a fraction (0.05 = 5 %) unless the column''s name ends in _percent.';
 
 CREATE DOMAIN instant AS timestamptz
 CONSTRAINT instant_plausible CHECK (VALUE >= '1900-01-01 00:00:00+00' AND VALUE < '2200-01-01 00:00:00+00');

@@ -38,7 +38,8 @@ CREATE TABLE trading_sessions (
 CREATE INDEX trading_sessions_active_idx ON trading_sessions (start_time DESC, id DESC) WHERE end_time IS NULL;
 
 COMMENT ON TABLE trading_sessions IS
-'One run of one strategy on one symbol. The row carries the current balance, so that every change of it is serialised here.';
+'One run of one strategy on one symbol. The row carries the current balance, so that every change of it is '
+'serialised here.';
 COMMENT ON COLUMN trading_sessions.id IS 'Identifier.';
 COMMENT ON COLUMN trading_sessions.session_name IS 'Name for people; not unique.';
 COMMENT ON COLUMN trading_sessions.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
@@ -51,16 +52,20 @@ COMMENT ON COLUMN trading_sessions.start_time IS 'When the session began; histor
 COMMENT ON COLUMN trading_sessions.end_time IS 'When the session ended; NULL while it is active.';
 COMMENT ON COLUMN trading_sessions.is_active IS 'True until the session has ended.';
 COMMENT ON COLUMN trading_sessions.initial_balance IS 'Balance at the start, in base_currency.';
-COMMENT ON COLUMN trading_sessions.current_balance IS 'Balance now, in base_currency: the sum of the session''s ledger.';
+COMMENT ON COLUMN trading_sessions.current_balance IS
+'Balance now, in base_currency: the sum of the session''s ledger.';
 COMMENT ON COLUMN trading_sessions.ledger_entries IS 'Number of the newest entry in account_balances.';
 COMMENT ON COLUMN trading_sessions.final_balance IS 'Balance at the end, in base_currency.';
 COMMENT ON COLUMN trading_sessions.total_pnl IS 'Net P&L of all trades, in base_currency; set at the end.';
 COMMENT ON COLUMN trading_sessions.total_trades IS 'Number of completed trades; set at the end.';
-COMMENT ON COLUMN trading_sessions.win_rate IS 'Trades with pnl > 0 / all trades, as a fraction; set at the end, NULL without trades.';
+COMMENT ON COLUMN trading_sessions.win_rate IS
+'Trades with pnl > 0 / all trades, as a fraction; set at the end, NULL without trades.';
 COMMENT ON COLUMN trading_sessions.max_drawdown IS
 'Largest (running peak - value) / running peak of initial_balance + cumulative net P&L, as a fraction; set at the end.';
 COMMENT ON COLUMN trading_sessions.strategy_config IS 'Configuration of the strategy.';
 COMMENT ON COLUMN trading_sessions.time_exit_config IS 'Configuration of time-based exits.';
 COMMENT ON COLUMN trading_sessions.market_timezone IS 'IANA time zone of the market''s trading day.';
-COMMENT ON COLUMN trading_sessions.request_id IS 'Identifies the request that created the row, so that a retry creates nothing.';
-COMMENT ON COLUMN trading_sessions.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN trading_sessions.request_id IS
+'Identifies the request that created the row, so that a retry creates nothing.';
+COMMENT ON COLUMN trading_sessions.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';

@@ -22,10 +22,10 @@ CREATE TABLE positions (
     last_scale_in_price price,
     stop_loss price,
     take_profit price,
-    trailing_stop boolean NOT NULL DEFAULT false,
-    trailing_stop_activated boolean NOT NULL DEFAULT false,
+    trailing_stop boolean NOT NULL DEFAULT FALSE,
+    trailing_stop_activated boolean NOT NULL DEFAULT FALSE,
     trailing_stop_price price,
-    breakeven_triggered boolean NOT NULL DEFAULT false,
+    breakeven_triggered boolean NOT NULL DEFAULT FALSE,
     last_update instant NOT NULL,
     current_price price,
     unrealized_pnl amount,
@@ -40,8 +40,8 @@ CREATE TABLE positions (
     confidence_score fraction,
     exchange label,
     max_holding_until instant,
-    end_of_day_exit boolean NOT NULL DEFAULT false,
-    weekend_exit boolean NOT NULL DEFAULT false,
+    end_of_day_exit boolean NOT NULL DEFAULT FALSE,
+    weekend_exit boolean NOT NULL DEFAULT FALSE,
     time_restriction_group label,
     realized_pnl amount NOT NULL DEFAULT 0,
     exit_price price,
@@ -71,18 +71,22 @@ COMMENT ON COLUMN positions.session_id IS 'Session that holds the position.';
 COMMENT ON COLUMN positions.symbol IS 'Instrument.';
 COMMENT ON COLUMN positions.side IS 'LONG earns when the price rises, SHORT when it falls.';
 COMMENT ON COLUMN positions.status IS 'OPEN or CLOSED.';
-COMMENT ON COLUMN positions.entry_price IS 'Average entry price of the open quantity, in quote currency: scale-ins are weighted in.';
+COMMENT ON COLUMN positions.entry_price IS
+'Average entry price of the open quantity, in quote currency: scale-ins are weighted in.';
 COMMENT ON COLUMN positions.entry_time IS 'When the position was entered.';
 COMMENT ON COLUMN positions.entry_balance IS 'Account balance at entry, in the session''s base currency.';
-COMMENT ON COLUMN positions.size IS 'Entered so far, as a fraction of the balance at entry: the original size and every scale-in.';
+COMMENT ON COLUMN positions.size IS
+'Entered so far, as a fraction of the balance at entry: the original size and every scale-in.';
 COMMENT ON COLUMN positions.original_size IS 'Size at entry, as a fraction of the balance at entry.';
 COMMENT ON COLUMN positions.current_size IS
 'Open size as a fraction of the balance at entry; of a CLOSED position what the final exit closed.';
-COMMENT ON COLUMN positions.quantity IS 'Entered so far, in units of the base asset: the original quantity and every scale-in.';
+COMMENT ON COLUMN positions.quantity IS
+'Entered so far, in units of the base asset: the original quantity and every scale-in.';
 COMMENT ON COLUMN positions.original_quantity IS 'Quantity at entry, in units of the base asset.';
 COMMENT ON COLUMN positions.current_quantity IS
 'Open quantity in units of the base asset; of a CLOSED position what the final exit closed.';
-COMMENT ON COLUMN positions.entry_notional IS 'Sum of price x quantity over the entry and every scale-in, in quote currency.';
+COMMENT ON COLUMN positions.entry_notional IS
+'Sum of price x quantity over the entry and every scale-in, in quote currency.';
 COMMENT ON COLUMN positions.partial_exits_taken IS 'Number of partial exits so far.';
 COMMENT ON COLUMN positions.scale_ins_taken IS 'Number of scale-ins so far.';
 COMMENT ON COLUMN positions.last_partial_exit_price IS 'Price of the newest partial exit, in quote currency.';
@@ -95,8 +99,10 @@ COMMENT ON COLUMN positions.trailing_stop_price IS 'Where the trailing stop stan
 COMMENT ON COLUMN positions.breakeven_triggered IS 'Whether the stop was moved to the entry price.';
 COMMENT ON COLUMN positions.last_update IS 'When the row last changed.';
 COMMENT ON COLUMN positions.current_price IS 'Newest known market price, in quote currency.';
-COMMENT ON COLUMN positions.unrealized_pnl IS 'P&L of the open quantity at current_price, in the session''s base currency.';
-COMMENT ON COLUMN positions.unrealized_pnl_percent IS 'The same in percent of the open quantity''s entry value (5 = 5 %).';
+COMMENT ON COLUMN positions.unrealized_pnl IS
+'P&L of the open quantity at current_price, in the session''s base currency.';
+COMMENT ON COLUMN positions.unrealized_pnl_percent IS
+'The same in percent of the open quantity''s entry value (5 = 5 %).';
 COMMENT ON COLUMN positions.mfe IS 'Maximum favourable excursion since entry, as a fraction of the entry price.';
 COMMENT ON COLUMN positions.mfe_price IS 'Price at the maximum favourable excursion, in quote currency.';
 COMMENT ON COLUMN positions.mfe_time IS 'When the maximum favourable excursion was reached.';
@@ -115,8 +121,10 @@ COMMENT ON COLUMN positions.realized_pnl IS
 COMMENT ON COLUMN positions.exit_price IS 'Price of the final exit, in quote currency; NULL while OPEN.';
 COMMENT ON COLUMN positions.exit_time IS 'When the position was closed; NULL while OPEN.';
 COMMENT ON COLUMN positions.exit_reason IS 'Why the position was closed; NULL while OPEN.';
-COMMENT ON COLUMN positions.request_id IS 'Identifies the request that created the row, so that a retry creates nothing.';
-COMMENT ON COLUMN positions.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN positions.request_id IS
+'Identifies the request that created the row, so that a retry creates nothing.';
+COMMENT ON COLUMN positions.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';
 
 CREATE TABLE orders (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -151,7 +159,9 @@ CREATE TABLE orders (
     CONSTRAINT orders_position_id_fkey FOREIGN KEY (position_id, session_id) REFERENCES positions (id, session_id),
     CONSTRAINT orders_fill_within_quantity CHECK (filled_quantity <= quantity),
     CONSTRAINT orders_fill_has_price CHECK (filled_quantity = 0 OR filled_price IS NOT NULL),
-    CONSTRAINT orders_filled_completely CHECK (status <> 'FILLED' OR (filled_quantity = quantity AND filled_at IS NOT NULL)),
+    CONSTRAINT orders_filled_completely CHECK (
+        status <> 'FILLED' OR (filled_quantity = quantity AND filled_at IS NOT NULL)
+    ),
     CONSTRAINT orders_partially_filled CHECK (
         status <> 'PARTIALLY_FILLED' OR (filled_quantity > 0 AND filled_quantity < quantity)
     ),
@@ -166,16 +176,20 @@ WHERE status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN');
 COMMENT ON TABLE orders IS 'Orders, journaled before they are sent to the exchange; final states are final.';
 COMMENT ON COLUMN orders.id IS 'Identifier.';
 COMMENT ON COLUMN orders.session_id IS 'Session that sends the order.';
-COMMENT ON COLUMN orders.position_id IS 'Position that the order belongs to, of the same session; NULL until the position exists.';
+COMMENT ON COLUMN orders.position_id IS
+'Position that the order belongs to, of the same session; NULL until the position exists.';
 COMMENT ON COLUMN orders.order_type IS 'What the order does to its position.';
 COMMENT ON COLUMN orders.status IS 'State; moves forward only.';
 COMMENT ON COLUMN orders.symbol IS 'Instrument.';
-COMMENT ON COLUMN orders.side IS 'Side of the position that the order belongs to: an exit of a LONG position is LONG too.';
+COMMENT ON COLUMN orders.side IS
+'Side of the position that the order belongs to: an exit of a LONG position is LONG too.';
 COMMENT ON COLUMN orders.quantity IS 'Requested quantity, in units of the base asset.';
 COMMENT ON COLUMN orders.price IS 'Requested price, in quote currency; NULL for a market order.';
-COMMENT ON COLUMN orders.filled_quantity IS 'Filled so far, in units of the base asset; never shrinks, never exceeds quantity.';
+COMMENT ON COLUMN orders.filled_quantity IS
+'Filled so far, in units of the base asset; never shrinks, never exceeds quantity.';
 COMMENT ON COLUMN orders.filled_price IS 'Average price of the fills, in quote currency.';
-COMMENT ON COLUMN orders.commission IS 'Fees charged for the fills, in the session''s base currency; negative for a rebate.';
+COMMENT ON COLUMN orders.commission IS
+'Fees charged for the fills, in the session''s base currency; negative for a rebate.';
 COMMENT ON COLUMN orders.exchange_order_id IS 'The exchange''s identifier; once per session and symbol.';
 COMMENT ON COLUMN orders.internal_order_id IS 'Our own identifier, sent as the client order id; once per session.';
 COMMENT ON COLUMN orders.strategy_name IS 'Strategy that asked for the order.';
@@ -187,7 +201,8 @@ COMMENT ON COLUMN orders.filled_at IS 'When the newest fill happened.';
 COMMENT ON COLUMN orders.cancelled_at IS 'When the order was cancelled or expired.';
 COMMENT ON COLUMN orders.last_update IS 'When the row last changed.';
 COMMENT ON COLUMN orders.request_id IS 'Identifies the request that created the row, so that a retry creates nothing.';
-COMMENT ON COLUMN orders.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN orders.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';
 
 CREATE TABLE partial_trades (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -214,11 +229,15 @@ COMMENT ON TABLE partial_trades IS 'Partial exits and scale-ins of positions.';
 COMMENT ON COLUMN partial_trades.id IS 'Identifier.';
 COMMENT ON COLUMN partial_trades.position_id IS 'Position that was made smaller or larger.';
 COMMENT ON COLUMN partial_trades.operation_type IS 'PARTIAL_EXIT or SCALE_IN.';
-COMMENT ON COLUMN partial_trades.size IS 'Fraction of the position''s ORIGINAL size (0.25 = a quarter of what was first entered).';
+COMMENT ON COLUMN partial_trades.size IS
+'Fraction of the position''s ORIGINAL size (0.25 = a quarter of what was first entered).';
 COMMENT ON COLUMN partial_trades.quantity IS 'The same in units of the base asset.';
 COMMENT ON COLUMN partial_trades.price IS 'Execution price, in quote currency.';
-COMMENT ON COLUMN partial_trades.pnl IS 'Gross P&L that a partial exit realised, in the session''s base currency; NULL for a scale-in.';
+COMMENT ON COLUMN partial_trades.pnl IS
+'Gross P&L that a partial exit realised, in the session''s base currency; NULL for a scale-in.';
 COMMENT ON COLUMN partial_trades.target_level IS 'Index of the profit target or scale-in threshold, from 0.';
 COMMENT ON COLUMN partial_trades.timestamp IS 'When it was executed.';
-COMMENT ON COLUMN partial_trades.request_id IS 'Identifies the request that created the row and, for an exit, its ledger entry.';
-COMMENT ON COLUMN partial_trades.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN partial_trades.request_id IS
+'Identifies the request that created the row and, for an exit, its ledger entry.';
+COMMENT ON COLUMN partial_trades.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';

@@ -48,7 +48,8 @@ CREATE INDEX trades_session_id_exit_time_idx ON trades (session_id, exit_time, i
 COMMENT ON TABLE trades IS 'Completed trades: one per closed position, or logged by itself (backtests).';
 COMMENT ON COLUMN trades.id IS 'Identifier.';
 COMMENT ON COLUMN trades.session_id IS 'Session that traded.';
-COMMENT ON COLUMN trades.position_id IS 'Position that was closed, of the same session; NULL for a trade logged without one.';
+COMMENT ON COLUMN trades.position_id IS
+'Position that was closed, of the same session; NULL for a trade logged without one.';
 COMMENT ON COLUMN trades.symbol IS 'Instrument.';
 COMMENT ON COLUMN trades.side IS 'LONG or SHORT.';
 COMMENT ON COLUMN trades.source IS 'The session''s mode: LIVE, BACKTEST or PAPER.';
@@ -60,7 +61,8 @@ COMMENT ON COLUMN trades.entry_time IS 'When the position was entered.';
 COMMENT ON COLUMN trades.exit_time IS 'When the final exit happened; its UTC day is the trade''s day.';
 COMMENT ON COLUMN trades.pnl IS 'Gross P&L of all exits together, in the session''s base currency.';
 COMMENT ON COLUMN trades.pnl_percent IS
-'pnl in percent of everything entered (price x quantity); without a quantity, the price''s move in the trade''s favour (5 = 5 %).';
+'pnl in percent of everything entered (price x quantity); without a quantity, the price''s move in the trade''s '
+'favour (5 = 5 %).';
 COMMENT ON COLUMN trades.commission IS 'Fees of all fills, in the session''s base currency; negative for a rebate.';
 COMMENT ON COLUMN trades.margin_interest_cost IS 'Interest paid on borrowed funds, in the session''s base currency.';
 COMMENT ON COLUMN trades.net_pnl IS 'pnl - commission - margin_interest_cost, in the session''s base currency.';
@@ -79,8 +81,10 @@ COMMENT ON COLUMN trades.mfe_time IS 'When the maximum favourable excursion was 
 COMMENT ON COLUMN trades.mae IS 'Maximum adverse excursion, as a fraction of the entry price.';
 COMMENT ON COLUMN trades.mae_price IS 'Price at the maximum adverse excursion, in quote currency.';
 COMMENT ON COLUMN trades.mae_time IS 'When the maximum adverse excursion was reached.';
-COMMENT ON COLUMN trades.request_id IS 'Identifies the request that created the trade, its exit order and its ledger entry.';
-COMMENT ON COLUMN trades.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN trades.request_id IS
+'Identifies the request that created the trade, its exit order and its ledger entry.';
+COMMENT ON COLUMN trades.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';
 
 CREATE TABLE performance_metrics (
     session_id bigint NOT NULL,
@@ -111,7 +115,7 @@ CREATE TABLE performance_metrics (
     CONSTRAINT performance_metrics_pkey PRIMARY KEY (session_id, period, period_start),
     CONSTRAINT performance_metrics_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT performance_metrics_period_span CHECK (
-        CASE period WHEN 'ALL_TIME' THEN period_end IS NULL ELSE coalesce(period_end > period_start, false) END
+        CASE period WHEN 'ALL_TIME' THEN period_end IS NULL ELSE coalesce(period_end > period_start, FALSE) END
     ),
     CONSTRAINT performance_metrics_counts CHECK (
         total_trades >= 1 AND winning_trades >= 0 AND losing_trades >= 0
@@ -124,7 +128,8 @@ CREATE TABLE performance_metrics (
 ) WITH (fillfactor = 50);
 
 COMMENT ON TABLE performance_metrics IS
-'One row per session and period, kept up to date by every trade in constant time: exact sums and counts, the rest is derived from them. '
+'One row per session and period, kept up to date by every trade in constant time: exact sums and counts, the '
+'rest is derived from them. '
 'Trades count on the UTC day of their exit_time, in the order in which they were booked.';
 COMMENT ON COLUMN performance_metrics.session_id IS 'Session whose trades are counted.';
 COMMENT ON COLUMN performance_metrics.period IS 'DAILY or ALL_TIME; longer periods are sums of days.';
@@ -136,10 +141,13 @@ COMMENT ON COLUMN performance_metrics.total_trades IS 'Number of trades, those w
 COMMENT ON COLUMN performance_metrics.winning_trades IS 'Number of trades with pnl > 0.';
 COMMENT ON COLUMN performance_metrics.losing_trades IS 'Number of trades with pnl < 0.';
 COMMENT ON COLUMN performance_metrics.gross_profit IS 'Sum of the positive pnl, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.gross_loss IS 'Sum of the negative pnl without its sign, in the session''s base currency.';
+COMMENT ON COLUMN performance_metrics.gross_loss IS
+'Sum of the negative pnl without its sign, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.commission IS 'Sum of commission, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.margin_interest_cost IS 'Sum of margin_interest_cost, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.net_pnl IS 'Sum of net P&L: gross profit - gross loss - commission - margin interest.';
+COMMENT ON COLUMN performance_metrics.margin_interest_cost IS
+'Sum of margin_interest_cost, in the session''s base currency.';
+COMMENT ON COLUMN performance_metrics.net_pnl IS
+'Sum of net P&L: gross profit - gross loss - commission - margin interest.';
 COMMENT ON COLUMN performance_metrics.best_trade_pnl IS 'Largest pnl of one trade, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.worst_trade_pnl IS 'Smallest pnl of one trade, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.current_streak IS
@@ -149,7 +157,8 @@ COMMENT ON COLUMN performance_metrics.largest_loss_streak IS 'Longest run of los
 COMMENT ON COLUMN performance_metrics.peak_balance IS
 'Highest value of opening_balance + cumulative net P&L, the opening included, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.max_drawdown IS
-'Largest (running peak - value) / running peak of opening_balance + cumulative net P&L, as a fraction rounded to 12 digits.';
+'Largest (running peak - value) / running peak of opening_balance + cumulative net P&L, as a fraction rounded '
+'to 12 digits.';
 COMMENT ON COLUMN performance_metrics.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN performance_metrics.profit_factor IS 'gross_profit / gross_loss; NULL without losses.';
 COMMENT ON COLUMN performance_metrics.expectancy IS 'Mean pnl of a trade, in the session''s base currency.';

@@ -34,7 +34,8 @@ CREATE TABLE account_balances (
 );
 
 COMMENT ON TABLE account_balances IS
-'The ledger: every change of a session''s balance, append-only. Each entry starts from the balance that the one before it left '
+'The ledger: every change of a session''s balance, append-only. Each entry starts from the balance that the one '
+'before it left '
 '(a foreign key holds the chain); corrections are new entries.';
 COMMENT ON COLUMN account_balances.id IS 'Identifier.';
 COMMENT ON COLUMN account_balances.session_id IS 'Session whose balance changed.';
@@ -51,8 +52,10 @@ COMMENT ON COLUMN account_balances.asset_balances IS 'Quantity of each asset as 
 COMMENT ON COLUMN account_balances.update_reason IS 'Why the balance changed.';
 COMMENT ON COLUMN account_balances.updated_by IS 'Who changed it: the engine, an account sync, a person.';
 COMMENT ON COLUMN account_balances.last_updated IS 'When the change happened.';
-COMMENT ON COLUMN account_balances.request_id IS 'Identifies the request that changed the balance; a trade''s entry carries the trade''s.';
-COMMENT ON COLUMN account_balances.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN account_balances.request_id IS
+'Identifies the request that changed the balance; a trade''s entry carries the trade''s.';
+COMMENT ON COLUMN account_balances.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';
 
 CREATE TABLE account_history (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -90,5 +93,7 @@ COMMENT ON COLUMN account_history.daily_pnl IS 'Net P&L since 00:00 UTC, in the 
 COMMENT ON COLUMN account_history.drawdown IS '(Running peak - equity) / running peak, as a fraction.';
 COMMENT ON COLUMN account_history.open_positions IS 'Number of open positions.';
 COMMENT ON COLUMN account_history.total_exposure IS 'Value of the open positions, in the session''s base currency.';
-COMMENT ON COLUMN account_history.request_id IS 'Identifies the request that created the row, so that a retry creates nothing.';
-COMMENT ON COLUMN account_history.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN account_history.request_id IS
+'Identifies the request that created the row, so that a retry creates nothing.';
+COMMENT ON COLUMN account_history.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';

@@ -11,7 +11,7 @@ CREATE TABLE system_events (
     component label,
     error_code label,
     stack_trace prose,
-    alert_sent boolean NOT NULL DEFAULT false,
+    alert_sent boolean NOT NULL DEFAULT FALSE,
     alert_method label,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
     request_hash bigint NOT NULL DEFAULT 0,
@@ -35,8 +35,10 @@ COMMENT ON COLUMN system_events.error_code IS 'Code of the error, if it is one.'
 COMMENT ON COLUMN system_events.stack_trace IS 'Stack trace of the error, if it is one.';
 COMMENT ON COLUMN system_events.alert_sent IS 'Whether somebody was alerted.';
 COMMENT ON COLUMN system_events.alert_method IS 'How they were alerted.';
-COMMENT ON COLUMN system_events.request_id IS 'Identifies the request that created the row, so that a retry creates nothing.';
-COMMENT ON COLUMN system_events.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN system_events.request_id IS
+'Identifies the request that created the row, so that a retry creates nothing.';
+COMMENT ON COLUMN system_events.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';
 
 CREATE TABLE strategy_executions (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -78,16 +80,20 @@ COMMENT ON COLUMN strategy_executions.strategy_name IS 'Strategy that decided.';
 COMMENT ON COLUMN strategy_executions.symbol IS 'Instrument.';
 COMMENT ON COLUMN strategy_executions.timeframe IS 'Length of one candle, such as 1h.';
 COMMENT ON COLUMN strategy_executions.signal_type IS 'What the strategy saw, such as entry, exit or hold.';
-COMMENT ON COLUMN strategy_executions.signal_strength IS 'Strength of the signal in the strategy''s own scale, dimensionless.';
+COMMENT ON COLUMN strategy_executions.signal_strength IS
+'Strength of the signal in the strategy''s own scale, dimensionless.';
 COMMENT ON COLUMN strategy_executions.confidence_score IS 'Confidence from 0 to 1.';
 COMMENT ON COLUMN strategy_executions.action_taken IS 'What was done about it, such as opened_long or no_action.';
 COMMENT ON COLUMN strategy_executions.price IS 'Market price at the decision, in quote currency.';
 COMMENT ON COLUMN strategy_executions.position_size IS 'Size decided on, as a fraction of the balance.';
 COMMENT ON COLUMN strategy_executions.volume IS 'Traded volume of the candle, in units of the base asset.';
-COMMENT ON COLUMN strategy_executions.volatility IS 'Volatility of the price as a fraction, over the strategy''s own window.';
+COMMENT ON COLUMN strategy_executions.volatility IS
+'Volatility of the price as a fraction, over the strategy''s own window.';
 COMMENT ON COLUMN strategy_executions.indicators IS 'Values of the indicators.';
 COMMENT ON COLUMN strategy_executions.sentiment_data IS 'Sentiment that was taken into account.';
 COMMENT ON COLUMN strategy_executions.ml_predictions IS 'Predictions that were taken into account.';
 COMMENT ON COLUMN strategy_executions.reasons IS 'The decision''s reasons.';
-COMMENT ON COLUMN strategy_executions.request_id IS 'Identifies the request that created the row, so that a retry creates nothing.';
-COMMENT ON COLUMN strategy_executions.request_hash IS 'Hash of that request''s content; the same request_id with another hash is refused.';
+COMMENT ON COLUMN strategy_executions.request_id IS
+'Identifies the request that created the row, so that a retry creates nothing.';
+COMMENT ON COLUMN strategy_executions.request_hash IS
+'Hash of that request''s content; the same request_id with another hash is refused.';

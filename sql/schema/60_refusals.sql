@@ -1,6 +1,7 @@
--- Functions that look a thing up or refuse by raising. Being VOLATILE they take a new snapshot, so a statement that waited for a
--- lock sees what was committed meanwhile. SQLSTATE AT404 = not found, AT409 = conflict, AT410 = session is closed,
--- AT412 = the request_id was used with other content, AT422 = the input contradicts what is stored.
+-- Functions that look a thing up or refuse by raising. The VOLATILE ones take a new snapshot, so that a statement
+-- which waited for a lock sees what was committed meanwhile. SQLSTATE AT404 = not found, AT409 = conflict, AT410 =
+-- session is closed, AT412 = the request_id was used with other content, AT422 = the input contradicts what is
+-- stored.
 
 CREATE FUNCTION existing_session(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
@@ -60,7 +61,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_position IS
-'Says why a position could not be changed: AT404 = it does not exist, AT409 = it is closed, AT422 = less of it is left. Never returns.';
+'Says why a position could not be changed: AT404 = it does not exist, AT409 = it is closed, AT422 = less of it '
+'is left. Never returns.';
 
 CREATE FUNCTION refuse_request(request uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -83,7 +85,8 @@ BEGIN
     RETURN found.id;
 END
 $$;
-COMMENT ON FUNCTION recorded_trade IS 'The trade that the request recorded, NULL when there is none; raises AT412 when its content differs.';
+COMMENT ON FUNCTION recorded_trade IS
+'The trade that the request recorded, NULL when there is none; raises AT412 when its content differs.';
 
 CREATE FUNCTION recorded_partial_trade(request uuid, content_hash bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -115,10 +118,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION recorded_balance IS
-'Locks the session; the balance that the request''s ledger entry left, NULL when there is none; raises AT412 when its content differs.';
+'Locks the session; the balance that the request''s ledger entry left, NULL when there is none; raises AT412 '
+'when its content differs.';
 
 CREATE FUNCTION locked_balance(session bigint) RETURNS numeric
 LANGUAGE sql VOLATILE AS $$
     SELECT current_balance FROM trading_sessions WHERE id = active_session(session) FOR NO KEY UPDATE
 $$;
-COMMENT ON FUNCTION locked_balance IS 'Locks the session until the transaction ends; its balance. Raises AT404 and AT410 as active_session does.';
+COMMENT ON FUNCTION locked_balance IS
+'Locks the session until the transaction ends; its balance. Raises AT404 and AT410 as active_session does.';

@@ -4,20 +4,23 @@ CREATE FUNCTION gross_pnl(side position_side, entry_price numeric, exit_price nu
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE side WHEN 'LONG' THEN exit_price - entry_price ELSE entry_price - exit_price END * quantity
 $$;
-COMMENT ON FUNCTION gross_pnl IS 'P&L before costs, in quote currency: the price''s move in the position''s favour x quantity.';
+COMMENT ON FUNCTION gross_pnl IS
+'P&L before costs, in quote currency: the price''s move in the position''s favour x quantity.';
 
 CREATE FUNCTION drawdown(peak numeric, value numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN peak > 0 THEN round(greatest(peak - value, 0) / peak, 12) ELSE 0 END
 $$;
-COMMENT ON FUNCTION drawdown IS 'How far value is below peak, as a fraction of peak rounded to 12 digits; 0 without a positive peak.';
+COMMENT ON FUNCTION drawdown IS
+'How far value is below peak, as a fraction of peak rounded to 12 digits; 0 without a positive peak.';
 
 CREATE FUNCTION next_streak(streak integer, outcome integer) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN sign(streak) = outcome THEN streak + outcome ELSE outcome END
 $$;
 COMMENT ON FUNCTION next_streak IS
-'Wins in a row (positive) or losses in a row (negative) after one more trade; outcome is the sign of its pnl, and 0 ends any streak.';
+'Wins in a row (positive) or losses in a row (negative) after one more trade; outcome is the sign of its pnl, '
+'and 0 ends any streak.';
 
 CREATE FUNCTION book(
     session bigint,
@@ -99,8 +102,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION book_trade IS
-'Books a completed trade: the change of the balance with its ledger entry, and the metrics of the trade''s day and of all time. '
-'change is the part of the trade''s net P&L that was not booked before (by partial exits). The balance after, in base currency.';
+'Books a completed trade: the change of the balance with its ledger entry, and the metrics of the trade''s day '
+'and of all time. '
+'change is the part of the trade''s net P&L that was not booked before (by partial exits). The balance after, '
+'in base currency.';
 
 CREATE VIEW recomputed_metrics AS
 WITH booked AS (
@@ -163,7 +168,8 @@ LANGUAGE sql VOLATILE AS $$
      WHERE m.session_id = session AND m.period = 'ALL_TIME'
 $$;
 COMMENT ON FUNCTION final_figures IS
-'A session''s figures over all its trades: net P&L in base currency, number of trades, win rate and maximum drawdown as fractions. '
+'A session''s figures over all its trades: net P&L in base currency, number of trades, win rate and maximum '
+'drawdown as fractions. '
 'VOLATILE, so that a statement which waited for the session''s lock counts the trades booked meanwhile.';
 
 CREATE FUNCTION rebuild_metrics(session bigint) RETURNS integer
@@ -189,7 +195,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rebuild_metrics IS
-'Replaces a session''s rows of performance_metrics by recomputed_metrics; the number of rows. Raises AT404 for an unknown session.';
+'Replaces a session''s rows of performance_metrics by recomputed_metrics; the number of rows. Raises AT404 for '
+'an unknown session.';
 
 CREATE FUNCTION refuse_change() RETURNS trigger
 LANGUAGE plpgsql AS $$

@@ -1,4 +1,4 @@
--- Set a session's balance to what it really is, with a ledger entry and a BALANCE_ADJUSTMENT event; the balance after.
+-- Set a session's balance, with a ledger entry and a BALANCE_ADJUSTMENT event; the balance after.
 WITH before AS MATERIALIZED (
     SELECT recorded_balance(:session_id, :request_id, :request_hash) AS recorded
 ), current AS MATERIALIZED (
@@ -8,7 +8,9 @@ WITH before AS MATERIALIZED (
 ), event AS (
     INSERT INTO system_events (session_id, timestamp, event_type, severity, message, details, request_id, request_hash)
     SELECT :session_id, :timestamp, 'BALANCE_ADJUSTMENT', 'WARNING', 'Balance set: ' || :reason::label,
-           jsonb_build_object('old_balance', balance::text, 'new_balance', :balance::amount::text, 'updated_by', :updated_by::label),
+           jsonb_build_object(
+               'old_balance', balance::text, 'new_balance', :balance::amount::text, 'updated_by', :updated_by::label
+           ),
            :request_id, :request_hash
       FROM current
 )
@@ -20,4 +22,4 @@ SELECT coalesce(
            )
        ) AS balance
   FROM before
-  LEFT JOIN current ON true
+  LEFT JOIN current ON TRUE

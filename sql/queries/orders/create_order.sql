@@ -1,10 +1,12 @@
 -- Journal an order, normally before it is sent to the exchange; the order's id.
 WITH new_order AS (
     INSERT INTO orders (
-        session_id, position_id, order_type, status, symbol, side, quantity, price, exchange_order_id, internal_order_id,
+        session_id, position_id, order_type, status, symbol, side, quantity, price, exchange_order_id,
+        internal_order_id,
         strategy_name, target_level, size_fraction, created_at, last_update, request_id, request_hash
     ) VALUES (
-        :session_id, :position_id, :order_type, :status, :symbol, :side, :quantity, :price, :exchange_order_id, :internal_order_id,
+        :session_id, :position_id, :order_type, :status, :symbol, :side, :quantity, :price, :exchange_order_id,
+        :internal_order_id,
         :strategy_name, :target_level, :size_fraction, :created_at, :created_at, :request_id, :request_hash
     )
     ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id

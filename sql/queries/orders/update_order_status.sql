@@ -2,8 +2,10 @@
 WITH updated AS (
     UPDATE orders
        SET status = :status,
-           filled_quantity
-           = coalesce(:filled_quantity::nonnegative, CASE :status::order_status WHEN 'FILLED' THEN quantity ELSE filled_quantity END),
+           filled_quantity = coalesce(
+               :filled_quantity::nonnegative,
+               CASE :status::order_status WHEN 'FILLED' THEN quantity ELSE filled_quantity END
+           ),
            filled_price = coalesce(:filled_price::price, filled_price, CASE :status WHEN 'FILLED' THEN price END),
            commission = coalesce(:commission::amount, commission),
            exchange_order_id = coalesce(:exchange_order_id::label, exchange_order_id),

@@ -1,4 +1,4 @@
--- Exit a part of an open position: smaller position, partial trade and ledger entry, atomically; the partial trade's id.
+-- Exit part of an open position, with a partial trade and a ledger entry, atomically; the partial trade's id.
 WITH position AS (
     UPDATE positions
        SET current_size = current_size - :size * original_size,

@@ -1,4 +1,4 @@
--- Add to an open position: larger position at its new average price, and partial trade, atomically; the partial trade's id.
+-- Add to an open position, with a partial trade and the new average price, atomically; the partial trade's id.
 WITH position AS (
     UPDATE positions
        SET size = size + :size * original_size,

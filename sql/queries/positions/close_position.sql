@@ -14,7 +14,9 @@ WITH closed AS (
        AND status = 'OPEN'
     RETURNING id, session_id, symbol, side, entry_price, entry_time, exit_price, exit_time, exit_reason,
               size, original_size, current_size, quantity, current_quantity, entry_notional, scale_ins_taken,
-              realized_pnl, coalesce(:pnl::amount, gross_pnl(side, entry_price, :exit_price::price, current_quantity)) AS remaining_pnl,
+              realized_pnl,
+              coalesce(:pnl::amount, gross_pnl(side, entry_price, :exit_price::price,
+              current_quantity)) AS remaining_pnl,
               stop_loss, take_profit, mfe, mfe_price, mfe_time, mae, mae_price, mae_time,
               strategy_name, confidence_score, exchange
 ), exit_order AS (
@@ -23,7 +25,8 @@ WITH closed AS (
         commission, exchange_order_id, strategy_name, size_fraction, created_at, filled_at, last_update,
         request_id, request_hash
     )
-    SELECT session_id, id, 'FULL_EXIT', 'FILLED', symbol, side, current_quantity, exit_price, current_quantity, exit_price,
+    SELECT session_id, id, 'FULL_EXIT', 'FILLED', symbol, side, current_quantity, exit_price, current_quantity,
+           exit_price,
            :commission, :exit_order_id, strategy_name, current_size / original_size, exit_time, exit_time, exit_time,
            :request_id, :request_hash
       FROM closed
