@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-# What may hold a colon or a quote without meaning a parameter, then the parameter itself.
+# What may hold a colon or a quote without meaning a parameter (a comment may hold one more), then the parameter itself.
 _TOKENS: Final = re.compile(
     r"""
     --[^\n]*
-  | /\*.*?\*/
+  | /\*(?:/\*.*?\*/|.)*?\*/
   | [eE]'(?:[^'\\]|\\.|'')*'
   | '(?:[^']|'')*'
   | "(?:[^"]|"")*"

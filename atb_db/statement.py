@@ -197,7 +197,8 @@ class Declared(Generic[R_co]):
         for parameter, value in zip(self.parameters, values, strict=True):
             name, default = parameter.name, parameter.default
             if name in given and name != "request_id" and not (type(value) is type(default) and value == default):
-                digest.update(f"{name}={_canonical(value)}\n".encode())
+                text = _canonical(value)
+                digest.update(f"{name}={len(text)}:{text}".encode())
         return int.from_bytes(digest.digest(), signed=True)
 
     def read(self, rows: Iterable[object]) -> R_co:

@@ -146,7 +146,9 @@ def to_json(field: str, value: object) -> JsonText:
     if isinstance(value, str) or not isinstance(_unwrapped(value), (Mapping, Sequence)):
         raise InvalidInput(f"must be a JSON object or array, not {shortened(value)}", field=field)
     try:
-        text = json.dumps(_plain(value, field), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            _plain(value, field), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+        )
         size = len(text.encode())
     except RecursionError:
         raise InvalidInput("is nested too deeply or contains itself", field=field) from None

@@ -1,0 +1,228 @@
+"""Declarations: what they refuse at import time, and what their values are."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+import pytest
+
+from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError
+from atb_db.repository import account, events, positions, trades
+from atb_db.statement import Declaration, Kind, Statement
+from atb_db.types import NEW, NOW, UNSET, PositionSide
+
+
+class Row(NamedTuple):
+    id: int
+    side: PositionSide
+
+
+Declare = Callable[..., Declaration[..., object]]
+
+
+@pytest.fixture
+def declare(tmp_path: Path) -> Declare:
+    def declare(function: Callable[..., object], sql: str, kind: Kind = Kind.QUERY) -> Declaration[..., object]:
+        path = tmp_path / f"{function.__name__}.sql"
+        path.write_text(sql)
+        return Declaration(function, kind, path)
+
+    return declare
+
+
+def one(*, id: int) -> Row:  # type: ignore[empty-body]  # noqa: A002
+    """One row."""
+    ...
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StatementError, match=r"test_statement\.one: its SQL file is missing \(.*one\.sql\)"):
+        Declaration(one, Kind.QUERY, tmp_path / "one.sql")
+
+
+def test_a_name_that_is_no_parameter(declare: Declare) -> None:
+    with pytest.raises(StatementError, match=r"test_statement\.one: :idd is no parameter .*one\.sql"):
+        declare(one, "SELECT :id, :idd")
+
+
+def test_a_parameter_that_no_name_uses(declare: Declare) -> None:
+    with pytest.raises(StatementError, match=r"test_statement\.one: no :id uses its parameter id .*one\.sql"):
+        declare(one, "SELECT 1")
+
+
+def test_hashes_are_for_keyed_statements_only(declare: Declare) -> None:
+    with pytest.raises(StatementError, match=":request_hash is no parameter"):
+        declare(one, "SELECT :id, :request_hash")
+
+
+def returns_dict(*, id: int) -> dict[str, object]: ...  # type: ignore[empty-body]  # noqa: A002
+
+
+def returns_nothing_said(*, id: int): ...  # type: ignore[no-untyped-def]  # noqa: A002, ANN201
+
+
+def takes_bytes(*, id: bytes) -> int: ...  # type: ignore[empty-body]  # noqa: A002
+
+
+def takes_positional(id: int) -> int: ...  # type: ignore[empty-body]  # noqa: A002
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (returns_dict, "rows cannot be read into"),
+        (returns_nothing_said, "the return annotation is missing"),
+        (takes_bytes, "is no type that a parameter can have"),
+        (takes_positional, "id must be keyword-only"),
+    ],
+)
+def test_unsupported_signatures(declare: Declare, function: Callable[..., object], reason: str) -> None:
+    with pytest.raises(StatementError, match=rf"{function.__name__}: .*{reason}.*\.sql"):
+        declare(function, "SELECT :id")
+
+
+def test_a_value_shows_what_it_is() -> None:
+    value = positions.get_position(position_id=42)
+    assert isinstance(value, Statement)
+    assert value.name == "positions.get_position"
+    assert value.args == {"position_id": 42}
+    assert "WHERE p.id = $1" in value.sql
+    assert repr(value) == "positions.get_position(position_id=42)"
+    assert value == positions.get_position(position_id=42) != positions.get_position(position_id=43)
+    assert len({value, positions.get_position(position_id=42)}) == 1
+
+
+def test_a_value_never_shows_more_than_80_characters_of_an_argument() -> None:
+    assert "…" in repr(events.log_event(event_type="error", message="x" * 500))
+    assert "x" * 81 not in repr(events.log_event(event_type="error", message="x" * 500))
+
+
+def test_help_and_documentation_are_the_functions() -> None:
+    assert positions.open_position.__doc__ is not None
+    assert positions.open_position.__doc__.startswith("Open a position")
+    assert inspect.signature(positions.get_position).parameters["position_id"].annotation == "int"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({}, "missing its argument 'position_id'"),
+        ({"position_id": 1, "x": 2}, "no parameter 'x'"),
+    ],
+)
+def test_wrong_calls_are_type_errors(arguments: dict[str, int], reason: str) -> None:
+    with pytest.raises(TypeError, match=rf"positions\.get_position\(\).*{reason}"):
+        positions.get_position(**arguments)
+
+
+def test_positional_arguments_are_refused() -> None:
+    with pytest.raises(TypeError, match="keyword arguments only"):
+        positions.get_position(1)  # type: ignore[call-arg]
+
+
+def test_refusals_name_statement_and_field() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        account.adjust_balance(session_id=1, delta=float("nan"), reason="fee")
+    assert refusal.value.statement == "account.adjust_balance"
+    assert refusal.value.field == "delta"
+
+
+def test_none_is_refused_where_it_is_not_declared() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        positions.get_position(position_id=None)  # type: ignore[arg-type]
+    assert refusal.value.field == "position_id"
+
+
+def test_each_value_gets_its_own_request_id_and_time() -> None:
+    first = account.adjust_balance(session_id=1, delta=1, reason="fee")
+    second = account.adjust_balance(session_id=1, delta=1, reason="fee")
+    assert first.request_id != second.request_id
+    assert first.request_id != NEW
+    assert first.args["timestamp"] != NOW
+    assert first.args["timestamp"] <= second.args["timestamp"] <= datetime.now(UTC)  # type: ignore[operator]
+
+
+def hash_of(statement: Statement[object]) -> object:
+    return statement.server_values()[statement.declaration.order.index("request_hash")]
+
+
+REQUEST = UUID(int=1)
+
+
+def test_the_hash_is_of_the_content() -> None:
+    base = hash_of(account.adjust_balance(session_id=1, delta=1, reason="fee", request_id=REQUEST))
+    assert base == hash_of(account.adjust_balance(session_id=1, delta=1, reason="fee"))
+    assert base == hash_of(account.adjust_balance(reason="fee", delta="1.00", session_id=1))
+    assert base == hash_of(account.adjust_balance(session_id=1, delta=1, reason="fee", updated_by="engine"))
+    assert base == hash_of(account.adjust_balance(session_id=1, delta=1, reason="fee", timestamp=NOW))
+    assert base != hash_of(account.adjust_balance(session_id=1, delta=2, reason="fee"))
+    assert base != hash_of(account.adjust_balance(session_id=1, delta=1, reason="fees"))
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    assert base != hash_of(account.adjust_balance(session_id=1, delta=1, reason="fee", timestamp=moment))
+
+
+def test_the_hash_cannot_be_confused_by_text() -> None:
+    first = events.log_event(event_type="test", message="a", component="b\nerror_code=c")
+    second = events.log_event(event_type="test", message="a", component="b", error_code="c")
+    assert hash_of(first) != hash_of(second)
+
+
+def test_only_the_given_fields_change() -> None:
+    value = positions.update_position(position_id=1, stop_loss=None, take_profit=UNSET)
+    sent = dict(zip(value.declaration.order, value.server_values(), strict=True))
+    assert sent["given"] == "{position_id,stop_loss}"
+    assert sent["stop_loss"] is None
+    assert sent["take_profit"] is None
+
+
+def test_numbers_labels_and_times_are_made_exact() -> None:
+    value = trades.log_trade(
+        session_id=1,
+        symbol="BTCUSDT",
+        side="long",
+        entry_price=0.1,
+        exit_price="0.2",
+        size=1,
+        entry_time=datetime.fromisoformat("2024-01-01T01:00:00+01:00"),
+        exit_time=datetime(2024, 1, 1, 1, tzinfo=UTC),
+        pnl=Decimal("0.10"),
+        exit_reason="target",
+        strategy_name="test",
+    )
+    assert value.args["entry_price"] == Decimal("0.1")
+    assert value.args["side"] is PositionSide.LONG
+    assert value.args["entry_time"] == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def test_exactly_one_row_is_due() -> None:
+    query, keyed = positions.get_position, account.adjust_balance
+    with pytest.raises(NotFound) as missing:
+        query.read([])
+    assert missing.value.statement == "positions.get_position"
+    with pytest.raises(IdempotencyConflict):
+        keyed.read([])
+    with pytest.raises(StatementError, match="2 rows came where at most one was declared"):
+        account.get_current_balance.read([Decimal(1), Decimal(2)])
+
+
+def maybe(*, id: int) -> int | None: ...  # noqa: A002
+
+
+def nothing(*, id: int) -> None: ...  # noqa: A002
+
+
+def many(*, id: int) -> list[int]: ...  # type: ignore[empty-body]  # noqa: A002
+
+
+def test_other_shapes(declare: Declare) -> None:
+    assert declare(maybe, "SELECT :id").read([]) is None
+    assert declare(maybe, "SELECT :id").read([3]) == 3
+    assert declare(nothing, "SELECT :id").read([]) is None
+    assert declare(many, "SELECT :id").read([1, 2]) == [1, 2]
+    assert declare(many, "SELECT :id").read([]) == []
