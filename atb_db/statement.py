@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
@@ -98,6 +98,10 @@ class Declared(Generic[R_co]):
         self.text = compiled.text
         self.sql = compiled.text.encode()
         self._names = tuple(parameter.name for parameter in self.parameters)
+        self._places = {name: place for place, name in enumerate(self._names)}
+        self._defaults = [parameter.default for parameter in self.parameters]
+        self._unmade = tuple(self._makers())
+        self._partial = UNSET in self._defaults
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
         self.keyed = "request_id" in self._names
@@ -149,6 +153,19 @@ class Declared(Generic[R_co]):
             return lambda values: (values[indexes[0]],)
         return itemgetter(*indexes) if indexes else lambda _: ()
 
+    def _makers(self) -> Iterator[tuple[int, Callable[[], object]]]:
+        """The places of defaults that are made anew for each value, and of parameters that have none."""
+        for place, (name, default) in enumerate(zip(self._names, self._defaults, strict=True)):
+            if default is NOW:
+                yield place, partial(datetime.now, UTC)
+            elif default is NEW:
+                yield place, new_request_id
+            elif default is _MISSING:
+                yield place, partial(self._miss, name)
+
+    def _miss(self, name: str) -> None:
+        raise TypeError(f"{self.name}() is missing its argument {name!r}")
+
     def value(self, given: dict[str, object]) -> Statement[R_co]:
         """The statement's value from its arguments by name.
 
@@ -156,27 +173,27 @@ class Declared(Generic[R_co]):
             InvalidInput: an argument cannot be stored; the error names it.
             TypeError: an argument is missing, or is none of the statement's.
         """
-        values: list[object] = []
+        values = self._defaults.copy()
         changed: list[str] = []
-        for name, _, optional, default, coerce in self.parameters:
-            value = given.pop(name, default)
-            if value is not default:
-                changed.append(name)
-                if value is not None or not optional:
-                    try:
-                        value = coerce(name, value)
-                    except InvalidInput as error:
-                        error.statement = self.name
-                        raise
-            elif value is NOW:
-                value = datetime.now(UTC)
-            elif value is NEW:
-                value = new_request_id()
-            elif value is _MISSING:
-                raise TypeError(f"{self.name}() is missing its argument {name!r}")
-            values.append(value)
-        if given:
-            raise TypeError(f"{self.name}() has no parameter {next(iter(given))!r}")
+        for name, argument in given.items():
+            place = self._places.get(name)
+            if place is None:
+                raise TypeError(f"{self.name}() has no parameter {name!r}")
+            if argument is values[place]:
+                continue
+            changed.append(name)
+            parameter = self.parameters[place]
+            if argument is None and parameter.optional:
+                values[place] = None
+                continue
+            try:
+                values[place] = parameter.coerce(name, argument)
+            except InvalidInput as error:
+                error.statement = self.name
+                raise
+        for place, make in self._unmade:
+            if values[place] is self._defaults[place]:
+                values[place] = make()
         return Statement(self, tuple(values), tuple(changed))
 
     def __repr__(self) -> str:
@@ -185,21 +202,23 @@ class Declared(Generic[R_co]):
     def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[object, ...]:
         """The values of `$1 … $n`."""
         changed = hash_ = None
-        if GIVEN in self.order:
+        if self._partial:
             changed = "{" + ",".join(given) + "}"
+            values = tuple(None if value is UNSET else value for value in values)
         if self.keyed:
             hash_ = self._hash(values, given)
-        return self._arrange((*(None if value is UNSET else value for value in values), changed, hash_))
+        return self._arrange((*values, changed, hash_))
 
     def _hash(self, values: tuple[object, ...], given: tuple[str, ...]) -> int:
         # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
-        digest = blake2b(digest_size=8)
-        for parameter, value in zip(self.parameters, values, strict=True):
-            name, default = parameter.name, parameter.default
-            if name in given and name != "request_id" and not (type(value) is type(default) and value == default):
-                text = _canonical(value)
-                digest.update(f"{name}={len(text)}:{text}".encode())
-        return int.from_bytes(digest.digest(), signed=True)
+        content: list[object] = []
+        for name in sorted(given):
+            place = self._places[name]
+            value, default = values[place], self._defaults[place]
+            if name != "request_id" and not (type(value) is type(default) and value == default):
+                # 1.0 and 1.00 are the same number.
+                content += (name, value.normalize() if type(value) is Decimal else value)
+        return int.from_bytes(blake2b(repr(content).encode(), digest_size=8).digest(), signed=True)
 
     def read(self, rows: Iterable[object]) -> R_co:
         """The result from the made rows.
@@ -318,11 +337,6 @@ def _union(members: Iterable[object]) -> object:
     for member in members:
         union = member if union is None else union | member  # type: ignore[operator]  # types, which know |
     return union
-
-
-def _canonical(value: object) -> str:
-    """One text for equal values: 1.0 and 1.00 are the same number."""
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def query(function: Callable[P, R_co]) -> Declaration[P, R_co]:

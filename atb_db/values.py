@@ -30,16 +30,21 @@ E = TypeVar("E", bound=Enum)
 
 def to_decimal(field: str, value: object) -> Decimal:
     """The exact number: `Decimal(str(value))`, finite."""
-    if type(value) is not Decimal:
-        if isinstance(value, bool) or not (isinstance(value, (int, float, str, Decimal)) or _is_scalar(value)):
-            raise InvalidInput(f"must be a number, not {shortened(value)}", field=field)
+    kind = type(value)
+    if kind is float:
+        number = Decimal(repr(value))
+    elif kind is Decimal or kind is int:
+        number = Decimal(value)  # type: ignore[arg-type]  # one of the two
+    elif isinstance(value, bool) or not (isinstance(value, (int, float, str, Decimal)) or _is_scalar(value)):
+        raise InvalidInput(f"must be a number, not {shortened(value)}", field=field)
+    else:
         try:
-            value = Decimal(str(value).strip())
+            number = Decimal(str(value).strip())
         except InvalidOperation:
             raise InvalidInput(f"must be a number, not {shortened(value)}", field=field) from None
-    if not value.is_finite():
-        raise InvalidInput(f"must be a finite number, not {value}", field=field)
-    return value
+    if not number.is_finite():
+        raise InvalidInput(f"must be a finite number, not {number}", field=field)
+    return number
 
 
 def _is_scalar(value: object) -> bool:
