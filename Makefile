@@ -66,14 +66,14 @@ lint: $(VENV)/.dev ## Format and lint of the Python files
 
 types: $(VENV)/.dev ## mypy --strict, and pyright
 	@$(PY) -m mypy
-	@$(PY) -m basedpyright
+	@$(PY) -m basedpyright --pythonpath $(PY)
 
 floors: $(VENV)/.dev ## Imports only go down
 	@$(VENV)/bin/lint-imports --no-logo
 
 sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk)
 	@$(VENV)/bin/sqlfluff lint --processes $(WORKERS) sql/schema sql/queries
-	@$(VENV)/bin/squawk $(filter-out %.rollback.sql,$(wildcard sql/migrations/*.sql))
+	@$(VENV)/bin/squawk --reporter gcc $(filter-out %.rollback.sql,$(wildcard sql/migrations/*.sql))
 
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)

@@ -183,9 +183,10 @@ def test_a_package_closed_to_the_server_is_copied(folder: Path) -> None:
     if libraries.exists():
         copytree(libraries, closed / libraries.name)
     closed.chmod(0o700)
-    with postgresql(bin_dir=closed / package.name / inner / "bin") as server:
-        assert server.bin_dir.is_relative_to(server.base)
-        assert server.version == version_of(bin_dir)
+    for _ in "made", "started again":
+        with postgresql(base_dir=folder / "cluster", bin_dir=closed / package.name / inner / "bin") as server:
+            assert server.bin_dir.is_relative_to(server.base)
+            assert server.version == version_of(bin_dir)
 
 
 # --- the end of the process that made it

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
+from atb_db.repository import account, audit, events, metrics, orders, positions, reports, sessions, trades
 from atb_db.statement import Declared, declarations
 
-__all__ = ["account", "events", "metrics", "orders", "positions", "sessions", "statements", "trades"]
+__all__ = [
+    "account",
+    "audit",
+    "events",
+    "metrics",
+    "orders",
+    "positions",
+    "reports",
+    "sessions",
+    "statements",
+    "trades",
+]
 
 
 def statements() -> list[Declared[object]]:
     """Every declared statement, by name."""
-    return declarations([account, events, metrics, orders, positions, sessions, trades])
+    return declarations([account, audit, events, metrics, orders, positions, reports, sessions, trades])

@@ -23,8 +23,8 @@ CREATE TYPE partial_operation_type AS ENUM ('PARTIAL_EXIT', 'SCALE_IN');
 COMMENT ON TYPE partial_operation_type IS 'Whether a partial trade made its position smaller or larger.';
 
 CREATE TYPE event_type AS ENUM (
-    'ENGINE_START', 'ENGINE_STOP', 'STRATEGY_CHANGE', 'MODEL_UPDATE', 'ERROR', 'WARNING', 'ALERT', '
-''BALANCE_ADJUSTMENT', 'TEST'
+    'ENGINE_START', 'ENGINE_STOP', 'STRATEGY_CHANGE', 'MODEL_UPDATE', 'ERROR', 'WARNING', 'ALERT',
+    'BALANCE_ADJUSTMENT', 'TEST'
 );
 COMMENT ON TYPE event_type IS 'What a system event reports.';
 

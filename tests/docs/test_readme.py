@@ -24,6 +24,6 @@ def test_the_examples_run_and_print_what_they_say(fresh_url: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    promised = re.findall(r"\)  +# (.*)", engine)
+    promised = re.findall(r"print.*\)  +# (.*)", engine)
     assert len(promised) == 2
     assert done.stdout.splitlines() == ["BTCUSDT LONG 0.0025 ['FILLED']", *promised]

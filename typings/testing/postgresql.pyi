@@ -1,5 +1,4 @@
-"""What atb_db.embedded uses of testing.postgresql, which is untyped."""
-
+# What atb_db.embedded uses of testing.postgresql, which is untyped.
 from subprocess import Popen
 
 class Postgresql:
