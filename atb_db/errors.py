@@ -69,7 +69,7 @@ class SessionClosed(Conflict):
 
 
 class TransactionAborted(AtbDbError):
-    """A statement failed and its error was swallowed; the transaction was rolled back, not committed."""
+    """A statement of the transaction failed before; nothing more can be done in it, and nothing is committed."""
 
 
 class SerializationRetry(AtbDbError):

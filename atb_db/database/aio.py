@@ -10,14 +10,16 @@ from itertools import chain
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
-from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg import AsyncConnection, AsyncRawCursor, Rollback
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
 from atb_db.config import Settings
 from atb_db.database.faults import translated
 from atb_db.database.session import (
+    NO_TIMEOUT,
     STREAM_CHUNK,
+    USUAL_TIMEOUT,
     PoolStatistics,
     ServerInfo,
     accept,
@@ -205,9 +207,10 @@ async def _stream(connection: _Connection, statement: Statement[list[T]]) -> Asy
     reader = statement.declaration.reader
     cursor = AsyncRawCursor(connection, row_factory=reader.row_factory)
     with translated(statement.declaration):
-        rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
-        async with aclosing(cast("AsyncGenerator[object]", rows)):
-            yield cast("AsyncIterator[T]", reader.assemble_async(rows))
+        async with _unhurried(connection):
+            rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
+            async with aclosing(cast("AsyncGenerator[object]", rows)):
+                yield cast("AsyncIterator[T]", reader.assemble_async(rows))
 
 
 async def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> int:
@@ -218,10 +221,21 @@ async def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> 
     values = loader(first)
     cursor = AsyncRawCursor(connection)
     with translated(first.declaration):
-        async with cursor.copy(first.declaration.sql) as copy:
+        async with _unhurried(connection), cursor.copy(first.declaration.sql) as copy:
             for row in chain([first], iterator):
                 await copy.write_row(values(row))
     return cursor.rowcount
+
+
+@asynccontextmanager
+async def _unhurried(connection: _Connection) -> AsyncIterator[None]:
+    """A transaction or savepoint in which one statement may take as long as its rows do."""
+    async with connection.transaction() as block:
+        await connection.execute(NO_TIMEOUT)
+        yield
+        if connection.info.transaction_status == TransactionStatus.INERROR:
+            raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
+        await connection.execute(USUAL_TIMEOUT)
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ from atb_db.errors import (
     SessionClosed,
     StatementError,
     Timeout,
+    TransactionAborted,
     Unavailable,
 )
 from atb_db.statement import Declared, Kind
@@ -37,6 +38,7 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "AT412": IdempotencyConflict,
     "AT422": InvalidInput,
     "25006": Unavailable,
+    "25P02": TransactionAborted,
     "42501": PermissionDenied,
     "55P03": Timeout,
     "57014": Timeout,

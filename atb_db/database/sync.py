@@ -10,14 +10,16 @@ from threading import Lock
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
-from psycopg import Connection, RawCursor, connect
+from psycopg import Connection, RawCursor, Rollback, connect
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
 
 from atb_db.config import Settings
 from atb_db.database.faults import translated
 from atb_db.database.session import (
+    NO_TIMEOUT,
     STREAM_CHUNK,
+    USUAL_TIMEOUT,
     PoolStatistics,
     ServerInfo,
     accept,
@@ -229,7 +231,7 @@ def _stream(connection: _Connection, statement: Statement[list[T]]) -> Iterator[
     runnable(statement)
     reader = statement.declaration.reader
     cursor = RawCursor(connection, row_factory=reader.row_factory)
-    with translated(statement.declaration):
+    with translated(statement.declaration), _unhurried(connection):
         rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
         with closing(cast("Generator[object]", rows)):
             yield cast("Iterator[T]", reader.assemble(rows))
@@ -242,10 +244,21 @@ def _copy_in(connection: _Connection, rows: Iterable[Statement[None]]) -> int:
         return 0
     values = loader(first)
     cursor = RawCursor(connection)
-    with translated(first.declaration), cursor.copy(first.declaration.sql) as copy:
+    with translated(first.declaration), _unhurried(connection), cursor.copy(first.declaration.sql) as copy:
         for row in chain([first], iterator):
             copy.write_row(values(row))
     return cursor.rowcount
+
+
+@contextmanager
+def _unhurried(connection: _Connection) -> Iterator[None]:
+    """A transaction or savepoint in which one statement may take as long as its rows do."""
+    with connection.transaction() as block:
+        connection.execute(NO_TIMEOUT)
+        yield
+        if connection.info.transaction_status == TransactionStatus.INERROR:
+            raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
+        connection.execute(USUAL_TIMEOUT)
 
 
 @contextmanager
