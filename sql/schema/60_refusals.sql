@@ -27,12 +27,27 @@ END
 $$;
 COMMENT ON FUNCTION existing_position IS 'The given position''s id; raises AT404 when there is no such position.';
 
+CREATE FUNCTION existing_order(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM orders WHERE id = wanted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'order_id', MESSAGE = format('order %s does not exist', wanted);
+    END IF;
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION existing_order IS 'The given order''s id; raises AT404 when there is no such order.';
+
 CREATE FUNCTION active_session(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     ended_at timestamptz;
 BEGIN
-    SELECT end_time INTO ended_at FROM trading_sessions WHERE id = existing_session(wanted);
+    SELECT end_time INTO ended_at FROM trading_sessions WHERE id = wanted;
+    IF NOT FOUND THEN
+        PERFORM existing_session(wanted);
+    END IF;
     IF ended_at IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT410', COLUMN = 'session_id',
             MESSAGE = format('session %s is closed since %s', wanted, ended_at);
@@ -48,7 +63,10 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     found positions;
 BEGIN
-    SELECT * INTO found FROM positions WHERE id = existing_position(wanted);
+    SELECT * INTO found FROM positions WHERE id = wanted;
+    IF found.id IS NULL THEN
+        PERFORM existing_position(wanted);
+    END IF;
     IF found.status = 'CLOSED' THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'position_id',
             MESSAGE = format('position %s is already closed', wanted);
@@ -64,7 +82,7 @@ COMMENT ON FUNCTION refuse_position IS
 'Says why a position could not be changed: AT404 = it does not exist, AT409 = it is closed, AT422 = less of it '
 'is left. Never returns.';
 
-CREATE FUNCTION refuse_request(request uuid) RETURNS void
+CREATE FUNCTION refuse_request(request uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     RAISE EXCEPTION USING ERRCODE = 'AT412', COLUMN = 'request_id',
@@ -123,7 +141,8 @@ COMMENT ON FUNCTION recorded_balance IS
 
 CREATE FUNCTION locked_balance(session bigint) RETURNS numeric
 LANGUAGE sql VOLATILE AS $$
-    SELECT current_balance FROM trading_sessions WHERE id = active_session(session) FOR NO KEY UPDATE
+    SELECT active_session(session);
+    SELECT current_balance FROM trading_sessions WHERE id = session FOR NO KEY UPDATE
 $$;
 COMMENT ON FUNCTION locked_balance IS
 'Locks the session until the transaction ends; its balance. Raises AT404 and AT410 as active_session does.';

@@ -178,7 +178,8 @@ DECLARE
     written integer;
 BEGIN
     -- Trades of the session wait here, and are counted by themselves afterwards.
-    PERFORM FROM trading_sessions WHERE id = existing_session(session) FOR NO KEY UPDATE;
+    PERFORM existing_session(session);
+    PERFORM FROM trading_sessions WHERE id = session FOR NO KEY UPDATE;
     DELETE FROM performance_metrics WHERE session_id = session;
     INSERT INTO performance_metrics (
         session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,

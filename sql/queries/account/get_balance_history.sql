@@ -3,6 +3,7 @@ SELECT id, session_id, entry_number, entry_type, previous_balance, delta, total_
        available_balance,
        base_currency, update_reason, updated_by, last_updated, request_id
   FROM account_balances
- WHERE session_id = existing_session(:session_id)
+ WHERE session_id = :session_id
+   AND existing_session(:session_id) IS NOT NULL
  ORDER BY entry_number DESC
  LIMIT :limit

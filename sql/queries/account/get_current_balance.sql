@@ -2,3 +2,4 @@
 SELECT current_balance
   FROM trading_sessions
  WHERE id = :session_id
+   AND existing_session(:session_id) IS NOT NULL

@@ -6,6 +6,9 @@ INSERT INTO account_history (
     :session_id, :timestamp, :balance, :equity, :margin_used, :margin_available, :total_pnl, :daily_pnl, :drawdown,
     :open_positions, :total_exposure, :request_id, :request_hash
 )
-ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
- WHERE account_history.request_hash = excluded.request_hash
+ON CONFLICT (request_id) DO UPDATE
+   SET request_id = CASE account_history.request_hash
+           WHEN excluded.request_hash THEN excluded.request_id
+           ELSE refuse_request(excluded.request_id)
+       END
 RETURNING id

@@ -10,6 +10,9 @@ INSERT INTO strategy_executions (
     :reasons,
     :request_id, :request_hash
 )
-ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
- WHERE strategy_executions.request_hash = excluded.request_hash
+ON CONFLICT (request_id) DO UPDATE
+   SET request_id = CASE strategy_executions.request_hash
+           WHEN excluded.request_hash THEN excluded.request_id
+           ELSE refuse_request(excluded.request_id)
+       END
 RETURNING id

@@ -4,7 +4,8 @@ SELECT period_start AS day, opening_balance, total_trades, winning_trades, losin
        profit_factor, expectancy, avg_win, avg_loss, best_trade_pnl, worst_trade_pnl,
        largest_win_streak, largest_loss_streak, max_drawdown
   FROM performance_metrics
- WHERE session_id = existing_session(:session_id)
+ WHERE session_id = :session_id
+   AND existing_session(:session_id) IS NOT NULL
    AND period = 'DAILY'
    AND period_start >= coalesce(:start::timestamptz, '-infinity')
    AND period_start < coalesce(:end::timestamptz, 'infinity')

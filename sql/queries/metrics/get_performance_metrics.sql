@@ -2,7 +2,8 @@
 WITH session AS (
     SELECT id, initial_balance
       FROM trading_sessions
-     WHERE id = existing_session(:session_id)
+     WHERE id = :session_id
+       AND existing_session(:session_id) IS NOT NULL
 ), opening AS (
     SELECT s.initial_balance + coalesce(sum(t.net_pnl), 0) AS balance
       FROM session AS s

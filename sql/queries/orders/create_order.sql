@@ -9,8 +9,11 @@ WITH new_order AS (
         :internal_order_id,
         :strategy_name, :target_level, :size_fraction, :created_at, :created_at, :request_id, :request_hash
     )
-    ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
-     WHERE orders.request_hash = excluded.request_hash
+    ON CONFLICT (request_id) DO UPDATE
+       SET request_id = CASE orders.request_hash
+               WHEN excluded.request_hash THEN excluded.request_id
+               ELSE refuse_request(excluded.request_id)
+           END
     RETURNING id, session_id, xmax = 0 AS inserted
 )
 SELECT id

@@ -3,5 +3,6 @@ SELECT id, session_id, position_id, order_type, status, symbol, side, quantity, 
        commission, exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction, failure_reason,
        created_at, filled_at, cancelled_at, last_update
   FROM orders
- WHERE position_id = existing_position(:position_id)
+ WHERE position_id = :position_id
+   AND existing_position(:position_id) IS NOT NULL
  ORDER BY created_at, id

@@ -3,6 +3,7 @@ SELECT id, session_id, position_id, order_type, status, symbol, side, quantity, 
        commission, exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction, failure_reason,
        created_at, filled_at, cancelled_at, last_update
   FROM orders
- WHERE session_id = existing_session(:session_id)
+ WHERE session_id = :session_id
+   AND existing_session(:session_id) IS NOT NULL
    AND status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN')
  ORDER BY created_at, id

@@ -22,5 +22,4 @@ WITH updated AS (
      WHERE id = :order_id
     RETURNING id
 )
-SELECT id
-  FROM updated
+SELECT coalesce((SELECT id FROM updated), existing_order(:order_id)) AS id

@@ -21,6 +21,7 @@ SELECT p.id, p.session_id, p.symbol, p.side, p.status, p.entry_price, p.entry_ti
        o.last_update AS "orders.last_update"
   FROM positions AS p
   LEFT JOIN orders AS o ON o.position_id = p.id
- WHERE p.session_id = existing_session(:session_id)
+ WHERE p.session_id = :session_id
+   AND existing_session(:session_id) IS NOT NULL
    AND p.status = 'OPEN'
  ORDER BY p.entry_time, p.id, o.created_at, o.id

@@ -22,4 +22,5 @@ SELECT p.id, p.session_id, p.symbol, p.side, p.status, p.entry_price, p.entry_ti
   FROM positions AS p
   LEFT JOIN orders AS o ON o.position_id = p.id
  WHERE p.id = :position_id
+   AND existing_position(:position_id) IS NOT NULL
  ORDER BY o.created_at, o.id

@@ -13,8 +13,11 @@ WITH position AS (
         :strategy_name, :confidence_score, :exchange,
         :max_holding_until, :end_of_day_exit, :weekend_exit, :time_restriction_group, :request_id, :request_hash
     )
-    ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
-     WHERE positions.request_hash = excluded.request_hash
+    ON CONFLICT (request_id) DO UPDATE
+       SET request_id = CASE positions.request_hash
+               WHEN excluded.request_hash THEN excluded.request_id
+               ELSE refuse_request(excluded.request_id)
+           END
     RETURNING id, session_id, symbol, side, quantity, entry_price, strategy_name, entry_time, request_id, request_hash,
               xmax = 0 AS inserted
 ), entry_order AS (

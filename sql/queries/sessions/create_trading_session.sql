@@ -10,8 +10,11 @@ WITH session AS (
         :initial_balance, :initial_balance, 1, :strategy_config, :time_exit_config, :market_timezone,
         :request_id, :request_hash
     )
-    ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
-     WHERE trading_sessions.request_hash = excluded.request_hash
+    ON CONFLICT (request_id) DO UPDATE
+       SET request_id = CASE trading_sessions.request_hash
+               WHEN excluded.request_hash THEN excluded.request_id
+               ELSE refuse_request(excluded.request_id)
+           END
     RETURNING id, session_name, start_time, initial_balance, base_currency, strategy_name, symbol, timeframe, mode,
               request_id, request_hash, xmax = 0 AS inserted
 ), entry AS (

@@ -5,3 +5,4 @@ SELECT id, session_name, mode, strategy_name, symbol, timeframe, exchange, base_
        strategy_config, time_exit_config, market_timezone
   FROM trading_sessions
  WHERE id = :session_id
+   AND existing_session(:session_id) IS NOT NULL

@@ -5,6 +5,7 @@ SELECT id, session_id, position_id, symbol, side, source, entry_price, exit_pric
        strategy_name, confidence_score, order_id, exchange, timeframe,
        mfe, mfe_price, mfe_time, mae, mae_price, mae_time
   FROM trades
- WHERE session_id = existing_session(:session_id)
+ WHERE session_id = :session_id
+   AND existing_session(:session_id) IS NOT NULL
    AND exit_time >= :since::timestamptz
  ORDER BY exit_time, id

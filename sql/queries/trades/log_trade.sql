@@ -18,9 +18,13 @@ WITH trade AS (
            timeframe),
            :mfe, :mfe_price, :mfe_time, :mae, :mae_price, :mae_time, :request_id, :request_hash
       FROM trading_sessions
-     WHERE id = existing_session(:session_id)
-    ON CONFLICT (request_id) DO UPDATE SET request_id = excluded.request_id
-     WHERE trades.request_hash = excluded.request_hash
+     WHERE id = :session_id
+       AND existing_session(:session_id) IS NOT NULL
+    ON CONFLICT (request_id) DO UPDATE
+       SET request_id = CASE trades.request_hash
+               WHEN excluded.request_hash THEN excluded.request_id
+               ELSE refuse_request(excluded.request_id)
+           END
     RETURNING id, net_pnl, trades AS booked, xmax = 0 AS inserted
 )
 SELECT id
