@@ -66,7 +66,7 @@ lint: $(VENV)/.dev ## Format and lint of the Python files
 
 types: $(VENV)/.dev ## mypy --strict, and pyright
 	@$(PY) -m mypy
-	@$(PY) -m basedpyright --pythonpath $(PY)
+	@$(PY) -m basedpyright
 
 floors: $(VENV)/.dev ## Imports only go down
 	@$(VENV)/bin/lint-imports --no-logo

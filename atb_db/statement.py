@@ -14,7 +14,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from enum import Enum
 from functools import partial, update_wrapper
 from hashlib import blake2b
@@ -62,6 +62,9 @@ _COERCIONS: Final[dict[object, Coerce]] = {
 }
 
 _MISSING: Final = inspect.Parameter.empty
+
+# The usual context rounds to 28 digits, and overflows.
+_EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 class Kind(Enum):
@@ -217,7 +220,7 @@ class Declared(Generic[R_co]):
             value, default = values[place], self._defaults[place]
             if name != "request_id" and not (type(value) is type(default) and value == default):
                 # 1.0 and 1.00 are the same number.
-                content += (name, value.normalize() if type(value) is Decimal else value)
+                content += (name, value.normalize(_EXACT) if type(value) is Decimal else value)
         return int.from_bytes(blake2b(repr(content).encode(), digest_size=8).digest(), signed=True)
 
     def read(self, rows: Iterable[object]) -> R_co:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import chain
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -28,6 +28,7 @@ from atb_db.database.session import (
     loader,
     pool_statistics,
     runnable,
+    writing,
 )
 from atb_db.errors import TransactionAborted
 from atb_db.statement import Statement
@@ -193,7 +194,7 @@ async def _run_many(connection: _Connection, statements: Iterable[Statement[R]])
             for cursor, statement in zip(cursors, sent, strict=True):
                 await cursor.execute(statement.declaration.sql, statement.server_values())
     except Exception:
-        with translated(first_unanswered(sent, cursors)):
+        with translated(first_unanswered(sent, cursors), writes=any(map(writing, sent))):
             raise
     return [
         statement.declaration.read(await cursor.fetchall() if cursor.description else [])
@@ -240,9 +241,12 @@ async def _unhurried(connection: _Connection) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _transaction(connection: _Connection) -> AsyncIterator[AsyncTransaction]:
-    with translated():
-        async with connection.transaction():
-            yield AsyncTransaction(connection)
-            # psycopg would commit, the server would roll back, and nobody would be told.
-            if connection.info.transaction_status == TransactionStatus.INERROR:
-                raise TransactionAborted
+    async with AsyncExitStack() as stack:
+        # Lost at its beginning, a transaction has not happened; at its COMMIT, nobody knows.
+        stack.enter_context(translated(writes=True))
+        with translated():
+            await stack.enter_async_context(connection.transaction())
+        yield AsyncTransaction(connection)
+        # psycopg would commit, the server would roll back, and nobody would be told.
+        if connection.info.transaction_status == TransactionStatus.INERROR:
+            raise TransactionAborted

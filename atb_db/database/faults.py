@@ -45,7 +45,6 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "25P03": Timeout,
 }
 _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
-    "08": Unavailable,
     "22": InvalidInput,
     "23": Conflict,
     "40": SerializationRetry,
@@ -56,23 +55,30 @@ _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
 
 # The server names the parameter at fault by its number, or the column of a bulk load.
 _PARAMETER: Final = re.compile(r"\$(\d+)")
-_COPY_COLUMN: Final = re.compile(r"\bcolumn (\w+)")
+_WORD: Final = re.compile(r"\w+")
 _QUOTED: Final = re.compile(rf'"([^"]{{{LONGEST_VALUE}}})[^"]*"')
 
 
+# The server ended the connection: on demand, in a crash, after idling.
+_ENDED: Final = frozenset({"57P01", "57P02", "57P05"})
+
+
 @contextmanager
-def translated(declaration: Declared[object] | None = None) -> Iterator[None]:
+def translated(declaration: Declared[object] | None = None, *, writes: bool | None = None) -> Iterator[None]:
     """Raise psycopg's errors as ours.
 
-    psycopg's own stays in `__context__` and out of the traceback: it may quote whole rows.
+    `writes` tells whether a lost connection leaves open what was written; by default the declaration's kind does.
+    psycopg's own error stays in `__context__` and out of the traceback: it may quote whole rows.
     """
+    if writes is None:
+        writes = declaration is not None and declaration.kind is not Kind.QUERY
     try:
         yield
     except (psycopg.Error, UnicodeEncodeError) as error:
-        raise translation(error, declaration) from None
+        raise translation(error, declaration, writes=writes) from None
 
 
-def translation(error: Exception, declaration: Declared[object] | None = None) -> AtbDbError:
+def translation(error: Exception, declaration: Declared[object] | None = None, *, writes: bool = False) -> AtbDbError:
     """Our error for psycopg's."""
     name = declaration.name if declaration else None
     if not isinstance(error, psycopg.Error):
@@ -80,8 +86,8 @@ def translation(error: Exception, declaration: Declared[object] | None = None) -
     if isinstance(error, PoolTimeout):
         return Unavailable(f"no connection was to be had: {error}", statement=name)
     state = error.sqlstate
-    if state is None:
-        return _without_sqlstate(error, declaration)
+    if state is None or state in _ENDED or state[:2] == "08":
+        return _lost(error, name, writes=writes)
     diag = error.diag
     field = diag.column_name or _field(diag.context, declaration)
     constraint = diag.constraint_name
@@ -95,14 +101,13 @@ def translation(error: Exception, declaration: Declared[object] | None = None) -
     return kind(message, statement=name, field=field, constraint=constraint, sqlstate=state)
 
 
-def _without_sqlstate(error: psycopg.Error, declaration: Declared[object] | None) -> AtbDbError:
-    name = declaration.name if declaration else None
+def _lost(error: psycopg.Error, name: str | None, *, writes: bool) -> AtbDbError:
     message = str(error).strip().splitlines()[0] if str(error).strip() else "the connection was lost"
     if isinstance(error, psycopg.DataError):
         return InvalidInput(message, statement=name)
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        sent = declaration is not None and declaration.kind is not Kind.QUERY
-        return OutcomeUnknown(message, statement=name) if sent else Unavailable(message, statement=name)
+        kind = OutcomeUnknown if writes else Unavailable
+        return kind(message, statement=name, sqlstate=error.sqlstate)
     return StatementError(message, statement=name)
 
 
@@ -110,8 +115,9 @@ def _field(context: str | None, declaration: Declared[object] | None) -> str | N
     if not context or declaration is None:
         return None
     if declaration.kind is Kind.COPY:
-        column = _COPY_COLUMN.search(context)
-        return column[1] if column else None
+        # Whatever the server's language, the column's name is the last word before the colon and the value.
+        words = _WORD.findall(context.partition(":")[0])
+        return words[-1] if words and words[-1] in declaration.order else None
     # Inside a function, $n counts the function's own parameters.
     number = None if "PL/pgSQL" in context else _PARAMETER.search(context)
     return declaration.order[int(number[1]) - 1] if number else None

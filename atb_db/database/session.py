@@ -84,7 +84,10 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
     """Arguments of `psycopg.connect` for these settings; the session's settings travel in the start-up packet."""
     parts = conninfo_to_dict(settings.conninfo)
     wanted = {
+        # Whatever the server, the database or the role have by default. The statements are made for READ COMMITTED.
         "timezone": "UTC",
+        "datestyle": "ISO",
+        "default_transaction_isolation": "read\\ committed",
         "statement_timeout": f"{settings.statement_timeout * 1000:.0f}",
         "lock_timeout": f"{settings.lock_timeout * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{settings.idle_timeout * 1000:.0f}",
@@ -131,6 +134,11 @@ def runnable(statement: Statement[object]) -> None:
     """Refuse what has no rows to read: the value of a bulk load."""
     if statement.declaration.kind is Kind.COPY:
         raise StatementError("is a row of a bulk load: give it to copy_in()", statement=statement.name)
+
+
+def writing(statement: Statement[object]) -> bool:
+    """Whether the statement changes the database."""
+    return statement.declaration.kind is not Kind.QUERY
 
 
 def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[object]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import chain
 from threading import Lock
 from types import TracebackType
@@ -28,6 +28,7 @@ from atb_db.database.session import (
     loader,
     pool_statistics,
     runnable,
+    writing,
 )
 from atb_db.errors import TransactionAborted
 from atb_db.statement import Statement
@@ -218,7 +219,7 @@ def _run_many(connection: _Connection, statements: Iterable[Statement[R]]) -> li
             for cursor, statement in zip(cursors, sent, strict=True):
                 cursor.execute(statement.declaration.sql, statement.server_values())
     except Exception:
-        with translated(first_unanswered(sent, cursors)):
+        with translated(first_unanswered(sent, cursors), writes=any(map(writing, sent))):
             raise
     return [
         statement.declaration.read(cursor.fetchall() if cursor.description else [])
@@ -263,7 +264,11 @@ def _unhurried(connection: _Connection) -> Iterator[None]:
 
 @contextmanager
 def _transaction(connection: _Connection) -> Iterator[Transaction]:
-    with translated(), connection.transaction():
+    with ExitStack() as stack:
+        # Lost at its beginning, a transaction has not happened; at its COMMIT, nobody knows.
+        stack.enter_context(translated(writes=True))
+        with translated():
+            stack.enter_context(connection.transaction())
         yield Transaction(connection)
         # psycopg would commit, the server would roll back, and nobody would be told.
         if connection.info.transaction_status == TransactionStatus.INERROR:

@@ -6,8 +6,12 @@ WITH position AS (
            quantity = quantity + :size * original_quantity,
            current_quantity = current_quantity + :size * original_quantity,
            entry_notional = entry_notional + :price::price * :size * original_quantity,
-           entry_price = (entry_price * current_quantity + :price * :size * original_quantity)
-           / (current_quantity + :size * original_quantity),
+           -- Rounded, or every scale-in would add digits to the price, and with it to all that is booked later.
+           entry_price = trim_scale(round(
+               (entry_price * current_quantity + :price * :size * original_quantity)
+               / (current_quantity + :size * original_quantity),
+               24
+           )),
            scale_ins_taken = scale_ins_taken + 1,
            last_scale_in_price = :price,
            last_update = :timestamp

@@ -1,0 +1,1 @@
+"""Admin commands: functions with typed results, without a terminal."""

@@ -1,0 +1,17 @@
+"""What can stop an admin command, beyond what can stop a statement."""
+
+from __future__ import annotations
+
+from atb_db.errors import AtbDbError
+
+
+class LockHeld(AtbDbError):
+    """Another migration is under way."""
+
+
+class Refused(AtbDbError):
+    """A guard refused: what was asked for could destroy or hide something."""
+
+
+class ToolMissing(AtbDbError):
+    """A program that is needed is not installed."""

@@ -1,0 +1,71 @@
+"""yoyo's access to the database, without its lock table, its trial DDL and its URLs."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final
+from uuid import uuid4
+
+from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+from yoyo.connections import DatabaseURI
+from yoyo.migrations import Migration
+
+from atb_db.admin.errors import LockHeld
+from atb_db.config import Settings
+from atb_db.database.session import connect_arguments
+
+_TABLE: Final = "_yoyo_migration"
+_LOCK: Final = 0x6174625F6462  # "atb_db"
+_POLL_SECONDS: Final = 0.1
+
+
+class Backend(PostgresqlPsycopgBackend):
+    """yoyo on a connection of ours; every table is made in the schema public.
+
+    yoyo's own `get_backend()` writes before anything is asked of it, and takes neither sockets nor several hosts.
+    """
+
+    def __init__(self, uri: DatabaseURI, migration_table: str = _TABLE) -> None:
+        super().__init__(uri, migration_table)
+
+    @classmethod
+    def connect_to(cls, settings: Settings) -> Backend:
+        """Connect; a migration's own statements may run for as long as they need."""
+        arguments = connect_arguments(settings._replace(statement_timeout=0))
+        keywords = {"conninfo": arguments.conninfo, "schema": "public", "prepare_threshold": None}
+        return cls(DatabaseURI("postgresql+psycopg", None, None, None, None, None, keywords))
+
+    @contextmanager
+    def lock(self, timeout: float = 60) -> Iterator[None]:
+        """Hold the lock on migrations until the connection closes; yoyo's own outlives a process that is killed.
+
+        Raises:
+            LockHeld: it was not to be had within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        # A lock that is waited for in the server would make CREATE INDEX CONCURRENTLY wait for the waiting.
+        while not self._try_lock():
+            if time.monotonic() >= deadline:
+                raise LockHeld(f"another migration is under way; waited {timeout:g} s for it to finish")
+            time.sleep(_POLL_SECONDS)
+        yield
+
+    def _try_lock(self) -> bool:
+        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+        return row == (True,)
+
+    def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, object]:
+        """What is logged of a migration; yoyo's own fails for a process whose user has no name."""
+        return {
+            "id": str(uuid4()),
+            "migration_id": migration.id if migration else None,
+            "migration_hash": migration.hash if migration else None,
+            "username": self.connection.info.user,
+            "hostname": socket.gethostname(),
+            "created_at_utc": datetime.now(UTC).replace(tzinfo=None),
+            "operation": operation,
+        }

@@ -1,0 +1,76 @@
+"""`atb-db`: the commands, and how each of them ends."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from atb_db.cli.database import migrate_command, psql_command, status_command, verify_command
+from atb_db.cli.demo import demo_command
+from atb_db.cli.exits import exit_code
+from atb_db.cli.output import print_message
+from atb_db.errors import AtbDbError
+
+# Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("migrate")(migrate_command)
+app.command("status")(status_command)
+app.command("verify")(verify_command)
+app.command("psql")(psql_command)
+app.command("demo")(demo_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"atb-db {version('atb-db')}")
+        raise typer.Exit
+
+
+@app.callback()
+def atb_db(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Look after the database of a trading bot.
+
+    The database is the one that DATABASE_URL names, in the environment or in a .env file: a PostgreSQL URL or a
+    key=value connection string.
+
+    \b
+    Examples:
+      atb-db demo       see a trading session recorded in a throwaway PostgreSQL
+      atb-db migrate    bring the database up to date
+      atb-db verify     compare it with what it should be
+
+    \b
+    Exit codes:
+      0    done
+      1    failed
+      2    the command line or a setting is wrong
+      3    a check found something
+      4    the database cannot be reached
+      5    refused by a guard
+      6    another process holds a lock
+      7    a program that is needed is missing
+      130  interrupted
+    """  # noqa: D301  \b keeps the lines apart in --help
+
+
+def main() -> None:
+    """Run the command line of this process, and exit."""
+    try:
+        app(prog_name="atb-db")
+    except AtbDbError as error:
+        print_message(f"atb-db: {error}")
+        sys.exit(exit_code(error))

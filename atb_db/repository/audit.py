@@ -1,0 +1,42 @@
+"""The audit: whether the books of a session agree with each other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from atb_db.statement import query
+
+
+class BookFinding(NamedTuple):
+    """One identity that the books violate.
+
+    `identity` is the rule's name, such as ``ledger sum``; `subject` is what violates it, such as ``position 17``;
+    `expected` follows from the other books, `actual` is what is stored. None stands for what is missing.
+    """
+
+    identity: str
+    subject: str
+    expected: str | None
+    actual: str | None
+
+
+@query
+def audit_books(*, session_id: int) -> list[BookFinding]:
+    """What contradicts itself in a session's books, by identity and subject; none when they balance.
+
+    Reads everything that the session recorded but its events, decisions and snapshots. The identities are:
+
+    - ``ledger sum``: the ledger's deltas add up to the current balance.
+    - ``ledger chain``: entries are numbered from 1 without gaps, each starts from the balance before it.
+    - ``ledger cause``: every entry of a trade or partial exit has it, and the other way round, with its amount.
+    - ``balance``: initial balance + net P&L of trades + partial exits of open positions + adjustments.
+    - ``final figures``: an ended session's figures are those of its books.
+    - ``position size``, ``position quantity``, ``entry value``, ``partial count``: a position is its entry with its
+      partial trades, the fractions being of the original size.
+    - ``realized P&L``: a position's is that of its partial exits and, once it is closed, its trade's.
+    - ``entry order``, ``exit order``: a position has the filled order that opened it and the one that closed it.
+    - ``one trade``: a CLOSED position has exactly one trade, of everything entered, an OPEN one has none.
+    - ``fills``: no order has filled more than it asked for.
+    - ``metrics``: performance_metrics says what recomputed_metrics says, in every column.
+    """
+    ...

@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Final, NamedTuple
+
+import psycopg
+import pytest
+
+from atb_db import Database
+from atb_db.embedded import Server
+from atb_db.errors import NotFound
+from atb_db.repository import account, audit, positions, reports, sessions, trades
+from atb_db.statement import Statement
+from tests.conftest import TEMPLATE
+
+START: Final = datetime(2024, 3, 1, 22, tzinfo=UTC)
+BOOKS: Final = "audited_books"
+_numbers = count(1)
+
+
+def at(hours: int) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+class Books(NamedTuple):
+    """Sessions with something of everything; `url` is of a database that holds them."""
+
+    url: str
+    active: int
+    ended: int
+    open: int
+    """Position of the active session, partly exited."""
+    closed: int
+    """Position of the active session, partly exited, enlarged, and closed."""
+
+
+def opening(session_id: int, side: str = "LONG") -> Statement[int]:
+    return positions.open_position(
+        session_id=session_id,
+        symbol="BTCUSDT",
+        side=side,
+        entry_price="100.1",
+        size="0.3",
+        quantity="2.7",
+        strategy_name="test",
+        entry_order_id=f"entry-{next(_numbers)}",
+        entry_time=at(0),
+        entry_commission="0.1",
+    )
+
+
+def write(db: Database, url: str) -> Books:
+    active, ended = (
+        db.run(
+            sessions.create_trading_session(
+                strategy_name="test",
+                symbol="BTCUSDT",
+                timeframe="1h",
+                mode="PAPER",
+                initial_balance=1000,
+                start_time=at(0),
+            )
+        )
+        for _ in range(2)
+    )
+    closed, left = db.run(opening(active)), db.run(opening(active, "SHORT"))
+    db.run(positions.apply_partial_exit(position_id=closed, size="0.3", price="103.7", timestamp=at(1)))
+    db.run(positions.apply_scale_in(position_id=closed, size="0.7", price="104.3", timestamp=at(2)))
+    db.run(positions.apply_partial_exit(position_id=left, size="0.1", price="99", timestamp=at(2)))
+    db.run(positions.close_position(position_id=closed, exit_price="101.3", exit_time=at(3), exit_reason="target"))
+    db.run(account.adjust_balance(session_id=active, delta="-12.5", reason="withdrawal", timestamp=at(3)))
+    for session_id in (active, ended):
+        for hours, pnl in ((4, "5.5"), (5, "-7"), (29, "0"), (30, "3")):
+            db.run(
+                trades.log_trade(
+                    session_id=session_id,
+                    symbol="BTCUSDT",
+                    side="LONG",
+                    entry_price=100,
+                    exit_price=101,
+                    size="0.1",
+                    entry_time=at(hours - 1),
+                    exit_time=at(hours),
+                    pnl=pnl,
+                    commission="0.25",
+                    exit_reason="test",
+                    strategy_name="test",
+                )
+            )
+    db.run(sessions.end_trading_session(session_id=ended, end_time=at(31)))
+    return Books(url, active, ended, left, closed)
+
+
+@pytest.fixture(scope="module")
+def written(server: Server) -> Books:
+    url = server.create_database(BOOKS, template=TEMPLATE)
+    with Database(url) as db:
+        return write(db, url)
+
+
+@pytest.fixture
+def books(server: Server, written: Books) -> Books:
+    """A copy to tamper with."""
+    return written._replace(url=server.create_database(f"{BOOKS}_{next(_numbers)}", template=BOOKS))
+
+
+def tamper(books: Books, script: str) -> None:
+    """As somebody who can: a superuser, with triggers and foreign keys off."""
+    with psycopg.connect(books.url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(script.format_map(books._asdict()).encode())
+
+
+def found(books: Books) -> set[str]:
+    with Database(books.url) as db:
+        return {
+            f"{finding.identity}: {finding.subject.partition(', ')[2]}"
+            for session_id in (books.active, books.ended)
+            for finding in db.run(audit.audit_books(session_id=session_id))
+        }
+
+
+def test_written_books_balance(written: Books) -> None:
+    assert found(written) == set()
+
+
+def test_an_unknown_session_is_not_clean(db: Database) -> None:
+    with pytest.raises(NotFound):
+        db.run(audit.audit_books(session_id=10**9))
+
+
+def test_a_finding_says_what_is_due(books: Books) -> None:
+    tamper(books, "UPDATE trading_sessions SET current_balance = current_balance + 0.50 WHERE id = {active}")
+    with Database(books.url) as db:
+        balance = db.run(account.get_current_balance(session_id=books.active))
+        (first, second) = db.run(audit.audit_books(session_id=books.active))
+    due = f"{balance - Decimal('0.5'):f}".rstrip("0")
+    assert first == audit.BookFinding(
+        "balance", f"session {books.active}, current_balance", due, f"{balance:f}".rstrip("0")
+    )
+    assert second.identity == "ledger sum"
+
+
+CORRUPTIONS: Final = {
+    "a ledger entry changed": (
+        (
+            "UPDATE account_balances SET delta = delta + 1, total_balance = total_balance + 1"
+            " WHERE session_id = {active} AND entry_type = 'ADJUSTMENT'"
+        ),
+        {"ledger sum: current_balance", "ledger chain: previous_balance", "balance: current_balance"},
+    ),
+    "a ledger entry that does not add up": (
+        (
+            "ALTER TABLE account_balances DROP CONSTRAINT account_balances_sum;"
+            "UPDATE account_balances SET total_balance = total_balance + 1"
+            " WHERE session_id = {active} AND entry_type = 'ADJUSTMENT'"
+        ),
+        {"ledger chain: previous_balance", "ledger chain: total_balance"},
+    ),
+    "an adjustment deleted": (
+        "DELETE FROM account_balances WHERE session_id = {active} AND entry_type = 'ADJUSTMENT'",
+        {
+            "ledger sum: current_balance",
+            "ledger chain: ledger_entries",
+            "ledger chain: entry_number",
+            "ledger chain: previous_balance",
+            "balance: current_balance",
+        },
+    ),
+    "the first entry deleted": (
+        "DELETE FROM account_balances WHERE session_id = {ended} AND entry_type = 'INITIAL'",
+        {
+            "ledger sum: current_balance",
+            "ledger chain: ledger_entries",
+            "ledger chain: entry_number",
+            "ledger chain: previous_balance",
+        },
+    ),
+    "the balance changed": (
+        "UPDATE trading_sessions SET current_balance = current_balance - 1 WHERE id = {active}",
+        {"ledger sum: current_balance", "balance: current_balance"},
+    ),
+    "the initial balance changed": (
+        "UPDATE trading_sessions SET initial_balance = 1001 WHERE id = {active}",
+        {"balance: current_balance"},
+    ),
+    "a trade's cause gone from the ledger": (
+        (
+            "UPDATE account_balances SET request_id = gen_random_uuid()"
+            " WHERE session_id = {active} AND entry_number = (SELECT max(entry_number) FROM account_balances"
+            " WHERE session_id = {active})"
+        ),
+        {"ledger cause: ", "metrics: *"},
+    ),
+    "a partial exit's ledger entry of another kind": (
+        (
+            "UPDATE account_balances SET entry_type = 'ADJUSTMENT'"
+            " WHERE session_id = {active} AND entry_type = 'PARTIAL_EXIT'"
+        ),
+        {"ledger cause: ", "balance: current_balance"},
+    ),
+    "an amount booked otherwise": (
+        "UPDATE partial_trades SET pnl = pnl + 1 WHERE position_id = {open}",
+        {"ledger cause: ", "balance: current_balance", "realized P&L: realized_pnl"},
+    ),
+    "a trade changed": (
+        "UPDATE trades SET pnl = pnl + 1 WHERE position_id = {closed}",
+        {"ledger cause: ", "balance: current_balance", "realized P&L: realized_pnl", "metrics: *"},
+    ),
+    "a trade of other size": (
+        "UPDATE trades SET size = size + 1, quantity = quantity + 1 WHERE position_id = {closed}",
+        {"one trade: size", "one trade: quantity"},
+    ),
+    "a trade deleted": (
+        "DELETE FROM trades WHERE position_id = {closed}",
+        {
+            "balance: current_balance",
+            "ledger cause: ",
+            "metrics: *",
+            "one trade: trades",
+            "realized P&L: realized_pnl",
+        },
+    ),
+    "a trade of an open position": (
+        "UPDATE trades SET position_id = {open} WHERE position_id = {closed}",
+        {
+            "one trade: trades",
+            "one trade: size",
+            "one trade: quantity",
+            "ledger cause: ",
+            "realized P&L: realized_pnl",
+        },
+    ),
+    "a partial exit of other size": (
+        "UPDATE partial_trades SET size = size / 2 WHERE position_id = {open}",
+        {"position size: current_size"},
+    ),
+    "a partial exit of other quantity": (
+        "UPDATE partial_trades SET quantity = quantity / 2 WHERE position_id = {open}",
+        {"position quantity: current_quantity"},
+    ),
+    "a scale-in deleted": (
+        "DELETE FROM partial_trades WHERE operation_type = 'SCALE_IN' AND position_id = {closed}",
+        {
+            "position size: size",
+            "position quantity: quantity",
+            "entry value: entry_notional",
+            "partial count: scale_ins_taken",
+        },
+    ),
+    "a scale-in at another price": (
+        "UPDATE partial_trades SET price = price + 1 WHERE operation_type = 'SCALE_IN' AND position_id = {closed}",
+        {"entry value: entry_notional"},
+    ),
+    "a partial exit forgotten": (
+        "UPDATE positions SET partial_exits_taken = 0 WHERE id = {open}",
+        {"partial count: partial_exits_taken"},
+    ),
+    "a lost update of an open position": (
+        "UPDATE positions SET current_size = original_size, current_quantity = original_quantity WHERE id = {open}",
+        {"position size: current_size", "position quantity: current_quantity"},
+    ),
+    "a realized P&L changed": (
+        "UPDATE positions SET realized_pnl = realized_pnl + 1 WHERE id = {closed}",
+        {"realized P&L: realized_pnl"},
+    ),
+    "an entry order deleted": (
+        "DELETE FROM orders WHERE order_type = 'ENTRY' AND position_id = {open}",
+        {"entry order: filled_quantity", "entry value: entry_notional"},
+    ),
+    "an entry order of another position": (
+        "UPDATE orders SET position_id = {closed} WHERE order_type = 'ENTRY' AND position_id = {open}",
+        {"entry order: filled_quantity", "entry value: entry_notional"},
+    ),
+    "an entry order that was never filled": (
+        "UPDATE orders SET status = 'OPEN' WHERE order_type = 'ENTRY' AND position_id = {open}",
+        {"entry order: filled_quantity", "entry value: entry_notional"},
+    ),
+    "an exit order deleted": (
+        "DELETE FROM orders WHERE order_type = 'FULL_EXIT'",
+        {"exit order: filled_quantity"},
+    ),
+    "an exit order of other quantity": (
+        "UPDATE orders SET quantity = 1, filled_quantity = 1 WHERE order_type = 'FULL_EXIT'",
+        {"exit order: filled_quantity"},
+    ),
+    "an order overfilled": (
+        (
+            "ALTER TABLE orders DROP CONSTRAINT orders_fill_within_quantity, DROP CONSTRAINT orders_filled_completely;"
+            "UPDATE orders SET quantity = quantity / 2 WHERE order_type = 'ENTRY' AND position_id = {open}"
+        ),
+        {"fills: filled_quantity"},
+    ),
+    "final figures changed": (
+        (
+            "UPDATE trading_sessions SET final_balance = 1, total_pnl = 1, total_trades = 1, win_rate = 1,"
+            " max_drawdown = 1 WHERE id = {ended}"
+        ),
+        {
+            f"final figures: {name}"
+            for name in ("final_balance", "total_pnl", "total_trades", "win_rate", "max_drawdown")
+        },
+    ),
+    "a win rate forgotten": (
+        "UPDATE trading_sessions SET win_rate = NULL WHERE id = {ended}",
+        {"final figures: win_rate"},
+    ),
+    "metrics deleted": (
+        "DELETE FROM performance_metrics WHERE session_id = {active} AND period = 'DAILY'",
+        {"metrics: *"},
+    ),
+    "metrics of a day without trades": (
+        (
+            "INSERT INTO performance_metrics ("
+            " session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades,"
+            " losing_trades, gross_profit, gross_loss, commission, margin_interest_cost, best_trade_pnl,"
+            " worst_trade_pnl, current_streak, largest_win_streak, largest_loss_streak, peak_balance, max_drawdown)"
+            " VALUES ({active}, 'DAILY', '2020-01-01', '2020-01-02', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
+        ),
+        {"metrics: *"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "due"), CORRUPTIONS.values(), ids=CORRUPTIONS)
+def test_planted_corruption_is_found(books: Books, script: str, due: set[str]) -> None:
+    tamper(books, script)
+    assert {"metrics: *" if finding.startswith("metrics: ") else finding for finding in found(books)} == due
+
+
+METRICS: Final = (
+    "period_end",
+    "opening_balance",
+    "total_trades",
+    "winning_trades",
+    "losing_trades",
+    "gross_profit",
+    "gross_loss",
+    "commission",
+    "margin_interest_cost",
+    "best_trade_pnl",
+    "worst_trade_pnl",
+    "current_streak",
+    "largest_win_streak",
+    "largest_loss_streak",
+    "peak_balance",
+    "max_drawdown",
+)
+
+
+@pytest.mark.parametrize("column", METRICS)
+def test_every_column_of_the_metrics_counts(books: Books, column: str) -> None:
+    change = "+ interval '1 day'" if column == "period_end" else "+ 1"
+    tamper(
+        books,
+        "ALTER TABLE performance_metrics DROP CONSTRAINT performance_metrics_counts,"
+        " DROP CONSTRAINT performance_metrics_streaks;"
+        f"UPDATE performance_metrics SET {column} = {column} {change}"
+        " WHERE session_id = {active} AND period = 'DAILY'",
+    )
+    assert found(books) == {f"metrics: {column}"}
+
+
+def test_every_stored_column_of_the_metrics_is_compared(db: Database) -> None:
+    """Stored columns are those that are not generated; the key tells which row it is."""
+    with psycopg.connect(db.settings.conninfo) as connection:
+        stored = {
+            name
+            for (name,) in connection.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = 'performance_metrics'::regclass"
+                " AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
+            )
+        }
+    assert stored == {*METRICS, "session_id", "period", "period_start"}
+
+
+def test_table_sizes_tell_of_every_table(fresh_db: Database, session_id: int) -> None:
+    assert session_id
+    sizes = fresh_db.run(reports.get_table_sizes())
+    with psycopg.connect(fresh_db.settings.conninfo) as connection:
+        tables = connection.execute(
+            "SELECT relname, pg_total_relation_size(oid) FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 2 DESC, 1"
+        ).fetchall()
+    assert [(size.table_name, size.total_bytes) for size in sizes] == tables
+    assert {size.row_count for size in sizes} == {0}
+
+
+def test_pnl_by_exit_reason_adds_up_to_the_trades(written: Books) -> None:
+    with Database(written.url) as db:
+        rows = db.run(reports.get_pnl_by_exit_reason(session_id=written.active))
+        booked = db.run(trades.get_trades_since(session_id=written.active, since=at(0)))
+    assert {row.exit_reason: row.total_trades for row in rows} == {"test": 4, "target": 1}
+    assert [row.net_pnl for row in rows] == sorted((row.net_pnl for row in rows), reverse=True)
+    assert sum(row.net_pnl for row in rows) == sum(trade.net_pnl for trade in booked)
+    for row in rows:
+        assert row.net_pnl == row.gross_pnl - row.costs
+        assert row.winning_trades == sum(trade.pnl > 0 for trade in booked if trade.exit_reason == row.exit_reason)
+        assert row.win_rate == row.winning_trades / row.total_trades
+
+
+@pytest.mark.parametrize(("points", "due"), [(1, [9]), (3, [3, 6, 9]), (4, [2, 5, 7, 9]), (100, list(range(10)))])
+def test_the_equity_curve_is_thinned_out_evenly(db: Database, session_id: int, points: int, due: list[int]) -> None:
+    snapshots = [
+        account.log_account_snapshot(session_id=session_id, balance=1000, equity=1000 + hours, timestamp=at(hours))
+        for hours in range(10)
+    ]
+    db.run_many(snapshots)
+    curve = db.run(reports.get_equity_curve(session_id=session_id, points=points))
+    assert [point.equity - 1000 for point in curve] == due
+    assert [point.timestamp for point in curve] == [at(hours) for hours in due]

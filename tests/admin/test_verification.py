@@ -1,0 +1,71 @@
+import psycopg
+import pytest
+
+from atb_db import Database
+from atb_db.admin.migrations import known_migrations, migrate
+from atb_db.admin.verification import TableRows, verify
+from atb_db.config import Settings
+from atb_db.embedded import Server
+from atb_db.errors import Unavailable
+from atb_db.repository import sessions
+
+
+def change(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def test_a_migrated_database_is_clean(empty_url: str) -> None:
+    migrate(Settings.load(empty_url))
+    found = verify(Settings.load(empty_url))
+    assert found.clean
+    assert (found.findings, found.pending, found.unknown) == ((), (), ())
+
+
+def test_a_database_made_from_the_schema_is_clean(fresh_url: str) -> None:
+    found = verify(Settings.load(fresh_url))
+    assert found.clean
+    assert found.pending == ()
+
+
+def test_an_empty_database_lacks_everything_once(empty_url: str) -> None:
+    found = verify(Settings.load(empty_url))
+    assert not found.clean
+    assert {finding.problem for finding in found.findings} == {"missing"}
+    assert not {"column", "constraint", "index"} & {finding.what for finding in found.findings}
+    assert found.pending == tuple(known_migrations())
+    assert found.rows == ()
+
+
+def test_rows_are_counted_in_the_tables_that_should_be_there(fresh_db: Database, fresh_url: str) -> None:
+    fresh_db.run(
+        sessions.create_trading_session(
+            strategy_name="s", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000
+        )
+    )
+    change(fresh_url, "CREATE TABLE surprise AS SELECT generate_series(1, 9)")
+    rows = dict(verify(Settings.load(fresh_url)).rows)
+    assert rows["trading_sessions"] == rows["account_balances"] == rows["system_events"] == 1
+    assert rows["trades"] == 0
+    assert "surprise" not in rows
+
+
+def test_a_record_without_its_migration_is_not_clean(empty_url: str) -> None:
+    migrate(Settings.load(empty_url))
+    change(empty_url, "UPDATE _yoyo_migration SET migration_id = '9999-later', migration_hash = 'x'")
+    found = verify(Settings.load(empty_url))
+    assert (found.unknown, found.pending) == (("9999-later",), tuple(known_migrations()))
+    assert not found.clean
+
+
+def test_a_role_that_may_only_read_can_verify(server: Server, fresh_url: str) -> None:
+    change(server.url(), "CREATE ROLE verifier LOGIN IN ROLE pg_read_all_data")
+    found = verify(Settings.load(fresh_url.replace("postgres@", "verifier@")))
+    assert found.clean
+    assert found.server.user == "verifier"
+    assert TableRows("trades", 0) in found.rows
+
+
+def test_an_unreachable_server_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        verify(Settings.load("postgresql://postgres:secret@127.0.0.1:1/atb"))

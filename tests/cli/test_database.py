@@ -1,0 +1,166 @@
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from atb_db.admin import migrations
+from atb_db.admin.migrations import known_migrations
+from atb_db.cli.database import migrate_command
+from atb_db.cli.exits import ExitCode
+from atb_db.embedded import Server
+from tests.cli.conftest import COMMAND, PASSWORD, Run, environment
+
+EVERY = known_migrations()
+PLANTED = """
+ALTER TABLE positions DROP COLUMN mfe_time;
+ALTER TABLE system_events ALTER COLUMN component TYPE text;
+ALTER TYPE severity RENAME VALUE 'INFO' TO 'x';
+ALTER TYPE severity RENAME VALUE 'WARNING' TO 'INFO';
+ALTER TYPE severity RENAME VALUE 'x' TO 'WARNING';
+DROP INDEX positions_open_idx;
+CREATE TABLE surprise (id integer);
+"""
+FOUND = {
+    ("column", "positions.mfe_time"),
+    ("column", "system_events.component"),
+    ("enum", "severity"),
+    ("index", "positions.positions_open_idx"),
+    ("table", "surprise"),
+}
+
+
+def tables(url: str) -> list[str]:
+    with psycopg.connect(url) as connection:
+        query = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+        return [row[0] for row in connection.execute(query)]
+
+
+def test_from_nothing_to_verified(empty_url: str, run: Run) -> None:
+    code, out, err = run("migrate", url=empty_url)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[1].split() == [EVERY[0], "applied"]
+    assert run("migrate", url=empty_url) == (0, "", "Up to date.\n")
+    assert run("migrate", "--check", url=empty_url) == (0, "", "Up to date.\n")
+    code, out, err = run("verify", url=empty_url)
+    assert code == 0
+    assert "The schema is as it should be." in err
+    assert ["trades", "0"] in [line.split() for line in out.splitlines()]
+
+
+def test_a_database_made_from_the_schema(fresh_url: str, run: Run) -> None:
+    assert run("verify", url=fresh_url).code == 0
+    code, out, _ = run("migrate", "--json", url=fresh_url)
+    assert (code, json.loads(out)) == (0, {"applied": [], "adopted": EVERY})
+    assert run("verify", url=fresh_url).code == 0
+
+
+def test_check_tells_and_writes_nothing(server: Server, empty_url: str, run: Run) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE checker LOGIN")
+    for url in (empty_url, empty_url.replace("postgres@", "checker@")):
+        code, out, err = run("migrate", "--check", url=url)
+        assert (code, err) == (ExitCode.FOUND, "")
+        assert out.splitlines()[1].split() == [EVERY[0], "pending"]
+        code, out, _ = run("migrate", "--check", "--json", url=url)
+        assert (code, json.loads(out)) == (ExitCode.FOUND, {"pending": EVERY})
+    assert tables(empty_url) == []
+
+
+def test_two_at_once(empty_url: str, tmp_path: Path) -> None:
+    racers = [
+        subprocess.Popen(
+            (*COMMAND, "migrate", "--json"),
+            env=environment(empty_url),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    outputs = [racer.communicate(timeout=60)[0] for racer in racers]
+    assert [racer.returncode for racer in racers] == [0, 0]
+    assert sorted(json.loads(out)["applied"] for out in outputs) == [[], EVERY]
+
+
+def test_rows_that_a_migration_reads_stay_off_standard_output(
+    empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "0001-reading.sql").write_text("CREATE TABLE one (); SELECT 'a row' AS found;")
+    monkeypatch.setattr(migrations, "migrations_folder", lambda: tmp_path)
+    migrate_command(url=empty_url, as_json=True)
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"applied": ["0001-reading"], "adopted": []}
+    assert "a row" in err
+
+
+def test_status(empty_url: str, run: Run) -> None:
+    code, out, err = run("status", url=empty_url)
+    assert code == 0
+    assert out.splitlines()[1].split() == [EVERY[0], "pending"]
+    assert "PostgreSQL" in err
+    run("migrate", url=empty_url)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("INSERT INTO _yoyo_migration VALUES ('x', '9999-later', now())")
+    assert "by another version of atb-db" in run("status", url=empty_url).out
+    found = json.loads(run("status", "--json", url=empty_url).out)
+    assert [migration["id"] for migration in found["applied"]] == [*EVERY, "9999-later"]
+    assert (found["pending"], found["unknown"]) == ([], ["9999-later"])
+    assert found["server"]["user"] == "postgres"
+
+
+def test_verify_names_each_difference(empty_url: str, run: Run) -> None:
+    run("migrate", url=empty_url)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(PLANTED)
+    code, out, err = run("verify", url=empty_url)
+    assert code == ExitCode.FOUND
+    assert {tuple(line.split()[1:3]) for line in out.splitlines() if line} >= FOUND
+    assert "Differences from the schema: 5.\n" in err
+    code, out, _ = run("verify", "--json", url=empty_url)
+    assert code == ExitCode.FOUND
+    found = json.loads(out)
+    assert {(finding["what"], finding["where"]) for finding in found["findings"]} == FOUND
+    assert found["clean"] is False
+    assert {"table": "trades", "rows": 0} in found["rows"]
+
+
+def test_verify_an_empty_database(empty_url: str, run: Run) -> None:
+    code, _, err = run("verify", url=empty_url)
+    assert code == ExitCode.FOUND
+    assert f"Migration {EVERY[0]} is pending" in err
+    assert tables(empty_url) == []
+
+
+def test_psql_passes_its_arguments_on(fresh_url: str, run: Run) -> None:
+    assert run("psql", "--", "-Atc", "SELECT 1", url=fresh_url) == (0, "1\n", "")
+    assert run("psql", "--", "-v", "ON_ERROR_STOP=1", "-c", "nonsense", url=fresh_url).code == 1
+
+
+def test_psql_writes_only_when_told(fresh_url: str, run: Run) -> None:
+    code, _, err = run("psql", "--", "-c", "CREATE TABLE one ()", url=fresh_url)
+    assert code == 1
+    assert "read-only transaction" in err
+    assert run("psql", "--write", "--", "-qc", "CREATE TABLE one ()", url=fresh_url) == (0, "", "")
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_psql_is_not_told_the_password_on_its_command_line(fresh_url: str, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        (*COMMAND, "psql", "--", "-Atqc", "SELECT pg_sleep(1)"),
+        env=environment(fresh_url),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    ) as shell:
+        line = b""
+        deadline = time.monotonic() + 20
+        while shell.poll() is None and not line.startswith(b"psql\0") and time.monotonic() < deadline:
+            line = Path(f"/proc/{shell.pid}/cmdline").read_bytes()
+            time.sleep(0.005)
+        variables = Path(f"/proc/{shell.pid}/environ").read_bytes()
+    assert line.split(b"\0") == [b"psql", b"-Atqc", b"SELECT pg_sleep(1)", b""]
+    assert f"PGPASSWORD={PASSWORD}\0".encode() in variables
+    assert shell.returncode == os.EX_OK

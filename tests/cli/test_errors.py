@@ -1,0 +1,139 @@
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from atb_db.admin.errors import LockHeld, Refused, ToolMissing
+from atb_db.admin.yoyo_backend import Backend
+from atb_db.cli.exits import ExitCode, exit_code
+from atb_db.config import Settings
+from atb_db.errors import AtbDbError, ConfigurationError, SchemaMismatch, Timeout, Unavailable
+from tests.cli.conftest import COMMAND, PASSWORD, Run, environment
+
+CONNECTING = ["migrate", "status", "verify", "psql"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SchemaMismatch(), ExitCode.FAILED),
+        (Timeout(sqlstate="57014"), ExitCode.FAILED),
+        (Unavailable(), ExitCode.UNREACHABLE),
+        (ConfigurationError(), ExitCode.UNREACHABLE),
+        (Refused(), ExitCode.REFUSED),
+        (LockHeld(), ExitCode.LOCKED),
+        (Timeout(sqlstate="55P03"), ExitCode.LOCKED),
+        (ToolMissing(), ExitCode.NO_TOOL),
+    ],
+)
+def test_exit_codes(error: AtbDbError, code: ExitCode) -> None:
+    assert exit_code(error) is code
+
+
+@pytest.mark.parametrize("command", CONNECTING)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        f"mysql://u:{PASSWORD}@h/db",
+        f"postgresql://u:{PASSWORD}@[::/db",
+        f"host=127.0.0.1 port=1 password='{PASSWORD}",
+        f"host=127.0.0.1 nonsense=1 password={PASSWORD}",
+    ],
+)
+def test_an_unusable_url_is_one_sentence(command: str, url: str, run: Run) -> None:
+    code, out, err = run(command, url=url)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert err.startswith("atb-db: DATABASE_URL ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["migrate", "status", "verify"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://u:{PASSWORD}@127.0.0.1:1/db",
+        f"postgresql://u:{PASSWORD}@no-such-host.invalid/db",
+        f"postgresql://u:{PASSWORD}@127.0.0.1:notaport/db",
+        f"postgresql://u:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/db",
+        f"host=/nowhere dbname=db password={PASSWORD}",
+    ],
+)
+def test_an_unreachable_server_is_one_sentence(command: str, url: str, run: Run) -> None:
+    code, out, err = run(command, "--url", url)
+    assert (code, out) == (ExitCode.UNREACHABLE, "")
+    assert err.startswith("atb-db: ")
+    assert err.count("\n") == 1
+
+
+def test_an_unknown_database_is_unreachable(empty_url: str, run: Run) -> None:
+    code, _, err = run("status", url=empty_url + "_not")
+    assert code == ExitCode.UNREACHABLE
+    assert "does not exist" in err
+
+
+def test_the_option_goes_before_the_environment(empty_url: str, run: Run) -> None:
+    assert run("status", "--url", empty_url, url="mysql://elsewhere/db").code == 0
+
+
+def test_the_url_may_be_in_a_file(empty_url: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"DATABASE_URL={empty_url}\n")
+    assert run("status").code == 0
+
+
+@pytest.mark.parametrize("arguments", [["migrate", "--wait", "-1"], ["psql", "--nonsense"], ["nonsense"]])
+def test_wrong_usage(arguments: list[str], run: Run) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (ExitCode.USAGE, "")
+    assert "Usage: atb-db" in err
+
+
+def test_a_held_lock(empty_url: str, run: Run) -> None:
+    with Backend.connect_to(Settings.load(empty_url)) as holder, holder.lock():
+        code, out, err = run("migrate", "--wait", "0.2", url=empty_url)
+    assert (code, out) == (ExitCode.LOCKED, "")
+    assert err == "atb-db: another migration is under way; waited 0.2 s for it to finish\n"
+
+
+def test_interrupted(empty_url: str, tmp_path: Path) -> None:
+    with Backend.connect_to(Settings.load(empty_url)) as holder, holder.lock():
+        with subprocess.Popen(
+            (*COMMAND, "migrate"), env=environment(empty_url), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        ) as waiting:
+            wait_for_connection(empty_url, 3)
+            waiting.send_signal(signal.SIGINT)
+            _, err = waiting.communicate(timeout=20)
+    assert waiting.returncode == ExitCode.INTERRUPTED
+    assert "Traceback" not in err
+
+
+def wait_for_connection(url: str, count: int) -> None:
+    """Wait until so many connections to the database have asked for something, this one included."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(2000):
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query <> ''"
+            ).fetchone()
+            if row is not None and row[0] >= count:
+                return
+            connection.execute("SELECT pg_sleep(0.01)")
+    raise AssertionError("nobody connected")
+
+
+def test_a_closed_pipe_is_no_error_message(fresh_url: str, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        (*COMMAND, "verify", "--json"),
+        env=environment(fresh_url),
+        cwd=tmp_path,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (ExitCode.FAILED, "")

@@ -1,0 +1,74 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+import pytest
+from typer.testing import CliRunner
+
+from atb_db.cli.app import app
+from atb_db.cli.exits import ExitCode
+
+COMMANDS = [command.name or "" for command in app.registered_commands]
+
+
+def shown(*arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments, "--help"], prog_name="atb-db")
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def test_the_commands_are_these() -> None:
+    assert COMMANDS == ["migrate", "status", "verify", "psql", "demo"]
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS])
+def test_help_has_examples_and_exit_codes(command: str | None) -> None:
+    text = shown(*([command] if command else []))
+    assert "Examples:" in text
+    assert "Exit codes:" in text
+    assert f"\n    atb-db {command or ''}" in text
+
+
+def test_the_help_tells_every_exit_code() -> None:
+    for code in ExitCode:
+        assert f"\n    {code.value:<4} " in shown()
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+def test_commands_that_connect_take_a_url(command: str) -> None:
+    assert "--url URL" in shown(command)
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "psql"])
+def test_commands_that_print_data_print_json(command: str) -> None:
+    assert "--json" in shown(command)
+
+
+def test_without_a_command_the_help_is_shown(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run()
+    assert code == ExitCode.USAGE
+    assert "Usage: atb-db" in out + err
+
+
+def test_help_needs_no_driver_no_migrations_library_and_no_rich() -> None:
+    code = """
+import sys
+from atb_db.cli import main
+sys.argv = ["atb-db", "--help"]
+try:
+    main()
+except SystemExit:
+    heavy = {"psycopg", "psycopg_pool", "yoyo", "rich", "asyncio"} & set(sys.modules)
+    sys.exit(", ".join(heavy))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_version(run: Callable[..., tuple[int, str, str]]) -> None:
+    try:
+        expected = version("atb-db")
+    except PackageNotFoundError:
+        pytest.skip("atb-db is not installed")
+    assert run("--version") == (0, f"atb-db {expected}\n", "")

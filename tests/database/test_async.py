@@ -1,0 +1,227 @@
+"""AsyncDatabase does what Database does."""
+
+# ruff: noqa: PT012  what is tested is a block
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from atb_db import AsyncDatabase, Settings
+from atb_db.embedded import Server
+from atb_db.errors import (
+    ConfigurationError,
+    IdempotencyConflict,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    StatementError,
+    TransactionAborted,
+    Unavailable,
+)
+from atb_db.repository import account, events, positions
+from atb_db.statement import Statement
+from tests.database.conftest import Messages, note, wait_until_blocking
+
+UNKNOWN = 10**12
+Work = Callable[[AsyncDatabase], Awaitable[None]]
+
+
+@asynccontextmanager
+async def database(url: str, **changes: float) -> AsyncIterator[AsyncDatabase]:
+    settings = Settings.load(url, environ={})._replace(**{"pool_max": 4, **changes})  # type: ignore[arg-type]
+    async with AsyncDatabase(settings) as opened:
+        yield opened
+
+
+def row(session_id: int, message: str) -> Statement[None]:
+    return events.copy_events(
+        session_id=session_id, event_type="TEST", message=message, timestamp=datetime(2024, 1, 1, tzinfo=UTC)
+    )
+
+
+def test_run_and_run_many(url: str, session_id: int, messages: Messages) -> None:
+    async def work() -> None:
+        async with database(url) as db:
+            assert await db.run(account.get_current_balance(session_id=session_id)) == 1000
+            assert len(set(await db.run_many([note(session_id, "one"), note(session_id, "two")]))) == 2
+            with pytest.raises(NotFound) as caught:
+                await db.run_many([note(session_id, "undone"), account.get_current_balance(session_id=UNKNOWN)])
+            assert caught.value.statement == "account.get_current_balance"
+            with pytest.raises(StatementError):
+                await db.run(row(session_id, "a row"))
+            assert await db.ping() > 0
+            assert db.statistics().limit == 4
+
+    asyncio.run(work())
+    assert messages() == ["one", "two"]
+
+
+def test_transactions(url: str, session_id: int, messages: Messages) -> None:
+    async def work() -> None:
+        async with database(url) as db:
+            async with db.transaction() as transaction:
+                await transaction.run(note(session_id, "one"))
+                with pytest.raises(NotFound):
+                    async with transaction.transaction() as inner:
+                        await inner.run(note(session_id, "undone"))
+                        await inner.run(positions.update_position(position_id=UNKNOWN, stop_loss=1))
+                await transaction.run_many([note(session_id, "two")])
+                await transaction.copy_in([row(session_id, "zero")])
+                async with transaction.stream(events.get_recent_events(session_id=session_id)) as rows:
+                    assert len([found async for found in rows]) == 4
+                async with transaction.stream(events.get_recent_events(session_id=session_id)) as rows:
+                    await anext(rows)
+                await transaction.run(note(session_id, "three"))
+            with pytest.raises(ZeroDivisionError):
+                async with db.transaction() as transaction:
+                    await transaction.run(note(session_id, "undone"))
+                    1 / 0  # noqa: B018
+            with pytest.raises(TransactionAborted):
+                async with db.transaction() as transaction:
+                    await transaction.run(note(session_id, "undone"))
+                    with pytest.raises(NotFound):
+                        await transaction.run(positions.update_position(position_id=UNKNOWN, stop_loss=1))
+
+    asyncio.run(work())
+    assert sorted(messages()) == ["one", "three", "two", "zero"]
+
+
+def test_bulk_loads(url: str, session_id: int, messages: Messages) -> None:
+    async def work() -> None:
+        async with database(url) as db:
+            rows = [row(session_id, f"{number}") for number in range(3)]
+            assert await db.copy_in(rows) == 3
+            assert await db.copy_in([]) == 0
+            with pytest.raises(IdempotencyConflict):
+                await db.copy_in([row(session_id, "again"), *rows])
+            with pytest.raises(InvalidInput) as caught:
+                await db.copy_in([row(session_id, "good"), row(session_id, "")])
+            assert (caught.value.statement, caught.value.field) == ("events.copy_events", "message")
+
+    asyncio.run(work())
+    assert sorted(messages()) == ["0", "1", "2"]
+
+
+def test_streams(url: str, session_id: int) -> None:
+    recent = events.get_recent_events(session_id=session_id, limit=10**6)
+
+    async def work() -> None:
+        async with database(url, pool_max=1) as db:
+            await db.run_many([note(session_id, f"{number}" * 100) for number in range(2500)])
+            async with db.stream(recent) as rows:
+                streamed = [found async for found in rows]
+            assert streamed == await db.run(recent)
+            async with db.stream(recent) as rows:
+                await anext(rows)
+            with pytest.raises(ZeroDivisionError):
+                async with db.stream(recent) as rows:
+                    await anext(rows)
+                    1 / 0  # noqa: B018
+            with pytest.raises(NotFound):
+                async with db.stream(events.get_recent_events(session_id=UNKNOWN)) as rows:
+                    await anext(rows)
+            assert len(await db.run(recent)) == 2501
+            assert db.statistics().open == 1
+
+    asyncio.run(work())
+
+
+def test_joined_rows_in_a_stream(url: str, session_id: int) -> None:
+    async def work() -> None:
+        async with database(url) as db:
+            for symbol in ("A", "B"):
+                await db.run(
+                    positions.open_position(
+                        session_id=session_id,
+                        symbol=symbol,
+                        side="LONG",
+                        entry_price=1,
+                        size=1,
+                        quantity=1,
+                        strategy_name="test",
+                        entry_order_id=symbol,
+                    )
+                )
+            active = positions.get_active_positions(session_id=session_id)
+            async with db.stream(active) as rows:
+                assert [found async for found in rows] == await db.run(active)
+
+    asyncio.run(work())
+
+
+def test_many_tasks_share_four_connections(url: str, session_id: int) -> None:
+    adjust = [account.adjust_balance(session_id=session_id, delta=1, reason="test") for _ in range(60)]
+
+    async def work() -> None:
+        async with database(url) as db:
+            await asyncio.gather(*(db.run(statement) for statement in adjust * 2))
+            assert db.statistics().open <= 4
+            assert await db.run(account.get_current_balance(session_id=session_id)) == 1060
+
+    asyncio.run(work())
+
+
+def test_a_cancelled_task_leaves_a_healthy_pool(url: str, other: psycopg.Connection, session_id: int) -> None:
+    adjust = account.adjust_balance(session_id=session_id, delta=1, reason="test")
+
+    async def work() -> None:
+        async with database(url, pool_max=1) as db:
+            with other.transaction():
+                other.execute("SELECT FROM trading_sessions WHERE id = %s FOR UPDATE", [session_id])
+                task = asyncio.create_task(db.run(adjust))
+                await asyncio.to_thread(wait_until_blocking, url, other.info.backend_pid)
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            assert await db.run(adjust) == 1001
+
+    asyncio.run(work())
+
+
+def test_a_lost_connection(url: str, other: psycopg.Connection, session_id: int, messages: Messages) -> None:
+    async def work() -> None:
+        async with database(url, pool_max=1) as db:
+            for use, error in (
+                (lambda: db.run(account.get_current_balance(session_id=session_id)), Unavailable),
+                (lambda: db.run(note(session_id, "lost")), OutcomeUnknown),
+            ):
+                async with db._pool.connection() as connection:
+                    pid = connection.info.backend_pid
+                other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+                with pytest.raises(error) as caught:
+                    await use()
+                assert type(caught.value) is error
+            with pytest.raises(OutcomeUnknown):
+                async with db.transaction() as transaction:
+                    await transaction.run(note(session_id, "lost"))
+                    pid = transaction._connection.info.backend_pid
+                    other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+            await db.run(note(session_id, "fine"))
+
+    asyncio.run(work())
+    assert messages() == ["fine"]
+
+
+def test_no_connection_is_free(url: str, session_id: int) -> None:
+    async def work() -> None:
+        async with database(url, pool_max=1, pool_timeout=0.05) as db, db.transaction():
+            with pytest.raises(Unavailable, match="no connection was to be had"):
+                await db.run(note(session_id, "waits"))
+
+    asyncio.run(work())
+
+
+def test_servers_that_are_refused(server: Server) -> None:
+    async def work() -> None:
+        with pytest.raises(Unavailable, match='database "no_such_books" does not exist'):
+            await AsyncDatabase(server.url(database="no_such_books")).open()
+        with pytest.raises(ConfigurationError, match="DATABASE_URL is not set"):
+            AsyncDatabase.from_env("")
+
+    asyncio.run(work())

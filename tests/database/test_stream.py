@@ -1,0 +1,126 @@
+"""Streams: rows as they arrive, and a healthy connection however the stream ends."""
+
+# ruff: noqa: PT012  what is tested is a block
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import psycopg
+import pytest
+
+from atb_db import Database, Settings
+from atb_db.embedded import Server
+from atb_db.errors import NotFound
+from atb_db.repository import events, positions, sessions
+from atb_db.statement import Statement
+
+ROWS = 20_000
+
+
+class Large:
+    """A session with more events than a socket's buffers hold."""
+
+    def __init__(self, url: str, db: Database) -> None:
+        self.db = db
+        self.session_id = db.run(
+            sessions.create_trading_session(
+                strategy_name="large", symbol="X", timeframe="1h", mode="PAPER", initial_balance=1
+            )
+        )
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "INSERT INTO system_events (session_id, timestamp, event_type, severity, message)"
+                " SELECT %s, now() - i * interval '1 second', 'TEST', 'INFO', repeat('x', 1000) || i"
+                " FROM generate_series(1, %s) AS i",
+                [self.session_id, ROWS],
+            )
+
+    def events(self) -> Statement[list[events.SystemEvent]]:
+        return events.get_recent_events(session_id=self.session_id, limit=10**6)
+
+
+@pytest.fixture(scope="module")
+def large(server: Server) -> Iterator[Large]:
+    url = server.create_database("large", template="atb_template")
+    with Database(Settings.load(url, environ={})._replace(pool_max=1)) as db:
+        yield Large(url, db)
+
+
+def test_every_row_comes_once_and_in_order(large: Large) -> None:
+    with large.db.stream(large.events()) as rows:
+        streamed = list(rows)
+    assert streamed == large.db.run(large.events())
+    assert len(streamed) == ROWS + 1
+
+
+def test_the_server_waits_for_the_reader(large: Large, server: Server) -> None:
+    """So that neither side holds the whole result."""
+    with (
+        psycopg.connect(server.url(database="large"), autocommit=True) as other,
+        large.db.stream(large.events()) as rows,
+    ):
+        next(rows)
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND query LIKE %s"
+        for _ in range(10_000):
+            if other.execute(waiting, ["%system_events%"]).fetchone() == (1,):
+                break
+        else:
+            pytest.fail("the server sent everything before it was read")
+        assert sum(1 for _ in rows) == ROWS
+
+
+def test_leaving_early_leaves_a_healthy_connection(large: Large) -> None:
+    for read in (0, 1, 1001):
+        with large.db.stream(large.events()) as rows:
+            assert len(list(islice(rows, read))) == read
+        assert large.db.statistics().open == 1
+    assert large.db.run(sessions.get_trading_session(session_id=large.session_id)).is_active
+
+
+def test_an_error_of_the_reader_is_its_own(large: Large) -> None:
+    with pytest.raises(ZeroDivisionError), large.db.stream(large.events()) as rows:
+        next(rows)
+        1 / 0  # noqa: B018
+    assert len(large.db.run(events.get_recent_events(session_id=large.session_id, limit=1))) == 1
+
+
+def test_leaving_early_inside_a_transaction_keeps_the_transaction(large: Large) -> None:
+    note = events.log_event(session_id=large.session_id, event_type="TEST", message="kept")
+    with large.db.transaction() as transaction:
+        written = transaction.run(note)
+        with transaction.stream(large.events()) as rows:
+            next(rows)
+        assert transaction.run(note) == written
+    assert large.db.run(note) == written
+
+
+def test_an_error_of_the_query_has_its_name(large: Large) -> None:
+    with (
+        pytest.raises(NotFound) as caught,
+        large.db.stream(events.get_recent_events(session_id=10**12)) as rows,
+    ):
+        next(rows)
+    assert caught.value.statement == "events.get_recent_events"
+
+
+def test_joined_rows_are_put_together(db: Database, session_id: int) -> None:
+    for number in range(3):
+        db.run(
+            positions.open_position(
+                session_id=session_id,
+                symbol=f"S{number}",
+                side="LONG",
+                entry_price=1,
+                size=1,
+                quantity=1,
+                strategy_name="test",
+                entry_order_id=f"{number}",
+            )
+        )
+    active = positions.get_active_positions(session_id=session_id)
+    with db.stream(active) as rows:
+        streamed = list(rows)
+    assert streamed == db.run(active)
+    assert [len(position.orders) for position in streamed] == [1, 1, 1]

@@ -1,0 +1,123 @@
+"""Transactions commit as a whole or not at all, and nobody is told otherwise."""
+
+# ruff: noqa: PT012  what is tested is a block
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from atb_db import Database
+from atb_db.errors import AtbDbError, InvalidInput, NotFound, TransactionAborted
+from atb_db.repository import account, events, positions
+from atb_db.statement import Statement
+from tests.database.conftest import Messages, note
+
+
+def failing() -> Statement[int]:
+    return positions.update_position(position_id=10**12, stop_loss=1)
+
+
+def test_a_block_is_committed_at_its_end(db: Database, session_id: int, messages: Messages) -> None:
+    with db.transaction() as transaction:
+        transaction.run(note(session_id, "one"))
+        assert messages() == []
+        transaction.run(note(session_id, "two"))
+    assert messages() == ["one", "two"]
+
+
+def test_an_exception_undoes_the_block(db: Database, session_id: int, messages: Messages) -> None:
+    with pytest.raises(ZeroDivisionError), db.transaction() as transaction:
+        transaction.run(note(session_id, "one"))
+        1 / 0  # noqa: B018
+    assert messages() == []
+
+
+def test_an_error_of_a_statement_undoes_the_block(db: Database, session_id: int, messages: Messages) -> None:
+    with pytest.raises(NotFound) as caught, db.transaction() as transaction:
+        transaction.run(note(session_id, "one"))
+        transaction.run(failing())
+    assert caught.value.statement == "positions.update_position"
+    assert messages() == []
+
+
+def swallow(database: Database, session_id: int) -> None:
+    with database.transaction() as transaction:
+        transaction.run(note(session_id, "lost"))
+        with suppress(AtbDbError):
+            transaction.run(failing())
+
+
+def test_a_swallowed_error_is_not_a_commit(db: Database, session_id: int, messages: Messages) -> None:
+    with pytest.raises(TransactionAborted):
+        swallow(db, session_id)
+    assert messages() == []
+    db.run(note(session_id, "the connection is fine"))
+    assert messages() == ["the connection is fine"]
+
+
+def test_after_an_error_the_transaction_refuses_everything(db: Database, session_id: int, messages: Messages) -> None:
+    with pytest.raises(TransactionAborted), db.transaction() as transaction:
+        with pytest.raises(NotFound):
+            transaction.run(failing())
+        transaction.run(note(session_id, "too late"))
+    assert messages() == []
+
+
+def test_what_is_refused_before_it_is_sent_aborts_nothing(db: Database, session_id: int, messages: Messages) -> None:
+    with db.transaction() as transaction:
+        transaction.run(note(session_id, "one"))
+        with pytest.raises(InvalidInput):
+            transaction.run(account.adjust_balance(session_id=session_id, delta="nan", reason="test"))
+    assert messages() == ["one"]
+
+
+def test_a_savepoint_undoes_its_block_alone(db: Database, session_id: int, messages: Messages) -> None:
+    with db.transaction() as transaction:
+        transaction.run(note(session_id, "one"))
+        with pytest.raises(NotFound), transaction.transaction() as inner:
+            inner.run(note(session_id, "undone"))
+            inner.run(failing())
+        with transaction.transaction() as inner:
+            inner.run(note(session_id, "two"))
+            with pytest.raises(ZeroDivisionError), inner.transaction() as innermost:
+                innermost.run(note(session_id, "undone"))
+                1 / 0  # noqa: B018
+        transaction.run(note(session_id, "three"))
+    assert messages() == ["one", "two", "three"]
+
+
+def test_an_error_swallowed_in_a_savepoint_undoes_the_savepoint(
+    db: Database, session_id: int, messages: Messages
+) -> None:
+    with db.transaction() as transaction:
+        transaction.run(note(session_id, "one"))
+        with pytest.raises(TransactionAborted), transaction.transaction() as inner:
+            inner.run(note(session_id, "undone"))
+            with pytest.raises(NotFound):
+                inner.run(failing())
+        transaction.run(note(session_id, "two"))
+    assert messages() == ["one", "two"]
+
+
+def test_all_of_it_inside_one_transaction(db: Database, session_id: int, messages: Messages) -> None:
+    with db.transaction() as transaction:
+        transaction.run_many([note(session_id, "one"), note(session_id, "two")])
+        transaction.copy_in(
+            [
+                events.copy_events(
+                    session_id=session_id,
+                    event_type="TEST",
+                    message="three",
+                    timestamp=transaction.run(events.get_recent_events(session_id=session_id, limit=1))[0].timestamp,
+                )
+            ]
+        )
+        with transaction.stream(events.get_recent_events(session_id=session_id)) as rows:
+            assert sum(1 for _ in rows) == 4
+        with transaction.stream(events.get_recent_events(session_id=session_id)) as rows:
+            next(rows)
+        transaction.run(note(session_id, "four"))
+        assert messages() == []
+    assert sorted(messages()) == ["four", "one", "three", "two"]

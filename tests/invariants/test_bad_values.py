@@ -1,0 +1,204 @@
+"""A value that cannot be stored is refused by the name of its parameter, whatever the statement; nothing is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from atb_db import Database
+from atb_db.errors import InvalidInput
+from atb_db.repository import statements
+from atb_db.statement import Declared, Kind
+from atb_db.types import Json, Number
+from tests.invariants.running import run
+from tests.statements.books import contents
+from tests.statements.examples import World, example
+
+WRITING = [declaration for declaration in statements() if declaration.kind is not Kind.QUERY]
+NOT_FINITE = [
+    *(float(text) for text in ("nan", "inf", "-inf")),
+    *(Decimal(text) for text in ("NaN", "sNaN", "-NaN", "Infinity", "-Infinity")),
+    *(kind(text) for kind in (np.float64, np.float32, np.float16) for text in ("nan", "inf", "-inf")),
+    *("nan", "Infinity", " -inf "),
+]
+NO_NUMBER: list[object] = [
+    *(True, np.bool_(1), None, "", "1,5", "0x10", b"1", 1j, [1], (1,), {}, object(), pd.NA, pd.NaT),
+    *(np.array([1.0]), np.datetime64("2024-01-01"), datetime(2024, 1, 1, tzinfo=UTC)),
+]
+NO_TIME: list[object] = [
+    datetime(2024, 1, 1),  # noqa: DTZ001
+    pd.Timestamp("2024-01-01"),
+    pd.NaT,
+    np.datetime64("2024-01-01T00:00:00"),
+    np.datetime64("NaT"),
+    date(2024, 1, 1),
+    "2024-01-01T00:00:00Z",
+    1704067200,
+    None,
+]
+IMPLAUSIBLE_TIMES = [
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))),
+    datetime(1899, 12, 31, 23, 59, tzinfo=UTC),
+    datetime(2200, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-12))),
+]
+NO_TEXT: list[object] = ["nul\0", "\0", "\ud83d", "half \udc00", b"bytes", 7, 1.5, None, ["list"], np.int64(1)]
+NO_LABEL: list[object] = ["", "SIDEWAYS", "LONG;", "\0", 0, True, None, ["LONG"], 1.0]
+LONG_TEXT = frozenset({"message", "stack_trace", "failure_reason"})
+POSITIVE = frozenset(
+    {
+        *("entry_price", "exit_price", "filled_price", "price", "stop_loss", "take_profit", "trailing_stop_price"),
+        *("current_price", "mfe_price", "mae_price", "quantity", "size", "size_fraction"),
+    }
+)
+NOT_NEGATIVE = frozenset(
+    {
+        *("initial_balance", "filled_quantity", "margin_used", "total_exposure", "volume", "volatility"),
+        *("position_size", "confidence_score", "target_level", "open_positions"),
+    }
+)
+
+
+@pytest.fixture(params=WRITING, ids=str)
+def writing(request: pytest.FixtureRequest) -> Declared[object]:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def arguments(writing: Declared[object], world: World) -> dict[str, object]:
+    return dict(example(writing, world).args)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_stored(request: pytest.FixtureRequest) -> Iterator[None]:
+    url = request.getfixturevalue("world_url")
+    before = contents(url)
+    yield
+    assert contents(url) == before
+
+
+def refused(attempt: Callable[[], object], statement: str, field: str, value: object) -> None:
+    """The attempt with the value is refused by the statement's and the field's name."""
+    found: InvalidInput | None = None
+    try:
+        attempt()
+    except InvalidInput as error:
+        found = error
+    assert found is not None, f"{statement}: {field}={value!r} was taken"
+    assert (found.statement, found.field) == (statement, field), f"{field}={value!r}: {found}"
+    assert str(found).startswith(f"{statement}: {field}: ")
+    assert len(str(found)) < 300
+
+
+def names(declaration: Declared[object], kind: object) -> list[str]:
+    return [parameter.name for parameter in declaration.parameters if parameter.type == kind]
+
+
+def refuse_all(writing: Declared[object], arguments: dict[str, object], kind: object, values: list[Any]) -> None:
+    """Each of the values is refused for each parameter of that type, before anything is sent."""
+    optional = {parameter.name for parameter in writing.parameters if parameter.optional}
+    for name in names(writing, kind):
+        for value in values:
+            if value is None and name in optional:
+                continue
+            refused(partial(writing.value, arguments | {name: value}), writing.name, name, value)
+
+
+def test_nan_and_infinity(writing: Declared[object], arguments: dict[str, object]) -> None:
+    refuse_all(writing, arguments, Number, NOT_FINITE)
+
+
+def test_what_is_no_number(writing: Declared[object], arguments: dict[str, object]) -> None:
+    refuse_all(writing, arguments, Number, NO_NUMBER)
+
+
+def test_what_is_no_whole_number(writing: Declared[object], arguments: dict[str, object]) -> None:
+    refuse_all(writing, arguments, int, [True, np.bool_(1), 1.5, 1.0, np.float64(1), Decimal(1), "1", None, pd.NaT])
+
+
+def test_naive_and_other_times(writing: Declared[object], arguments: dict[str, object]) -> None:
+    refuse_all(writing, arguments, datetime, NO_TIME)
+
+
+def test_text_that_cannot_be_stored(writing: Declared[object], arguments: dict[str, object]) -> None:
+    refuse_all(writing, arguments, str, NO_TEXT)
+
+
+def test_unknown_labels(writing: Declared[object], arguments: dict[str, object]) -> None:
+    for parameter in writing.parameters:
+        if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
+            refuse_all(writing, arguments, parameter.type, NO_LABEL)
+            labels = ", ".join(member.value for member in parameter.type)
+            with pytest.raises(InvalidInput, match=f"must be one of {labels}, not 'SIDEWAYS'"):
+                writing.value(arguments | {parameter.name: "SIDEWAYS"})
+
+
+def test_labels_in_any_case_and_of_foreign_enums(writing: Declared[object], arguments: dict[str, object]) -> None:
+    for parameter in writing.parameters:
+        if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
+            labels = {member.name: member.value for member in parameter.type}
+            Foreign = Enum("Foreign", labels)  # type: ignore[misc]  # noqa: N806  another package's, with our labels
+            for member in parameter.type:
+                for given in (member, member.value.lower(), f" {member.value.title()} ", Foreign(member.value)):
+                    value = writing.value(arguments | {parameter.name: given}).args[parameter.name]
+                    assert value is member
+
+
+def test_what_is_no_document(writing: Declared[object], arguments: dict[str, object]) -> None:
+    itself: list[object] = []
+    itself.append(itself)
+    too_large = ["x" * 1024] * 1024
+    refuse_all(writing, arguments, Json, ["text", 1, itself, [object()], {"a": {1j}}, ["\0"], ["\ud800"], too_large])
+
+
+def server_refuses(
+    world_db: Database, writing: Declared[object], arguments: dict[str, object], name: str, value: object
+) -> None:
+    """The server refuses the value and names the parameter."""
+    refused(lambda: run(world_db, writing.value(arguments | {name: value})), writing.name, name, value)
+
+
+def test_numbers_beyond_all_reason(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+    for name in names(writing, Number):
+        for value in ("1e30", "-1e31", "1e400", "-1e9999999"):
+            server_refuses(world_db, writing, arguments, name, value)
+
+
+def test_whole_numbers_beyond_all_reason(
+    world_db: Database, writing: Declared[object], arguments: dict[str, object]
+) -> None:
+    for name in names(writing, int):
+        for value in (2**63, -(2**63) - 1, 10**100):
+            server_refuses(world_db, writing, arguments, name, value)
+
+
+def test_zero_and_negative_numbers(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+    for parameter in writing.parameters:
+        if parameter.name in POSITIVE:
+            for value in (0, -1, "-0.0", "-1e-9"):
+                server_refuses(world_db, writing, arguments, parameter.name, value)
+        if parameter.name in NOT_NEGATIVE:
+            server_refuses(world_db, writing, arguments, parameter.name, -1)
+
+
+def test_implausible_times(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+    for name in names(writing, datetime):
+        for value in IMPLAUSIBLE_TIMES:
+            server_refuses(world_db, writing, arguments, name, value)
+
+
+def test_empty_and_overlong_text(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+    for name in names(writing, str):
+        values = ["", "x" * (1024 * 1024 + 1)] if name in LONG_TEXT else ["", "x" * 300, " ", " x"]
+        for value in [*values, *(["two words", "x\ty", "x" * 65] if name == "symbol" else [])]:
+            server_refuses(world_db, writing, arguments, name, value)

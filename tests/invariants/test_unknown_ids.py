@@ -1,0 +1,88 @@
+"""What is about a row that does not exist is NotFound: never an empty answer, never a new row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from atb_db import Database
+from atb_db.embedded import Server
+from atb_db.errors import NotFound
+from atb_db.repository import statements
+from atb_db.statement import Declared
+from tests.invariants.running import run
+from tests.statements.books import contents
+from tests.statements.examples import World, example
+from tests.statements.worlds import MakeDatabase
+
+UNKNOWN = 10**12
+
+CASES = [
+    pytest.param(declaration, parameter.name, id=f"{declaration.name}-{parameter.name}")
+    for declaration in statements()
+    for parameter in declaration.parameters
+    if parameter.type is int and parameter.name.endswith("_id")
+]
+
+
+@pytest.mark.parametrize(("declaration", "parameter"), CASES)
+def test_among_other_rows(
+    world_db: Database, world_url: str, world: World, declaration: Declared[object], parameter: str
+) -> None:
+    before = contents(world_url)
+    statement = declaration.value({**example(declaration, world).args, parameter: UNKNOWN})
+    with pytest.raises(NotFound) as caught:
+        run(world_db, statement)
+    assert (caught.value.statement, caught.value.field) == (declaration.name, parameter)
+    # The server said so: in a run_many, everything before it is rolled back.
+    assert caught.value.sqlstate is not None
+    assert contents(world_url) == before
+
+
+@pytest.fixture(scope="module")
+def empty_url(server: Server) -> str:
+    """A database without rows whose planner knows it, and so looks into no index."""
+    url = server.create_database("vacuumed", template="atb_template")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+    return url
+
+
+@pytest.mark.parametrize(("declaration", "parameter"), CASES)
+def test_in_empty_tables(empty_url: str, world: World, declaration: Declared[object], parameter: str) -> None:
+    with (
+        Database(f"{empty_url}?options=-c%20plan_cache_mode%3Dforce_generic_plan") as db,
+        pytest.raises(NotFound) as caught,
+    ):
+        run(db, example(declaration, world))
+    assert caught.value.statement == declaration.name
+    assert parameter in example(declaration, world).args
+    assert not any(contents(empty_url).values())
+
+
+@pytest.mark.parametrize(("declaration", "parameter"), CASES)
+def test_among_rows_that_a_plan_may_never_look_at(
+    scanned_db: Database, world: World, declaration: Declared[object], parameter: str
+) -> None:
+    statement = declaration.value({**example(declaration, world).args, parameter: UNKNOWN})
+    with pytest.raises(NotFound) as caught:
+        run(scanned_db, statement)
+    assert caught.value.field == parameter
+
+
+@pytest.fixture(scope="module")
+def scanned_db(make_world: MakeDatabase) -> Iterator[Database]:
+    """A world without open positions and pending orders, read without indexes."""
+    url = make_world()
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "UPDATE positions SET status = 'CLOSED', exit_price = 1, exit_time = entry_time, exit_reason = 'test'"
+            " WHERE status = 'OPEN'"
+        )
+        connection.execute("UPDATE orders SET status = 'CANCELLED' WHERE status = 'OPEN'")
+    with Database(
+        f"{url}?options=-c%20enable_indexscan%3Doff%20-c%20enable_bitmapscan%3Doff%20-c%20plan_cache_mode%3Dforce_generic_plan"
+    ) as database:
+        yield database

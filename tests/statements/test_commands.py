@@ -1,0 +1,123 @@
+"""What every command keeps to: twice is once, and a request_id stands for one content."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import cast
+
+import pytest
+
+from atb_db import Database
+from atb_db.errors import IdempotencyConflict
+from atb_db.repository import statements
+from atb_db.statement import Declared, Kind, Statement
+from atb_db.values import new_request_id
+from tests.statements.books import contents
+from tests.statements.conforms import differences
+from tests.statements.examples import World, changed, example
+
+STATEMENTS = statements()
+COMMANDS = [declaration for declaration in STATEMENTS if declaration.kind is Kind.COMMAND]
+KEYED = [declaration for declaration in COMMANDS if declaration.keyed]
+COPIES = [declaration for declaration in STATEMENTS if declaration.kind is Kind.COPY]
+
+
+@pytest.mark.parametrize("declaration", STATEMENTS, ids=str)
+def test_every_statement_has_an_example(world: World, declaration: Declared[object]) -> None:
+    assert example(declaration, world).declaration is declaration
+
+
+@pytest.mark.parametrize("declaration", [*KEYED, *COPIES], ids=str)
+def test_the_example_gives_every_parameter(world: World, declaration: Declared[object]) -> None:
+    given = {parameter.name for parameter in declaration.parameters} - {"request_id"}
+    assert set(example(declaration, world).given) == given
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_twice_leaves_what_once_leaves(
+    fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
+) -> None:
+    statement = example(command, world)
+    before = contents(fresh_world_url)
+    first = fresh_world_db.run(statement)
+    once = contents(fresh_world_url)
+    second = fresh_world_db.run(statement)
+    assert contents(fresh_world_url) == once
+    assert second == first
+    assert differences(statement, first) == []
+    if command.name != "metrics.rebuild_performance_metrics":
+        assert once != before
+
+
+@pytest.mark.parametrize("command", KEYED, ids=str)
+def test_the_same_request_in_a_new_value_is_the_same_request(
+    fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
+) -> None:
+    request_id = new_request_id()
+    first = fresh_world_db.run(command.value({**example(command, world).args, "request_id": request_id}))
+    once = contents(fresh_world_url)
+    again = command.value({**example(command, world).args, "request_id": str(request_id)})
+    assert fresh_world_db.run(again) == first
+    assert contents(fresh_world_url) == once
+
+
+@pytest.mark.parametrize("command", KEYED, ids=str)
+def test_the_same_request_with_other_content_is_refused(
+    fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
+) -> None:
+    statement = example(command, world)
+    fresh_world_db.run(statement)
+    once = contents(fresh_world_url)
+    for name, other in changed(statement, world):
+        with pytest.raises(IdempotencyConflict) as caught:
+            fresh_world_db.run(other)
+        assert (name, caught.value.statement, caught.value.field) == (name, command.name, "request_id")
+        # The server said so: in a run_many, everything before it is rolled back.
+        assert caught.value.sqlstate is not None
+    assert contents(fresh_world_url) == once
+
+
+@pytest.mark.parametrize("command", KEYED, ids=str)
+def test_a_request_that_failed_can_be_made_again(
+    fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
+) -> None:
+    statement = example(command, world)
+    before = contents(fresh_world_url)
+    with suppress(RuntimeError), fresh_world_db.transaction() as transaction:
+        transaction.run(statement)
+        raise RuntimeError
+    assert contents(fresh_world_url) == before
+    fresh_world_db.run(statement)
+    assert contents(fresh_world_url) != before
+
+
+@pytest.mark.parametrize("copy", COPIES, ids=str)
+def test_a_bulk_load_repeated_is_refused(
+    fresh_world_db: Database, fresh_world_url: str, world: World, copy: Declared[None]
+) -> None:
+    rows = [copy.value({**example(copy, world).args, "request_id": new_request_id()}) for _ in range(3)]
+    assert fresh_world_db.copy_in(rows) == 3
+    once = contents(fresh_world_url)
+    with pytest.raises(IdempotencyConflict) as caught:
+        fresh_world_db.copy_in([copy.value({**example(copy, world).args, "request_id": new_request_id()}), rows[1]])
+    assert (caught.value.statement, caught.value.field) == (copy.name, "request_id")
+    assert contents(fresh_world_url) == once
+
+
+@pytest.mark.parametrize("copy", COPIES, ids=str)
+def test_a_bulk_load_stores_what_its_command_would(
+    fresh_world_db: Database, fresh_world_url: str, world: World, copy: Declared[None]
+) -> None:
+    single = {
+        "account.copy_account_snapshots": "account.log_account_snapshot",
+        "events.copy_events": "events.log_event",
+        "events.copy_strategy_executions": "events.log_strategy_execution",
+    }[copy.name]
+    row = cast("Statement[None]", example(copy, world))
+    command = next(declaration for declaration in COMMANDS if declaration.name == single)
+    assert {parameter.name for parameter in command.parameters} == {parameter.name for parameter in copy.parameters}
+    fresh_world_db.copy_in([row])
+    loaded = contents(fresh_world_url)
+    # The command takes the loaded row for its own, for it has the same request_id and content.
+    fresh_world_db.run(command.value(dict(row.args)))
+    assert contents(fresh_world_url) == loaded

@@ -1,0 +1,101 @@
+"""What goes over the wire: one prepared statement per SQL file, one round trip and one commit per statement."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from tempfile import TemporaryFile
+
+import pytest
+
+from atb_db import Database, Settings
+from atb_db.repository import account, events, statements
+from atb_db.statement import Declared, Kind, Statement
+from atb_db.values import new_request_id
+from tests.statements.examples import World, example
+
+STATEMENTS = {declaration.name: declaration for declaration in statements()}
+RUNNABLE = [declaration for declaration in STATEMENTS.values() if declaration.kind is not Kind.COPY]
+
+
+@pytest.fixture
+def one_connection(fresh_world_url: str) -> Iterator[Database]:
+    """A database whose pool is a single connection, so that its state can be looked at."""
+    with Database(Settings.load(fresh_world_url, environ={})._replace(pool_max=1)) as database:
+        yield database
+
+
+def prepared(database: Database) -> list[str]:
+    """The SQL of the connection's prepared statements of ours."""
+    with database._pool.connection() as connection:
+        found = connection.execute("SELECT statement FROM pg_prepared_statements WHERE statement !~ 'pg_prepared'")
+        return [str(statement) for (statement,) in found]
+
+
+Trace = Callable[[Callable[[], object]], list[str]]
+
+
+@pytest.fixture
+def traced(one_connection: Database) -> Trace:
+    """Runs something and tells which messages it sent to the server."""
+    if sys.platform != "linux":
+        pytest.skip("libpq traces on Linux only")
+
+    def trace(run: Callable[[], object]) -> list[str]:
+        with TemporaryFile() as file:
+            with one_connection._pool.connection() as connection:
+                connection.pgconn.trace(file.fileno())
+            run()
+            with one_connection._pool.connection() as connection:
+                connection.pgconn.untrace()
+            file.seek(0)
+            lines = [line.split("\t") for line in file.read().decode(errors="replace").splitlines()]
+        return [fields[3] for fields in lines if len(fields) > 3 and fields[1] == "F"]
+
+    return trace
+
+
+@pytest.mark.parametrize("name", ["positions.open_position", "trades.log_trade", "events.log_strategy_execution"])
+def test_one_prepared_statement_after_1000_calls_with_random_nulls(
+    one_connection: Database, world: World, name: str
+) -> None:
+    declaration = STATEMENTS[name]
+    choose = random.Random(1)  # noqa: S311  repeatable
+    arguments = dict(example(declaration, world).args)
+    optional = [parameter.name for parameter in declaration.parameters if parameter.optional]
+    with one_connection.transaction() as transaction:
+        for number in range(1000):
+            absent = dict.fromkeys(choose.sample(optional, choose.randint(0, len(optional))))
+            own = {"request_id": new_request_id()}
+            if "entry_order_id" in arguments:
+                own["entry_order_id"] = f"entry-{number}"  # type: ignore[assignment]
+            transaction.run(declaration.value(arguments | absent | own))
+    assert prepared(one_connection) == [declaration.text]
+
+
+@pytest.mark.parametrize("declaration", RUNNABLE, ids=str)
+def test_a_warm_statement_is_one_round_trip_and_one_transaction(
+    one_connection: Database, traced: Trace, world: World, declaration: Declared[object]
+) -> None:
+    statement = example(declaration, world)
+    one_connection.run(statement)
+    # No BEGIN and no COMMIT: the statement is a transaction by itself, which its Sync ends.
+    assert traced(lambda: one_connection.run(statement)) == ["Bind", "Describe", "Execute", "Sync"]
+    assert prepared(one_connection) == [declaration.text]
+
+
+def test_many_statements_are_one_round_trip_and_one_transaction(
+    one_connection: Database, traced: Trace, world: World
+) -> None:
+    def three() -> list[Statement[object]]:
+        return [
+            events.log_event(session_id=world.session_id, event_type="TEST", message="first"),
+            account.adjust_balance(session_id=world.session_id, delta=1, reason="second"),
+            events.log_event(session_id=world.session_id, event_type="TEST", message="third"),
+        ]
+
+    one_connection.run_many(three())
+    sent = traced(lambda: one_connection.run_many(three()))
+    assert set(sent) <= {"Bind", "Describe", "Execute", "Sync", "Flush"}
+    assert (sent.count("Execute"), sent.count("Sync")) == (3, 1)
