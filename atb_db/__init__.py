@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from atb_db.config import Settings
-from atb_db.database import AsyncDatabase, Database
-from atb_db.errors import AtbDbError
-from atb_db.types import NEW, NOW, UNSET
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from atb_db.config import Settings
+    from atb_db.database import AsyncDatabase, Database
+    from atb_db.errors import AtbDbError
+    from atb_db.types import NEW, NOW, UNSET
 
 __all__ = ["NEW", "NOW", "UNSET", "AsyncDatabase", "AtbDbError", "Database", "Settings"]
+
+_HOMES: Final = {
+    "AsyncDatabase": "atb_db.database",
+    "AtbDbError": "atb_db.errors",
+    "Database": "atb_db.database",
+    "NEW": "atb_db.types",
+    "NOW": "atb_db.types",
+    "Settings": "atb_db.config",
+    "UNSET": "atb_db.types",
+}
+
+
+def __getattr__(name: str) -> object:
+    # The driver is loaded when it is asked for: `atb-db --help` is not.
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -178,8 +178,8 @@ def _print_verification(found: Verification) -> None:
     _print_server(found.server)
     if found.rows:
         print_table(("Table", "Rows"), found.rows)
-    if found.findings:
         typer.echo()
+    if found.findings:
         rows = [(one.problem, one.what, one.where, *excerpts(one.expected, one.actual)) for one in found.findings]
         print_table(("Problem", "What", "Where", "Expected", "Actual"), rows)
     for name in found.pending:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 import typer
@@ -21,7 +23,7 @@ def print_message(text: str) -> None:
 
 
 def print_json(value: object) -> None:
-    """NamedTuples as objects; what JSON has no form for as text."""
+    """NamedTuples as objects, exact numbers and times as text."""
     typer.echo(json.dumps(_plain(value), default=str, indent=2))
 
 
@@ -40,6 +42,10 @@ def _plain(value: object) -> object:
         return {name: _plain(field) for name, field in value._asdict().items()}
     if isinstance(value, dict):
         return {name: _plain(field) for name, field in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
