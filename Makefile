@@ -72,7 +72,7 @@ floors: $(VENV)/.dev ## Imports only go down
 	@$(VENV)/bin/lint-imports --no-logo
 
 sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk)
-	@$(VENV)/bin/sqlfluff lint --processes $(WORKERS) sql/schema sql/queries
+	@$(VENV)/bin/sqlfluff lint --processes $(WORKERS) sql/schema sql/queries sql/catalog
 	@$(VENV)/bin/squawk --reporter gcc $(filter-out %.rollback.sql,$(wildcard sql/migrations/*.sql))
 
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
@@ -84,7 +84,9 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-catalog: $(VENV)/.dev ## Write the generated catalog again
+catalog: $(VENV)/.dev ## Write sql/catalog.json and, until the first release, migration 0001 again from sql/schema
+	@{ echo "-- The initial schema: sql/schema as of the first release."; \
+	  for file in sql/schema/*.sql; do echo; cat $$file; done; } > sql/migrations/0001-initial.sql
 	@$(PY) -m atb_db.admin.catalog
 
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/

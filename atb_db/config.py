@@ -125,6 +125,8 @@ def _conninfo(url: str | None, *, ssl_mode: str | None, application_name: str | 
     if timeout := found.get("DATABASE_CONNECT_TIMEOUT"):
         parts["connect_timeout"] = _whole({"DATABASE_CONNECT_TIMEOUT": timeout}, "DATABASE_CONNECT_TIMEOUT", 5, least=1)
     parts.setdefault("connect_timeout", 5)
+    if not str(parts["connect_timeout"]).isdecimal():
+        raise ConfigurationError(f"{source}: connect_timeout must be a whole number of seconds")
     return make_conninfo("", **parts)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from atb_db.constraints import VIOLATIONS
 from atb_db.errors import (
@@ -103,6 +103,8 @@ def translation(error: Exception, declaration: Declared[object] | None = None, *
 
 def _lost(error: psycopg.Error, name: str | None, *, writes: bool) -> AtbDbError:
     message = str(error).strip().splitlines()[0] if str(error).strip() else "the connection was lost"
+    if isinstance(error, PoolClosed):
+        return AtbDbError("the database is closed", statement=name)
     if isinstance(error, psycopg.DataError):
         return InvalidInput(message, statement=name)
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):

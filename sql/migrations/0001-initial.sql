@@ -80,7 +80,7 @@ CONSTRAINT symbol_form CHECK (VALUE ~ '^[^[:space:]]{1,64}$');
 COMMENT ON DOMAIN symbol IS 'Name of a traded instrument, such as BTCUSDT: 1 to 64 characters without blanks.';
 
 CREATE DOMAIN label AS text
-CONSTRAINT label_form CHECK (VALUE = btrim(VALUE) AND length(VALUE) BETWEEN 1 AND 255);
+CONSTRAINT label_form CHECK (VALUE !~ '^[[:space:]]|[[:space:]]$' AND length(VALUE) BETWEEN 1 AND 255);
 COMMENT ON DOMAIN label IS 'A short name or reason: 1 to 255 characters, no blanks at either end.';
 
 CREATE DOMAIN prose AS text

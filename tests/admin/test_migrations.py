@@ -74,9 +74,7 @@ def test_odd_names_sockets_and_several_hosts_are_no_trouble(server: Server) -> N
 @pytest.mark.parametrize("racers", [2, 4])
 def test_several_at_once_all_succeed_and_each_is_applied_once(empty_url: str, racers: int) -> None:
     done: list[Migrated] = []
-    threads = [
-        threading.Thread(target=lambda: done.append(migrate(Settings.load(empty_url)))) for _ in range(racers)
-    ]
+    threads = [threading.Thread(target=lambda: done.append(migrate(Settings.load(empty_url)))) for _ in range(racers)]
     for thread in threads:
         thread.start()
     for thread in threads:

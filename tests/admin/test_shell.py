@@ -7,7 +7,9 @@ from atb_db.admin.errors import ToolMissing
 from atb_db.admin.shell import find_psql, psql_invocation
 from atb_db.config import Settings
 
-URL = "postgresql://bot:s3cret-pw@db-1:5433,db-2/atb?sslmode=require&sslpassword=t0p&keepalives=1&options=-c%20geqo%3Doff"
+URL = (
+    "postgresql://bot:s3cret-pw@db-1:5433,db-2/atb?sslmode=require&sslpassword=t0p&keepalives=1&options=-c%20geqo%3Doff"
+)
 
 
 def program(folder: Path) -> Path:

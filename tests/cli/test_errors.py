@@ -13,7 +13,20 @@ from atb_db.config import Settings
 from atb_db.errors import AtbDbError, ConfigurationError, SchemaMismatch, Timeout, Unavailable
 from tests.cli.conftest import COMMAND, PASSWORD, Run, environment
 
-CONNECTING = ["migrate", "status", "verify", "psql"]
+UNUSABLE = [
+    "",
+    f"mysql://u:{PASSWORD}@h/db",
+    f"postgresql://u:{PASSWORD}@[::/db",
+    f"host=127.0.0.1 port=1 password='{PASSWORD}",
+    f"host=127.0.0.1 nonsense=1 password={PASSWORD}",
+]
+UNREACHABLE = [
+    f"postgresql://u:{PASSWORD}@127.0.0.1:1/db",
+    f"postgresql://u:{PASSWORD}@no-such-host.invalid/db",
+    f"postgresql://u:{PASSWORD}@127.0.0.1:notaport/db",
+    f"postgresql://u:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/db",
+    f"host=/nowhere dbname=db password={PASSWORD}",
+]
 
 
 @pytest.mark.parametrize(
@@ -33,16 +46,8 @@ def test_exit_codes(error: AtbDbError, code: ExitCode) -> None:
     assert exit_code(error) is code
 
 
-@pytest.mark.parametrize("command", CONNECTING)
 @pytest.mark.parametrize(
-    "url",
-    [
-        "",
-        f"mysql://u:{PASSWORD}@h/db",
-        f"postgresql://u:{PASSWORD}@[::/db",
-        f"host=127.0.0.1 port=1 password='{PASSWORD}",
-        f"host=127.0.0.1 nonsense=1 password={PASSWORD}",
-    ],
+    ("command", "url"), [("status", url) for url in UNUSABLE] + [(name, "") for name in ("migrate", "verify", "psql")]
 )
 def test_an_unusable_url_is_one_sentence(command: str, url: str, run: Run) -> None:
     code, out, err = run(command, url=url)
@@ -51,16 +56,9 @@ def test_an_unusable_url_is_one_sentence(command: str, url: str, run: Run) -> No
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["migrate", "status", "verify"])
 @pytest.mark.parametrize(
-    "url",
-    [
-        f"postgresql://u:{PASSWORD}@127.0.0.1:1/db",
-        f"postgresql://u:{PASSWORD}@no-such-host.invalid/db",
-        f"postgresql://u:{PASSWORD}@127.0.0.1:notaport/db",
-        f"postgresql://u:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/db",
-        f"host=/nowhere dbname=db password={PASSWORD}",
-    ],
+    ("command", "url"),
+    [("status", url) for url in UNREACHABLE] + [(name, UNREACHABLE[0]) for name in ("migrate", "verify")],
 )
 def test_an_unreachable_server_is_one_sentence(command: str, url: str, run: Run) -> None:
     code, out, err = run(command, "--url", url)
@@ -99,13 +97,16 @@ def test_a_held_lock(empty_url: str, run: Run) -> None:
 
 
 def test_interrupted(empty_url: str, tmp_path: Path) -> None:
-    with Backend.connect_to(Settings.load(empty_url)) as holder, holder.lock():
-        with subprocess.Popen(
+    with (
+        Backend.connect_to(Settings.load(empty_url)) as holder,
+        holder.lock(),
+        subprocess.Popen(
             (*COMMAND, "migrate"), env=environment(empty_url), cwd=tmp_path, stderr=subprocess.PIPE, text=True
-        ) as waiting:
-            wait_for_connection(empty_url, 3)
-            waiting.send_signal(signal.SIGINT)
-            _, err = waiting.communicate(timeout=20)
+        ) as waiting,
+    ):
+        wait_for_connection(empty_url, 3)
+        waiting.send_signal(signal.SIGINT)
+        _, err = waiting.communicate(timeout=20)
     assert waiting.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
 

@@ -60,7 +60,7 @@ try:
     main()
 except SystemExit:
     heavy = {"psycopg", "psycopg_pool", "yoyo", "rich", "asyncio"} & set(sys.modules)
-    sys.exit(", ".join(heavy))
+    sys.exit(", ".join(heavy) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

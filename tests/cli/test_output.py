@@ -19,7 +19,7 @@ def test_named_tuples_are_objects(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"rows": (Row("a", 1),), "at": moment, "money": Decimal("0.10"), "nothing": None})
     assert json.loads(capsys.readouterr().out) == {
         "rows": [{"name": "a", "rows": 1}],
-        "at": "2024-01-02 00:00:00+00:00",
+        "at": "2024-01-02T00:00:00+00:00",
         "money": "0.10",
         "nothing": None,
     }

@@ -230,8 +230,9 @@ def test_it_opens_once_and_on_first_use(url: str, session_id: int) -> None:
     assert database.open() is database.open()
     assert database.open().database == "atb"
     database.close()
-    with pytest.raises(Unavailable):
+    with pytest.raises(AtbDbError, match="the database is closed") as closed:
         database.run(account.get_current_balance(session_id=session_id))
+    assert not closed.value.retryable
 
 
 def test_a_database_that_is_not_in_utf_8(server: Server) -> None:

@@ -22,7 +22,8 @@ from tests.invariants.running import run
 from tests.statements.books import contents
 from tests.statements.examples import World, example
 
-WRITING = [declaration for declaration in statements() if declaration.kind is not Kind.QUERY]
+STATEMENTS = statements()
+WRITING = [declaration for declaration in STATEMENTS if declaration.kind is not Kind.QUERY]
 NOT_FINITE = [
     *(float(text) for text in ("nan", "inf", "-inf")),
     *(Decimal(text) for text in ("NaN", "sNaN", "-NaN", "Infinity", "-Infinity")),
@@ -69,22 +70,9 @@ NOT_NEGATIVE = frozenset(
 )
 
 
-@pytest.fixture(params=WRITING, ids=str)
-def writing(request: pytest.FixtureRequest) -> Declared[object]:
+@pytest.fixture(params=STATEMENTS, ids=str)
+def declaration(request: pytest.FixtureRequest) -> Declared[object]:
     return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def arguments(writing: Declared[object], world: World) -> dict[str, object]:
-    return dict(example(writing, world).args)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_stored(request: pytest.FixtureRequest) -> Iterator[None]:
-    url = request.getfixturevalue("world_url")
-    before = contents(url)
-    yield
-    assert contents(url) == before
 
 
 def refused(attempt: Callable[[], object], statement: str, field: str, value: object) -> None:
@@ -104,101 +92,116 @@ def names(declaration: Declared[object], kind: object) -> list[str]:
     return [parameter.name for parameter in declaration.parameters if parameter.type == kind]
 
 
-def refuse_all(writing: Declared[object], arguments: dict[str, object], kind: object, values: list[Any]) -> None:
+def refuse_all(declaration: Declared[object], world: World, kind: object, values: list[Any]) -> None:
     """Each of the values is refused for each parameter of that type, before anything is sent."""
-    optional = {parameter.name for parameter in writing.parameters if parameter.optional}
-    for name in names(writing, kind):
+    arguments = example(declaration, world).args
+    optional = {parameter.name for parameter in declaration.parameters if parameter.optional}
+    for name in names(declaration, kind):
         for value in values:
             if value is None and name in optional:
                 continue
-            refused(partial(writing.value, arguments | {name: value}), writing.name, name, value)
+            refused(partial(declaration.value, {**arguments, name: value}), declaration.name, name, value)
 
 
-def test_nan_and_infinity(writing: Declared[object], arguments: dict[str, object]) -> None:
-    refuse_all(writing, arguments, Number, NOT_FINITE)
+def test_nan_and_infinity(declaration: Declared[object], world: World) -> None:
+    refuse_all(declaration, world, Number, NOT_FINITE)
 
 
-def test_what_is_no_number(writing: Declared[object], arguments: dict[str, object]) -> None:
-    refuse_all(writing, arguments, Number, NO_NUMBER)
+def test_what_is_no_number(declaration: Declared[object], world: World) -> None:
+    refuse_all(declaration, world, Number, NO_NUMBER)
 
 
-def test_what_is_no_whole_number(writing: Declared[object], arguments: dict[str, object]) -> None:
-    refuse_all(writing, arguments, int, [True, np.bool_(1), 1.5, 1.0, np.float64(1), Decimal(1), "1", None, pd.NaT])
+def test_what_is_no_whole_number(declaration: Declared[object], world: World) -> None:
+    refuse_all(declaration, world, int, [True, np.bool_(1), 1.5, 1.0, np.float64(1), Decimal(1), "1", None, pd.NaT])
 
 
-def test_naive_and_other_times(writing: Declared[object], arguments: dict[str, object]) -> None:
-    refuse_all(writing, arguments, datetime, NO_TIME)
+def test_naive_and_other_times(declaration: Declared[object], world: World) -> None:
+    refuse_all(declaration, world, datetime, NO_TIME)
 
 
-def test_text_that_cannot_be_stored(writing: Declared[object], arguments: dict[str, object]) -> None:
-    refuse_all(writing, arguments, str, NO_TEXT)
+def test_text_that_cannot_be_stored(declaration: Declared[object], world: World) -> None:
+    refuse_all(declaration, world, str, NO_TEXT)
 
 
-def test_unknown_labels(writing: Declared[object], arguments: dict[str, object]) -> None:
-    for parameter in writing.parameters:
+def test_unknown_labels(declaration: Declared[object], world: World) -> None:
+    arguments = example(declaration, world).args
+    for parameter in declaration.parameters:
         if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
-            refuse_all(writing, arguments, parameter.type, NO_LABEL)
+            refuse_all(declaration, world, parameter.type, NO_LABEL)
             labels = ", ".join(member.value for member in parameter.type)
             with pytest.raises(InvalidInput, match=f"must be one of {labels}, not 'SIDEWAYS'"):
-                writing.value(arguments | {parameter.name: "SIDEWAYS"})
+                declaration.value({**arguments, parameter.name: "SIDEWAYS"})
 
 
-def test_labels_in_any_case_and_of_foreign_enums(writing: Declared[object], arguments: dict[str, object]) -> None:
-    for parameter in writing.parameters:
+def test_labels_in_any_case_and_of_foreign_enums(declaration: Declared[object], world: World) -> None:
+    arguments = example(declaration, world).args
+    for parameter in declaration.parameters:
         if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
             labels = {member.name: member.value for member in parameter.type}
             Foreign = Enum("Foreign", labels)  # type: ignore[misc]  # noqa: N806  another package's, with our labels
             for member in parameter.type:
                 for given in (member, member.value.lower(), f" {member.value.title()} ", Foreign(member.value)):
-                    value = writing.value(arguments | {parameter.name: given}).args[parameter.name]
+                    value = declaration.value({**arguments, parameter.name: given}).args[parameter.name]
                     assert value is member
 
 
-def test_what_is_no_document(writing: Declared[object], arguments: dict[str, object]) -> None:
+def test_what_is_no_document(declaration: Declared[object], world: World) -> None:
     itself: list[object] = []
     itself.append(itself)
     too_large = ["x" * 1024] * 1024
-    refuse_all(writing, arguments, Json, ["text", 1, itself, [object()], {"a": {1j}}, ["\0"], ["\ud800"], too_large])
+    refuse_all(declaration, world, Json, ["text", 1, itself, [object()], {"a": {1j}}, ["\0"], ["\ud800"], too_large])
 
 
+ServerRefuses = Callable[[str, object], None]
+
+
+@pytest.fixture(params=WRITING, ids=str)
+def writing(request: pytest.FixtureRequest) -> Declared[object]:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
 def server_refuses(
-    world_db: Database, writing: Declared[object], arguments: dict[str, object], name: str, value: object
-) -> None:
-    """The server refuses the value and names the parameter."""
-    refused(lambda: run(world_db, writing.value(arguments | {name: value})), writing.name, name, value)
+    world_db: Database, world_url: str, writing: Declared[object], world: World
+) -> Iterator[ServerRefuses]:
+    """The server refuses the value for the parameter and names it; nothing is stored."""
+    arguments = example(writing, world).args
+    before = contents(world_url)
+    yield lambda name, value: refused(
+        lambda: run(world_db, writing.value({**arguments, name: value})), writing.name, name, value
+    )
+    assert contents(world_url) == before
 
 
-def test_numbers_beyond_all_reason(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+def test_numbers_beyond_all_reason(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
     for name in names(writing, Number):
         for value in ("1e30", "-1e31", "1e400", "-1e9999999"):
-            server_refuses(world_db, writing, arguments, name, value)
+            server_refuses(name, value)
 
 
-def test_whole_numbers_beyond_all_reason(
-    world_db: Database, writing: Declared[object], arguments: dict[str, object]
-) -> None:
+def test_whole_numbers_beyond_all_reason(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
     for name in names(writing, int):
         for value in (2**63, -(2**63) - 1, 10**100):
-            server_refuses(world_db, writing, arguments, name, value)
+            server_refuses(name, value)
 
 
-def test_zero_and_negative_numbers(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+def test_zero_and_negative_numbers(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
     for parameter in writing.parameters:
         if parameter.name in POSITIVE:
             for value in (0, -1, "-0.0", "-1e-9"):
-                server_refuses(world_db, writing, arguments, parameter.name, value)
+                server_refuses(parameter.name, value)
         if parameter.name in NOT_NEGATIVE:
-            server_refuses(world_db, writing, arguments, parameter.name, -1)
+            server_refuses(parameter.name, -1)
 
 
-def test_implausible_times(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+def test_implausible_times(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
     for name in names(writing, datetime):
         for value in IMPLAUSIBLE_TIMES:
-            server_refuses(world_db, writing, arguments, name, value)
+            server_refuses(name, value)
 
 
-def test_empty_and_overlong_text(world_db: Database, writing: Declared[object], arguments: dict[str, object]) -> None:
+def test_empty_and_overlong_text(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
     for name in names(writing, str):
         values = ["", "x" * (1024 * 1024 + 1)] if name in LONG_TEXT else ["", "x" * 300, " ", " x"]
         for value in [*values, *(["two words", "x\ty", "x" * 65] if name == "symbol" else [])]:
-            server_refuses(world_db, writing, arguments, name, value)
+            server_refuses(name, value)

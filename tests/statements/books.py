@@ -18,10 +18,11 @@ def tables(connection: psycopg.Connection) -> list[str]:
 def contents(url: str) -> Contents:
     """Every row of every table with all its columns, as text, in order of that text."""
     with psycopg.connect(url) as connection:
-        return {
-            table: [row for (row,) in connection.execute(f"SELECT t::text FROM {table} AS t ORDER BY 1".encode())]
-            for table in tables(connection)
-        }
+        found: Contents = {table: [] for table in tables(connection)}
+        every = " UNION ALL ".join(f"SELECT '{table}', t::text FROM {table} AS t" for table in found)
+        for table, row in connection.execute(f"{every} ORDER BY 1, 2".encode()):
+            found[table].append(row)
+    return found
 
 
 def row_counts(url: str) -> dict[str, int]:

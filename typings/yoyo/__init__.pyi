@@ -1,4 +1,4 @@
-"""The part of yoyo-migrations that atb_db uses."""
+# The part of yoyo-migrations that atb_db uses.
 
 from yoyo.migrations import MigrationList
 
