@@ -164,7 +164,8 @@ def to_json(field: str, value: object) -> JsonText:
 
 def _unwrapped(value: object) -> object:
     # numpy's arrays and scalars know their plain equivalent.
-    return value.tolist() if _is_numpy(value) and hasattr(value, "tolist") else value
+    tolist = getattr(value, "tolist", None)
+    return tolist() if _is_numpy(value) and tolist is not None else value
 
 
 @singledispatch
