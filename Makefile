@@ -72,7 +72,7 @@ floors: $(VENV)/.dev ## Imports only go down
 	@$(VENV)/bin/lint-imports --no-logo
 
 sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk)
-	@$(VENV)/bin/sqlfluff lint --processes $(WORKERS) sql/schema sql/queries sql/catalog
+	@$(VENV)/bin/sqlfluff lint sql/schema sql/queries sql/catalog
 	@$(VENV)/bin/squawk --reporter gcc $(filter-out %.rollback.sql,$(wildcard sql/migrations/*.sql))
 
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
