@@ -56,7 +56,7 @@ def to_int(field: str, value: object) -> int:
     """The whole number; bool and fractions are refused, numpy's integers are taken."""
     if type(value) is int:
         return value
-    if not isinstance(value, bool):
+    if not isinstance(value, bool) and not _is_numpy_bool(value):
         try:
             return operator.index(value)  # type: ignore[arg-type]  # raises TypeError for what is no integer
         except TypeError:
@@ -68,13 +68,17 @@ def to_bool(field: str, value: object) -> bool:
     """True or False; numpy's booleans are taken, everything else is refused."""
     if value is True or value is False:
         return value
-    if type(value).__name__ in {"bool", "bool_"} and _is_numpy(value):
+    if _is_numpy_bool(value):
         return bool(value)
     raise InvalidInput(f"must be True or False, not {shortened(value)}", field=field)
 
 
 def _is_numpy(value: object) -> bool:
     return type(value).__module__ == "numpy"
+
+
+def _is_numpy_bool(value: object) -> bool:
+    return _is_numpy(value) and type(value).__name__ in {"bool", "bool_"}
 
 
 def to_text(field: str, value: object) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from atb_db import Database, embedded
 from atb_db.embedded import Server
@@ -40,15 +42,24 @@ def db(url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def fresh_url(server: Server) -> str:
+def fresh_url(server: Server) -> Iterator[str]:
     """A database of the test's own, with the schema and without rows."""
-    return server.create_database(f"fresh_{next(_numbers)}", template=TEMPLATE)
+    with _database(server, f"fresh_{next(_numbers)}", template=TEMPLATE) as own:
+        yield own
 
 
 @pytest.fixture
-def empty_url(server: Server) -> str:
+def empty_url(server: Server) -> Iterator[str]:
     """A database of the test's own, without anything in it."""
-    return server.create_database(f"empty_{next(_numbers)}", template="template0")
+    with _database(server, f"empty_{next(_numbers)}", template="template0") as own:
+        yield own
+
+
+@contextmanager
+def _database(server: Server, name: str, *, template: str) -> Iterator[str]:
+    yield server.create_database(name, template=template)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

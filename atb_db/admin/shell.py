@@ -59,7 +59,7 @@ def psql_invocation(settings: Settings, *, write: bool = False, arguments: Seque
     environment["PGOPTIONS"] = " ".join(options).strip()
     program = find_psql()
     connection = ["--dbname", make_conninfo("", **rest)] if rest else []
-    return Invocation(program, (program.name, *connection, *arguments), environment)
+    return Invocation(program, (str(program), *connection, *arguments), environment)
 
 
 def find_psql(environ: Mapping[str, str] = os.environ) -> Path:

@@ -22,7 +22,7 @@ def program(folder: Path) -> Path:
 def test_the_connection_travels_in_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ATB_DB_PG_BIN", str(program(tmp_path / "bin").parent))
     found = psql_invocation(Settings.load(URL, environ={}), arguments=["-c", "SELECT 1"])
-    assert found.arguments == ("psql", "--dbname", "keepalives=1", "-c", "SELECT 1")
+    assert found.arguments == (str(tmp_path / "bin" / "psql"), "--dbname", "keepalives=1", "-c", "SELECT 1")
     assert dict(found.environment) == {
         "PGAPPNAME": "atb_db",
         "PGCONNECT_TIMEOUT": "5",

@@ -59,7 +59,7 @@ sys.argv = ["atb-db", "--help"]
 try:
     main()
 except SystemExit:
-    heavy = {"psycopg", "psycopg_pool", "yoyo", "rich", "asyncio"} & set(sys.modules)
+    heavy = {"psycopg", "psycopg_pool", "yoyo", "rich"} & set(sys.modules)
     sys.exit(", ".join(heavy) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -39,7 +39,7 @@ NO_TIME: list[object] = [
     pd.Timestamp("2024-01-01"),
     pd.NaT,
     np.datetime64("2024-01-01T00:00:00"),
-    np.datetime64("NaT"),
+    np.datetime64("NaT", "s"),
     date(2024, 1, 1),
     "2024-01-01T00:00:00Z",
     1704067200,

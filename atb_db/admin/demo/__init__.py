@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -77,6 +76,5 @@ def replay(db: Database, market: Market, *, progress: Callable[[int, int], None]
 
 def _kept(server: Server) -> KeptServer:
     url = server.url(database=DATABASE)
-    psql = shutil.which("psql") or str(server.bin_dir / "psql")
-    program = "psql" if shutil.which("psql") else shlex.quote(psql)
-    return KeptServer(url, f"{program} {url}", server.stop_command)
+    # A psql on the PATH may be a wrapper that looks for another server's programs.
+    return KeptServer(url, f"{shlex.quote(str(server.bin_dir / 'psql'))} {url}", server.stop_command)
