@@ -8,7 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 WORKERS ?= 2
-COVERAGE_FLOOR ?= 90
+COVERAGE_FLOOR ?= 95
 ARGS ?=
 
 help: ## Show this list
