@@ -84,9 +84,7 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-catalog: $(VENV)/.dev ## Write sql/catalog.json and, until the first release, migration 0001 again from sql/schema
-	@{ echo "-- The initial schema: sql/schema as of the first release."; \
-	  for file in sql/schema/*.sql; do echo; cat $$file; done; } > sql/migrations/0001-initial.sql
+catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
 	@$(PY) -m atb_db.admin.catalog
 
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/

@@ -103,6 +103,24 @@ class LedgerEntryType(StrEnum):
     ADJUSTMENT = "ADJUSTMENT"
 
 
+class StrategyStatus(StrEnum):
+    """Where a strategy stands in its life."""
+
+    EXPERIMENTAL = "EXPERIMENTAL"
+    TESTING = "TESTING"
+    PRODUCTION = "PRODUCTION"
+    RETIRED = "RETIRED"
+    DEPRECATED = "DEPRECATED"
+
+
+class StrategyRelationship(StrEnum):
+    """How a strategy came from another: its successor, a variant beside it, or with parts of it."""
+
+    EVOLUTION = "EVOLUTION"
+    BRANCH = "BRANCH"
+    MERGE = "MERGE"
+
+
 Number: TypeAlias = Decimal | SupportsFloat | str
 """An exact number as a parameter: stored as `Decimal(str(x))`, so that 0.1 is 0.1; NaN and Infinity are refused."""
 

@@ -174,6 +174,8 @@ def _columns(
     if names != wanted:
         yield from _name_problems(wanted, names)
         return
+    if not found:
+        return
     origins = _origins(connection, found)
     joined = _filled_by_outer_joins(connection, declaration)
     for index, (column, answer) in enumerate(zip(declared, found, strict=True)):

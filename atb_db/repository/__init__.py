@@ -2,23 +2,69 @@
 
 from __future__ import annotations
 
-from atb_db.repository import account, audit, events, metrics, orders, positions, reports, sessions, trades
+from atb_db.repository import (
+    account,
+    audit,
+    control,
+    events,
+    markets,
+    metrics,
+    optimization,
+    orders,
+    portfolio,
+    positions,
+    predictions,
+    reconciliation,
+    reports,
+    risk,
+    sessions,
+    strategies,
+    trades,
+)
 from atb_db.statement import Declared, declarations
 
 __all__ = [
     "account",
     "audit",
+    "control",
     "events",
+    "markets",
     "metrics",
+    "optimization",
     "orders",
+    "portfolio",
     "positions",
+    "predictions",
+    "reconciliation",
     "reports",
+    "risk",
     "sessions",
     "statements",
+    "strategies",
     "trades",
 ]
 
 
 def statements() -> list[Declared[object]]:
     """Every declared statement, by name."""
-    return declarations([account, audit, events, metrics, orders, positions, reports, sessions, trades])
+    return declarations(
+        [
+            account,
+            audit,
+            control,
+            events,
+            markets,
+            metrics,
+            optimization,
+            orders,
+            portfolio,
+            positions,
+            predictions,
+            reconciliation,
+            reports,
+            risk,
+            sessions,
+            strategies,
+            trades,
+        ]
+    )

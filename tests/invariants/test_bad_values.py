@@ -21,6 +21,7 @@ from atb_db.types import Json, Number
 from tests.invariants.running import run
 from tests.statements.books import contents
 from tests.statements.examples import World, example
+from tests.statements.examples_more import MORE_LONG_TEXT, MORE_NOT_NEGATIVE, MORE_POSITIVE
 
 STATEMENTS = statements()
 WRITING = [declaration for declaration in STATEMENTS if declaration.kind is not Kind.QUERY]
@@ -55,14 +56,14 @@ IMPLAUSIBLE_TIMES = [
 ]
 NO_TEXT: list[object] = ["nul\0", "\0", "\ud83d", "half \udc00", b"bytes", 7, 1.5, None, ["list"], np.int64(1)]
 NO_LABEL: list[object] = ["", "SIDEWAYS", "LONG;", "\0", 0, True, None, ["LONG"], 1.0]
-LONG_TEXT = frozenset({"message", "stack_trace", "failure_reason"})
-POSITIVE = frozenset(
+LONG_TEXT = MORE_LONG_TEXT | {"message", "stack_trace", "failure_reason"}
+POSITIVE = MORE_POSITIVE | frozenset(
     {
         *("entry_price", "exit_price", "filled_price", "price", "stop_loss", "take_profit", "trailing_stop_price"),
         *("current_price", "mfe_price", "mae_price", "quantity", "size", "size_fraction"),
     }
 )
-NOT_NEGATIVE = frozenset(
+NOT_NEGATIVE = MORE_NOT_NEGATIVE | frozenset(
     {
         *("initial_balance", "filled_quantity", "margin_used", "total_exposure", "volume", "volatility"),
         *("position_size", "confidence_score", "target_level", "open_positions"),

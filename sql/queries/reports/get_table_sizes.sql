@@ -4,15 +4,43 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'account_history', count(*) FROM account_history
      UNION ALL
+    SELECT 'correlation_matrix', count(*) FROM correlation_matrix
+     UNION ALL
+    SELECT 'dynamic_performance_metrics', count(*) FROM dynamic_performance_metrics
+     UNION ALL
+    SELECT 'market_sessions', count(*) FROM market_sessions
+     UNION ALL
+    SELECT 'optimization_cycles', count(*) FROM optimization_cycles
+     UNION ALL
     SELECT 'orders', count(*) FROM orders
      UNION ALL
     SELECT 'partial_trades', count(*) FROM partial_trades
      UNION ALL
     SELECT 'performance_metrics', count(*) FROM performance_metrics
      UNION ALL
+    SELECT 'portfolio_exposures', count(*) FROM portfolio_exposures
+     UNION ALL
     SELECT 'positions', count(*) FROM positions
      UNION ALL
+    SELECT 'prediction_cache', count(*) FROM prediction_cache
+     UNION ALL
+    SELECT 'prediction_performance', count(*) FROM prediction_performance
+     UNION ALL
+    SELECT 'reconciliation_audit_events', count(*) FROM reconciliation_audit_events
+     UNION ALL
+    SELECT 'risk_adjustments', count(*) FROM risk_adjustments
+     UNION ALL
     SELECT 'strategy_executions', count(*) FROM strategy_executions
+     UNION ALL
+    SELECT 'strategy_lineage', count(*) FROM strategy_lineage
+     UNION ALL
+    SELECT 'strategy_performance', count(*) FROM strategy_performance
+     UNION ALL
+    SELECT 'strategy_registry', count(*) FROM strategy_registry
+     UNION ALL
+    SELECT 'strategy_versions', count(*) FROM strategy_versions
+     UNION ALL
+    SELECT 'system_control_flags', count(*) FROM system_control_flags
      UNION ALL
     SELECT 'system_events', count(*) FROM system_events
      UNION ALL

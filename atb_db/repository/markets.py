@@ -1,0 +1,59 @@
+"""Markets: when they are open."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import NamedTuple
+
+from atb_db.statement import command, query
+from atb_db.types import NOW, Json
+
+
+class MarketSession(NamedTuple):
+    """When a market is open, by the clock in its timezone; the times are None when is_24h.
+
+    It opens on days_of_week (1 = Monday to 7 = Sunday), and closes on the next day when close_time is not after
+    open_time.
+    """
+
+    name: str
+    timezone: str
+    open_time: time | None
+    close_time: time | None
+    days_of_week: Json
+    is_24h: bool
+
+
+@command
+def define_market_session(
+    *,
+    name: str,
+    timezone: str,
+    days_of_week: Json,
+    open_time: str | None = None,
+    close_time: str | None = None,
+    is_24h: bool = False,
+) -> None:
+    """Define when a market is open, by the clock on its own wall.
+
+    timezone is an IANA name, open_time and close_time are HH:MM or HH:MM:SS, days_of_week a list of 1 = Monday to
+    7 = Sunday on which it opens. With a close_time not after open_time it closes on the next day; with is_24h it is
+    open from midnight to midnight and takes no times.
+    """
+    ...
+
+
+@query
+def get_market_sessions() -> list[MarketSession]:
+    """When each market is open, by name."""
+    ...
+
+
+@query
+def is_market_open(*, name: str, at: datetime = NOW) -> bool:
+    """Whether a market is open at a moment.
+
+    Open at open_time, closed at close_time. Where the clock goes back, the later of two equal times is meant; a time
+    that it skips is told as if it had not yet gone forward. NotFound when the market was never defined.
+    """
+    ...

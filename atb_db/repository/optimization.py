@@ -1,0 +1,65 @@
+"""Optimisation: what the optimiser tried, and what was decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from atb_db.statement import command, query
+from atb_db.types import NEW, NOW, Json
+
+
+class OptimizationCycle(NamedTuple):
+    """A run of the optimiser; candidate_params is None when nothing was proposed."""
+
+    id: int
+    session_id: int | None
+    timestamp: datetime
+    strategy_name: str
+    symbol: str
+    timeframe: str
+    baseline_metrics: Json
+    candidate_params: Json | None
+    candidate_metrics: Json | None
+    validator_report: Json | None
+    decision: str
+
+
+@command
+def record_optimization_cycle(
+    *,
+    strategy_name: str,
+    symbol: str,
+    timeframe: str,
+    baseline_metrics: Json,
+    decision: str,
+    candidate_params: Json | None = None,
+    candidate_metrics: Json | None = None,
+    validator_report: Json | None = None,
+    session_id: int | None = None,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Record a run of the optimiser; the cycle's id.
+
+    decision is what was made of it, such as apply, reject or rollback.
+    """
+    ...
+
+
+@query
+def fetch_optimization_cycles(
+    *,
+    before: datetime | None = None,
+    before_cycle: int | None = None,
+    strategy_name: str | None = None,
+    symbol: str | None = None,
+    limit: int = 50,
+) -> list[OptimizationCycle]:
+    """The optimiser's runs before a moment, newest first, a page at a time.
+
+    The next page is `before=last.timestamp, before_cycle=last.id` of the last one, however many were recorded
+    meanwhile.
+    """
+    ...

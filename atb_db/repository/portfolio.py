@@ -1,0 +1,81 @@
+"""The portfolio: correlations of symbols, and what is at stake in groups of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from atb_db.statement import command, query
+from atb_db.types import NOW, Json, Number, TradeSource
+
+
+class Correlation(NamedTuple):
+    """Correlation of two symbols' returns over a window; the symbols are sorted."""
+
+    first_symbol: str
+    second_symbol: str
+    symbol_pair: str
+    correlation_value: Decimal
+    p_value: Decimal | None
+    sample_size: int | None
+    window_days: int
+    last_updated: datetime
+
+
+class PortfolioExposure(NamedTuple):
+    """What is at stake in a group; total_exposure is a fraction of the balance (0.05 = 5 %)."""
+
+    mode: TradeSource
+    correlation_group: str
+    total_exposure: Decimal
+    position_count: int
+    symbols: Json
+    last_updated: datetime
+
+
+@command
+def upsert_correlation(
+    *,
+    symbol: str,
+    other_symbol: str,
+    correlation_value: Number,
+    window_days: int,
+    p_value: Number | None = None,
+    sample_size: int | None = None,
+    last_updated: datetime = NOW,
+) -> None:
+    """Keep the newest correlation of two symbols over a window; an older one replaces nothing.
+
+    The symbols' order does not matter.
+    """
+    ...
+
+
+@query
+def get_correlation_matrix(*, window_days: int) -> list[Correlation]:
+    """The newest correlation of every pair of symbols over a window, by pair."""
+    ...
+
+
+@command
+def set_portfolio_exposure(
+    *,
+    mode: TradeSource | str,
+    correlation_group: str,
+    total_exposure: Number,
+    position_count: int,
+    symbols: Json,
+    last_updated: datetime = NOW,
+) -> None:
+    """Keep how much is at stake in a group of correlated symbols; an older figure replaces nothing.
+
+    total_exposure is the sum of the positions' sizes, a fraction of the balance; symbols is a list.
+    """
+    ...
+
+
+@query
+def get_portfolio_exposures(*, mode: TradeSource | str) -> list[PortfolioExposure]:
+    """How much is at stake in each group of correlated symbols, largest first."""
+    ...

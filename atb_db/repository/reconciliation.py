@@ -1,0 +1,52 @@
+"""Reconciliation: what differed between the books and the exchange, and what was corrected; append-only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from atb_db.statement import command, query
+from atb_db.types import NEW, NOW, Severity
+
+
+class ReconciliationEvent(NamedTuple):
+    """A difference; old_value is what the books said and new_value what the exchange said, None for nothing."""
+
+    id: int
+    session_id: int
+    timestamp: datetime
+    entity_type: str
+    entity_id: str
+    field: str
+    old_value: str | None
+    new_value: str | None
+    reason: str
+    severity: Severity
+
+
+@command
+def log_reconciliation(
+    *,
+    session_id: int,
+    entity_type: str,
+    entity_id: str,
+    field: str,
+    reason: str,
+    old_value: str | None = None,
+    new_value: str | None = None,
+    severity: Severity | str = Severity.INFO,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Record a difference between the books and the exchange, and its correction; the record's id.
+
+    entity_type is such as order, position or balance; entity_id is ours or the exchange's.
+    """
+    ...
+
+
+@query
+def get_reconciliation_events(*, session_id: int, limit: int = 100) -> list[ReconciliationEvent]:
+    """A session's newest reconciliation events, newest first."""
+    ...

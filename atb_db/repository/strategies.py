@@ -1,0 +1,265 @@
+"""Strategies: what they are made of, their versions, how each performed, and which came from which."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from atb_db.statement import command, query
+from atb_db.types import NEW, NOW, Json, Number, StrategyRelationship, StrategyStatus
+
+
+class Strategy(NamedTuple):
+    """A strategy with the configuration of its components; version is the newest one."""
+
+    id: int
+    strategy_id: str
+    name: str
+    version: str
+    status: StrategyStatus
+    parent_id: str | None
+    merge_source: str | None
+    lineage_path: str
+    branch_name: str | None
+    created_by: str
+    description: str | None
+    tags: Json | None
+    signal_generator_config: Json
+    risk_manager_config: Json
+    position_sizer_config: Json
+    regime_detector_config: Json | None
+    parameters: Json | None
+    performance_summary: Json | None
+    validation_results: Json | None
+    config_hash: str | None
+    component_hash: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class StrategyVersion(NamedTuple):
+    """A version of a strategy."""
+
+    id: int
+    strategy_id: str
+    version: str
+    changes: Json
+    performance_delta: Json | None
+    is_major: bool
+    component_changes: Json | None
+    parameter_changes: Json | None
+    created_at: datetime
+
+
+class ComparedPerformance(NamedTuple):
+    """A strategy with its newest performance; all of that is None when none was recorded.
+
+    max_drawdown, volatility, var_95 and win_rate are fractions (0.05 = 5 %), total_return_pct is percent.
+    """
+
+    strategy_id: str
+    name: str
+    status: StrategyStatus
+    version: str | None
+    period_type: str | None
+    period_start: datetime | None
+    period_end: datetime | None
+    total_return: Decimal | None
+    total_return_pct: Decimal | None
+    sharpe_ratio: Decimal | None
+    sortino_ratio: Decimal | None
+    calmar_ratio: Decimal | None
+    max_drawdown: Decimal | None
+    volatility: Decimal | None
+    var_95: Decimal | None
+    win_rate: Decimal | None
+    total_trades: int | None
+    avg_trade_duration_hours: Decimal | None
+
+
+class Relative(NamedTuple):
+    """A strategy up or down the line, its distance in generations, and how it is related if it is so directly.
+
+    performance_improvement and risk_change are fractions of the elder's (0.05 = 5 %).
+    """
+
+    strategy_id: str
+    name: str
+    version: str
+    status: StrategyStatus
+    distance: int
+    relationship_type: StrategyRelationship | None
+    evolution_reason: str | None
+    change_impact: str | None
+    performance_improvement: Decimal | None
+    risk_change: Decimal | None
+
+
+@command
+def register_strategy(
+    *,
+    strategy_id: str,
+    name: str,
+    version: str,
+    signal_generator_config: Json,
+    risk_manager_config: Json,
+    position_sizer_config: Json,
+    created_by: str,
+    regime_detector_config: Json | None = None,
+    parameters: Json | None = None,
+    status: StrategyStatus | str = StrategyStatus.EXPERIMENTAL,
+    parent_id: str | None = None,
+    merge_source: str | None = None,
+    branch_name: str | None = None,
+    evolution_reason: str | None = None,
+    change_impact: str | None = None,
+    performance_improvement: Number | None = None,
+    risk_change: Number | None = None,
+    description: str | None = None,
+    tags: Json | None = None,
+    performance_summary: Json | None = None,
+    validation_results: Json | None = None,
+    config_hash: str | None = None,
+    component_hash: str | None = None,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Register a strategy with its first version and where it came from, atomically; its number.
+
+    strategy_id is yours to choose, once; name and version together are too. With a parent_id it is the parent's
+    EVOLUTION or, with a branch_name, a BRANCH of it; evolution_reason, change_impact, performance_improvement and
+    risk_change (fractions of the parent's) say how they differ. merge_source is a second strategy that it took parts
+    of.
+    """
+    ...
+
+
+@command
+def add_strategy_version(
+    *,
+    strategy_id: str,
+    version: str,
+    changes: Json,
+    is_major: bool = False,
+    performance_delta: Json | None = None,
+    component_changes: Json | None = None,
+    parameter_changes: Json | None = None,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Add a version to a strategy and make it the newest, atomically; the version's id."""
+    ...
+
+
+@command
+def set_strategy_status(
+    *,
+    strategy_id: str,
+    status: StrategyStatus | str,
+    reason: str | None = None,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Change a strategy's status, with a STRATEGY_CHANGE event; the strategy's number."""
+    ...
+
+
+@query
+def get_strategy(*, strategy_id: str) -> Strategy:
+    """One strategy."""
+    ...
+
+
+@query
+def list_strategies(*, status: StrategyStatus | str | None = None, limit: int = 100) -> list[Strategy]:
+    """The strategies, or those of a status, in order of name and registration."""
+    ...
+
+
+@query
+def get_strategy_versions(*, strategy_id: str) -> list[StrategyVersion]:
+    """A strategy's versions, oldest first."""
+    ...
+
+
+@command
+def record_strategy_performance(
+    *,
+    strategy_id: str,
+    period_start: datetime,
+    period_end: datetime,
+    period_type: str,
+    version: str,
+    total_return: Number,
+    total_return_pct: Number,
+    max_drawdown: Number,
+    total_trades: int,
+    winning_trades: int,
+    losing_trades: int,
+    win_rate: Number | None = None,
+    sharpe_ratio: Number | None = None,
+    sortino_ratio: Number | None = None,
+    calmar_ratio: Number | None = None,
+    volatility: Number | None = None,
+    var_95: Number | None = None,
+    avg_trade_duration_hours: Number | None = None,
+    signal_generator_contribution: Number | None = None,
+    risk_manager_contribution: Number | None = None,
+    position_sizer_contribution: Number | None = None,
+    regime_performance: Json | None = None,
+    additional_metrics: Json | None = None,
+    test_symbol: str | None = None,
+    test_timeframe: str | None = None,
+    test_parameters: Json | None = None,
+    request_id: UUID = NEW,
+) -> int:
+    """Record how a version of a strategy performed in a period; the record's id.
+
+    period_type is such as backtest, paper, live or monthly. total_return is net, in the currency of the balance, and
+    total_return_pct percent of it; max_drawdown, win_rate, volatility, var_95 and the contributions are fractions.
+    """
+    ...
+
+
+@query
+def compare_strategy_performance(*, strategy_ids: Json, period_type: str | None = None) -> list[ComparedPerformance]:
+    """The newest performance of each given strategy side by side, best Sharpe ratio first; NULL where there is none.
+
+    strategy_ids is a list; an unknown one in it is NotFound.
+    """
+    ...
+
+
+@command
+def record_strategy_lineage(
+    *,
+    ancestor_id: str,
+    descendant_id: str,
+    relationship_type: StrategyRelationship | str,
+    generation_distance: int = 1,
+    evolution_reason: str | None = None,
+    change_impact: str | None = None,
+    performance_improvement: Number | None = None,
+    risk_change: Number | None = None,
+    timestamp: datetime = NOW,
+) -> None:
+    """Record that one strategy came from another, or what is now known about it.
+
+    generation_distance is above 1 where generations between them were never registered. Conflict when the ancestor came
+    from the descendant.
+    """
+    ...
+
+
+@query
+def get_ancestors(*, strategy_id: str) -> list[Relative]:
+    """The strategies that a strategy came from, directly or over generations, nearest first."""
+    ...
+
+
+@query
+def get_descendants(*, strategy_id: str) -> list[Relative]:
+    """The strategies that came from a strategy, directly or over generations, nearest first."""
+    ...

@@ -1,0 +1,12 @@
+-- Keep how much is at stake in a group of correlated symbols; an older figure replaces nothing.
+INSERT INTO portfolio_exposures AS e (
+    mode, correlation_group, total_exposure, position_count, symbols, last_updated
+) VALUES (
+    :mode, :correlation_group, :total_exposure, :position_count, :symbols, :last_updated
+)
+ON CONFLICT (mode, correlation_group) DO UPDATE
+   SET total_exposure = excluded.total_exposure,
+       position_count = excluded.position_count,
+       symbols = excluded.symbols,
+       last_updated = excluded.last_updated
+ WHERE e.last_updated <= excluded.last_updated

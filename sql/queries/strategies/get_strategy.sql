@@ -1,0 +1,7 @@
+-- One strategy.
+SELECT id, strategy_id, name, version, status, parent_id, merge_source, lineage_path, branch_name, created_by,
+       description, tags, signal_generator_config, risk_manager_config, position_sizer_config, regime_detector_config,
+       parameters, performance_summary, validation_results, config_hash, component_hash, created_at, updated_at
+  FROM strategy_registry
+ WHERE strategy_id = :strategy_id
+   AND existing_strategy(:strategy_id) IS NOT NULL
