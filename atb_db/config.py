@@ -44,6 +44,12 @@ class Settings(NamedTuple):
         *,
         ssl_mode: str | None = None,
         application_name: str | None = None,
+        pool_min: int | None = None,
+        pool_max: int | None = None,
+        pool_timeout: float | None = None,
+        statement_timeout: float | None = None,
+        lock_timeout: float | None = None,
+        idle_timeout: float | None = None,
         environ: Mapping[str, str] | None = None,
         dotenv: Path | None = None,
     ) -> Settings:
@@ -58,7 +64,16 @@ class Settings(NamedTuple):
         Raises:
             ConfigurationError: a setting is missing or unusable; the message names it and never shows a password.
         """
-        found = _environment(environ, dotenv)
+        arguments = {
+            "DATABASE_POOL_MIN": pool_min,
+            "DATABASE_POOL_MAX": pool_max,
+            "DATABASE_POOL_TIMEOUT": pool_timeout,
+            "DATABASE_STATEMENT_TIMEOUT": statement_timeout,
+            "DATABASE_LOCK_TIMEOUT": lock_timeout,
+            "DATABASE_IDLE_TIMEOUT": idle_timeout,
+        }
+        given = {name: str(value) for name, value in arguments.items() if value is not None}
+        found = {**_environment(environ, dotenv), **given}
         defaults = cls._field_defaults
         settings = cls(
             conninfo=_conninfo(url, ssl_mode=ssl_mode, application_name=application_name, found=found),

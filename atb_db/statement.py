@@ -214,7 +214,7 @@ class Declared(Generic[R_co]):
 
     def _hash(self, values: tuple[object, ...], given: tuple[str, ...]) -> int:
         # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
-        content: list[object] = []
+        content: list[object] = [self.name]
         for name in sorted(given):
             place = self._places[name]
             value, default = values[place], self._defaults[place]

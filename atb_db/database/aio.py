@@ -30,7 +30,7 @@ from atb_db.database.session import (
     runnable,
     writing,
 )
-from atb_db.errors import TransactionAborted
+from atb_db.errors import StatementError, TransactionAborted
 from atb_db.statement import Statement
 
 R = TypeVar("R")
@@ -61,9 +61,16 @@ class AsyncDatabase:
         self._server: ServerInfo | None = None
 
     @classmethod
-    def from_env(cls, url: str | None = None) -> Self:
+    def from_env(
+        cls,
+        url: str | None = None,
+        *,
+        application_name: str | None = None,
+        pool_min: int | None = None,
+        pool_max: int | None = None,
+    ) -> Self:
         """As `Database.from_env`."""
-        return cls(Settings.load(url))
+        return cls(Settings.load(url, application_name=application_name, pool_min=pool_min, pool_max=pool_max))
 
     async def open(self) -> ServerInfo:
         """As `Database.open`."""
@@ -143,7 +150,17 @@ class AsyncTransaction:
     """A transaction that is under way; it belongs to the task that began it."""
 
     def __init__(self, connection: _Connection) -> None:
-        self._connection = connection
+        self._open: _Connection | None = connection
+
+    @property
+    def _connection(self) -> _Connection:
+        if self._open is None:
+            raise StatementError("the transaction is over")
+        return self._open
+
+    def _end(self) -> None:
+        # The connection is somebody else's from now on.
+        self._open = None
 
     async def run(self, statement: Statement[R]) -> R:
         """As `Transaction.run`."""
@@ -246,7 +263,11 @@ async def _transaction(connection: _Connection) -> AsyncIterator[AsyncTransactio
         stack.enter_context(translated(writes=True))
         with translated():
             await stack.enter_async_context(connection.transaction())
-        yield AsyncTransaction(connection)
+        transaction = AsyncTransaction(connection)
+        try:
+            yield transaction
+        finally:
+            transaction._end()  # noqa: SLF001  of this module
         # psycopg would commit, the server would roll back, and nobody would be told.
         if connection.info.transaction_status == TransactionStatus.INERROR:
             raise TransactionAborted

@@ -94,6 +94,8 @@ def translation(error: Exception, declaration: Declared[object] | None = None, *
     message = _QUOTED.sub(r'"\1…"', diag.message_primary or "")
     if state[:2] == "23" and constraint in VIOLATIONS:
         kind, meant, sentence = VIOLATIONS[constraint]
+        if kind is IdempotencyConflict and declaration is not None and declaration.kind is Kind.COPY:
+            sentence = "a row with this request_id is there already; nothing was loaded"
         return kind(sentence, statement=name, field=meant or field, constraint=constraint, sqlstate=state)
     if state == "23502":
         return InvalidInput("must not be NULL", statement=name, field=field, sqlstate=state)

@@ -86,6 +86,7 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
     wanted = {
         # Whatever the server, the database or the role have by default. The statements are made for READ COMMITTED.
         "timezone": "UTC",
+        "search_path": "public",
         "datestyle": "ISO",
         "default_transaction_isolation": "read\\ committed",
         "statement_timeout": f"{settings.statement_timeout * 1000:.0f}",

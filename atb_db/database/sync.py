@@ -30,7 +30,7 @@ from atb_db.database.session import (
     runnable,
     writing,
 )
-from atb_db.errors import TransactionAborted
+from atb_db.errors import StatementError, TransactionAborted
 from atb_db.statement import Statement
 
 R = TypeVar("R")
@@ -64,9 +64,16 @@ class Database:
         self._server: ServerInfo | None = None
 
     @classmethod
-    def from_env(cls, url: str | None = None) -> Self:
-        """The database of the environment's settings (see `Settings.load`); a URL goes before DATABASE_URL."""
-        return cls(Settings.load(url))
+    def from_env(
+        cls,
+        url: str | None = None,
+        *,
+        application_name: str | None = None,
+        pool_min: int | None = None,
+        pool_max: int | None = None,
+    ) -> Self:
+        """The database of the environment's settings (see `Settings.load`); what is given here goes before them."""
+        return cls(Settings.load(url, application_name=application_name, pool_min=pool_min, pool_max=pool_max))
 
     def open(self) -> ServerInfo:
         """Connect, refuse an unfit server, and start the pool; what the server is. Later calls only tell.
@@ -118,7 +125,8 @@ class Database:
     def run_many(self, statements: Iterable[Statement[R]]) -> list[R]:
         """Run statements in one transaction and one round trip; their results in order.
 
-        None of them sees a result of another before it is sent. If one fails, none has happened.
+        None of them sees a result of another before it is sent. If the server refuses one, none has happened; a query
+        that should find a row and finds none is told after the others were committed.
         """
         with self._connection() as connection:
             return _run_many(connection, statements)
@@ -168,7 +176,17 @@ class Transaction:
     """A transaction that is under way; it belongs to the thread that began it."""
 
     def __init__(self, connection: _Connection) -> None:
-        self._connection = connection
+        self._open: _Connection | None = connection
+
+    @property
+    def _connection(self) -> _Connection:
+        if self._open is None:
+            raise StatementError("the transaction is over")
+        return self._open
+
+    def _end(self) -> None:
+        # The connection is somebody else's from now on.
+        self._open = None
 
     def run(self, statement: Statement[R]) -> R:
         """Run one statement inside the transaction; as `Database.run`."""
@@ -269,7 +287,11 @@ def _transaction(connection: _Connection) -> Iterator[Transaction]:
         stack.enter_context(translated(writes=True))
         with translated():
             stack.enter_context(connection.transaction())
-        yield Transaction(connection)
+        transaction = Transaction(connection)
+        try:
+            yield transaction
+        finally:
+            transaction._end()  # noqa: SLF001  of this module
         # psycopg would commit, the server would roll back, and nobody would be told.
         if connection.info.transaction_status == TransactionStatus.INERROR:
             raise TransactionAborted

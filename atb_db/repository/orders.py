@@ -62,6 +62,7 @@ def create_order(
 ) -> int:
     """Journal an order, normally before it is sent to the exchange; the order's id.
 
+    status is PENDING, or OPEN for an order that was sent before; fills come by update_order_status.
     internal_order_id is our own client order id, once per session; price None is a market order; size_fraction is a
     fraction of the position's original size. A position_id must be of the same session.
     """

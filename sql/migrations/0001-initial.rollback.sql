@@ -4,6 +4,7 @@ DROP VIEW recomputed_metrics;
 DROP FUNCTION
     rebuild_metrics,
     final_figures,
+    equity_drawdown,
     book_trade,
     book,
     next_streak,

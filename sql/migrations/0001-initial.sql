@@ -1,4 +1,4 @@
--- The initial schema: sql/schema as of the first release.
+-- The initial schema: the books, as of the first release.
 
 -- Enums and domains: what a value may be, wherever it is stored.
 
@@ -155,7 +155,8 @@ COMMENT ON COLUMN trading_sessions.total_trades IS 'Number of completed trades; 
 COMMENT ON COLUMN trading_sessions.win_rate IS
 'Trades with pnl > 0 / all trades, as a fraction; set at the end, NULL without trades.';
 COMMENT ON COLUMN trading_sessions.max_drawdown IS
-'Largest (running peak - value) / running peak of initial_balance + cumulative net P&L, as a fraction; set at the end.';
+'Largest (running peak - value) / running peak, as a fraction: of the equity in account_history when there is any, '
+'else of initial_balance + cumulative net P&L; set at the end.';
 COMMENT ON COLUMN trading_sessions.strategy_config IS 'Configuration of the strategy.';
 COMMENT ON COLUMN trading_sessions.time_exit_config IS 'Configuration of time-based exits.';
 COMMENT ON COLUMN trading_sessions.market_timezone IS 'IANA time zone of the market''s trading day.';
@@ -546,7 +547,8 @@ COMMENT ON COLUMN performance_metrics.period IS 'DAILY or ALL_TIME; longer perio
 COMMENT ON COLUMN performance_metrics.period_start IS 'First moment of the period; 1970-01-01 for ALL_TIME.';
 COMMENT ON COLUMN performance_metrics.period_end IS 'First moment after the period; NULL for ALL_TIME.';
 COMMENT ON COLUMN performance_metrics.opening_balance IS
-'Balance just before the period''s first trade was booked, in the session''s base currency.';
+'Where the period''s balance starts, in the session''s base currency: for ALL_TIME the initial balance, for a day the '
+'balance after its first trade less that trade''s net P&L.';
 COMMENT ON COLUMN performance_metrics.total_trades IS 'Number of trades, those with pnl = 0 included.';
 COMMENT ON COLUMN performance_metrics.winning_trades IS 'Number of trades with pnl > 0.';
 COMMENT ON COLUMN performance_metrics.losing_trades IS 'Number of trades with pnl < 0.';
@@ -993,8 +995,6 @@ DECLARE
         trade.session_id, change, 'TRADE', trade.exit_reason, 'engine', trade.exit_time, trade.request_id, trade.request_hash
     );
     outcome integer := sign(trade.pnl);
-    opening numeric := balance - change;
-    peak numeric := greatest(opening, opening + trade.net_pnl);
     day timestamptz := date_trunc('day', trade.exit_time, 'UTC');
 BEGIN
     INSERT INTO performance_metrics AS m (
@@ -1004,11 +1004,16 @@ BEGIN
     )
     SELECT trade.session_id, period, period_start, period_end, opening, 1, (outcome > 0)::integer, (outcome < 0)::integer,
            greatest(trade.pnl, 0), greatest(-trade.pnl, 0), trade.commission, trade.margin_interest_cost, trade.pnl, trade.pnl,
-           outcome, greatest(outcome, 0), greatest(-outcome, 0), peak, drawdown(peak, opening + trade.net_pnl)
+           outcome, greatest(outcome, 0), greatest(-outcome, 0), greatest(opening, opening + trade.net_pnl),
+           drawdown(greatest(opening, opening + trade.net_pnl), opening + trade.net_pnl)
       FROM (
-               VALUES ('DAILY'::metric_period, day, day + interval '24 hours'),
-                      ('ALL_TIME'::metric_period, 'epoch'::timestamptz, NULL)
-           ) AS periods (period, period_start, period_end)
+               -- What partial exits booked before is part of the trade's net P&L.
+               VALUES ('DAILY'::metric_period, day, day + interval '24 hours', balance - trade.net_pnl),
+                      (
+                          'ALL_TIME'::metric_period, 'epoch'::timestamptz, NULL,
+                          (SELECT initial_balance FROM trading_sessions WHERE id = trade.session_id)
+                      )
+           ) AS periods (period, period_start, period_end, opening)
     ON CONFLICT (session_id, period, period_start) DO UPDATE
        SET total_trades = m.total_trades + 1,
            winning_trades = m.winning_trades + excluded.winning_trades,
@@ -1036,21 +1041,23 @@ COMMENT ON FUNCTION book_trade IS
 CREATE VIEW recomputed_metrics AS
 WITH booked AS (
     SELECT t.session_id, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost,
-           l.entry_number, l.previous_balance, p.period, p.period_start, p.period_end
+           l.entry_number, p.opening, p.period, p.period_start, p.period_end
       FROM trades AS t
       JOIN account_balances AS l ON l.request_id = t.request_id
+      JOIN trading_sessions AS s ON s.id = t.session_id
      CROSS JOIN LATERAL (
                VALUES (
                           'DAILY'::metric_period,
                           date_trunc('day', t.exit_time, 'UTC'),
-                          date_trunc('day', t.exit_time, 'UTC') + interval '24 hours'
+                          date_trunc('day', t.exit_time, 'UTC') + interval '24 hours',
+                          l.total_balance - t.net_pnl
                       ),
-                      ('ALL_TIME'::metric_period, 'epoch'::timestamptz, NULL)
-           ) AS p (period, period_start, period_end)
+                      ('ALL_TIME'::metric_period, 'epoch'::timestamptz, NULL, s.initial_balance)
+           ) AS p (period, period_start, period_end, opening)
 ), valued AS (
     SELECT *,
-           first_value(previous_balance) OVER in_order AS opening_balance,
-           first_value(previous_balance) OVER in_order + sum(net_pnl) OVER in_order AS value,
+           first_value(opening) OVER in_order AS opening_balance,
+           first_value(opening) OVER in_order + sum(net_pnl) OVER in_order AS value,
            -- A run of equal outcomes keeps this difference constant.
            row_number() OVER in_order - row_number() OVER (
                PARTITION BY session_id, period, period_start, sign(pnl) ORDER BY entry_number
@@ -1086,10 +1093,23 @@ SELECT session_id, period, period_start, period_end, opening_balance,
 COMMENT ON VIEW recomputed_metrics IS
 'What performance_metrics must say, computed anew from trades and ledger; the columns mean the same.';
 
+CREATE FUNCTION equity_drawdown(session bigint) RETURNS numeric
+LANGUAGE sql VOLATILE AS $$
+    SELECT max(drawdown(peak, equity))
+      FROM (
+               SELECT h.equity, max(h.equity) OVER (ORDER BY h.timestamp, h.id) AS peak
+                 FROM account_history AS h
+                WHERE h.session_id = session
+           ) AS curve
+$$;
+COMMENT ON FUNCTION equity_drawdown IS
+'Largest (running peak - equity) / running peak of a session''s snapshots, as a fraction; NULL without snapshots.';
+
 CREATE FUNCTION final_figures(session bigint)
 RETURNS TABLE (total_pnl numeric, total_trades integer, win_rate numeric, max_drawdown numeric)
 LANGUAGE sql VOLATILE AS $$
-    SELECT coalesce(sum(m.net_pnl), 0), coalesce(sum(m.total_trades), 0)::integer, max(m.win_rate), coalesce(max(m.max_drawdown), 0)
+    SELECT coalesce(sum(m.net_pnl), 0), coalesce(sum(m.total_trades), 0)::integer, max(m.win_rate),
+           coalesce(equity_drawdown(session), max(m.max_drawdown), 0)
       FROM performance_metrics AS m
      WHERE m.session_id = session AND m.period = 'ALL_TIME'
 $$;
@@ -1139,10 +1159,17 @@ COMMENT ON TRIGGER account_balances_append_only ON account_balances IS 'The ledg
 
 CREATE FUNCTION refuse_backward_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+    kept orders := old;
 BEGIN
     IF old.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
-            MESSAGE = format('order %s is %s, which is final', old.id, old.status);
+        -- What says nothing new may be said again, and an order may find its position later.
+        kept.last_update := new.last_update;
+        kept.position_id := coalesce(old.position_id, new.position_id);
+        IF new IS DISTINCT FROM kept THEN
+            RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
+                MESSAGE = format('order %s is %s, which is final', old.id, old.status);
+        END IF;
     ELSIF new.filled_quantity < old.filled_quantity THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'filled_quantity',
             MESSAGE = format('order %s has %s filled; fills never shrink', old.id, old.filled_quantity);
@@ -1155,10 +1182,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_backward_order IS
-'Trigger of orders: a final state is final, a state never goes back, a fill never shrinks; AT409 otherwise.';
+'Trigger of orders: a final order is final, a state never goes back, a fill never shrinks; AT409 otherwise.';
 
 CREATE TRIGGER orders_forward_only BEFORE UPDATE ON orders
 FOR EACH ROW
-WHEN ((old.status, old.filled_quantity) IS DISTINCT FROM (new.status, new.filled_quantity))
+WHEN (old.* IS DISTINCT FROM new.*)
 EXECUTE FUNCTION refuse_backward_order();
 COMMENT ON TRIGGER orders_forward_only ON orders IS 'Orders move forward only.';

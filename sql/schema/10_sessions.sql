@@ -61,7 +61,8 @@ COMMENT ON COLUMN trading_sessions.total_trades IS 'Number of completed trades; 
 COMMENT ON COLUMN trading_sessions.win_rate IS
 'Trades with pnl > 0 / all trades, as a fraction; set at the end, NULL without trades.';
 COMMENT ON COLUMN trading_sessions.max_drawdown IS
-'Largest (running peak - value) / running peak of initial_balance + cumulative net P&L, as a fraction; set at the end.';
+'Largest (running peak - value) / running peak, as a fraction: of the equity in account_history when there is any, '
+'else of initial_balance + cumulative net P&L; set at the end.';
 COMMENT ON COLUMN trading_sessions.strategy_config IS 'Configuration of the strategy.';
 COMMENT ON COLUMN trading_sessions.time_exit_config IS 'Configuration of time-based exits.';
 COMMENT ON COLUMN trading_sessions.market_timezone IS 'IANA time zone of the market''s trading day.';

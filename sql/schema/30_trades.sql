@@ -136,7 +136,8 @@ COMMENT ON COLUMN performance_metrics.period IS 'DAILY or ALL_TIME; longer perio
 COMMENT ON COLUMN performance_metrics.period_start IS 'First moment of the period; 1970-01-01 for ALL_TIME.';
 COMMENT ON COLUMN performance_metrics.period_end IS 'First moment after the period; NULL for ALL_TIME.';
 COMMENT ON COLUMN performance_metrics.opening_balance IS
-'Balance just before the period''s first trade was booked, in the session''s base currency.';
+'Where the period''s balance starts, in the session''s base currency: for ALL_TIME the initial balance, for a day the '
+'balance after its first trade less that trade''s net P&L.';
 COMMENT ON COLUMN performance_metrics.total_trades IS 'Number of trades, those with pnl = 0 included.';
 COMMENT ON COLUMN performance_metrics.winning_trades IS 'Number of trades with pnl > 0.';
 COMMENT ON COLUMN performance_metrics.losing_trades IS 'Number of trades with pnl < 0.';

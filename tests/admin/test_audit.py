@@ -184,7 +184,7 @@ CORRUPTIONS: Final = {
     ),
     "the initial balance changed": (
         "UPDATE trading_sessions SET initial_balance = 1001 WHERE id = {active}",
-        {"balance: current_balance"},
+        {"balance: current_balance", "metrics: *"},
     ),
     "a trade's cause gone from the ledger": (
         (

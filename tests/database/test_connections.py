@@ -284,3 +284,11 @@ def test_other_settings_of_the_caller_s_url_are_kept(url: str) -> None:
     ):
         shown = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in ("work_mem", "timezone")]
     assert shown == [("7MB",), ("UTC",)]
+
+
+def test_names_mean_ours_whatever_the_role_s_search_path(fresh_url: str) -> None:
+    with psycopg.connect(fresh_url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA elsewhere CREATE TABLE trading_sessions (id bigint)")
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET search_path = elsewhere".encode())
+    with Database(settings(fresh_url)) as database:
+        assert database.run(sessions.get_active_sessions()) == []

@@ -121,3 +121,12 @@ def test_all_of_it_inside_one_transaction(db: Database, session_id: int, message
         transaction.run(note(session_id, "four"))
         assert messages() == []
     assert sorted(messages()) == ["four", "one", "three", "two"]
+
+
+def test_a_transaction_that_is_over_runs_nothing(db: Database, session_id: int, messages: Messages) -> None:
+    with db.transaction() as transaction, transaction.transaction() as savepoint:
+        savepoint.run(note(session_id, "one"))
+    for over in (transaction, savepoint):
+        with pytest.raises(AtbDbError, match="the transaction is over"):
+            over.run(note(session_id, "two"))
+    assert messages() == ["one"]

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from atb_db import Database
-from atb_db.repository import audit, metrics, sessions, trades
+from atb_db.repository import account, audit, metrics, positions, sessions, trades
 from atb_db.statement import Statement
-from tests.statements.examples import START
+from tests.statements.examples import START, at
 
 
 class Result(NamedTuple):
@@ -151,3 +151,52 @@ def test_rebuilding_gives_the_same_rows(world_db: Database, world_url: str) -> N
         assert world_db.run(audit.audit_books(session_id=session_id)) != []
         assert world_db.run(metrics.rebuild_performance_metrics(session_id=session_id)) == len(kept) == 4
         assert connection.execute(query, [session_id]).fetchall() == kept
+
+
+def test_drawdown_after_a_partial_exit_is_that_of_the_initial_balance(db: Database, session_id: int) -> None:
+    """1000, a trade that earns 1000 (all of it by its partial exit), one that loses 1000: from 2000 to 1000."""
+    position_id = db.run(
+        positions.open_position(
+            session_id=session_id,
+            symbol="BTCUSDT",
+            side="LONG",
+            entry_price=100,
+            size=1,
+            quantity=10,
+            strategy_name="test",
+            entry_order_id="entry",
+            entry_time=at(0),
+        )
+    )
+    db.run(positions.apply_partial_exit(position_id=position_id, size="0.5", price=300, timestamp=at(1)))
+    db.run(positions.close_position(position_id=position_id, exit_price=100, exit_time=at(2), exit_reason="test"))
+    db.run(
+        trades.log_trade(
+            session_id=session_id,
+            symbol="BTCUSDT",
+            side="LONG",
+            entry_price=200,
+            exit_price=100,
+            size=1,
+            entry_time=at(2),
+            exit_time=at(3),
+            pnl=-1000,
+            exit_reason="test",
+            strategy_name="test",
+        )
+    )
+    half = Decimal("0.5")
+    assert db.run(metrics.get_performance_metrics(session_id=session_id)).max_drawdown == half
+    assert [day.max_drawdown for day in db.run(metrics.get_daily_metrics(session_id=session_id))] == [half]
+    db.run(sessions.end_trading_session(session_id=session_id))
+    assert db.run(sessions.get_trading_session(session_id=session_id)).max_drawdown == half
+    assert db.run(audit.audit_books(session_id=session_id)) == []
+
+
+def test_the_final_drawdown_is_that_of_the_equity_when_there_is_any(db: Database, session_id: int) -> None:
+    for hours, equity in ((1, 1000), (2, 2000), (3, 500)):
+        db.run(account.log_account_snapshot(session_id=session_id, balance=1000, equity=equity, timestamp=at(hours)))
+    db.run(sessions.end_trading_session(session_id=session_id))
+    assert db.run(sessions.get_trading_session(session_id=session_id)).max_drawdown == Decimal("0.75")
+    assert db.run(metrics.get_performance_metrics(session_id=session_id)).max_drawdown == Decimal("0.75")
+    assert db.run(audit.audit_books(session_id=session_id)) == []

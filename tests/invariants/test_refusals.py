@@ -204,3 +204,16 @@ def test_reads_keep_to_their_session(world_db: Database, world: World) -> None:
     assert world_db.run(positions.get_active_positions(session_id=other)) == []
     assert world_db.run(orders.get_pending_orders(session_id=other)) == []
     assert len(world_db.run(trades.get_trades_since(session_id=world.session_id, since=START))) == 5
+
+
+@pytest.mark.parametrize("status", ["FILLED", "CANCELLED"])
+def test_a_final_order_changes_no_more(world_db: Database, refused: Refused, world: World, status: str) -> None:
+    order_id = world_db.run(order(world.session_id, f"final-{status}"))
+    world_db.run(orders.update_order_status(order_id=order_id, status=status, timestamp=at(4)))
+    world_db.run(orders.update_order_status(order_id=order_id, status=status, timestamp=at(5)))
+    refused(
+        orders.update_order_status(order_id=order_id, status=status, commission=77),
+        Conflict,
+        "status",
+        "which is final",
+    )

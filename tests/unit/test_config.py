@@ -38,6 +38,13 @@ def test_argument_before_environment_before_file(tmp_path: Path) -> None:
     assert parts(argument)["dbname"] == "a"
 
 
+def test_arguments_are_checked_as_the_environment_is() -> None:
+    found = Settings.load(URL, pool_max=3, lock_timeout=0.5, environ={"DATABASE_POOL_MAX": "7"})
+    assert (found.pool_max, found.lock_timeout) == (3, 0.5)
+    with pytest.raises(ConfigurationError, match="DATABASE_POOL_MAX must be a whole number of at least 1"):
+        Settings.load(URL, pool_max=0, environ={})
+
+
 @pytest.mark.parametrize(
     ("url", "host", "port"),
     [

@@ -167,6 +167,12 @@ def test_the_hash_is_of_the_content() -> None:
     assert base != hash_of(account.adjust_balance(session_id=1, delta=1, reason="fee", timestamp=moment))
 
 
+def test_the_hash_is_of_the_statement_too() -> None:
+    moment = datetime(2024, 1, 1, tzinfo=UTC)
+    exit_ = positions.apply_partial_exit(position_id=1, size=1, price=1, timestamp=moment)
+    assert hash_of(exit_) != hash_of(positions.apply_scale_in(position_id=1, size=1, price=1, timestamp=moment))
+
+
 def test_the_hash_cannot_be_confused_by_text() -> None:
     first = events.log_event(event_type="test", message="a", component="b\nerror_code=c")
     second = events.log_event(event_type="test", message="a", component="b", error_code="c")

@@ -44,6 +44,7 @@ WITH session AS MATERIALIZED (
            (SELECT count(*) FROM closings WHERE pnl > 0) AS wins,
            coalesce((SELECT sum(pnl) FROM partials WHERE status = 'OPEN'), 0) AS open_pnl,
            coalesce(
+               equity_drawdown(s.id),
                (
                    SELECT r.max_drawdown
                      FROM recomputed_metrics AS r
