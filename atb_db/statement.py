@@ -108,6 +108,8 @@ class Declared(Generic[R_co]):
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
         self.keyed = "request_id" in self._names
+        # copy_events loads what log_event records: either knows a row of the other's for the same request.
+        self._recorder = re.sub(r"\.copy_(\w+)s$", r".log_\1", self.name)
 
     def _fail(self, reason: str) -> StatementError:
         return StatementError(f"{reason} ({self.path})", statement=self.name)
@@ -214,7 +216,7 @@ class Declared(Generic[R_co]):
 
     def _hash(self, values: tuple[object, ...], given: tuple[str, ...]) -> int:
         # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
-        content: list[object] = [self.name]
+        content: list[object] = [self._recorder]
         for name in sorted(given):
             place = self._places[name]
             value, default = values[place], self._defaults[place]

@@ -49,7 +49,7 @@ def read_report(
     db: Database, session_id: int, *, candles: int, seconds: float, points: int, kept: KeptServer | None
 ) -> DemoReport:
     """Read the report from the books; at most so many points of equity."""
-    tables = db.run(reports.get_table_sizes())
+    tables = [table for table in db.run(reports.get_table_sizes()) if table.row_count]
     rows = sum(table.row_count for table in tables)
     return DemoReport(
         server_version=db.open().version,
