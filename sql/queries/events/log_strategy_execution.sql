@@ -7,8 +7,7 @@ INSERT INTO strategy_executions (
     :session_id, :trade_id, :timestamp, :strategy_name, :symbol, :timeframe, :signal_type, :signal_strength,
     :confidence_score,
     :action_taken, :price, :position_size, :volume, :volatility, :indicators, :sentiment_data, :ml_predictions,
-    :reasons,
-    :request_id, :request_hash
+    :reasons, :request_id, :request_hash
 )
 ON CONFLICT (request_id) DO UPDATE
    SET request_id = CASE strategy_executions.request_hash

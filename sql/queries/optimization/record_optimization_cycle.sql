@@ -4,8 +4,7 @@ INSERT INTO optimization_cycles (
     validator_report, decision, request_id, request_hash
 ) VALUES (
     :session_id, :timestamp, :strategy_name, :symbol, :timeframe, :baseline_metrics, :candidate_params,
-    :candidate_metrics,
-    :validator_report, :decision, :request_id, :request_hash
+    :candidate_metrics, :validator_report, :decision, :request_id, :request_hash
 )
 ON CONFLICT (request_id) DO UPDATE
    SET request_id = CASE optimization_cycles.request_hash

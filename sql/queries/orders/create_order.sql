@@ -2,8 +2,7 @@
 WITH new_order AS (
     INSERT INTO orders (
         session_id, position_id, order_type, status, symbol, side, quantity, price, exchange_order_id,
-        internal_order_id,
-        strategy_name, target_level, size_fraction, created_at, last_update, request_id, request_hash
+        internal_order_id, strategy_name, target_level, size_fraction, created_at, last_update, request_id, request_hash
     )
     SELECT :session_id, :position_id, :order_type, :status, :symbol, :side, :quantity, :price, :exchange_order_id,
            :internal_order_id,

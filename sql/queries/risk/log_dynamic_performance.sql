@@ -6,8 +6,7 @@ INSERT INTO dynamic_performance_metrics (
 ) VALUES (
     :session_id, :timestamp, :rolling_win_rate, :rolling_sharpe_ratio, :current_drawdown, :volatility_30d,
     :consecutive_losses, :consecutive_wins, :risk_adjustment_factor, :profit_factor, :expectancy,
-    :avg_trade_duration_hours,
-    :request_id, :request_hash
+    :avg_trade_duration_hours, :request_id, :request_hash
 )
 ON CONFLICT (request_id) DO UPDATE
    SET request_id = CASE dynamic_performance_metrics.request_hash

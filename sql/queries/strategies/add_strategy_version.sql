@@ -5,8 +5,7 @@ WITH added AS (
         request_id, request_hash
     )
     SELECT :strategy_id, :version, :changes, :performance_delta, :is_major, :component_changes, :parameter_changes,
-           :timestamp,
-           :request_id, :request_hash
+           :timestamp, :request_id, :request_hash
      -- Or a concurrent twin could meet its own version before it meets its request_id.
      WHERE pg_advisory_xact_lock(hashtextextended(:request_id::uuid::text, 0)) IS NOT NULL
     ON CONFLICT (request_id) DO UPDATE

@@ -14,8 +14,8 @@ WITH trade AS (
                ) * 100,
                12
            ), :commission, :margin_interest_cost, :stop_loss, :take_profit, :exit_reason,
-           :strategy_name, :strategy_config, :confidence_score, :order_id, :exchange, coalesce(:timeframe::label,
-           timeframe),
+           :strategy_name, :strategy_config, :confidence_score, :order_id, :exchange,
+           coalesce(:timeframe::label, timeframe),
            :mfe, :mfe_price, :mfe_time, :mae, :mae_price, :mae_time, :request_id, :request_hash
       FROM trading_sessions
      WHERE id = :session_id
