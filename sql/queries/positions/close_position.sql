@@ -15,7 +15,9 @@ WITH closed AS (
     RETURNING id, session_id, symbol, side, entry_price, entry_time, exit_price, exit_time, exit_reason,
               size, original_size, current_size, quantity, current_quantity, entry_notional, scale_ins_taken,
               realized_pnl,
-              coalesce(:pnl::amount, gross_pnl(side, entry_price, :exit_price::price, current_quantity)) AS remaining_pnl,
+              coalesce(
+                  :pnl::amount, gross_pnl(side, entry_price, :exit_price::price, current_quantity)
+              ) AS remaining_pnl,
               stop_loss, take_profit, mfe, mfe_price, mfe_time, mae, mae_price, mae_time,
               strategy_name, confidence_score, exchange
 ), exit_order AS (
