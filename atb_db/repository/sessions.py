@@ -35,6 +35,7 @@ class TradingSession(NamedTuple):
     strategy_config: Json | None
     time_exit_config: Json | None
     market_timezone: str | None
+    is_verification: bool
 
 
 @command
@@ -52,11 +53,13 @@ def create_trading_session(
     strategy_config: Json | None = None,
     time_exit_config: Json | None = None,
     market_timezone: str | None = None,
+    is_verification: bool = False,
     request_id: UUID = NEW,
 ) -> int:
     """Start a session: its row, the first ledger entry and the ENGINE_START event, atomically; the session's id.
 
-    Without a session_name it is called by its strategy and symbol. A backtest gives a historic start_time.
+    Without a session_name it is called by its strategy and symbol. A backtest gives a historic start_time. Reports
+    leave out a session that is_verification, one that only shows that recording works.
     """
     ...
 

@@ -24,7 +24,7 @@ COMMENT ON TYPE partial_operation_type IS 'Whether a partial trade made its posi
 
 CREATE TYPE event_type AS ENUM (
     'ENGINE_START', 'ENGINE_STOP', 'STRATEGY_CHANGE', 'MODEL_UPDATE', 'ERROR', 'WARNING', 'ALERT',
-    'BALANCE_ADJUSTMENT', 'TEST'
+    'BALANCE_ADJUSTMENT', 'TEST', 'ENGINE_RESUME', 'PURGE', 'BACKUP', 'RESTORE', 'RESTORE_DRILL', 'RESET', 'MAINTENANCE'
 );
 COMMENT ON TYPE event_type IS 'What a system event reports.';
 

@@ -23,6 +23,7 @@ CREATE TABLE trading_sessions (
     strategy_config document,
     time_exit_config document,
     market_timezone label,
+    is_verification boolean NOT NULL DEFAULT FALSE,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
     request_hash bigint NOT NULL DEFAULT 0,
     CONSTRAINT trading_sessions_pkey PRIMARY KEY (id),
@@ -66,6 +67,8 @@ COMMENT ON COLUMN trading_sessions.max_drawdown IS
 COMMENT ON COLUMN trading_sessions.strategy_config IS 'Configuration of the strategy.';
 COMMENT ON COLUMN trading_sessions.time_exit_config IS 'Configuration of time-based exits.';
 COMMENT ON COLUMN trading_sessions.market_timezone IS 'IANA time zone of the market''s trading day.';
+COMMENT ON COLUMN trading_sessions.is_verification IS
+'Whether the session only shows that recording works; reports leave it out.';
 COMMENT ON COLUMN trading_sessions.request_id IS
 'Identifies the request that created the row, so that a retry creates nothing.';
 COMMENT ON COLUMN trading_sessions.request_hash IS

@@ -330,6 +330,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         strategy_config={"fast": 10},
         time_exit_config={"hours": 24},
         market_timezone="UTC",
+        is_verification=True,
     ),
     "sessions.end_trading_session": lambda world: sessions.end_trading_session(
         session_id=world.session_id, end_time=at(99)

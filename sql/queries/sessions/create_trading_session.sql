@@ -3,12 +3,12 @@ WITH session AS (
     INSERT INTO trading_sessions (
         session_name, mode, strategy_name, symbol, timeframe, exchange, base_currency, start_time,
         initial_balance, current_balance, ledger_entries, strategy_config, time_exit_config, market_timezone,
-        request_id, request_hash
+        is_verification, request_id, request_hash
     ) VALUES (
         coalesce(:session_name::label, :strategy_name::label || ' ' || :symbol::symbol),
         :mode, :strategy_name, :symbol, :timeframe, :exchange, :base_currency, :start_time,
         :initial_balance, :initial_balance, 1, :strategy_config, :time_exit_config, :market_timezone,
-        :request_id, :request_hash
+        :is_verification, :request_id, :request_hash
     )
     ON CONFLICT (request_id) DO UPDATE
        SET request_id = CASE trading_sessions.request_hash
