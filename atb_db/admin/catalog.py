@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -16,6 +17,12 @@ from atb_db.sqlfile import schema_sql, sql_root
 
 # Kinds whose names begin with the table, view or domain that they are part of.
 _PARTS: Final = frozenset({"column", "constraint", "index", "trigger"})
+
+_TOKENS: Final = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[()]|[^()'"]+|['"]""")
+_CONNECTIVE: Final = re.compile(r"(?<![\w'\"])(AND|OR)(?![\w'\"])")
+
+_Part: TypeAlias = "str | list[_Part]"
+"""A piece of a definition, or what is between parentheses."""
 
 
 class Entry(NamedTuple):
@@ -73,12 +80,49 @@ def differences(expected: Iterable[Entry], actual: Iterable[Entry]) -> list[Diff
         if kind in _PARTS and name.partition(".")[0] in alone:
             continue
         here, there = wanted.get((kind, name)), found.get((kind, name))
-        if here is None or there is None or here.definition != there.definition:
+        if here is None or there is None or settled(here.definition) != settled(there.definition):
             definitions = (entry and entry.definition for entry in (here, there))
             different.append(Difference(kind, name, *definitions))
         if here and there and here.comment != there.comment:
             different.append(Difference(f"{kind} comment", name, here.comment, there.comment))
     return different
+
+
+def settled(definition: str) -> str:
+    """The definition without parentheses that only nest AND in AND, or OR in OR.
+
+    `x BETWEEN 1 AND 2 AND y` has them when it is first parsed, and has them no more after a dump and a restore.
+    """
+    stack: list[list[_Part]] = [[]]
+    for text in _TOKENS.findall(definition):
+        if text == "(":
+            stack.append([])
+        elif text == ")" and len(stack) > 1:
+            inner = stack.pop()
+            stack[-1].append(inner)
+        else:
+            stack[-1].append(text)
+    return _rendered(stack[0]) if len(stack) == 1 else definition
+
+
+def _rendered(parts: Sequence[_Part]) -> str:
+    own = _connective(parts)
+    shown = ""
+    for index, part in enumerate(parts):
+        if isinstance(part, str):
+            shown += part
+            continue
+        before = "".join(map(str, parts[:index])).split()[-1:]
+        after = "".join(map(str, parts[index + 1 :])).split()[:1]
+        nested = own is not None and own == _connective(part) and all(word == own for word in (*before, *after))
+        shown += _rendered(part) if nested else f"({_rendered(part)})"
+    return shown
+
+
+def _connective(parts: Sequence[_Part]) -> str | None:
+    """AND or OR, whichever is the only one between the parts."""
+    found = {word for part in parts if isinstance(part, str) for word in _CONNECTIVE.findall(part)}
+    return found.pop() if len(found) == 1 else None
 
 
 def write_expected_catalog() -> None:

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from atb_db.admin.catalog import Catalog, Difference, differences, expected_catalog, read_catalog
+from atb_db.admin.catalog import Catalog, Difference, differences, expected_catalog, read_catalog, settled
 from atb_db.admin.connection import reading
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -131,3 +131,19 @@ def test_differences_are_those_of_the_other_side(fresh_url: str) -> None:
     assert differences(catalog(fresh_url), expected_catalog()) == [
         Difference("column", "positions.mfe_time", expected=None, actual="instant")
     ]
+
+
+@pytest.mark.parametrize(
+    ("definition", "same"),
+    [
+        ("CHECK ((((a >= 1) AND (a <= 2)) AND (b > 0)))", "CHECK (((a >= 1) AND (a <= 2) AND (b > 0)))"),
+        ("(a AND (b AND (c AND d)) AND (e OR (f OR g)))", "(a AND b AND c AND d AND (e OR f OR g))"),
+        ("NOT (a AND b) AND c", "NOT (a AND b) AND c"),
+        ("f(a AND b) AND ('x AND (y' AND \"z(\")", "f(a AND b) AND 'x AND (y' AND \"z(\""),
+        ("(a OR b) AND (c OR d)", "(a OR b) AND (c OR d)"),
+        ("a AND (b OR c) OR d", "a AND (b OR c) OR d"),
+        ("it's :) unbalanced (", "it's :) unbalanced ("),
+    ],
+)
+def test_parentheses_that_a_restore_takes_away_do_not_count(definition: str, same: str) -> None:
+    assert settled(definition) == same == settled(same)

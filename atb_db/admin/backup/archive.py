@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from subprocess import PIPE
+from tempfile import NamedTemporaryFile
 from typing import IO, Final, NamedTuple, TypeAlias
 
 from atb_db.admin.errors import BadBackup, ToolMissing
@@ -26,6 +27,7 @@ _PSQL: Final = rb"\\(?:un)?restrict \w+\n"
 # not theirs.
 _IDLE: Final = re.compile(rb"--.*\n|\n|" + _PSQL + rb"|BEGIN;\n|COMMIT;\n")
 _PSQL_LINE: Final = re.compile(rb"^" + _PSQL, re.MULTILINE)
+_GRANT: Final = re.compile(rb"\d+; \d+ \d+ (?:DEFAULT )?ACL ")
 _BATCH_BYTES: Final = 1 << 18
 
 
@@ -46,18 +48,28 @@ def pieces(dump: Path, tool: Tool, section: str) -> Generator[bytes | Rows, None
     Raises:
         BadBackup: pg_restore could not read all of it; what came before must not be kept.
     """
-    arguments = ("--file=-", f"--section={section}", "--no-owner", "--no-privileges", str(dump))
-    program = Invocation(tool.path, (str(tool.path), *arguments), {})
-    try:
-        with running(program, output=PIPE) as child, child.stdout or BytesIO() as stream:
-            if section == "data":
-                yield from _split(stream)
-            else:
-                yield _PSQL_LINE.sub(b"", stream.read())
-    except ToolMissing:
-        raise
-    except AtbDbError as error:
-        raise BadBackup(f"{dump.name} is broken: {error.message}") from None
+    with _output(dump, tool, "--file=-", f"--section={section}", "--no-owner", "--no-privileges") as stream:
+        if section == "data":
+            yield from _split(stream)
+        else:
+            yield _PSQL_LINE.sub(b"", stream.read())
+
+
+def grants(dump: Path, tool: Tool) -> bytes:
+    """The grants in the dump as SQL; none may be in it.
+
+    Raises:
+        BadBackup: it is broken.
+    """
+    with _output(dump, tool, "--list") as stream:
+        entries = [line for line in stream if _GRANT.match(line)]
+    if not entries:
+        return b""
+    with NamedTemporaryFile() as chosen:
+        chosen.write(b"".join(entries))
+        chosen.flush()
+        with _output(dump, tool, "--file=-", "--no-owner", f"--use-list={chosen.name}") as stream:
+            return _PSQL_LINE.sub(b"", stream.read())
 
 
 def read_through(
@@ -81,6 +93,19 @@ def read_through(
                         if progress is not None:
                             progress("Reading through", done, total)
     return rows
+
+
+@contextmanager
+def _output(dump: Path, tool: Tool, *arguments: str) -> Iterator[IO[bytes]]:
+    """What pg_restore says about the dump."""
+    program = Invocation(tool.path, (str(tool.path), *arguments, str(dump)), {})
+    try:
+        with running(program, output=PIPE) as child, child.stdout or BytesIO() as stream:
+            yield stream
+    except ToolMissing:
+        raise
+    except AtbDbError as error:
+        raise BadBackup(f"{dump.name} is broken: {error.message}") from None
 
 
 def _split(stream: IO[bytes]) -> Iterator[bytes | Rows]:

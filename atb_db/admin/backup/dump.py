@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Final, NamedTuple, cast
 
 from atb_db.admin.backup.archive import Progress, read_through
+from atb_db.admin.backup.checking import compare_rows
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.folder import list_backups, locked, make_private, remove, sync, usable
 from atb_db.admin.backup.manifest import FORMAT, Manifest, checksum, count_rows, fingerprint, to_json
@@ -21,7 +22,6 @@ from atb_db.admin.backup.retention import Retention, expired
 from atb_db.admin.catalog import read_catalog
 from atb_db.admin.connection import Connection, reading
 from atb_db.admin.deployment import read_environment
-from atb_db.admin.errors import BadBackup
 from atb_db.admin.migrations import read_status
 from atb_db.admin.tools import Invocation, connection_environment, major_of, running, tool_for
 from atb_db.config import Settings
@@ -137,17 +137,6 @@ def _make(
         for changed in (dump.parent, *dump.parent.parents[:3]):
             sync(changed)
     return dump, manifest
-
-
-def compare_rows(expected: Mapping[str, int], found: Mapping[str, int], dump: Path) -> None:
-    """Refuse a dump that holds other rows than it should.
-
-    Raises:
-        BadBackup: it does.
-    """
-    for table, rows in expected.items():
-        if found.get(table) != rows:
-            raise BadBackup(f"{dump.name} has {found.get(table, 0)} rows of {table} where {rows} are due")
 
 
 @contextmanager
