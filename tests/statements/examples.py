@@ -13,6 +13,7 @@ from atb_db import Database
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import JsonText
+from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 
@@ -170,6 +171,7 @@ def order(session_id: int, internal_order_id: str, position_id: int | None = Non
 # Every parameter is given, and none with its default, so that the tests can show that each of them matters.
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **MORE_EXAMPLES,
+    **BACKUP_EXAMPLES,
     **DEPLOYMENT_EXAMPLES,
     "account.adjust_balance": lambda world: account.adjust_balance(
         session_id=world.session_id, delta=-10, reason="fee", updated_by="sync", timestamp=at(9)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from pathlib import Path
-from time import perf_counter
 from typing import Final, NamedTuple
 
 import psycopg
@@ -16,6 +15,7 @@ from atb_db.admin.backup.checking import check_file, compare_rows
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
+from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.catalog import read_catalog
 from atb_db.admin.connection import Connection, reading, writing
 from atb_db.admin.deployment import mark_environment
@@ -74,20 +74,6 @@ class _Present(NamedTuple):
     """That something is in the target."""
 
     environment: Environment | None
-
-
-class Stopwatch:
-    """Seconds of one step after the other."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = perf_counter()
-
-    def lap(self, step: str) -> None:
-        """This step has ended, and the next begins."""
-        now = perf_counter()
-        self.seconds[step] = round(now - self._last, 3)
-        self._last = now
 
 
 def restore(
