@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from atb_db.cli.backup import backup_app
 from atb_db.cli.database import migrate_command, psql_command, status_command
 from atb_db.cli.demo import demo_command
+from atb_db.cli.drill import drill_command
 from atb_db.cli.exits import exit_code
 from atb_db.cli.output import print_message
+from atb_db.cli.restore import restore_command
 from atb_db.cli.verification import verify_command
 from atb_db.errors import AtbDbError
 
@@ -26,6 +29,9 @@ app.command("migrate")(migrate_command)
 app.command("status")(status_command)
 app.command("verify")(verify_command)
 app.command("psql")(psql_command)
+app.add_typer(backup_app, name="backup")
+app.command("restore")(restore_command)
+app.command("drill")(drill_command)
 app.command("demo")(demo_command)
 
 
@@ -53,6 +59,7 @@ def atb_db(
       atb-db demo       see a trading session recorded in a throwaway PostgreSQL
       atb-db migrate    bring the database up to date
       atb-db verify     compare it with what it should be
+      atb-db backup     back it up
 
     \b
     Exit codes:

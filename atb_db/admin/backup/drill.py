@@ -15,7 +15,7 @@ from atb_db.admin.backup.folder import freshness, list_backups, make_private, us
 from atb_db.admin.backup.manifest import Manifest, read_manifest, to_json
 from atb_db.admin.backup.reads import run_reads
 from atb_db.admin.backup.restore import restore
-from atb_db.admin.backup.scratch import embedded_server, on_server
+from atb_db.admin.backup.scratch import embedded_server, has_server, on_server
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import perform, reading
 from atb_db.admin.errors import BadBackup, ToolMissing, Unusable
@@ -102,6 +102,14 @@ def choose_backup(home: Path, *, at_random: bool = False) -> Path:
     if not dumps:
         raise Unusable(f"there is no backup in {home}: atb-db backup makes one")
     return random.choice(dumps) if at_random else dumps[-1]  # noqa: S311  nothing secret depends on it
+
+
+def has_embedded(dump: Path) -> bool:
+    """Whether there is an embedded PostgreSQL for the dump; for one without a manifest, none is needed."""
+    try:
+        return has_server(major_of(read_manifest(dump).server_version))
+    except BadBackup:
+        return True
 
 
 def drill(

@@ -63,7 +63,7 @@ def embedded_server(major: int) -> Iterator[Settings]:
         yield Settings.load(server.create_database("drill", template="template0"), environ={}, dotenv=Path(os.devnull))
 
 
-def has_embedded(major: int) -> bool:
+def has_server(major: int) -> bool:
     """Whether `embedded_server` can be used for a dump of this major version."""
     try:
         _binaries(major)
