@@ -63,11 +63,11 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=limit,
+        preexec_fn=limit,  # noqa: PLW1509  there are no threads
     )
 
 
-def test_a_backup_is_made_listed_and_found_good(source: Source, tmp_path: Path, run: Run) -> None:
+def test_a_backup_is_made_listed_and_found_good(source: Source, tmp_path: Path, run: Run, call: Run) -> None:
     code, out, err = run("backup", url=source.url)
     assert code == 0
     dump = tmp_path / out.strip()
@@ -80,43 +80,43 @@ def test_a_backup_is_made_listed_and_found_good(source: Source, tmp_path: Path, 
     assert manifest.rows["public.system_events"] + 1 == events
     assert manifest.migration == "0007-deployment"
     assert recorded[-1][0]["sha256"] == manifest.sha256
-    found = json.loads(run("backup", "list", "--json", url=source.url).out)
+    found = json.loads(call("backup", "list", "--json", url=source.url).out)
     assert [(one["path"], one["problem"]) for one in found] == [(out.strip(), None)]
-    assert run("backup", "list", url=source.url).code == 0
-    assert run("backup", "verify", "--all", url=source.url).code == 0
-    assert json.loads(run("backup", "verify", out.strip(), "--json", url=source.url).out)[0]["good"] is True
-    code, out, err = run("backup", "status", url=source.url)
+    assert call("backup", "list", url=source.url).code == 0
+    assert call("backup", "verify", "--all", url=source.url).code == 0
+    assert json.loads(call("backup", "verify", out.strip(), "--json", url=source.url).out)[0]["good"] is True
+    code, out, err = call("backup", "status", url=source.url)
     assert (code, out.strip()) == (0, str(dump.relative_to(tmp_path)))
     assert "at most 15m is wanted" in err
-    assert run("backup", "status", "--rpo", "0.001s", url=source.url).code == ExitCode.FOUND
+    assert call("backup", "status", "--rpo", "0.001s", url=source.url).code == ExitCode.FOUND
 
 
-def test_the_files_are_for_their_owner_alone(source: Source, tmp_path: Path, run: Run) -> None:
-    run("backup", url=source.url)
+def test_the_files_are_for_their_owner_alone(source: Source, tmp_path: Path, call: Run) -> None:
+    call("backup", url=source.url)
     modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "backups").rglob("*")}
     assert {mode for path, mode in modes.items() if path.is_file()} == {0o600}
     assert {mode for path, mode in modes.items() if path.is_dir()} == {0o700}
 
 
-def test_two_at_once(source: Source, tmp_path: Path, run: Run) -> None:
+def test_two_at_once(source: Source, tmp_path: Path, call: Run) -> None:
     with locked(source.home(tmp_path)):
-        code, out, err = run("backup", url=source.url)
+        code, out, err = call("backup", url=source.url)
     assert (code, out) == (ExitCode.LOCKED, "")
     assert "another backup is being made" in err
-    assert run("backup", url=source.url).code == 0
+    assert call("backup", url=source.url).code == 0
 
 
 def test_old_ones_are_removed_by_their_names_times_and_other_files_stay(
-    source: Source, tmp_path: Path, run: Run
+    source: Source, tmp_path: Path, call: Run
 ) -> None:
-    run("backup", url=source.url)
+    call("backup", url=source.url)
     home = source.home(tmp_path)
     (good,) = dump_files(home)
     aged = [age(good, timedelta(days=days)) for days in (2, 9, 40)]
     foreign = aged[1].with_name("backup-of-mine.dump")
     foreign.touch()
-    assert run("backup", "verify", "--all", url=source.url).code == 0
-    code, _, err = run("backup", "--retention", "7", url=source.url)
+    assert call("backup", "verify", "--all", url=source.url).code == 0
+    code, _, err = call("backup", "--retention", "7", url=source.url)
     assert code == 0
     assert "Removed 2" in err
     assert dump_files(home)[:2] == [aged[0], good]
@@ -135,35 +135,35 @@ def age(dump: Path, by: timedelta) -> Path:
     return path
 
 
-def test_one_from_the_future_is_not_fresh(source: Source, tmp_path: Path, run: Run) -> None:
-    run("backup", url=source.url)
+def test_one_from_the_future_is_not_fresh(source: Source, tmp_path: Path, call: Run) -> None:
+    call("backup", url=source.url)
     (good,) = dump_files(source.home(tmp_path))
     age(good, -timedelta(days=1))
-    code, out, err = run("backup", "status", url=source.url)
+    code, out, err = call("backup", "status", url=source.url)
     assert (code, out.strip()) == (0, str(good.relative_to(tmp_path)))
     assert "was made in the future" in err
-    assert run("backup", "verify", "--all", url=source.url).code == ExitCode.FOUND
+    assert call("backup", "verify", "--all", url=source.url).code == ExitCode.FOUND
 
 
-def test_a_damaged_one_is_passed_over(source: Source, tmp_path: Path, run: Run) -> None:
-    assert run("backup", "status", url=source.url).code == ExitCode.FOUND
-    run("backup", url=source.url)
-    run("backup", url=source.url)
+def test_a_damaged_one_is_passed_over(source: Source, tmp_path: Path, call: Run) -> None:
+    assert call("backup", "status", url=source.url).code == ExitCode.FOUND
+    call("backup", url=source.url)
+    call("backup", url=source.url)
     older, newer = dump_files(source.home(tmp_path))
     content = bytearray(newer.read_bytes())
     content[-9] ^= 1
     newer.write_bytes(content)
-    code, out, err = run("backup", "status", url=source.url)
+    code, out, err = call("backup", "status", url=source.url)
     assert (code, out.strip()) == (0, str(older.relative_to(tmp_path)))
     assert "its checksum differs" in err
     manifest_file(newer).unlink()
-    assert "no manifest" in run("backup", "list", url=source.url).out
+    assert "no manifest" in call("backup", "list", url=source.url).out
 
 
 def test_killed_at_any_moment_it_leaves_nothing_that_looks_like_a_backup(
-    source: Source, tmp_path: Path, run: Run
+    source: Source, tmp_path: Path, call: Run
 ) -> None:
-    run("backup", url=source.url)
+    call("backup", url=source.url)
     home = source.home(tmp_path)
     older = {path: path.read_bytes() for path in home.rglob("backup-*")}
     generator = random.Random(7)  # noqa: S311
@@ -183,7 +183,7 @@ def test_killed_at_any_moment_it_leaves_nothing_that_looks_like_a_backup(
     part = part_file(dump_file(home, NOW))
     part.parent.mkdir(parents=True, exist_ok=True)
     part.touch()
-    assert run("backup", url=source.url).code == 0
+    assert call("backup", url=source.url).code == 0
     assert list(leftovers(home)) == []
 
 
@@ -249,10 +249,10 @@ def test_a_full_disk(source: Source, small_disk: Path) -> None:
     ids=str,
 )
 def test_bad_input_is_refused_in_one_sentence(  # noqa: PLR0917  fixtures, too
-    source: Source, tmp_path: Path, run: Run, command: str, url: str, code: ExitCode
+    source: Source, tmp_path: Path, call: Run, command: str, url: str, code: ExitCode
 ) -> None:
     (tmp_path / "text.dump").write_text("INSERT INTO trades VALUES (1);\n")
-    ended = run(*command.split(), url=url or source.url)
+    ended = call(*command.split(), url=url or source.url)
     assert ended.code == code, ended.err
     assert "Traceback" not in ended.err
     assert dump_files(source.home(tmp_path)) == []
@@ -278,17 +278,17 @@ def test_no_program_is_told_the_password_on_its_command_line(source: Source, tmp
 
 
 def test_on_railway_without_a_volume_it_warns(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Run
 ) -> None:
     monkeypatch.setenv("RAILWAY_ENVIRONMENT", "production")
-    assert "lost with the next deployment" in run("backup", url=source.url).err
+    assert "lost with the next deployment" in call("backup", url=source.url).err
     monkeypatch.setenv("RAILWAY_VOLUME_MOUNT_PATH", str(tmp_path))
-    assert "lost with the next deployment" not in run("backup", url=source.url).err
+    assert "lost with the next deployment" not in call("backup", url=source.url).err
 
 
-def test_the_environments_database_is_taken(source: Source, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_the_environments_database_is_taken(source: Source, monkeypatch: pytest.MonkeyPatch, call: Run) -> None:
     monkeypatch.setenv("RAILWAY_STAGING_DATABASE_URL", source.url)
-    assert run("backup", "--env", "staging", url="postgresql://bot@127.0.0.1:1/atb").code == 0
+    assert call("backup", "--env", "staging", url="postgresql://bot@127.0.0.1:1/atb").code == 0
 
 
 @pytest.mark.parametrize(
@@ -307,10 +307,10 @@ def test_the_schedule_honours_the_rpo(rpo: int, seconds: int, cron: str) -> None
     assert found.worst_loss <= timedelta(minutes=rpo)
 
 
-def test_no_schedule_is_made_up(source: Source, run: Run) -> None:
+def test_no_schedule_is_made_up(source: Source, call: Run) -> None:
     with pytest.raises(InvalidInput, match="no schedule"):
         plan(timedelta(minutes=5), timedelta(seconds=1))
-    code, out, _ = run("backup", "schedule", url=source.url)
+    code, out, _ = call("backup", "schedule", url=source.url)
     assert code == 0
     assert "\n*/12 * * * * atb-db backup --backup-dir /" in out
-    assert json.loads(run("backup", "schedule", "--json", url=source.url).out)["railway"]["deploy"]["cronSchedule"]
+    assert json.loads(call("backup", "schedule", "--json", url=source.url).out)["railway"]["deploy"]["cronSchedule"]
