@@ -13,7 +13,10 @@ from atb_db.admin.backup.manifest import Manifest
 from atb_db.admin.migrations import migrate
 from atb_db.config import Settings
 from atb_db.embedded import Server
+from tests.cli.conftest import call
 from tests.statements.examples import prepare
+
+__all__ = ["call"]
 
 
 class Saved(NamedTuple):

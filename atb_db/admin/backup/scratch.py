@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
@@ -20,9 +20,9 @@ from atb_db.admin.tools import Tool, tool_for
 from atb_db.config import Settings
 from atb_db.database.faults import translated
 from atb_db.database.session import connect_arguments
+from atb_db.sqlfile import sql_root
 
 PREFIX: Final = "atb_db_drill_"
-_LIKE: Final = PREFIX.replace("_", r"\_") + "%"
 
 
 @contextmanager
@@ -84,10 +84,8 @@ def _connected(settings: Settings) -> Connection:
 
 
 def _remove_leftovers(server: Connection) -> None:
-    query = "SELECT datname FROM pg_database WHERE datname LIKE %s AND pg_has_role(datdba, 'USAGE')"
-    for (name,) in server.execute(query, [_LIKE]).fetchall():
-        # In use: the scratch of a drill that is under way.
-        try:
+    """Remove scratch databases that nobody uses; a drill that is under way uses its own."""
+    query = (sql_root() / "catalog" / "scratch_databases.sql").read_bytes()
+    for (name,) in server.execute(query).fetchall():
+        with suppress(psycopg.errors.ObjectInUse):
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(str(name))))
-        except psycopg.errors.ObjectInUse:
-            continue
