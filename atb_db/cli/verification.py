@@ -31,15 +31,19 @@ def verify_command(url: UrlOption = None, as_json: JsonOption = False) -> None:
     Exit codes: 0 as it should be, 1 failed, 2 wrong usage,
     3 differences or pending migrations, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.backup.drill import overdue
     from atb_db.admin.verification import verify
 
-    found = verify(settings_of(url))
+    settings = settings_of(url)
+    found = verify(settings)
     if as_json:
         print_json({"clean": found.clean, **found._asdict()})
     else:
         _print_verification(found)
     if not found.clean:
         raise typer.Exit(ExitCode.FOUND)
+    if note := overdue(settings):
+        print_message(note)
 
 
 def _print_verification(found: Verification) -> None:

@@ -1,18 +1,19 @@
 import json
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from atb_db.admin.backup import drill as drills
-from atb_db.admin.backup.drill import Limits, choose_backup, drill, history
+from atb_db.admin.backup.drill import Limits, choose_backup, drill, history, overdue
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.reads import Reads, run_reads
 from atb_db.admin.backup.scratch import PREFIX
 from atb_db.admin.errors import Unusable
+from atb_db.admin.migrations import migrate
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import PermissionDenied
@@ -117,6 +118,15 @@ def test_a_statement_that_fails_is_found(saved: Saved, monkeypatch: pytest.Monke
     monkeypatch.setattr(drills, "run_reads", without_a_view)
     found = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings).drill
     assert any(problem.startswith("reads: strategies.") for problem in found.problems)
+
+
+def test_an_old_drill_is_mentioned(saved: Saved, empty_url: str, call: Run) -> None:
+    migrate(Settings.load(empty_url))
+    assert "No restore drill is recorded" in call("verify", url=empty_url).err
+    drill(saved.settings, saved.dump, home=saved.home, target=saved.settings)
+    assert overdue(saved.settings) is None
+    later = datetime.now(UTC) + timedelta(days=91)
+    assert overdue(saved.settings, now=later) == "The last restore drill was 91 days ago: atb-db drill makes one."
 
 
 def test_which_backup(saved: Saved, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ RTO: Final = timedelta(minutes=60)
 RPO: Final = timedelta(minutes=15)
 """Age of the newest backup at the most: what is younger is lost."""
 _DRILLS: Final = "drills"
+_DRILL_EVERY: Final = timedelta(days=90)
 
 
 class Limits(NamedTuple):
@@ -102,6 +103,19 @@ def choose_backup(home: Path, *, at_random: bool = False) -> Path:
     if not dumps:
         raise Unusable(f"there is no backup in {home}: atb-db backup makes one")
     return random.choice(dumps) if at_random else dumps[-1]  # noqa: S311  nothing secret depends on it
+
+
+def overdue(live: Settings, *, now: datetime | None = None) -> str | None:
+    """What to say when the last drill is too long ago; None when it is not.
+
+    Raises:
+        Unavailable: the server cannot be reached.
+    """
+    last = next(iter(history(live, limit=1)), None)
+    if last is None:
+        return "No restore drill is recorded: atb-db drill makes one."
+    age = (now or datetime.now(UTC)) - last.timestamp
+    return f"The last restore drill was {age.days} days ago: atb-db drill makes one." if age > _DRILL_EVERY else None
 
 
 def has_embedded(dump: Path) -> bool:
