@@ -168,3 +168,39 @@ def test_grants_to_a_role_that_is_not_there_are_left_out(dump: Path, call: Run) 
         code, _, err = call("restore", str(dump), url=other.create_database("new", template="template0"))
     assert code == 0
     assert 'No grants were restored, as role "backup_reader" does not exist.' in err
+
+
+def test_it_does_not_depend_on_where_people_sit(
+    source: str, empty_url: str, monkeypatch: pytest.MonkeyPatch, call: Run
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    made = call("backup", url=source).out.strip()
+    monkeypatch.setenv("TZ", "America/New_York")
+    for url in (source, empty_url):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET timezone TO 'Asia/Kolkata'")
+            connection.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET datestyle TO 'German'")
+    assert call("restore", made, url=empty_url).code == 0
+
+
+def test_an_application_that_is_at_work_is_not_waited_for(dump: Path, used_url: str, call: Run) -> None:
+    name = used_url.rpartition("/")[2]
+    with psycopg.connect(used_url) as connection:
+        connection.execute("SELECT name FROM system_control_flags")
+        options = ("--replace", "--confirm", name, "--env", "staging", "--no-backup")
+        code, _, err = call("restore", str(dump), *options, url=f"{used_url}?options=-c%20lock_timeout%3D100")
+    assert code == ExitCode.LOCKED, err
+    assert flags(used_url) == "halt"
+
+
+def test_a_role_without_special_rights_backs_up_and_restores(server: Server, call: Run) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE owner_only LOGIN")
+        for name in ("owned", "owned_too"):
+            connection.execute(f"CREATE DATABASE {name} OWNER owner_only TEMPLATE template0")
+    owned, other = (server.url(database=name).replace("postgres@", "owner_only@") for name in ("owned", "owned_too"))
+    assert call("migrate", url=owned).code == 0
+    made = call("backup", url=owned).out.strip()
+    assert call("restore", made, url=other).code == 0
+    assert call("restore", made, "--replace", "--confirm", "owned", url=owned).code == 0
+    assert call("verify", url=owned).code == 0

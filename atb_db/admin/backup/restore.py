@@ -17,7 +17,7 @@ from atb_db.admin.backup.events import record
 from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.catalog import read_catalog
-from atb_db.admin.connection import Connection, reading, writing
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
 from atb_db.admin.deployment import mark_environment
 from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.guards import Request, guard, read_target
@@ -114,7 +114,7 @@ def restore(
             connection.execute(obsolete.statement.encode())
         _load(connection, dump, tool, total=manifest.total_rows, progress=progress)
         notes = _grant(connection, dump, tool)
-        connection.execute("SET search_path TO public")
+        connection.execute(CATALOG_SETTINGS)
         rows = count_rows(connection)
         compare_rows(manifest.rows, rows, dump)
         if fingerprint(read_catalog(connection)) != manifest.schema_fingerprint:
