@@ -1,5 +1,5 @@
 -- Everything in the schema public that a migration makes: its kind, name, definition and comment, one row each.
--- Left out: yoyo's own tables, what belongs to an extension, owners and grants, storage, sequences.
+-- Left out: the tables that record migrations, what belongs to an extension, owners and grants, storage, sequences.
 WITH extension_members AS (
     SELECT classid, objid
       FROM pg_depend
@@ -10,6 +10,7 @@ WITH extension_members AS (
      WHERE c.relnamespace = 'public'::regnamespace
        AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
        AND c.relname NOT LIKE '\_yoyo\_%'
+       AND c.relname <> '_atb_migration'
        AND c.relname <> 'yoyo_lock'
        AND ('pg_class'::regclass, c.oid) NOT IN (SELECT classid, objid FROM extension_members)
 ), types AS (
