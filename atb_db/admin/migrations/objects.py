@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from atb_db.admin.catalog import Catalog
 from atb_db.admin.migrations.tokens import SqlStatement, Token
 
-_NAME: Final = r'(?:PUBLIC \. )?([^\W\d][\w$]*|"(?:[^"]|"")+")'
+_WORD: Final = r'(?:[^\W\d][\w$]*|"(?:[^"]|"")+")'
+_NAME: Final = rf"(?:PUBLIC \. )?({_WORD}(?: \. {_WORD})*)"
 _KIND: Final = r"(TABLE|TYPE|DOMAIN|VIEW|FUNCTION|PROCEDURE|AGGREGATE|INDEX|TRIGGER)"
 _CREATE: Final = re.compile(
     r"CREATE (?:(?:UNLOGGED|UNIQUE|CONSTRAINT|RECURSIVE|MATERIALIZED|FOREIGN) )*"
@@ -108,7 +109,7 @@ def _catalog_objects(catalog: Catalog) -> Iterator[Object]:
         elif kind == "function":
             yield Object(kind, name.partition("(")[0])
         elif kind == "index":
-            yield Object(kind, name.partition(".")[2])
+            yield Object(kind, name.rpartition(".")[2])
         else:
             yield Object(kind, name)
 
@@ -179,4 +180,5 @@ def _object(kind: str, name: str) -> Object:
 
 
 def _plain(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name.lower()
+    parts = (part[1:-1].replace('""', '"') if part.startswith('"') else part.lower() for part in name.split(" . "))
+    return ".".join(parts)
