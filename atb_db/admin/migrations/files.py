@@ -13,9 +13,11 @@ from atb_db.admin.migrations.tokens import SqlStatement, checksum, statements
 from atb_db.errors import NotFound
 from atb_db.sqlfile import sql_root
 
-_DIRECTIVE: Final = re.compile(r"^\s*--\s*(transactional|rollback)\s*:\s*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+# yoyo fails on other values, and overlooks a directive below the first statement.
+_DIRECTIVE: Final = re.compile(r"^\s*--\s*(transactional|rollback|depends)\s*:\s*(.*?)\s*$", re.MULTILINE)
+_USABLE: Final = {"transactional": {"true", "false"}, "rollback": {"not needed"}, "depends": set[str]()}
+_HEAD: Final = re.compile(r"(?:[ \t]*--[^\n]*(?:\n|$)|[ \t]*\n)*")
 _IGNORED: Final = re.compile(r"--\s*lint-ignore\s+([\w-]+)\s*:\s*\S")
-_HEAD: Final = re.compile(r"(?:\s*--[^\n]*\n|\s*\n)*")
 
 
 class Migration:
@@ -28,6 +30,12 @@ class Migration:
 
     def __repr__(self) -> str:
         return f"Migration({str(self.path)!r})"
+
+    @property
+    def number(self) -> int:
+        """What its name begins with; 0 without one."""
+        number = self.id.partition("-")[0]
+        return int(number) if number.isdecimal() else 0
 
     @cached_property
     def sql(self) -> str:
@@ -72,9 +80,29 @@ class Migration:
         return frozenset(_IGNORED.findall(self.sql))
 
     @cached_property
+    def unusable_directives(self) -> list[tuple[int, str]]:
+        """Directives that do not do what they seem to: the line, and why."""
+        found: list[tuple[int, str]] = []
+        for match in _DIRECTIVE.finditer(self.sql):
+            name, value = match.groups()
+            line = self.sql.count("\n", 0, match.start(1)) + 1
+            if name == "depends":
+                found.append((line, "`-- depends:` is not used: migrations are applied in the order of their numbers"))
+            elif value not in _USABLE[name]:
+                found.append((line, f"`-- {name}:` takes {' or '.join(sorted(_USABLE[name]))}, not {value}"))
+            elif match.start() >= self._head:
+                found.append((line, f"`-- {name}:` counts only above the first statement"))
+        return found
+
+    @cached_property
     def _directives(self) -> dict[str, str]:
+        return dict(_DIRECTIVE.findall(self.sql[: self._head]))
+
+    @cached_property
+    def _head(self) -> int:
+        """Where the leading comments end."""
         head = _HEAD.match(self.sql)
-        return {name.lower(): value.lower() for name, value in _DIRECTIVE.findall(head[0] if head else "")}
+        return head.end() if head else 0
 
 
 class Release:

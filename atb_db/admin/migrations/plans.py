@@ -51,7 +51,7 @@ def plan_migrate(release: Release, facts: Facts, *, to: str | None = None) -> Pl
     ]
     if alone:
         apply = [migration for migration in apply if migration is last]
-    refuse_transaction_control(apply)
+    refuse_unusable(apply)
     unchecked = {record.id for record in facts.records if record.applied_at and record.checksum is None}
     return Plan(tuple(apply), adopt=(), complete=tuple(one for one in release.migrations if one.id in unchecked))
 
@@ -98,11 +98,13 @@ def _taken_back(release: Release, found: MigrationStatus) -> RollbackPlan:
     return RollbackPlan(migration, tuple(thing for thing in drops if thing.kind in {"table", "column"}))
 
 
-def refuse_transaction_control(migrations: Iterable[Migration]) -> None:
-    """Refuse files whose COMMIT would make half of them permanent."""
+def refuse_unusable(migrations: Iterable[Migration]) -> None:
+    """Refuse files whose COMMIT would make half of them permanent, or that would not run as they say."""
     for migration in migrations:
         if any(is_transaction_control(statement) for statement in migration.statements):
             raise Refused(f"{migration.id} begins or ends transactions itself: `atb-db lint` says where")
+        for line, problem in migration.unusable_directives:
+            raise Refused(f"{migration.path.name}:{line}: {problem}")
 
 
 def is_transaction_control(statement: SqlStatement) -> bool:

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from atb_db.admin.catalog import Difference
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.objects import Object
+from atb_db.admin.migrations.tokens import SqlStatement
 from atb_db.database.session import ServerInfo
 
 
@@ -150,7 +151,7 @@ def _unrecorded_state(own: frozenset[Object], facts: Facts, *, late: bool) -> St
 def _begun_state(migration: Migration, facts: Facts) -> State:
     if facts.running:
         return State.RUNNING
-    finishable = repeatable(migration) and not half_built(migration, facts)
+    finishable = all(map(is_repeatable, migration.statements)) and not half_built(migration, facts)
     return State.INTERRUPTED if finishable else State.DIRTY
 
 
@@ -160,9 +161,9 @@ _REPEATABLE: Final = re.compile(
 )
 
 
-def repeatable(migration: Migration) -> bool:
-    """Whether each of its statements may run again after it has run, or begun to."""
-    return all(_REPEATABLE.match(statement.shape) for statement in migration.statements)
+def is_repeatable(statement: SqlStatement) -> bool:
+    """Whether the statement may run again after it has run, or begun to."""
+    return _REPEATABLE.match(statement.shape) is not None
 
 
 def half_built(migration: Migration, facts: Facts) -> list[str]:
