@@ -12,7 +12,7 @@ from atb_db.errors import InvalidInput
 _HEADER: Final = """\
 -- {title}.
 --
--- Every constraint has a name, and everything that is created a COMMENT. Say the same in sql/schema, then `make catalog`.
+-- Every constraint has a name, everything created a COMMENT. Say the same in sql/schema, then run `make catalog`.
 """
 _ROLLBACK_HEADER: Final = """\
 -- Takes back what {id} does, in one transaction, as it is written here.
