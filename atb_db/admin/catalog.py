@@ -15,7 +15,7 @@ from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 
 # Kinds whose names begin with the table, view or domain that they are part of.
-_PARTS: Final = frozenset({"column", "constraint", "index", "trigger"})
+_PARTS: Final = frozenset({"column", "constraint", "index", "policy", "rule", "trigger"})
 
 
 class Entry(NamedTuple):

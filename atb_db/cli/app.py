@@ -12,7 +12,7 @@ from atb_db.cli.demo import demo_command
 from atb_db.cli.exits import exit_code
 from atb_db.cli.output import print_message
 from atb_db.cli.roles import roles_command
-from atb_db.cli.verification import verify_command
+from atb_db.cli.verification import audit_command, verify_command
 from atb_db.errors import AtbDbError
 
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("migrate")(migrate_command)
 app.command("status")(status_command)
 app.command("verify")(verify_command)
+app.command("audit")(audit_command)
 app.command("roles")(roles_command)
 app.command("psql")(psql_command)
 app.command("demo")(demo_command)

@@ -19,7 +19,7 @@ def shown(*arguments: str) -> str:
 
 
 def test_the_commands_are_these() -> None:
-    assert COMMANDS == ["migrate", "status", "verify", "roles", "psql", "demo"]
+    assert COMMANDS == ["migrate", "status", "verify", "audit", "roles", "psql", "demo"]
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])
