@@ -9,6 +9,7 @@ from typing import Final
 from atb_db.admin.catalog import Catalog, Difference, Entry
 from atb_db.admin.ddl import literal, quoted
 from atb_db.admin.findings import Finding, Level
+from atb_db.sqlfile import schema_sql
 
 _COLUMN: Final = re.compile(
     r"""(?P<type>.+?)
@@ -122,7 +123,7 @@ def _creation(entry: Entry, expected: Catalog) -> str:
         case "table":
             create = _table(entry, expected)
         case "view":
-            create = f"CREATE {_view(name, definition)}"
+            create = f"CREATE {_view(name)}"
         case "enum":
             create = f"CREATE TYPE {_sql_name(name)} AS ENUM ({definition})"
         case "domain":
@@ -145,8 +146,10 @@ def _creation(entry: Entry, expected: Catalog) -> str:
     return f"{create}; {_comment_on(kind, name, comment)}" if comment is not None else create
 
 
-def _view(name: str, definition: str) -> str:
-    return definition.replace("view", f"VIEW {_sql_name(name)}", 1).rstrip(";")
+def _view(name: str) -> str:
+    """The view's own text; the catalog's is made for comparing."""
+    text = re.search(rf"^CREATE (VIEW {re.escape(name)} AS.+?);$", schema_sql(), re.MULTILINE | re.DOTALL)
+    return text[1] if text else f"VIEW {_sql_name(name)} AS …"
 
 
 def _concurrently(index: str) -> str:
@@ -208,8 +211,8 @@ def _function_change(_where: str, expected: str, _actual: str) -> str:
     return expected.rstrip()
 
 
-def _view_change(where: str, expected: str, _actual: str) -> str:
-    return f"CREATE OR REPLACE {_view(where, expected)}"
+def _view_change(where: str, _expected: str, _actual: str) -> str:
+    return f"CREATE OR REPLACE {_view(where)}"
 
 
 def _column_change(where: str, expected: str, actual: str) -> str:

@@ -98,7 +98,7 @@ def role_changes(connection: Connection, members: Members) -> list[RoleChange]:
     if absent := [name for name in GROUPS if name not in roles]:
         return [_creation(name) for name in absent]
     return [
-        *group_changes(roles),
+        *group_changes(connection),
         *_member_changes(connection, roles, members),
         *_owner_changes(connection),
         *grant_changes(connection),
@@ -178,12 +178,13 @@ def _creation(group: str) -> RoleChange:
     return RoleChange("role", group, "NOLOGIN", None, sql)
 
 
-def group_changes(roles: Mapping[str, _Role]) -> Iterator[RoleChange]:
+def group_changes(connection: Connection) -> Iterator[RoleChange]:
     """What a group may do that none should: log in, look after the server, or what another group may."""
-    for group in GROUPS:
-        _, attributes, member_of, _ = roles[group]
+    for group, attributes, member_of, _ in _read(connection, "roles", _Role):
+        if group not in GROUPS:
+            continue
         if attributes:
-            sql = f"ALTER ROLE {group} {' '.join(f'NO{attribute}' for attribute in attributes)}"
+            sql = f"ALTER ROLE {group} " + " ".join(f"NO{attribute}" for attribute in attributes)
             yield RoleChange("role", group, "NOLOGIN", " ".join(attributes), sql)
         for other in sorted(_TOO_MUCH[group].intersection(member_of)):
             yield RoleChange("member", f"{group} in {other}", None, "member", f"REVOKE {other} FROM {group}")

@@ -60,7 +60,9 @@ def surroundings_findings(connection: Connection, server: ServerInfo, found: Sur
     for name in sorted(set(found.extensions) - _NEEDED_EXTENSIONS):
         yield Finding("extension", name, "not of atb_db", None, name, Level.INFO, None)
     for name in found.nearly_used_sequences:
-        repair = f"ALTER SEQUENCE {name} AS bigint MAXVALUE {2**63 - 1}"
+        repair = (
+            f"ALTER SEQUENCE {name} RESTART WITH a free number, if somebody moved it; else a larger type for its column"
+        )
         where = name.removeprefix("public.")
         yield Finding("sequence", where, "nearly used up", "at most 80 %", "above 80 %", Level.ERROR, repair)
     yield from _collation(connection, database)

@@ -16,7 +16,7 @@ from atb_db.admin.drift import drift_findings
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import State, Status, read_status
 from atb_db.admin.privileges import RUNTIME
-from atb_db.admin.roles import grant_changes, groups_used
+from atb_db.admin.roles import grant_changes, group_changes, groups_used
 from atb_db.admin.surroundings import enum_findings, read_surroundings, surroundings_findings
 from atb_db.config import Settings
 from atb_db.database.faults import translated
@@ -103,27 +103,44 @@ def verify(
         ConfigurationError: the server is too old, or the database is not encoded in UTF-8.
     """
     with reading(settings) as (connection, server):
-        expected, actual = expected_catalog(), read_catalog(connection)
-        findings = [*drift_findings(differences(expected, actual), expected)]
-        drifted = {(one.what, one.where) for one in findings}
-        as_expected = not any(one.level is Level.ERROR for one in findings)
-        findings += _migrations(read_status(connection, server, catalog=actual), as_expected=as_expected)
-        findings += (one for one in enum_findings(actual) if ("enum", one.where) not in drifted)
-        findings += surroundings_findings(connection, server, read_surroundings(connection))
-        findings += _grants(connection)
-        described = _describe(connection) if statements else None
-        findings += described.findings if described else ()
-        audited = read_audit(connection, server, seconds=books_seconds) if as_expected else None
-        findings += _books(audited) if audited else ()
-        present = {entry.name for entry in expected if entry.kind == "table"} & _tables(actual)
-        return Verification(
-            server=server,
-            findings=tuple(findings),
-            rows=_counts(connection, present) if exact_counts else _estimates(connection, present),
-            exact=exact_counts,
-            statements=described and described.statements,
-            books=audited and Books(audited.sessions, audited.audited),
+        return inspect(
+            connection, server, exact_counts=exact_counts, statements=statements, books_seconds=books_seconds
         )
+
+
+def inspect(
+    connection: Connection,
+    server: ServerInfo,
+    *,
+    exact_counts: bool = False,
+    statements: bool = False,
+    books_seconds: float | None = BOOKS_SECONDS,
+) -> Verification:
+    """`verify` on a connection that there is, in the transaction that is under way; names must be those of `public`."""
+    surroundings = read_surroundings(connection)
+    # A pooler may have swallowed it, and definitions contain moments.
+    connection.execute("SET LOCAL TimeZone = 'UTC'")
+    expected, actual = expected_catalog(), read_catalog(connection)
+    findings = [*drift_findings(differences(expected, actual), expected)]
+    drifted = {(one.what, one.where) for one in findings}
+    as_expected = not any(one.level is Level.ERROR for one in findings)
+    findings += _migrations(read_status(connection, server, catalog=actual), as_expected=as_expected)
+    findings += (one for one in enum_findings(actual) if ("enum", one.where) not in drifted)
+    findings += surroundings_findings(connection, server, surroundings)
+    findings += _grants(connection)
+    described = _describe(connection) if statements else None
+    findings += described.findings if described else ()
+    audited = read_audit(connection, server, seconds=books_seconds) if as_expected else None
+    findings += _books(audited) if audited else ()
+    present = {entry.name for entry in expected if entry.kind == "table"} & _tables(actual)
+    return Verification(
+        server=server,
+        findings=tuple(findings),
+        rows=_counts(connection, present) if exact_counts else _estimates(connection, present),
+        exact=exact_counts,
+        statements=described and described.statements,
+        books=audited and Books(audited.sessions, audited.audited),
+    )
 
 
 def mend(settings: Settings, findings: Sequence[Finding]) -> tuple[Mended, ...]:
@@ -159,11 +176,10 @@ def _grants(connection: Connection) -> Iterator[Finding]:
             "grant", "atb_owner, atb_runtime, atb_reader", "not set up", None, None, Level.INFO, "atb-db roles"
         )
         return
-    for change in grant_changes(connection):
+    for change in (*group_changes(connection), *grant_changes(connection)):
         problem = "missing" if change.actual is None else "unexpected"
-        yield Finding(
-            change.what, change.where, problem, change.expected, change.actual, Level.ERROR, change.sql, safe=True
-        )
+        safe = change.what == "grant"
+        yield Finding(*change[:2], problem, *change[2:4], Level.ERROR, change.sql, safe=safe)
 
 
 class _Described(NamedTuple):
