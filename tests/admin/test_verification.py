@@ -1,3 +1,6 @@
+import os
+import subprocess
+from pathlib import Path
 from typing import Final
 
 import psycopg
@@ -6,7 +9,8 @@ import pytest
 from atb_db import Database
 from atb_db.admin.findings import Level
 from atb_db.admin.migrations import known_migrations, migrate
-from atb_db.admin.verification import TableRows, Verification, verify
+from atb_db.admin.tools import tool_for
+from atb_db.admin.verification import TableRows, Verification, mend, verify
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import Unavailable
@@ -105,3 +109,77 @@ def test_a_role_that_may_only_read_can_verify(server: Server, fresh_url: str) ->
 def test_an_unreachable_server_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         verify(Settings.load("postgresql://postgres:secret@127.0.0.1:1/atb"))
+
+
+def tampered(url: str) -> None:
+    change(
+        url,
+        "DROP INDEX positions_open_idx; COMMENT ON TABLE trades IS NULL; ALTER TABLE positions DROP COLUMN mfe_time;"
+        "ALTER TABLE orders ALTER COLUMN quantity DROP NOT NULL",
+    )
+
+
+def test_what_is_safe_is_mended_and_the_rest_is_left(empty_url: str) -> None:
+    settings = Settings.load(empty_url)
+    migrate(settings)
+    tampered(empty_url)
+    found = verify(settings)
+    assert {(one.what, one.where) for one in found.mendable} == {
+        ("index", "positions.positions_open_idx"),
+        ("table comment", "trades"),
+        ("column", "positions.mfe_time"),
+    }
+    assert [one.failure for one in mend(settings, found.findings)] == [None, None, None]
+    assert [one.where for one in verify(settings).findings if one.level is not Level.INFO] == ["orders.quantity"]
+
+
+def test_an_index_left_half_built_is_mended(fresh_url: str) -> None:
+    settings = Settings.load(fresh_url)
+    change(fresh_url, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'positions_open_idx'::regclass")
+    assert [one.failure for one in mend(settings, verify(settings).findings)] == [None]
+    assert verify(settings).clean
+
+
+def test_a_repair_that_fails_is_told(server: Server, fresh_url: str) -> None:
+    change(server.url(), "CREATE ROLE mender LOGIN IN ROLE pg_read_all_data")
+    tampered(fresh_url)
+    settings = Settings.load(fresh_url.replace("postgres@", "mender@"))
+    assert ["must be owner" in str(one.failure) for one in mend(settings, verify(settings).findings)] == [True] * 3
+
+
+def test_a_database_restored_by_another_owner_is_clean(
+    server: Server, fresh_db: Database, fresh_url: str, tmp_path: Path
+) -> None:
+    fresh_db.run(
+        sessions.create_trading_session(
+            strategy_name="s", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000
+        )
+    )
+    change(server.url(), "CREATE ROLE restorer LOGIN")
+    change(server.url(), "CREATE DATABASE restored TEMPLATE template0 OWNER restorer")
+    major = int(server.version.partition(".")[0])
+    dump = tmp_path / "verified.dump"
+    url = server.url(database="restored").replace("postgres@", "restorer@")
+    for command in (
+        [tool_for("pg_dump", major).path, "--format=custom", f"--file={dump}", fresh_url],
+        [tool_for("pg_restore", major).path, "--no-owner", "--exit-on-error", f"--dbname={url}", dump],
+    ):
+        subprocess.run(command, check=True, env={"PATH": os.environ.get("PATH", "")})
+    found = verify(Settings.load(url), statements=True, exact_counts=True)
+    assert [one for one in found.findings if one.level is not Level.INFO] == []
+    assert (found.clean, seen(found)) == (True, [ROLES_UNUSED])
+    assert dict(found.rows)["trading_sessions"] == 1
+    assert found.books == (1, 1)
+
+
+def test_the_audit_is_bounded(fresh_db: Database, fresh_url: str) -> None:
+    for _ in range(3):
+        fresh_db.run(
+            sessions.create_trading_session(
+                strategy_name="s", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000
+            )
+        )
+    books = verify(Settings.load(fresh_url), books_seconds=0).books
+    assert books is not None
+    assert (books.sessions, books.audited < 3) == (3, True)
+    assert verify(Settings.load(fresh_url), books_seconds=None).books == (3, 3)
