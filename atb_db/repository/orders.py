@@ -114,10 +114,10 @@ def record_fill(
     """Record one execution of an order as the exchange reports it, with the order's totals, atomically; the fill's id.
 
     The same fill again changes nothing; with another quantity, price or commission it is a Conflict. quantity is in
-    units of the base asset, commission in the session's base currency. The order becomes PARTIALLY_FILLED or FILLED, its
-    filled_price the volume-weighted average of its fills. Totals that update_order_status told before are not counted
-    twice: they stay until the single fills reach them. InvalidInput when the fills exceed the order; a final order takes
-    fills up to what it has filled, and is a Conflict beyond.
+    units of the base asset, commission in the session's base currency. The order becomes PARTIALLY_FILLED or FILLED,
+    its filled_price the volume-weighted average of its fills. Totals that update_order_status told before are not
+    counted twice: they stay until the single fills reach them. InvalidInput when the fills exceed the order; a final
+    order takes fills up to what it has filled, and is a Conflict beyond.
     """
     ...
 

@@ -126,15 +126,15 @@ def resume_or_create(
 ) -> HeldSession:
     """Take up an engine's newest session, reopened if it had ended, or start one; hold it, and tell what it is.
 
-    The session is the newest of this strategy, symbol, timeframe, mode and exchange, if it showed a sign of life (start,
-    end, renewal, ledger entry, snapshot, event or decision) within max_age seconds; its balance, open positions, orders
-    and counters are where they were. Its orders that have been PENDING for more than stale_after seconds are EXPIRED;
-    an ENGINE_RESUME event tells who took it up. Otherwise a session is started as by create_trading_session, with
-    initial_balance and the arguments behind it.
+    The session is the newest of this strategy, symbol, timeframe, mode and exchange, if it showed a sign of life
+    (start, end, renewal, ledger entry, snapshot, event or decision) within max_age seconds; its balance, open
+    positions, orders and counters are where they were. Its orders that have been PENDING for more than stale_after
+    seconds are EXPIRED; an ENGINE_RESUME event tells who took it up. Otherwise a session is started as by
+    create_trading_session, with initial_balance and the arguments behind it.
 
     At most one engine holds a session: SessionHeld names the one that does. A hold lasts for lease seconds by the
-    server's clock unless renew_hold prolongs it, so that a dead engine's is free after that; take_over ends it early, for
-    an operator who knows that the engine is dead. What is open is read next, in the same transaction:
+    server's clock unless renew_hold prolongs it, so that a dead engine's is free after that; take_over ends it early,
+    for an operator who knows that the engine is dead. What is open is read next, in the same transaction:
 
         with db.transaction() as tx:
             held = tx.run(sessions.resume_or_create(...))

@@ -193,8 +193,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION expire_stale_orders IS
-'Expires a session''s orders that are PENDING and were journaled before a moment; how many were expired at expired_at. What the exchange may know '
-'(OPEN, PARTIALLY_FILLED, UNKNOWN) is left to reconciliation.';
+'Expires a session''s orders that are PENDING and were journaled before a moment; how many were expired at '
+'expired_at. What the exchange may know (OPEN, PARTIALLY_FILLED, UNKNOWN) is left to reconciliation.';
 
 CREATE FUNCTION refuse_hold(session bigint) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE AS $$
@@ -332,7 +332,10 @@ RETURNS TABLE (
 )
 LANGUAGE sql VOLATILE AS $$
     SELECT s.current_balance, s.initial_balance, s.start_time,
-           coalesce((SELECT max(a.equity) FROM account_history AS a WHERE a.session_id = s.id), m.peak_balance, s.initial_balance),
+           coalesce(
+               (SELECT max(a.equity) FROM account_history AS a WHERE a.session_id = s.id), m.peak_balance,
+               s.initial_balance
+           ),
            d.timestamp, d.balance, d.equity,
            (SELECT count(*) FROM positions AS p WHERE p.session_id = s.id AND p.status = 'OPEN')::integer,
            (

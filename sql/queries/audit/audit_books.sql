@@ -158,7 +158,8 @@ WITH session AS MATERIALIZED (
       FROM orders AS o
       JOIN session AS s ON s.id = o.session_id
       LEFT JOIN LATERAL (
-               SELECT sum(f.quantity) AS quantity, sum(f.quantity * f.price) AS notional, sum(f.commission) AS commission
+               SELECT sum(f.quantity) AS quantity, sum(f.quantity * f.price) AS notional,
+                      sum(f.commission) AS commission
                  FROM order_fills AS f
                 WHERE f.order_id = o.id
            ) AS f ON TRUE
