@@ -35,6 +35,7 @@ TABLES: Final = {
     "dynamic_performance_metrics": Rows.APPEND_ONLY,
     "market_sessions": Rows.KEPT,
     "optimization_cycles": Rows.APPEND_ONLY,
+    "order_fills": Rows.APPEND_ONLY,
     "orders": Rows.KEPT,
     "partial_trades": Rows.APPEND_ONLY,
     "performance_metrics": Rows.REMOVABLE,
@@ -44,6 +45,7 @@ TABLES: Final = {
     "prediction_performance": Rows.APPEND_ONLY,
     "reconciliation_audit_events": Rows.APPEND_ONLY,
     "risk_adjustments": Rows.APPEND_ONLY,
+    "session_holds": Rows.KEPT,
     "strategy_executions": Rows.APPEND_ONLY,
     "strategy_lineage": Rows.KEPT,
     "strategy_performance": Rows.APPEND_ONLY,
@@ -56,8 +58,9 @@ TABLES: Final = {
 }
 """Every table of the schema, by its name; a test holds it complete. A table that is not here counts as append-only."""
 
-_REPLAYED: Final = "request_id"
-"""The one column of an append-only row that is written again, with its own value, when a request is repeated."""
+REPLAYED: Final = {"order_fills": "exchange_fill_id"}
+"""The one column of an append-only row that is written again, with its own value, when its command is repeated; that of
+every other table is request_id, if it has one."""
 
 
 class Owned(NamedTuple):
@@ -126,7 +129,7 @@ def _written(table: Owned, *, keyed: bool) -> Iterator[Privilege]:
     yield Privilege("TABLE", table.sql_name, None, RUNTIME, "INSERT")
     if rows is not Rows.APPEND_ONLY:
         yield Privilege("TABLE", table.sql_name, None, RUNTIME, "UPDATE")
-    elif keyed:
-        yield Privilege("TABLE", table.sql_name, _REPLAYED, RUNTIME, "UPDATE")
+    elif keyed or table.name in REPLAYED:
+        yield Privilege("TABLE", table.sql_name, REPLAYED.get(table.name, "request_id"), RUNTIME, "UPDATE")
     if rows is Rows.REMOVABLE:
         yield Privilege("TABLE", table.sql_name, None, RUNTIME, "DELETE")

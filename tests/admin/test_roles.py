@@ -14,7 +14,7 @@ from psycopg import errors
 from atb_db import Database
 from atb_db.admin.catalog import expected_catalog
 from atb_db.admin.migrations import migrate
-from atb_db.admin.privileges import GROUPS, OWNER, RUNTIME, TABLES, Rows
+from atb_db.admin.privileges import GROUPS, OWNER, REPLAYED, RUNTIME, TABLES, Rows
 from atb_db.admin.roles import Members, check_roles, set_roles
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -157,7 +157,7 @@ def forbidden() -> Iterator[tuple[str, str]]:
                 yield login, f"DELETE FROM {table}"
         yield "grafana", f"INSERT INTO {table} DEFAULT VALUES"
         for column in columns(table):
-            if rows is Rows.APPEND_ONLY and column != "request_id":
+            if rows is Rows.APPEND_ONLY and column != REPLAYED.get(table, "request_id"):
                 yield "engine", f'UPDATE {table} SET "{column}" = DEFAULT'
             yield "grafana", f'UPDATE {table} SET "{column}" = DEFAULT'
     for login in ("engine", "grafana"):
