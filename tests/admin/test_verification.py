@@ -161,8 +161,8 @@ def test_a_database_restored_by_another_owner_is_clean(
     dump = tmp_path / "verified.dump"
     url = server.url(database="restored").replace("postgres@", "restorer@")
     for command in (
-        [tool_for("pg_dump", major).path, "--format=custom", f"--file={dump}", fresh_url],
-        [tool_for("pg_restore", major).path, "--no-owner", "--exit-on-error", f"--dbname={url}", dump],
+        [str(tool_for("pg_dump", major).path), "--format=custom", f"--file={dump}", fresh_url],
+        [str(tool_for("pg_restore", major).path), "--no-owner", "--exit-on-error", f"--dbname={url}", str(dump)],
     ):
         subprocess.run(command, check=True, env={"PATH": os.environ.get("PATH", "")})
     found = verify(Settings.load(url), statements=True, exact_counts=True)
