@@ -20,6 +20,7 @@ from atb_db.statement import Declared, Kind, Statement
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
 NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
+BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 USUAL_TIMEOUT: Final = "SET LOCAL statement_timeout TO DEFAULT"
 _PREPARED_STATEMENTS: Final = 1000
 

@@ -59,7 +59,7 @@ class FailedOrder(NamedTuple):
 
 
 class PartialTrade(NamedTuple):
-    """A partial exit or scale-in; size is a fraction of the position's ORIGINAL size, pnl is gross, None on scale-in."""
+    """A partial exit or scale-in; size is a fraction of the ORIGINAL size, pnl is gross, None when scaling in."""
 
     id: int
     session_id: int
