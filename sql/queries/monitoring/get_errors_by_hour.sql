@@ -17,7 +17,9 @@ WITH hours AS (
       FROM scopes AS s
      CROSS JOIN LATERAL (
                SELECT v.timestamp, v.severity
-                 FROM recent_errors(s.session_id, (SELECT min(hour) FROM hours), :now) AS v
+                 FROM recent_errors(
+                          s.session_id, date_trunc('hour', :now, 'UTC') - (:hours - 1) * interval '1 hour', :now
+                      ) AS v
            ) AS e
 )
 SELECT h.hour, count(e.hour)::integer AS errors,
