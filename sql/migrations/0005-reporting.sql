@@ -192,15 +192,15 @@ LANGUAGE sql STABLE AS $$
         WINDOW in_order AS (ORDER BY c.day)
     )
     SELECT d.day, f.equity,
-           CASE WHEN d.day > f.day THEN 0 WHEN f.before > 0 THEN f.equity / f.before - 1 END,
+           CASE WHEN d.day > f.day THEN 0 WHEN f.before > 0 THEN round(f.equity / f.before - 1, 12) END,
            f.max_drawdown
       FROM followed AS f
      CROSS JOIN LATERAL generate_series(f.day, f.next_day - interval '24 hours', interval '24 hours') AS d (day)
 $$;
 COMMENT ON FUNCTION daily_equity IS
 'The equity of the chosen sessions at the end of every UTC day from the first to the last that equity_series knows (a '
-'day without news keeps the one before), its return on the day before (on the opening, for the first) as a fraction, '
-'NULL where there was nothing to earn on, and the day''s largest drawdown.';
+'day without news keeps the one before), its return on the day before (on the opening, for the first) as a fraction '
+'rounded to 12 digits, NULL where there was nothing to earn on, and the day''s largest drawdown.';
 
 -- What is made of the chosen trades and their equity: figures of performance, drawdowns, sums of P&L.
 
@@ -216,6 +216,7 @@ LANGUAGE sql IMMUTABLE AS $$
                       CASE WHEN count(r) > 1 THEN sqrt(avg(least(r, 0) * least(r, 0))) END AS downside,
                       percentile_disc(0.05) WITHIN GROUP (ORDER BY r) AS fifth_percentile
                  FROM unnest(daily_returns) AS returns (r)
+                WHERE r IS NOT NULL
            ) AS f
 $$;
 COMMENT ON FUNCTION return_figures IS
@@ -290,7 +291,7 @@ LANGUAGE sql STABLE AS $$
     ), grown AS (
         SELECT CASE
                    WHEN e.days > 1 AND o.equity > 0
-                       THEN round(power(greatest(e.closing, 0) / o.equity, 365::numeric / e.days) - 1, 12)
+                       THEN power(greatest(e.closing, 0) / o.equity, 365::numeric / e.days) - 1
                END AS annualized_return
           FROM equity AS e
          CROSS JOIN openings AS o
@@ -302,7 +303,7 @@ LANGUAGE sql STABLE AS $$
            t.profit / nullif(t.wins, 0), -t.loss / nullif(t.losses, 0), t.best, t.worst,
            s.win, s.loss, s.current, e.max_drawdown, t.hours, t.win_hours, t.loss_hours,
            best_day.day, best_day.net, worst_day.day, worst_day.net,
-           e.days, g.annualized_return, r.annualized_volatility, r.sharpe_ratio, r.sortino_ratio,
+           e.days, round(g.annualized_return, 12), r.annualized_volatility, r.sharpe_ratio, r.sortino_ratio,
            round(g.annualized_return / nullif(e.max_drawdown, 0), 12), r.var_95
       FROM totals AS t
      CROSS JOIN streaks AS s

@@ -186,12 +186,12 @@ LANGUAGE sql STABLE AS $$
         WINDOW in_order AS (ORDER BY c.day)
     )
     SELECT d.day, f.equity,
-           CASE WHEN d.day > f.day THEN 0 WHEN f.before > 0 THEN f.equity / f.before - 1 END,
+           CASE WHEN d.day > f.day THEN 0 WHEN f.before > 0 THEN round(f.equity / f.before - 1, 12) END,
            f.max_drawdown
       FROM followed AS f
      CROSS JOIN LATERAL generate_series(f.day, f.next_day - interval '24 hours', interval '24 hours') AS d (day)
 $$;
 COMMENT ON FUNCTION daily_equity IS
 'The equity of the chosen sessions at the end of every UTC day from the first to the last that equity_series knows (a '
-'day without news keeps the one before), its return on the day before (on the opening, for the first) as a fraction, '
-'NULL where there was nothing to earn on, and the day''s largest drawdown.';
+'day without news keeps the one before), its return on the day before (on the opening, for the first) as a fraction '
+'rounded to 12 digits, NULL where there was nothing to earn on, and the day''s largest drawdown.';

@@ -12,6 +12,7 @@ LANGUAGE sql IMMUTABLE AS $$
                       CASE WHEN count(r) > 1 THEN sqrt(avg(least(r, 0) * least(r, 0))) END AS downside,
                       percentile_disc(0.05) WITHIN GROUP (ORDER BY r) AS fifth_percentile
                  FROM unnest(daily_returns) AS returns (r)
+                WHERE r IS NOT NULL
            ) AS f
 $$;
 COMMENT ON FUNCTION return_figures IS
@@ -86,7 +87,7 @@ LANGUAGE sql STABLE AS $$
     ), grown AS (
         SELECT CASE
                    WHEN e.days > 1 AND o.equity > 0
-                       THEN round(power(greatest(e.closing, 0) / o.equity, 365::numeric / e.days) - 1, 12)
+                       THEN power(greatest(e.closing, 0) / o.equity, 365::numeric / e.days) - 1
                END AS annualized_return
           FROM equity AS e
          CROSS JOIN openings AS o
@@ -98,7 +99,7 @@ LANGUAGE sql STABLE AS $$
            t.profit / nullif(t.wins, 0), -t.loss / nullif(t.losses, 0), t.best, t.worst,
            s.win, s.loss, s.current, e.max_drawdown, t.hours, t.win_hours, t.loss_hours,
            best_day.day, best_day.net, worst_day.day, worst_day.net,
-           e.days, g.annualized_return, r.annualized_volatility, r.sharpe_ratio, r.sortino_ratio,
+           e.days, round(g.annualized_return, 12), r.annualized_volatility, r.sharpe_ratio, r.sortino_ratio,
            round(g.annualized_return / nullif(e.max_drawdown, 0), 12), r.var_95
       FROM totals AS t
      CROSS JOIN streaks AS s

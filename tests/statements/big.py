@@ -18,8 +18,8 @@ INSERT INTO trading_sessions (
     session_name, mode, strategy_name, symbol, timeframe, base_currency, start_time, initial_balance, current_balance,
     ledger_entries, end_time, final_balance, total_pnl, total_trades, max_drawdown
 )
-SELECT 'fill', CASE WHEN i % 100 = 97 AND i < 500 THEN 'LIVE' ELSE 'BACKTEST' END::trade_source, 'fill', 'X', '1h', 'USDT',
-       '2024-01-01Z', 1000, 1000, 1, '2025-01-01Z', 0, 0, 0, 0
+SELECT 'fill', CASE WHEN i % 100 = 97 AND i < 500 THEN 'LIVE' ELSE 'BACKTEST' END::trade_source, 'fill', 'X', '1h',
+       'USDT', '2024-01-01Z', 1000, 1000, 1, '2025-01-01Z', 0, 0, 0, 0
   FROM generate_series(1, 2500) AS i;
 
 UPDATE trading_sessions SET end_time = NULL, final_balance = NULL, total_pnl = NULL, total_trades = NULL,

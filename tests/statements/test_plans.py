@@ -88,7 +88,7 @@ def big_tables(connection: psycopg.Connection) -> dict[str, float]:
         " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND reltuples >= %s",
         [BIG],
     )
-    tables = dict(found.fetchall())
+    tables: dict[str, float] = dict(found.fetchall())
     assert (tables["trades"], tables["strategy_executions"]) >= (100_000, 1_000_000)
     return tables
 
