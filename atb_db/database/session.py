@@ -94,6 +94,8 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         "lock_timeout": f"{settings.lock_timeout * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{settings.idle_timeout * 1000:.0f}",
         "client_connection_check_interval": "500",
+        # Compiling a plan takes longer than running any of these statements.
+        "jit": "off",
     }
     parts["options"] = " ".join(
         [str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]

@@ -18,3 +18,14 @@ DROP FUNCTION
     chosen_sessions;
 
 DROP INDEX orders_failed_idx;
+
+CREATE OR REPLACE FUNCTION existing_session(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM trading_sessions WHERE id = wanted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'session_id', MESSAGE = format('session %s does not exist', wanted);
+    END IF;
+    RETURN wanted;
+END
+$$;

@@ -4,24 +4,37 @@
 -- squawk-ignore require-concurrent-index-creation
 CREATE INDEX orders_failed_idx ON orders (session_id, created_at, id) WHERE status = 'FAILED';
 
+-- Views are read under whatever search_path, and so is this function.
+CREATE OR REPLACE FUNCTION existing_session(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM public.trading_sessions WHERE id = wanted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'session_id', MESSAGE = format('session %s does not exist', wanted);
+    END IF;
+    RETURN wanted;
+END
+$$;
+
 -- Which sessions and trades figures are about, and what their equity was.
 -- Filters are alike everywhere: NULL does not filter; without a session, those of verification are left out. Big tables
 -- are read session by session (LATERAL), so that the index on session and time serves every plan, generic ones too.
+-- Names are qualified: these functions are inlined into whatever reads a view, under whatever search_path it has.
 
 CREATE FUNCTION chosen_sessions(session bigint, source trade_source, strategy text, instrument text)
 RETURNS TABLE (session_id bigint, start_time timestamptz, initial_balance numeric)
 LANGUAGE sql STABLE AS $$
     SELECT s.id, s.start_time::timestamptz, s.initial_balance::numeric
-      FROM trading_sessions AS s
+      FROM public.trading_sessions AS s
      WHERE s.id = session
-       AND CASE WHEN session IS NOT NULL THEN existing_session(session) IS NOT NULL END
+       AND CASE WHEN session IS NOT NULL THEN public.existing_session(session) IS NOT NULL END
        AND s.mode = coalesce(source, s.mode)
      UNION ALL
     SELECT s.id, s.start_time, s.initial_balance
-      FROM trading_sessions AS s
+      FROM public.trading_sessions AS s
       LEFT JOIN LATERAL (
                SELECT t.id
-                 FROM trades AS t
+                 FROM public.trades AS t
                 WHERE t.session_id = s.id
                   AND num_nonnulls(strategy, instrument) > 0
                   AND t.strategy_name = coalesce(strategy, t.strategy_name)
@@ -48,12 +61,12 @@ CREATE FUNCTION chosen_trades(
 LANGUAGE sql STABLE AS $$
     SELECT t.id, s.session_id, t.symbol, t.strategy_name, t.exit_reason,
            t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.net_pnl
-      FROM chosen_sessions(session, source, NULL, NULL) AS s
+      FROM public.chosen_sessions(session, source, NULL, NULL) AS s
      CROSS JOIN LATERAL (
                SELECT r.id, r.symbol::text, r.strategy_name::text, r.exit_reason::text,
                       r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric, r.commission::numeric,
                       r.margin_interest_cost::numeric, r.net_pnl::numeric
-                 FROM trades AS r
+                 FROM public.trades AS r
                 WHERE r.session_id = s.session_id
                   AND r.exit_time >= coalesce(since, '-infinity')
                   AND r.exit_time < coalesce(until, 'infinity')
@@ -78,10 +91,10 @@ LANGUAGE sql STABLE AS $$
                WHEN first_snapshot.id IS NULL THEN s.initial_balance + coalesce(earlier.net_pnl, 0)
                ELSE coalesce(last_before.equity, s.initial_balance)
            END
-      FROM chosen_sessions(session, source, strategy, instrument) AS s
+      FROM public.chosen_sessions(session, source, strategy, instrument) AS s
       LEFT JOIN LATERAL (
                SELECT h.id
-                 FROM account_history AS h
+                 FROM public.account_history AS h
                 WHERE h.session_id = s.session_id
                   AND h.timestamp >= coalesce(since, '-infinity')
                   AND h.timestamp < coalesce(until, 'infinity')
@@ -91,7 +104,7 @@ LANGUAGE sql STABLE AS $$
            ) AS first_snapshot ON TRUE
       LEFT JOIN LATERAL (
                SELECT h.equity
-                 FROM account_history AS h
+                 FROM public.account_history AS h
                 WHERE h.session_id = s.session_id
                   AND h.timestamp < since
                 ORDER BY h.timestamp DESC, h.id DESC
@@ -99,7 +112,7 @@ LANGUAGE sql STABLE AS $$
            ) AS last_before ON TRUE
       LEFT JOIN LATERAL (
                SELECT sum(t.net_pnl) AS net_pnl
-                 FROM trades AS t
+                 FROM public.trades AS t
                 WHERE t.session_id = s.session_id
                   AND t.exit_time < since
                   AND t.strategy_name = coalesce(strategy, t.strategy_name)
@@ -120,7 +133,7 @@ CREATE FUNCTION equity_series(
 LANGUAGE sql STABLE AS $$
     WITH openings AS MATERIALIZED (
         SELECT o.session_id, o.start_time, o.by_snapshots, o.opening_equity
-          FROM chosen_openings(session, source, strategy, instrument, since, until) AS o
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
     ), changes AS (
         SELECT c.time, o.session_id, c.id, c.change
           FROM openings AS o
@@ -129,14 +142,14 @@ LANGUAGE sql STABLE AS $$
                           h.equity - lag(h.equity::numeric, 1, o.opening_equity) OVER (
                               ORDER BY h.timestamp, h.id
                           ) AS change
-                     FROM account_history AS h
+                     FROM public.account_history AS h
                     WHERE o.by_snapshots
                       AND h.session_id = o.session_id
                       AND h.timestamp >= coalesce(since, '-infinity')
                       AND h.timestamp < coalesce(until, 'infinity')
                     UNION ALL
                    SELECT t.exit_time, t.id, t.net_pnl
-                     FROM trades AS t
+                     FROM public.trades AS t
                     WHERE NOT o.by_snapshots
                       AND t.session_id = o.session_id
                       AND t.exit_time >= coalesce(since, '-infinity')
@@ -164,7 +177,7 @@ LANGUAGE sql STABLE AS $$
                max(equity) OVER (ORDER BY time, session_id, id ROWS UNBOUNDED PRECEDING) AS peak
           FROM valued
     )
-    SELECT time, place, is_opening, opening, equity, peak, drawdown(peak, equity)
+    SELECT time, place, is_opening, opening, equity, peak, public.drawdown(peak, equity)
       FROM peaked
 $$;
 COMMENT ON FUNCTION equity_series IS
@@ -181,7 +194,7 @@ LANGUAGE sql STABLE AS $$
     WITH closing AS (
         SELECT date_trunc('day', e.time, 'UTC') AS day, max(e.opening) AS opening,
                (array_agg(e.equity ORDER BY e.place DESC))[1] AS equity, max(e.drawdown) AS max_drawdown
-          FROM equity_series(session, source, strategy, instrument, since, until) AS e
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
          WHERE NOT e.is_opening
          GROUP BY date_trunc('day', e.time, 'UTC')
     ), followed AS (
@@ -246,7 +259,7 @@ LANGUAGE sql STABLE AS $$
                -- A run of equal outcomes keeps this difference constant.
                row_number() OVER in_order
                - row_number() OVER (PARTITION BY sign(t.pnl) ORDER BY t.exit_time, t.id) AS run
-          FROM chosen_trades(session, source, strategy, instrument, since, until) AS t
+          FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
         WINDOW in_order AS (ORDER BY t.exit_time, t.id)
     ), totals AS (
         SELECT count(*)::integer AS trades,
@@ -282,12 +295,12 @@ LANGUAGE sql STABLE AS $$
         SELECT d.day, d.net FROM days AS d ORDER BY d.net, d.day LIMIT 1
     ), openings AS (
         SELECT sum(o.opening_balance) AS balance, sum(o.opening_equity) AS equity
-          FROM chosen_openings(session, source, strategy, instrument, since, until) AS o
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
     ), equity AS (
         SELECT count(*)::integer AS days, array_agg(e.daily_return) AS returns,
                coalesce(max(e.max_drawdown), 0) AS max_drawdown,
                (array_agg(e.equity ORDER BY e.day DESC))[1] AS closing
-          FROM daily_equity(session, source, strategy, instrument, since, until) AS e
+          FROM public.daily_equity(session, source, strategy, instrument, since, until) AS e
     ), grown AS (
         SELECT CASE
                    WHEN e.days > 1 AND o.equity > 0
@@ -310,7 +323,7 @@ LANGUAGE sql STABLE AS $$
      CROSS JOIN openings AS o
      CROSS JOIN equity AS e
      CROSS JOIN grown AS g
-     CROSS JOIN LATERAL return_figures(e.returns) AS r
+     CROSS JOIN LATERAL public.return_figures(e.returns) AS r
       LEFT JOIN best_day ON TRUE
       LEFT JOIN worst_day ON TRUE
 $$;
@@ -328,7 +341,7 @@ LANGUAGE sql STABLE AS $$
     WITH numbered AS (
         SELECT e.time, e.place, e.equity, e.peak, e.drawdown,
                count(*) FILTER (WHERE e.equity = e.peak) OVER (ORDER BY e.place ROWS UNBOUNDED PRECEDING) AS episode
-          FROM equity_series(session, source, strategy, instrument, since, until) AS e
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
     ), episodes AS (
         SELECT min(n.time) AS started_at, (array_agg(n.time ORDER BY n.equity, n.place))[1] AS trough_at,
                lead(min(n.time)) OVER (ORDER BY n.episode) AS recovered_at,
@@ -357,7 +370,7 @@ LANGUAGE sql STABLE AS $$
            (count(*) FILTER (WHERE t.pnl < 0))::integer,
            (count(*) FILTER (WHERE t.pnl > 0))::numeric / count(*),
            sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
-      FROM chosen_trades(session, source, strategy, instrument, since, until) AS t
+      FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
      CROSS JOIN LATERAL (
                SELECT CASE dimension
                           WHEN 'exit_reason' THEN t.exit_reason
@@ -412,12 +425,12 @@ LANGUAGE sql STABLE AS $$
            count(o.slippage)::integer, round(avg(o.slippage), 12), max(o.slippage),
            coalesce(sum(o.slippage * o.price * o.filled_quantity), 0),
            sum(o.commission), max(o.created_at)
-      FROM chosen_sessions(session, source, NULL, NULL) AS s
+      FROM public.chosen_sessions(session, source, NULL, NULL) AS s
      CROSS JOIN LATERAL (
                SELECT r.order_type, r.status, r.price::numeric, r.filled_quantity::numeric, r.commission::numeric,
                       r.created_at::timestamptz,
-                      slippage(r.order_type, r.side, r.price, r.filled_price) AS slippage
-                 FROM orders AS r
+                      public.slippage(r.order_type, r.side, r.price, r.filled_price) AS slippage
+                 FROM public.orders AS r
                 WHERE r.session_id = s.session_id
                   AND r.created_at >= coalesce(since, '-infinity')
                   AND r.created_at < coalesce(until, 'infinity')
@@ -446,12 +459,12 @@ LANGUAGE sql STABLE AS $$
            coalesce(m.gross_profit - m.gross_loss, 0), coalesce(m.net_pnl, 0),
            days.trades_today, days.gross_today, days.net_today, days.trades_week, days.gross_week, days.net_week,
            opened.closed_again + holding.opened_today, holding.positions, holding.unrealized_pnl
-      FROM trading_sessions AS s
-      LEFT JOIN performance_metrics AS m
+      FROM public.trading_sessions AS s
+      LEFT JOIN public.performance_metrics AS m
         ON m.session_id = s.id AND m.period = 'ALL_TIME' AND m.period_start = 'epoch'::timestamptz
       LEFT JOIN LATERAL (
                SELECT h.equity, h.timestamp
-                 FROM account_history AS h
+                 FROM public.account_history AS h
                 WHERE h.session_id = s.id
                 ORDER BY h.timestamp DESC, h.id DESC
                 LIMIT 1
@@ -466,7 +479,7 @@ LANGUAGE sql STABLE AS $$
                  FROM (
                           SELECT p.total_trades, p.gross_profit, p.gross_loss, p.net_pnl,
                                  p.period_start = date_trunc('day', moment, 'UTC') AS is_today
-                            FROM performance_metrics AS p
+                            FROM public.performance_metrics AS p
                            WHERE p.session_id = s.id
                              AND p.period = 'DAILY'
                              AND p.period_start >= date_trunc('week', moment, 'UTC')
@@ -475,7 +488,7 @@ LANGUAGE sql STABLE AS $$
            ) AS days
      CROSS JOIN LATERAL (
                SELECT count(*)::integer AS closed_again
-                 FROM trades AS t
+                 FROM public.trades AS t
                 WHERE t.session_id = s.id
                   AND t.exit_time >= date_trunc('day', moment, 'UTC')
                   AND t.entry_time >= date_trunc('day', moment, 'UTC')
@@ -487,11 +500,11 @@ LANGUAGE sql STABLE AS $$
                           WHERE p.entry_time >= date_trunc('day', moment, 'UTC') AND p.entry_time <= moment
                       ))::integer AS opened_today,
                       coalesce(sum(p.unrealized_pnl), 0) AS unrealized_pnl
-                 FROM positions AS p
+                 FROM public.positions AS p
                 WHERE p.session_id = s.id AND p.status = 'OPEN'
            ) AS holding
      WHERE s.id = session
-       AND existing_session(session) IS NOT NULL
+       AND public.existing_session(session) IS NOT NULL
 $$;
 COMMENT ON FUNCTION account_figures IS
 'Where a session stands, in its base currency: the balance of its ledger, the equity of its newest snapshot, the P&L '
@@ -502,14 +515,14 @@ CREATE FUNCTION recent_errors(session bigint, since timestamptz, until timestamp
 RETURNS TABLE ("timestamp" timestamptz, severity severity)
 LANGUAGE sql STABLE AS $$
     SELECT e.timestamp::timestamptz, e.severity
-      FROM system_events AS e
+      FROM public.system_events AS e
      WHERE (e.event_type = 'ERROR' OR e.severity >= 'ERROR')
        AND e.timestamp >= since
        AND e.timestamp <= until
        AND e.session_id = session
      UNION ALL
     SELECT e.timestamp, e.severity
-      FROM system_events AS e
+      FROM public.system_events AS e
      WHERE (e.event_type = 'ERROR' OR e.severity >= 'ERROR')
        AND e.timestamp >= since
        AND e.timestamp <= until
@@ -530,15 +543,15 @@ LANGUAGE sql STABLE AS $$
            n.trade, extract(epoch FROM moment - n.trade), n.event, extract(epoch FROM moment - n.event)
       FROM (
                SELECT (
-                          SELECT max(h.timestamp::timestamptz) FROM account_history AS h WHERE h.session_id = session
+                          SELECT max(h.timestamp::timestamptz) FROM public.account_history AS h WHERE h.session_id = session
                       ) AS snapshot,
                       (
-                          SELECT max(x.timestamp::timestamptz) FROM strategy_executions AS x
+                          SELECT max(x.timestamp::timestamptz) FROM public.strategy_executions AS x
                            WHERE x.session_id = session
                       ) AS decision,
-                      (SELECT max(t.exit_time::timestamptz) FROM trades AS t WHERE t.session_id = session) AS trade,
+                      (SELECT max(t.exit_time::timestamptz) FROM public.trades AS t WHERE t.session_id = session) AS trade,
                       (
-                          SELECT max(e.timestamp::timestamptz) FROM system_events AS e WHERE e.session_id = session
+                          SELECT max(e.timestamp::timestamptz) FROM public.system_events AS e WHERE e.session_id = session
                       ) AS event
            ) AS n
 $$;

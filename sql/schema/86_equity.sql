@@ -1,21 +1,22 @@
 -- Which sessions and trades figures are about, and what their equity was.
 -- Filters are alike everywhere: NULL does not filter; without a session, those of verification are left out. Big tables
 -- are read session by session (LATERAL), so that the index on session and time serves every plan, generic ones too.
+-- Names are qualified: these functions are inlined into whatever reads a view, under whatever search_path it has.
 
 CREATE FUNCTION chosen_sessions(session bigint, source trade_source, strategy text, instrument text)
 RETURNS TABLE (session_id bigint, start_time timestamptz, initial_balance numeric)
 LANGUAGE sql STABLE AS $$
     SELECT s.id, s.start_time::timestamptz, s.initial_balance::numeric
-      FROM trading_sessions AS s
+      FROM public.trading_sessions AS s
      WHERE s.id = session
-       AND CASE WHEN session IS NOT NULL THEN existing_session(session) IS NOT NULL END
+       AND CASE WHEN session IS NOT NULL THEN public.existing_session(session) IS NOT NULL END
        AND s.mode = coalesce(source, s.mode)
      UNION ALL
     SELECT s.id, s.start_time, s.initial_balance
-      FROM trading_sessions AS s
+      FROM public.trading_sessions AS s
       LEFT JOIN LATERAL (
                SELECT t.id
-                 FROM trades AS t
+                 FROM public.trades AS t
                 WHERE t.session_id = s.id
                   AND num_nonnulls(strategy, instrument) > 0
                   AND t.strategy_name = coalesce(strategy, t.strategy_name)
@@ -42,12 +43,12 @@ CREATE FUNCTION chosen_trades(
 LANGUAGE sql STABLE AS $$
     SELECT t.id, s.session_id, t.symbol, t.strategy_name, t.exit_reason,
            t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.net_pnl
-      FROM chosen_sessions(session, source, NULL, NULL) AS s
+      FROM public.chosen_sessions(session, source, NULL, NULL) AS s
      CROSS JOIN LATERAL (
                SELECT r.id, r.symbol::text, r.strategy_name::text, r.exit_reason::text,
                       r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric, r.commission::numeric,
                       r.margin_interest_cost::numeric, r.net_pnl::numeric
-                 FROM trades AS r
+                 FROM public.trades AS r
                 WHERE r.session_id = s.session_id
                   AND r.exit_time >= coalesce(since, '-infinity')
                   AND r.exit_time < coalesce(until, 'infinity')
@@ -72,10 +73,10 @@ LANGUAGE sql STABLE AS $$
                WHEN first_snapshot.id IS NULL THEN s.initial_balance + coalesce(earlier.net_pnl, 0)
                ELSE coalesce(last_before.equity, s.initial_balance)
            END
-      FROM chosen_sessions(session, source, strategy, instrument) AS s
+      FROM public.chosen_sessions(session, source, strategy, instrument) AS s
       LEFT JOIN LATERAL (
                SELECT h.id
-                 FROM account_history AS h
+                 FROM public.account_history AS h
                 WHERE h.session_id = s.session_id
                   AND h.timestamp >= coalesce(since, '-infinity')
                   AND h.timestamp < coalesce(until, 'infinity')
@@ -85,7 +86,7 @@ LANGUAGE sql STABLE AS $$
            ) AS first_snapshot ON TRUE
       LEFT JOIN LATERAL (
                SELECT h.equity
-                 FROM account_history AS h
+                 FROM public.account_history AS h
                 WHERE h.session_id = s.session_id
                   AND h.timestamp < since
                 ORDER BY h.timestamp DESC, h.id DESC
@@ -93,7 +94,7 @@ LANGUAGE sql STABLE AS $$
            ) AS last_before ON TRUE
       LEFT JOIN LATERAL (
                SELECT sum(t.net_pnl) AS net_pnl
-                 FROM trades AS t
+                 FROM public.trades AS t
                 WHERE t.session_id = s.session_id
                   AND t.exit_time < since
                   AND t.strategy_name = coalesce(strategy, t.strategy_name)
@@ -114,7 +115,7 @@ CREATE FUNCTION equity_series(
 LANGUAGE sql STABLE AS $$
     WITH openings AS MATERIALIZED (
         SELECT o.session_id, o.start_time, o.by_snapshots, o.opening_equity
-          FROM chosen_openings(session, source, strategy, instrument, since, until) AS o
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
     ), changes AS (
         SELECT c.time, o.session_id, c.id, c.change
           FROM openings AS o
@@ -123,14 +124,14 @@ LANGUAGE sql STABLE AS $$
                           h.equity - lag(h.equity::numeric, 1, o.opening_equity) OVER (
                               ORDER BY h.timestamp, h.id
                           ) AS change
-                     FROM account_history AS h
+                     FROM public.account_history AS h
                     WHERE o.by_snapshots
                       AND h.session_id = o.session_id
                       AND h.timestamp >= coalesce(since, '-infinity')
                       AND h.timestamp < coalesce(until, 'infinity')
                     UNION ALL
                    SELECT t.exit_time, t.id, t.net_pnl
-                     FROM trades AS t
+                     FROM public.trades AS t
                     WHERE NOT o.by_snapshots
                       AND t.session_id = o.session_id
                       AND t.exit_time >= coalesce(since, '-infinity')
@@ -158,7 +159,7 @@ LANGUAGE sql STABLE AS $$
                max(equity) OVER (ORDER BY time, session_id, id ROWS UNBOUNDED PRECEDING) AS peak
           FROM valued
     )
-    SELECT time, place, is_opening, opening, equity, peak, drawdown(peak, equity)
+    SELECT time, place, is_opening, opening, equity, peak, public.drawdown(peak, equity)
       FROM peaked
 $$;
 COMMENT ON FUNCTION equity_series IS
@@ -175,7 +176,7 @@ LANGUAGE sql STABLE AS $$
     WITH closing AS (
         SELECT date_trunc('day', e.time, 'UTC') AS day, max(e.opening) AS opening,
                (array_agg(e.equity ORDER BY e.place DESC))[1] AS equity, max(e.drawdown) AS max_drawdown
-          FROM equity_series(session, source, strategy, instrument, since, until) AS e
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
          WHERE NOT e.is_opening
          GROUP BY date_trunc('day', e.time, 'UTC')
     ), followed AS (

@@ -42,7 +42,7 @@ LANGUAGE sql STABLE AS $$
                -- A run of equal outcomes keeps this difference constant.
                row_number() OVER in_order
                - row_number() OVER (PARTITION BY sign(t.pnl) ORDER BY t.exit_time, t.id) AS run
-          FROM chosen_trades(session, source, strategy, instrument, since, until) AS t
+          FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
         WINDOW in_order AS (ORDER BY t.exit_time, t.id)
     ), totals AS (
         SELECT count(*)::integer AS trades,
@@ -78,12 +78,12 @@ LANGUAGE sql STABLE AS $$
         SELECT d.day, d.net FROM days AS d ORDER BY d.net, d.day LIMIT 1
     ), openings AS (
         SELECT sum(o.opening_balance) AS balance, sum(o.opening_equity) AS equity
-          FROM chosen_openings(session, source, strategy, instrument, since, until) AS o
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
     ), equity AS (
         SELECT count(*)::integer AS days, array_agg(e.daily_return) AS returns,
                coalesce(max(e.max_drawdown), 0) AS max_drawdown,
                (array_agg(e.equity ORDER BY e.day DESC))[1] AS closing
-          FROM daily_equity(session, source, strategy, instrument, since, until) AS e
+          FROM public.daily_equity(session, source, strategy, instrument, since, until) AS e
     ), grown AS (
         SELECT CASE
                    WHEN e.days > 1 AND o.equity > 0
@@ -106,7 +106,7 @@ LANGUAGE sql STABLE AS $$
      CROSS JOIN openings AS o
      CROSS JOIN equity AS e
      CROSS JOIN grown AS g
-     CROSS JOIN LATERAL return_figures(e.returns) AS r
+     CROSS JOIN LATERAL public.return_figures(e.returns) AS r
       LEFT JOIN best_day ON TRUE
       LEFT JOIN worst_day ON TRUE
 $$;
@@ -124,7 +124,7 @@ LANGUAGE sql STABLE AS $$
     WITH numbered AS (
         SELECT e.time, e.place, e.equity, e.peak, e.drawdown,
                count(*) FILTER (WHERE e.equity = e.peak) OVER (ORDER BY e.place ROWS UNBOUNDED PRECEDING) AS episode
-          FROM equity_series(session, source, strategy, instrument, since, until) AS e
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
     ), episodes AS (
         SELECT min(n.time) AS started_at, (array_agg(n.time ORDER BY n.equity, n.place))[1] AS trough_at,
                lead(min(n.time)) OVER (ORDER BY n.episode) AS recovered_at,
@@ -153,7 +153,7 @@ LANGUAGE sql STABLE AS $$
            (count(*) FILTER (WHERE t.pnl < 0))::integer,
            (count(*) FILTER (WHERE t.pnl > 0))::numeric / count(*),
            sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
-      FROM chosen_trades(session, source, strategy, instrument, since, until) AS t
+      FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
      CROSS JOIN LATERAL (
                SELECT CASE dimension
                           WHEN 'exit_reason' THEN t.exit_reason

@@ -34,12 +34,12 @@ LANGUAGE sql STABLE AS $$
            count(o.slippage)::integer, round(avg(o.slippage), 12), max(o.slippage),
            coalesce(sum(o.slippage * o.price * o.filled_quantity), 0),
            sum(o.commission), max(o.created_at)
-      FROM chosen_sessions(session, source, NULL, NULL) AS s
+      FROM public.chosen_sessions(session, source, NULL, NULL) AS s
      CROSS JOIN LATERAL (
                SELECT r.order_type, r.status, r.price::numeric, r.filled_quantity::numeric, r.commission::numeric,
                       r.created_at::timestamptz,
-                      slippage(r.order_type, r.side, r.price, r.filled_price) AS slippage
-                 FROM orders AS r
+                      public.slippage(r.order_type, r.side, r.price, r.filled_price) AS slippage
+                 FROM public.orders AS r
                 WHERE r.session_id = s.session_id
                   AND r.created_at >= coalesce(since, '-infinity')
                   AND r.created_at < coalesce(until, 'infinity')
@@ -68,12 +68,12 @@ LANGUAGE sql STABLE AS $$
            coalesce(m.gross_profit - m.gross_loss, 0), coalesce(m.net_pnl, 0),
            days.trades_today, days.gross_today, days.net_today, days.trades_week, days.gross_week, days.net_week,
            opened.closed_again + holding.opened_today, holding.positions, holding.unrealized_pnl
-      FROM trading_sessions AS s
-      LEFT JOIN performance_metrics AS m
+      FROM public.trading_sessions AS s
+      LEFT JOIN public.performance_metrics AS m
         ON m.session_id = s.id AND m.period = 'ALL_TIME' AND m.period_start = 'epoch'::timestamptz
       LEFT JOIN LATERAL (
                SELECT h.equity, h.timestamp
-                 FROM account_history AS h
+                 FROM public.account_history AS h
                 WHERE h.session_id = s.id
                 ORDER BY h.timestamp DESC, h.id DESC
                 LIMIT 1
@@ -88,7 +88,7 @@ LANGUAGE sql STABLE AS $$
                  FROM (
                           SELECT p.total_trades, p.gross_profit, p.gross_loss, p.net_pnl,
                                  p.period_start = date_trunc('day', moment, 'UTC') AS is_today
-                            FROM performance_metrics AS p
+                            FROM public.performance_metrics AS p
                            WHERE p.session_id = s.id
                              AND p.period = 'DAILY'
                              AND p.period_start >= date_trunc('week', moment, 'UTC')
@@ -97,7 +97,7 @@ LANGUAGE sql STABLE AS $$
            ) AS days
      CROSS JOIN LATERAL (
                SELECT count(*)::integer AS closed_again
-                 FROM trades AS t
+                 FROM public.trades AS t
                 WHERE t.session_id = s.id
                   AND t.exit_time >= date_trunc('day', moment, 'UTC')
                   AND t.entry_time >= date_trunc('day', moment, 'UTC')
@@ -109,11 +109,11 @@ LANGUAGE sql STABLE AS $$
                           WHERE p.entry_time >= date_trunc('day', moment, 'UTC') AND p.entry_time <= moment
                       ))::integer AS opened_today,
                       coalesce(sum(p.unrealized_pnl), 0) AS unrealized_pnl
-                 FROM positions AS p
+                 FROM public.positions AS p
                 WHERE p.session_id = s.id AND p.status = 'OPEN'
            ) AS holding
      WHERE s.id = session
-       AND existing_session(session) IS NOT NULL
+       AND public.existing_session(session) IS NOT NULL
 $$;
 COMMENT ON FUNCTION account_figures IS
 'Where a session stands, in its base currency: the balance of its ledger, the equity of its newest snapshot, the P&L '
@@ -124,14 +124,14 @@ CREATE FUNCTION recent_errors(session bigint, since timestamptz, until timestamp
 RETURNS TABLE ("timestamp" timestamptz, severity severity)
 LANGUAGE sql STABLE AS $$
     SELECT e.timestamp::timestamptz, e.severity
-      FROM system_events AS e
+      FROM public.system_events AS e
      WHERE (e.event_type = 'ERROR' OR e.severity >= 'ERROR')
        AND e.timestamp >= since
        AND e.timestamp <= until
        AND e.session_id = session
      UNION ALL
     SELECT e.timestamp, e.severity
-      FROM system_events AS e
+      FROM public.system_events AS e
      WHERE (e.event_type = 'ERROR' OR e.severity >= 'ERROR')
        AND e.timestamp >= since
        AND e.timestamp <= until
@@ -152,15 +152,15 @@ LANGUAGE sql STABLE AS $$
            n.trade, extract(epoch FROM moment - n.trade), n.event, extract(epoch FROM moment - n.event)
       FROM (
                SELECT (
-                          SELECT max(h.timestamp::timestamptz) FROM account_history AS h WHERE h.session_id = session
+                          SELECT max(h.timestamp::timestamptz) FROM public.account_history AS h WHERE h.session_id = session
                       ) AS snapshot,
                       (
-                          SELECT max(x.timestamp::timestamptz) FROM strategy_executions AS x
+                          SELECT max(x.timestamp::timestamptz) FROM public.strategy_executions AS x
                            WHERE x.session_id = session
                       ) AS decision,
-                      (SELECT max(t.exit_time::timestamptz) FROM trades AS t WHERE t.session_id = session) AS trade,
+                      (SELECT max(t.exit_time::timestamptz) FROM public.trades AS t WHERE t.session_id = session) AS trade,
                       (
-                          SELECT max(e.timestamp::timestamptz) FROM system_events AS e WHERE e.session_id = session
+                          SELECT max(e.timestamp::timestamptz) FROM public.system_events AS e WHERE e.session_id = session
                       ) AS event
            ) AS n
 $$;

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -76,6 +76,25 @@ def test_the_docs_tell_of_every_view_and_every_figure(views: dict[str, list[str]
     assert set(views) - named == set()
     assert set(metrics.PerformanceMetrics._fields) - named == set()
     assert set(re.findall(r"`reporting\.(\w+)`", text)) - set(views) == set()
+
+
+@pytest.mark.parametrize("setting", ["search_path TO reporting", "search_path TO ''", "timezone TO 'America/New_York'"])
+def test_views_answer_the_same_under_any_settings(
+    connection: psycopg.Connection, views: dict[str, list[str]], setting: str
+) -> None:
+    for view in views:
+        query = f"SELECT * FROM reporting.{view}".encode()
+        with connection.transaction(force_rollback=True):
+            connection.execute("SET LOCAL timezone TO UTC")
+            due = connection.execute(query).fetchall()
+            connection.execute(f"SET LOCAL {setting}".encode())
+            assert sorted(map(repr, at_utc(connection.execute(query).fetchall()))) == sorted(map(repr, at_utc(due))), (
+                view
+            )
+
+
+def at_utc(rows: list[tuple[object, ...]]) -> list[list[object]]:
+    return [[value.astimezone(UTC) if isinstance(value, datetime) else value for value in row] for row in rows]
 
 
 def test_performance_is_the_same_as_a_view(world_db: Database, connection: psycopg.Connection, world: World) -> None:
