@@ -134,6 +134,11 @@ LANGUAGE sql STABLE AS $$
     WITH openings AS MATERIALIZED (
         SELECT o.session_id, o.start_time, o.by_snapshots, o.opening_equity
           FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
+    ), single AS (
+        -- The snapshots of one session are its equity as they are, which takes half as long as adding up changes.
+        SELECT o.session_id, o.opening_equity
+          FROM openings AS o
+         WHERE o.by_snapshots AND (SELECT count(*) FROM openings) = 1
     ), changes AS (
         SELECT c.time, o.session_id, c.id, c.change
           FROM openings AS o
@@ -157,6 +162,7 @@ LANGUAGE sql STABLE AS $$
                       AND t.strategy_name = coalesce(strategy, t.strategy_name)
                       AND t.symbol = coalesce(instrument, t.symbol)
                ) AS c
+         WHERE NOT EXISTS (SELECT FROM single)
     ), points AS (
         SELECT time, session_id, id, change, FALSE AS is_opening
           FROM changes
@@ -173,12 +179,24 @@ LANGUAGE sql STABLE AS $$
          CROSS JOIN (SELECT sum(opening_equity) AS opening FROM openings) AS capital
         WINDOW in_order AS (ORDER BY time, session_id, id ROWS UNBOUNDED PRECEDING)
     ), peaked AS (
-        SELECT time, place, is_opening, opening, equity,
-               max(equity) OVER (ORDER BY time, session_id, id ROWS UNBOUNDED PRECEDING) AS peak
-          FROM valued
+        SELECT v.time, v.place, v.is_opening, v.opening, v.equity,
+               max(v.equity) OVER (ORDER BY v.time, v.session_id, v.id ROWS UNBOUNDED PRECEDING) AS peak
+          FROM valued AS v
+         UNION ALL
+        SELECT h.time, h.place, FALSE, s.opening_equity, h.equity, h.peak
+          FROM single AS s
+         CROSS JOIN LATERAL (
+                   SELECT a.timestamp::timestamptz AS time, row_number() OVER in_order AS place,
+                          a.equity::numeric AS equity, max(a.equity::numeric) OVER in_order AS peak
+                     FROM public.account_history AS a
+                    WHERE a.session_id = s.session_id
+                      AND a.timestamp >= coalesce(since, '-infinity')
+                      AND a.timestamp < coalesce(until, 'infinity')
+                   WINDOW in_order AS (ORDER BY a.timestamp, a.id ROWS UNBOUNDED PRECEDING)
+               ) AS h
     )
-    SELECT time, place, is_opening, opening, equity, peak, public.drawdown(peak, equity)
-      FROM peaked
+    SELECT p.time, p.place, p.is_opening, p.opening, p.equity, p.peak, public.drawdown(p.peak, p.equity)
+      FROM peaked AS p
 $$;
 COMMENT ON FUNCTION equity_series IS
 'The equity of the chosen sessions together, in base currency, at every snapshot (of a session without snapshots in '
