@@ -1,6 +1,5 @@
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,7 +9,6 @@ from atb_db.admin.connection import reading
 from atb_db.admin.errors import LockHeld, Refused
 from atb_db.admin.migrations import (
     Migrated,
-    Release,
     known_migrations,
     migrate,
     migrations_folder,
@@ -26,6 +24,7 @@ from atb_db.errors import AtbDbError, PermissionDenied, SchemaMismatch, Unavaila
 from tests.admin.conftest import Write
 
 EVERY = tuple(known_migrations())
+
 
 def catalog(url: str) -> Catalog:
     with reading(Settings.load(url)) as (connection, _):
