@@ -23,7 +23,7 @@ class Plant(NamedTuple):
 
 PLANTS = [
     Plant("transaction-control", "SELECT 1;\nCOMMIT;", line=2),
-    Plant("transaction-control", "SELECT 1;", "BEGIN; SELECT 1; COMMIT;"),
+    Plant("transaction-control", "SELECT 1;", "COMMIT;"),
     Plant("directive", "-- depends: 0000-none\nSELECT 1;"),
     Plant("directive", "-- transactional: no\nSELECT 1;"),
     Plant("directive", "SELECT 1;\n-- transactional: false\nSELECT 2;", line=2),

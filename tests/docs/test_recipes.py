@@ -32,7 +32,7 @@ class Recipe(NamedTuple):
 def recipes() -> list[Recipe]:
     found: list[Recipe] = []
     for title, text in RECIPE.findall(CONTRIBUTING.read_text(encoding="utf-8")):
-        blocks = dict(BLOCK.findall(text))
+        blocks: dict[str, str] = dict(BLOCK.findall(text))
         [name] = re.findall(r"`atb-db new ([a-z-]+)`", text)
         assert blocks, title
         # Where sql/schema says the same as the migration, the recipe has it once.
