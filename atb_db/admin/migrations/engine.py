@@ -80,6 +80,8 @@ class Engine(NamedTuple):
 
     def record(self, migration: Migration, *, adopted: bool = False) -> None:
         """Record the migration as applied; inside the caller's transaction."""
+        # The migration may have set another, and yoyo's tables go by their bare names.
+        self.backend.connection.execute("SET LOCAL search_path TO public")
         marked = yoyo_migration(migration.id)
         if adopted:
             self.backend.unmark_one(marked, log=False)
@@ -94,6 +96,7 @@ class Engine(NamedTuple):
 
     def forget(self, name: str, *, operation: str) -> None:
         """Forget the migration; inside the caller's transaction. The operation is rollback or unmark."""
+        self.backend.connection.execute("SET LOCAL search_path TO public")
         marked = yoyo_migration(name)
         self.backend.unmark_one(marked, log=False)
         self.backend.log_migration(marked, operation)

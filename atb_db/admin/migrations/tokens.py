@@ -87,4 +87,5 @@ def statements(sql: str) -> list[SqlStatement]:
 def checksum(sql: str) -> str:
     """SHA-256 of what the SQL says: comments, white space and line endings do not count, what strings say does."""
     normal = sql.replace("\r\n", "\n").replace("\r", "\n")
-    return sha256("\0".join(token.text for token in tokens(normal)).encode()).hexdigest()
+    said = ("\0".join(token.text for token in statement.tokens) for statement in statements(normal))
+    return sha256("\0;\0".join(said).encode()).hexdigest()
