@@ -14,6 +14,7 @@ from atb_db.repository import account, events, metrics, orders, positions, sessi
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import JsonText
 from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_analytics
+from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 from tests.statements.examples_restart import RESTART_EXAMPLES, prepare_restart
 
@@ -80,6 +81,7 @@ def prepare(db: Database) -> World:
     db.run(events.log_event(session_id=session_id, event_type="ERROR", severity="ERROR", message="No answer"))
     prepare_analytics(db, session_id)
     prepare_more(db, session_id)
+    prepare_deployment(db)
     return World(
         session_id=session_id,
         other_session_id=other_session_id,
@@ -173,6 +175,7 @@ def order(session_id: int, internal_order_id: str, position_id: int | None = Non
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
     **MORE_EXAMPLES,
+    **DEPLOYMENT_EXAMPLES,
     **RESTART_EXAMPLES,
     "account.adjust_balance": lambda world: account.adjust_balance(
         session_id=world.session_id, delta=-10, reason="fee", updated_by="sync", timestamp=at(9)
