@@ -14,7 +14,7 @@ from atb_db.admin.catalog import Catalog, differences, expected_catalog, read_ca
 from atb_db.admin.connection import Connection, changing, reading
 from atb_db.admin.drift import drift_findings
 from atb_db.admin.findings import Finding, Level
-from atb_db.admin.migrations import State, Status, read_status
+from atb_db.admin.migrations import Release, State, Status, read_status
 from atb_db.admin.privileges import RUNTIME
 from atb_db.admin.roles import grant_changes, group_changes, groups_used
 from atb_db.admin.surroundings import enum_findings, read_surroundings, surroundings_findings
@@ -115,6 +115,7 @@ def inspect(
     exact_counts: bool = False,
     statements: bool = False,
     books_seconds: float | None = BOOKS_SECONDS,
+    release: Release | None = None,
 ) -> Verification:
     """`verify` on a connection that there is, in the transaction that is under way; names must be those of `public`."""
     surroundings = read_surroundings(connection)
@@ -124,7 +125,7 @@ def inspect(
     findings = [*drift_findings(differences(expected, actual), expected)]
     drifted = {(one.what, one.where) for one in findings}
     as_expected = not any(one.level is Level.ERROR for one in findings)
-    findings += _migrations(read_status(connection, server, catalog=actual), as_expected=as_expected)
+    findings += _migrations(read_status(connection, server, release=release, catalog=actual), as_expected=as_expected)
     findings += (one for one in enum_findings(actual) if ("enum", one.where) not in drifted)
     findings += surroundings_findings(connection, server, surroundings)
     findings += _grants(connection)

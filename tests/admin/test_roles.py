@@ -81,6 +81,18 @@ def roled(logins: None, make_world: MakeDatabase) -> Roled:  # noqa: ARG001, F81
     return Roled(url)
 
 
+@pytest.fixture(scope="module")
+def engine(roled: Roled) -> Iterator[Database]:
+    with Database(roled.as_login("engine")) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def reader(roled: Roled) -> Iterator[Database]:
+    with Database(roled.as_login("grafana")) as database:
+        yield database
+
+
 @pytest.fixture
 def own(logins: None, server: Server) -> Roled:  # noqa: ARG001
     """A database of the test's own, for the test to set the roles in."""
@@ -126,9 +138,9 @@ def test_again_changes_nothing(roled: Roled) -> None:
 
 
 @pytest.mark.parametrize("declaration", STATEMENTS, ids=str)
-def test_the_engine_may_run_every_statement(roled: Roled, world: World, declaration: Declared[object]) -> None:  # noqa: F811
+def test_the_engine_may_run_every_statement(engine: Database, world: World, declaration: Declared[object]) -> None:  # noqa: F811
     statement = example(declaration, world)
-    with Database(roled.as_login("engine")) as db, suppress(InterruptedError), db.transaction() as transaction:
+    with suppress(InterruptedError), engine.transaction() as transaction:
         if declaration.name in FOR_THE_OWNER:
             with pytest.raises(Exception, match="permission denied"), transaction.transaction() as savepoint:
                 savepoint.run(statement)
@@ -140,9 +152,8 @@ def test_the_engine_may_run_every_statement(roled: Roled, world: World, declarat
 
 
 @pytest.mark.parametrize("query", [one for one in STATEMENTS if one.kind is Kind.QUERY], ids=str)
-def test_a_reader_may_run_every_query(roled: Roled, world: World, query: Declared[object]) -> None:  # noqa: F811
-    with Database(roled.as_login("grafana")) as db:
-        db.run(example(query, world))
+def test_a_reader_may_run_every_query(reader: Database, world: World, query: Declared[object]) -> None:  # noqa: F811
+    reader.run(example(query, world))
 
 
 def forbidden() -> Iterator[tuple[str, str]]:
