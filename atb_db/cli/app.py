@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from atb_db.cli.database import migrate_command, psql_command, status_command, verify_command
+from atb_db.cli.database import migrate_command, psql_command, status_command
 from atb_db.cli.demo import demo_command
 from atb_db.cli.exits import exit_code
 from atb_db.cli.output import print_message
+from atb_db.cli.verification import verify_command
 from atb_db.errors import AtbDbError
 
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
