@@ -19,7 +19,7 @@ def shown(*arguments: str) -> str:
 
 
 def test_the_commands_are_these() -> None:
-    assert COMMANDS == ["migrate", "status", "verify", "psql", "demo"]
+    assert COMMANDS == ["migrate", "status", "verify", "psql", "query", "queries", "end-crashed", "purge", "demo"]
 
 
 @pytest.mark.parametrize("command", [None, *COMMANDS])
@@ -35,7 +35,7 @@ def test_the_help_tells_every_exit_code() -> None:
         assert f"\n    {code.value:<4} " in shown()
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in {"demo", "queries"}])
 def test_commands_that_connect_take_a_url(command: str) -> None:
     assert "--url URL" in shown(command)
 
