@@ -57,9 +57,9 @@ def read_catalog(connection: Connection) -> Catalog:
     return tuple(connection.cursor(row_factory=class_row(Entry)).execute(query))
 
 
-def expected_catalog() -> Catalog:
+def expected_catalog(root: Path | None = None) -> Catalog:
     """The catalog of a database made from sql/schema."""
-    rows: list[list[str]] = json.loads(_catalog_file().read_bytes())
+    rows: list[list[str]] = json.loads(_catalog_file(root).read_bytes())
     return tuple(Entry(*row) for row in rows)
 
 
@@ -94,8 +94,8 @@ def write_expected_catalog() -> None:
     _catalog_file().write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 
 
-def _catalog_file() -> Path:
-    return sql_root() / "catalog.json"
+def _catalog_file(root: Path | None = None) -> Path:
+    return (root or sql_root()) / "catalog.json"
 
 
 if __name__ == "__main__":

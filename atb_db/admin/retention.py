@@ -49,7 +49,7 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
     "session_holds": _OF_SESSION,
     "trading_sessions": sql.SQL("id = %(session)s"),
 }
-"""Every table that holds rows of a session, in the order in which they are removed, with what makes them the session's."""
+"""Every table with rows of a session, in the order in which they are removed, and what makes them the session's."""
 
 LOG_TABLES: Final = ("system_events", "strategy_executions", "prediction_performance")
 """What only tells what happened; no figure and no book is computed from it."""
@@ -158,42 +158,44 @@ def purge_session(
     return tuple(removed)
 
 
+def count_log(settings: Settings, table: str, *, before: datetime) -> Removed:
+    """How many rows `purge_log` would remove."""
+    with _connected(settings) as connection:
+        count = sql.SQL("SELECT count(*) FROM {} WHERE timestamp < %s").format(sql.Identifier(_log(table)))
+        return Removed(table, _number(connection, count, before))
+
+
 def purge_log(
-    settings: Settings,
-    table: str,
-    *,
-    before: datetime,
-    batch: int = BATCH,
-    dry_run: bool = False,
-    progress: Progress = silent,
+    settings: Settings, table: str, *, before: datetime, batch: int = BATCH, progress: Progress = silent
 ) -> Removed:
     """Remove a log table's rows from before a moment, going through it once by id, `batch` ids a transaction.
 
     Raises:
         Refused: the table is none of LOG_TABLES.
     """
-    if table not in LOG_TABLES:
-        raise Refused(f"{table} is no log: only {', '.join(LOG_TABLES)} can be purged by age")
-    name = sql.Identifier(table)
+    name = sql.Identifier(_log(table))
+    delete = sql.SQL("DELETE FROM {} WHERE id >= %s AND id < %s AND timestamp < %s").format(name)
+    ids = sql.SQL("SELECT coalesce({}(id), 0) FROM {}")
+    rows = 0
     with _connected(settings) as connection:
-        if dry_run:
-            count = sql.SQL("SELECT count(*) FROM {} WHERE timestamp < %s").format(name)
-            return Removed(table, _number(connection, count, before))
-        delete = sql.SQL("DELETE FROM {} WHERE id >= %s AND id < %s AND timestamp < %s").format(name)
-        least, most = (
-            _number(connection, sql.SQL("SELECT coalesce({}(id), 0) FROM {}").format(sql.SQL(function), name))
-            for function in ("min", "max")
-        )
-        rows = 0
-        for start in range(least, most + 1, batch):
+        first, last = (_number(connection, ids.format(sql.Identifier(end), name)) for end in ("min", "max"))
+        for start in range(first, last + 1, batch):
             rows += connection.execute(delete, [start, start + batch, before]).rowcount
             progress(table, rows)
     return Removed(table, rows)
 
 
+def _log(table: str) -> str:
+    if table not in LOG_TABLES:
+        raise Refused(f"{table} is no log: only {', '.join(LOG_TABLES)} can be purged by age")
+    return table
+
+
 def record_purge(settings: Settings, *, sessions_removed: Sequence[int], removed: Sequence[Removed]) -> None:
     """Record a PURGE event with what was removed."""
-    rows = {one.table: one.rows for one in removed}
+    rows: dict[str, int] = {}
+    for one in removed:
+        rows[one.table] = rows.get(one.table, 0) + one.rows
     details = {"sessions": list(sessions_removed), "rows": rows}
     message = f"Purged {len(sessions_removed)} sessions and {sum(rows.values())} rows"
     with Database(settings) as database:
@@ -209,9 +211,7 @@ def crashed_sessions(settings: Settings, *, idle: timedelta) -> list[SilentSessi
 def end_crashed_session(settings: Settings, crashed: SilentSession) -> None:
     """End the session at its last sign of life, with its final figures; an engine can take it up again."""
     with Database(settings) as database:
-        database.run(
-            sessions.end_trading_session(session_id=crashed.session_id, end_time=crashed.last_sign_of_life)
-        )
+        database.run(sessions.end_trading_session(session_id=crashed.session_id, end_time=crashed.last_sign_of_life))
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from atb_db.sqlfile import sql_root
 def psql(settings: Settings, *, write: bool = False, arguments: Sequence[str] = ()) -> NoReturn:
     """Become psql, on the settings' database; its transactions are read-only unless `write`.
 
-    It loads sql/psqlrc with its handy questions, and the user's own psqlrc behind them. Read-only is a default against accidents: whoever types SQL can switch it off again.
+    It loads sql/psqlrc with its handy questions, and the user's own psqlrc behind them. Read-only is a default
+    against accidents: whoever types SQL can switch it off again.
 
     Raises:
         ToolMissing: there is no psql on this machine.

@@ -14,9 +14,11 @@ from psycopg import AsyncConnection, AsyncRawCursor, Rollback
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool
 
+from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.faults import translated
 from atb_db.database.session import (
+    BEGIN_SNAPSHOT,
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
@@ -116,6 +118,11 @@ class AsyncDatabase:
         async with self._connection() as connection:
             return await _run_many(connection, statements)
 
+    async def run_batch(self, batch: Batch[R]) -> R:
+        """As `Database.run_batch`."""
+        async with self._connection() as connection:
+            return batch.assemble(await _run_many(connection, batch.statements, snapshot=True))
+
     @asynccontextmanager
     async def stream(self, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
         """As `Database.stream`, with `async with` and `async for`."""
@@ -170,6 +177,10 @@ class AsyncTransaction:
         """As `Transaction.run_many`."""
         return await _run_many(self._connection, statements)
 
+    async def run_batch(self, batch: Batch[R]) -> R:
+        """As `Transaction.run_batch`."""
+        return batch.assemble(await _run_many(self._connection, batch.statements))
+
     @asynccontextmanager
     async def stream(self, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
         """As `Transaction.stream`."""
@@ -201,16 +212,22 @@ async def _run(connection: _Connection, statement: Statement[R]) -> R:
     return declaration.read(rows)
 
 
-async def _run_many(connection: _Connection, statements: Iterable[Statement[R]]) -> list[R]:
+async def _run_many(connection: _Connection, statements: Iterable[Statement[R]], *, snapshot: bool = False) -> list[R]:
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [AsyncRawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
         async with connection.pipeline():
+            if snapshot:
+                await connection.execute(BEGIN_SNAPSHOT)
             for cursor, statement in zip(cursors, sent, strict=True):
                 await cursor.execute(statement.declaration.sql, statement.server_values())
+            if snapshot:
+                await connection.execute("COMMIT")
     except Exception:
+        if snapshot and not connection.closed:
+            await connection.rollback()
         with translated(first_unanswered(sent, cursors), writes=any(map(writing, sent))):
             raise
     return [

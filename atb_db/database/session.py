@@ -20,6 +20,7 @@ from atb_db.statement import Declared, Kind, Statement
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
 NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
+BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 USUAL_TIMEOUT: Final = "SET LOCAL statement_timeout TO DEFAULT"
 _PREPARED_STATEMENTS: Final = 1000
 
@@ -93,6 +94,8 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         "lock_timeout": f"{settings.lock_timeout * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{settings.idle_timeout * 1000:.0f}",
         "client_connection_check_interval": "500",
+        # Compiling a plan takes longer than running any of these statements.
+        "jit": "off",
     }
     parts["options"] = " ".join(
         [str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]

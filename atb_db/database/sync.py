@@ -14,9 +14,11 @@ from psycopg import Connection, RawCursor, Rollback, connect
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
 
+from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.faults import translated
 from atb_db.database.session import (
+    BEGIN_SNAPSHOT,
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
@@ -131,6 +133,14 @@ class Database:
         with self._connection() as connection:
             return _run_many(connection, statements)
 
+    def run_batch(self, batch: Batch[R]) -> R:
+        """Run a batch's queries in one round trip, all in one snapshot of the database; the value that they make.
+
+        overview = db.run_batch(dashboard.dashboard(session_id=42))
+        """
+        with self._connection() as connection:
+            return batch.assemble(_run_many(connection, batch.statements, snapshot=True))
+
     @contextmanager
     def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
         """The rows of a query as they arrive, for results larger than memory; the connection is held until the end.
@@ -196,6 +206,13 @@ class Transaction:
         """Run statements inside the transaction in one round trip; as `Database.run_many`."""
         return _run_many(self._connection, statements)
 
+    def run_batch(self, batch: Batch[R]) -> R:
+        """Run a batch's queries inside the transaction in one round trip; the value that they make.
+
+        They see one snapshot only if the transaction has one.
+        """
+        return batch.assemble(_run_many(self._connection, batch.statements))
+
     @contextmanager
     def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
         """The rows of a query as they arrive; as `Database.stream`. Nothing else can run until they are read."""
@@ -227,16 +244,22 @@ def _run(connection: _Connection, statement: Statement[R]) -> R:
     return declaration.read(rows)
 
 
-def _run_many(connection: _Connection, statements: Iterable[Statement[R]]) -> list[R]:
+def _run_many(connection: _Connection, statements: Iterable[Statement[R]], *, snapshot: bool = False) -> list[R]:
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [RawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
         with connection.pipeline():
+            if snapshot:
+                connection.execute(BEGIN_SNAPSHOT)
             for cursor, statement in zip(cursors, sent, strict=True):
                 cursor.execute(statement.declaration.sql, statement.server_values())
+            if snapshot:
+                connection.execute("COMMIT")
     except Exception:
+        if snapshot and not connection.closed:
+            connection.rollback()
         with translated(first_unanswered(sent, cursors), writes=any(map(writing, sent))):
             raise
     return [
