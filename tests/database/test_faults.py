@@ -215,12 +215,12 @@ def test_a_stopped_server_ends_at_the_deadline(connect: Callable[..., Either], o
 def test_an_exhausted_pool_answers_at_once_or_in_time(url: str, session_id: int) -> None:
     settings = Settings.load(url, environ={})._replace(pool_max=1, pool_waiting=0)
     read = account.get_current_balance(session_id=session_id)
-    with Database(settings) as db, db.transaction():
-        with within(0), pytest.raises(PoolExhausted, match="in use and 0 wait"):
-            db.run(read)
-    with Database(settings._replace(pool_waiting=1)) as db, db.transaction():
-        with within(0.2), pytest.raises(PoolExhausted, match=r"in use for 0\.2 s"):
-            db.run(read, timeout=0.2)
+    refused = pytest.raises(PoolExhausted, match="in use and 0 wait")
+    with Database(settings) as db, db.transaction(), within(0), refused:
+        db.run(read)
+    late = pytest.raises(PoolExhausted, match=r"in use for 0\.2 s")
+    with Database(settings._replace(pool_waiting=1)) as db, db.transaction(), within(0.2), late:
+        db.run(read, timeout=0.2)
 
 
 def test_a_read_only_server_is_left_and_tried_again(fresh_url: str) -> None:
