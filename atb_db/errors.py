@@ -74,6 +74,10 @@ class SessionClosed(Conflict):
     """The trading session has ended and takes no more entries."""
 
 
+class SessionHeld(Conflict):
+    """Another engine holds the trading session; the message names it."""
+
+
 class TransactionAborted(AtbDbError):
     """A statement of the transaction failed before; nothing more can be done in it, and nothing is committed."""
 
