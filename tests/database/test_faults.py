@@ -1,4 +1,4 @@
-"""Lost answers, collisions, deaf ports and frozen servers: retried, or the right error in time; sync and async alike."""
+"""Lost answers, collisions, deaf ports and frozen servers: retried, or the right error in time; sync and async."""
 
 from __future__ import annotations
 
