@@ -70,7 +70,7 @@ def differences(expected: Iterable[Entry], actual: Iterable[Entry]) -> list[Diff
     alone = {name for kind, name in wanted.keys() ^ found.keys() if kind not in _PARTS}
     different: list[Difference] = []
     for kind, name in sorted(wanted.keys() | found.keys()):
-        if kind in _PARTS and name.partition(".")[0] in alone:
+        if kind in _PARTS and name.rpartition(".")[0] in alone:
             continue
         here, there = wanted.get((kind, name)), found.get((kind, name))
         if here is None or there is None or here.definition != there.definition:

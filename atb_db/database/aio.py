@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from itertools import chain
 from math import inf
 from time import monotonic, perf_counter
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
+import psycopg
 from psycopg import AsyncRawCursor, Rollback, errors
 from psycopg.pq import TransactionStatus
 
+from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.faults import DRIVER_ERRORS, check_replicated, failure, translated
 from atb_db.database.guarded import AsyncConnection
@@ -22,6 +24,7 @@ from atb_db.database.pool import AsyncPool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.session import (
+    BEGIN_SNAPSHOT,
     BEHIND_PGBOUNCER,
     DEFAULTS,
     NO_TIMEOUT,
@@ -35,6 +38,7 @@ from atb_db.database.session import (
     first_unanswered,
     loader,
     pool_arguments,
+    refuse_stale,
     runnable,
     writing,
 )
@@ -115,26 +119,24 @@ class AsyncDatabase:
         runnable(statement)
         until = self._until(statement.declaration.kind, timeout)
         if stale_ok:
-            return await self._read(statement, until)
-        attempts = Attempts(until, statement, self._on_retry)
-        while True:
-            try:
-                async with self._pool.connection(until) as connection:
-                    return await _run(connection, statement)
-            except AtbDbError as error:
-                await self._pause(attempts, error)
+            refuse_stale([statement])
+            return await self._read(until, statement, lambda connection: _run(connection, statement))
+        return await self._tried(until, statement, lambda connection: _run(connection, statement))
 
     async def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
         """As `Database.run_many`."""
         sent = list(statements)
         until = self._until(None, timeout)
-        attempts = Attempts(until, None, self._on_retry)
-        while True:
-            try:
-                async with self._pool.connection(until) as connection:
-                    return await _run_many(connection, sent)
-            except AtbDbError as error:
-                await self._pause(attempts, error)
+        return await self._tried(until, None, lambda connection: _run_many(connection, sent))
+
+    async def run_batch(self, batch: Batch[R], *, timeout: float | None = None, stale_ok: bool = False) -> R:
+        """As `Database.run_batch`."""
+        ask = self._read if stale_ok else self._tried
+        if stale_ok:
+            refuse_stale(batch.statements)
+        until = self._until(None, timeout)
+        answers = await ask(until, None, lambda connection: _run_many(connection, batch.statements, snapshot=True))
+        return batch.assemble(answers)
 
     @asynccontextmanager
     async def stream(
@@ -243,26 +245,33 @@ class AsyncDatabase:
             else:
                 return connection
 
-    async def _read(self, query: Statement[R], until: float) -> R:
-        """From the replica if it is recent enough and gives an answer, else from the primary."""
-        if writing(query):
-            raise StatementError("writes, and cannot be stale", statement=query.name)
-        replica = await self._recent_replica(until)
-        if replica is not None:
-            half = (monotonic() + min(until, monotonic() + 2 * _REPLICA_PATIENCE)) / 2
-            try:
-                async with replica.pool.connection(half) as connection:
-                    return await _run(connection, query)
-            except AtbDbError as error:
-                if is_disconnection(error):
-                    replica.fail()
-        attempts = Attempts(until, query, self._on_retry)
+    async def _tried(
+        self, until: float, statement: Statement[object] | None, use: Callable[[AsyncConnection], Awaitable[R]]
+    ) -> R:
+        """Use a connection, and another while one is lost."""
+        attempts = Attempts(until, statement, self._on_retry)
         while True:
             try:
                 async with self._pool.connection(until) as connection:
-                    return await _run(connection, query)
+                    return await use(connection)
             except AtbDbError as error:
                 await self._pause(attempts, error)
+
+    async def _read(
+        self, until: float, statement: Statement[object] | None, use: Callable[[AsyncConnection], Awaitable[R]]
+    ) -> R:
+        """From the replica if it is recent enough and gives an answer, else from the primary."""
+        replica = await self._recent_replica(until)
+        if replica is not None:
+            now = monotonic()
+            try:
+                # Half of the time is left for the primary.
+                async with replica.pool.connection(now + (until - now) / 2) as connection:
+                    return await use(connection)
+            except AtbDbError as error:
+                if is_disconnection(error):
+                    replica.fail()
+        return await self._tried(until, statement, use)
 
     async def _recent_replica(self, until: float) -> _Replica | None:
         replica = self._replica
@@ -344,6 +353,10 @@ class AsyncTransaction:
         sent = list(statements)
         return await _run_many(self._ready(sent, deadline(self._settings, None, timeout)), sent, alone=False)
 
+    async def run_batch(self, batch: Batch[R], *, timeout: float | None = None) -> R:
+        """As `Transaction.run_batch`."""
+        return batch.assemble(await self.run_many(batch.statements, timeout=timeout))
+
     @asynccontextmanager
     async def stream(self, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
         """As `Transaction.stream`."""
@@ -406,16 +419,25 @@ async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: b
     return declaration.read(rows)
 
 
-async def _run_many(connection: AsyncConnection, statements: Iterable[Statement[R]], *, alone: bool = True) -> list[R]:
+async def _run_many(
+    connection: AsyncConnection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
+) -> list[R]:
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [AsyncRawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
         async with connection.pipeline():
+            if snapshot:
+                await connection.execute(BEGIN_SNAPSHOT)
             for cursor, statement in zip(cursors, sent, strict=True):
                 await cursor.execute(statement.declaration.sql, statement.server_values())
+            if snapshot:
+                await connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
+        if snapshot and not connection.closed:
+            with suppress(psycopg.Error):  # or the pool closes it
+                await connection.rollback()
         writes = alone and any(map(writing, sent))
         raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
     if alone:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import inf
@@ -22,6 +22,7 @@ from atb_db.statement import Declared, Kind, Statement
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
 NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
+BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 USUAL_TIMEOUT: Final = "SET LOCAL statement_timeout TO DEFAULT"
 _PREPARED_STATEMENTS: Final = 1000
 _NETWORK: Final = {
@@ -93,6 +94,8 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         "lock_timeout": f"{settings.lock_timeout * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{settings.idle_timeout * 1000:.0f}",
         "client_connection_check_interval": "500",
+        # Compiling a plan takes longer than running any of these statements.
+        "jit": "off",
     }
     if settings.pgbouncer:
         parts.pop("options", None)  # or it refuses the connection
@@ -195,6 +198,13 @@ def runnable(statement: Statement[object]) -> None:
 def writing(statement: Statement[object]) -> bool:
     """Whether the statement changes the database."""
     return statement.declaration.kind is not Kind.QUERY
+
+
+def refuse_stale(statements: Iterable[Statement[object]]) -> None:
+    """Refuse to send a write to a replica."""
+    for statement in statements:
+        if writing(statement):
+            raise StatementError("writes, and cannot be stale", statement=statement.name)
 
 
 def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[object]]:

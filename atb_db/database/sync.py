@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from itertools import chain
 from math import inf
 from threading import Lock
@@ -11,9 +11,11 @@ from time import monotonic, perf_counter, sleep
 from types import TracebackType
 from typing import Self, TypeVar, cast
 
+import psycopg
 from psycopg import RawCursor, Rollback
 from psycopg.pq import TransactionStatus
 
+from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.faults import DRIVER_ERRORS, check_replicated, failure, translated
 from atb_db.database.guarded import Connection, connecting_until
@@ -22,6 +24,7 @@ from atb_db.database.pool import Pool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.session import (
+    BEGIN_SNAPSHOT,
     BEHIND_PGBOUNCER,
     DEFAULTS,
     NO_TIMEOUT,
@@ -35,6 +38,7 @@ from atb_db.database.session import (
     first_unanswered,
     loader,
     pool_arguments,
+    refuse_stale,
     runnable,
     writing,
 )
@@ -128,14 +132,9 @@ class Database:
         runnable(statement)
         until = self._until(statement.declaration.kind, timeout)
         if stale_ok:
-            return self._read(statement, until)
-        attempts = Attempts(until, statement, self._on_retry)
-        while True:
-            try:
-                with self._pool.connection(until) as connection:
-                    return _run(connection, statement)
-            except AtbDbError as error:
-                self._pause(attempts, error)
+            refuse_stale([statement])
+            return self._read(until, statement, lambda connection: _run(connection, statement))
+        return self._tried(until, statement, lambda connection: _run(connection, statement))
 
     def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
         """Run statements in one transaction and one round trip; their results in order.
@@ -145,13 +144,21 @@ class Database:
         """
         sent = list(statements)
         until = self._until(None, timeout)
-        attempts = Attempts(until, None, self._on_retry)
-        while True:
-            try:
-                with self._pool.connection(until) as connection:
-                    return _run_many(connection, sent)
-            except AtbDbError as error:
-                self._pause(attempts, error)
+        return self._tried(until, None, lambda connection: _run_many(connection, sent))
+
+    def run_batch(self, batch: Batch[R], *, timeout: float | None = None, stale_ok: bool = False) -> R:
+        """Run a batch's queries in one round trip, all in one snapshot of the database; the value that they make.
+
+        If it may be `stale_ok`, as `run` does.
+
+            overview = db.run_batch(dashboard.dashboard(session_id=42))
+        """
+        ask = self._read if stale_ok else self._tried
+        if stale_ok:
+            refuse_stale(batch.statements)
+        until = self._until(None, timeout)
+        answers = ask(until, None, lambda connection: _run_many(connection, batch.statements, snapshot=True))
+        return batch.assemble(answers)
 
     @contextmanager
     def stream(self, statement: Statement[list[T]], *, timeout: float | None = None) -> Iterator[Iterator[T]]:
@@ -286,26 +293,29 @@ class Database:
             else:
                 return connection
 
-    def _read(self, query: Statement[R], until: float) -> R:
-        """From the replica if it is recent enough and gives an answer, else from the primary."""
-        if writing(query):
-            raise StatementError("writes, and cannot be stale", statement=query.name)
-        replica = self._recent_replica(until)
-        if replica is not None:
-            half = (monotonic() + min(until, monotonic() + 2 * _REPLICA_PATIENCE)) / 2
-            try:
-                with replica.pool.connection(half) as connection:
-                    return _run(connection, query)
-            except AtbDbError as error:
-                if is_disconnection(error):
-                    replica.fail()
-        attempts = Attempts(until, query, self._on_retry)
+    def _tried(self, until: float, statement: Statement[object] | None, use: Callable[[Connection], R]) -> R:
+        """Use a connection, and another while one is lost."""
+        attempts = Attempts(until, statement, self._on_retry)
         while True:
             try:
                 with self._pool.connection(until) as connection:
-                    return _run(connection, query)
+                    return use(connection)
             except AtbDbError as error:
                 self._pause(attempts, error)
+
+    def _read(self, until: float, statement: Statement[object] | None, use: Callable[[Connection], R]) -> R:
+        """From the replica if it is recent enough and gives an answer, else from the primary."""
+        replica = self._recent_replica(until)
+        if replica is not None:
+            now = monotonic()
+            try:
+                # Half of the time is left for the primary.
+                with replica.pool.connection(now + (until - now) / 2) as connection:
+                    return use(connection)
+            except AtbDbError as error:
+                if is_disconnection(error):
+                    replica.fail()
+        return self._tried(until, statement, use)
 
     def _recent_replica(self, until: float) -> _Replica | None:
         replica = self._replica
@@ -386,6 +396,13 @@ class Transaction:
         sent = list(statements)
         return _run_many(self._ready(sent, deadline(self._settings, None, timeout)), sent, alone=False)
 
+    def run_batch(self, batch: Batch[R], *, timeout: float | None = None) -> R:
+        """Run a batch's queries inside the transaction in one round trip; the value that they make.
+
+        They see one snapshot only if the transaction has one.
+        """
+        return batch.assemble(self.run_many(batch.statements, timeout=timeout))
+
     @contextmanager
     def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
         """The rows of a query as they arrive; as `Database.stream`. Nothing else can run until they are read."""
@@ -448,16 +465,25 @@ def _run(connection: Connection, statement: Statement[R], *, alone: bool = True)
     return declaration.read(rows)
 
 
-def _run_many(connection: Connection, statements: Iterable[Statement[R]], *, alone: bool = True) -> list[R]:
+def _run_many(
+    connection: Connection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
+) -> list[R]:
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [RawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
         with connection.pipeline():
+            if snapshot:
+                connection.execute(BEGIN_SNAPSHOT)
             for cursor, statement in zip(cursors, sent, strict=True):
                 cursor.execute(statement.declaration.sql, statement.server_values())
+            if snapshot:
+                connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
+        if snapshot and not connection.closed:
+            with suppress(psycopg.Error):  # or the pool closes it
+                connection.rollback()
         writes = alone and any(map(writing, sent))
         raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
     if alone:

@@ -1,13 +1,17 @@
--- Everything in the schema public that a migration makes: its kind, name, definition and comment, one row each.
+-- Everything in the schemas public and reporting that a migration makes: its kind, name, definition and comment, one
+-- row each; names in reporting are qualified.
 -- Left out: yoyo's own tables, what belongs to an extension, owners and grants, storage, sequences.
 WITH extension_members AS (
     SELECT classid, objid
       FROM pg_depend
      WHERE deptype = 'e'
 ), relations AS (
-    SELECT c.oid, c.relname, c.relkind, c.reloptions, c.relpersistence
+    SELECT c.oid,
+           CASE n.nspname WHEN 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END AS relname,
+           c.relkind, c.reloptions, c.relpersistence
       FROM pg_class AS c
-     WHERE c.relnamespace = 'public'::regnamespace
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname IN ('public', 'reporting')
        AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
        AND c.relname NOT LIKE '\_yoyo\_%'
        AND c.relname <> 'yoyo_lock'
@@ -20,7 +24,7 @@ WITH extension_members AS (
        AND ('pg_type'::regclass, t.oid) NOT IN (SELECT classid, objid FROM extension_members)
 ), objects AS (
     SELECT CASE WHEN relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS kind,
-           relname::text AS name,
+           relname AS name,
            concat_ws(
                ' ',
                CASE relpersistence WHEN 'u' THEN 'unlogged' END,
@@ -40,6 +44,10 @@ WITH extension_members AS (
            ) AS definition,
            obj_description(oid, 'pg_class') AS comment
       FROM relations
+     UNION ALL
+    SELECT 'schema', nspname::text, '', obj_description(oid, 'pg_namespace')
+      FROM pg_namespace
+     WHERE nspname = 'reporting'
      UNION ALL
     SELECT 'column',
            format('%s.%s', r.relname, a.attname),

@@ -399,15 +399,3 @@ def test_pnl_by_exit_reason_adds_up_to_the_trades(written: Books) -> None:
         assert row.net_pnl == row.gross_pnl - row.costs
         assert row.winning_trades == sum(trade.pnl > 0 for trade in booked if trade.exit_reason == row.exit_reason)
         assert row.win_rate == row.winning_trades / row.total_trades
-
-
-@pytest.mark.parametrize(("points", "due"), [(1, [9]), (3, [3, 6, 9]), (4, [2, 5, 7, 9]), (100, list(range(10)))])
-def test_the_equity_curve_is_thinned_out_evenly(db: Database, session_id: int, points: int, due: list[int]) -> None:
-    snapshots = [
-        account.log_account_snapshot(session_id=session_id, balance=1000, equity=1000 + hours, timestamp=at(hours))
-        for hours in range(10)
-    ]
-    db.run_many(snapshots)
-    curve = db.run(reports.get_equity_curve(session_id=session_id, points=points))
-    assert [point.equity - 1000 for point in curve] == due
-    assert [point.timestamp for point in curve] == [at(hours) for hours in due]

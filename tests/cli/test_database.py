@@ -17,7 +17,7 @@ from tests.cli.conftest import COMMAND, PASSWORD, Run, environment
 EVERY = known_migrations()
 PLANTED = """
 ALTER TABLE positions DROP COLUMN mfe_time;
-ALTER TABLE system_events ALTER COLUMN component TYPE text;
+ALTER TABLE system_events ALTER COLUMN alert_method TYPE text;
 ALTER TYPE severity RENAME VALUE 'INFO' TO 'x';
 ALTER TYPE severity RENAME VALUE 'WARNING' TO 'INFO';
 ALTER TYPE severity RENAME VALUE 'x' TO 'WARNING';
@@ -26,7 +26,7 @@ CREATE TABLE surprise (id integer);
 """
 FOUND = {
     ("column", "positions.mfe_time"),
-    ("column", "system_events.component"),
+    ("column", "system_events.alert_method"),
     ("enum", "severity"),
     ("index", "positions.positions_open_idx"),
     ("table", "surprise"),
