@@ -74,6 +74,7 @@ def prepare(db: Database) -> World:
     other_trade_id = db.run(trade(session_id, exit_time=at(30), pnl=1))
     db.run(trade(other_session_id, exit_time=at(5), pnl=2))
     order_id = db.run(order(session_id, "pending"))
+    prepare_restart(db, session_id, order_id)
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
         db.run(account.log_account_snapshot(session_id=session_id, balance=1000, equity=equity, timestamp=at(hours)))
     db.run(events.log_event(session_id=session_id, event_type="ERROR", severity="ERROR", message="No answer"))
