@@ -316,7 +316,10 @@ def test_an_enum_that_the_code_has_otherwise(
 def test_another_encoding_is_refused(server: Server) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE DATABASE drifted_latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
-    with psycopg.connect(server.url(database="drifted_latin")) as connection, pytest.raises(ConfigurationError, match="UTF8"):
+    with (
+        psycopg.connect(server.url(database="drifted_latin")) as connection,
+        pytest.raises(ConfigurationError, match="UTF8"),
+    ):
         accept(connection)
 
 
