@@ -12,7 +12,6 @@ from psycopg import IsolationLevel
 from atb_db.config import Settings
 from atb_db.database.faults import translated
 from atb_db.database.session import Adapters, ServerInfo, accept, connect_arguments
-from atb_db.database.sync import Transaction
 from atb_db.statement import Statement
 
 R = TypeVar("R")
@@ -61,4 +60,9 @@ def writing(settings: Settings) -> Iterator[Reading]:
 
 def perform(connection: Connection, statement: Statement[R]) -> R:
     """Run a statement of the repository on the connection, in the transaction that is under way there."""
-    return Transaction(connection).run(statement)
+    declaration = statement.declaration
+    with translated(declaration):
+        cursor = psycopg.RawCursor(connection, row_factory=declaration.reader.row_factory)
+        cursor.execute(declaration.sql, statement.server_values())
+        rows = cursor.fetchall() if cursor.description else []
+    return declaration.read(rows)

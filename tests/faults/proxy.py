@@ -129,9 +129,12 @@ class Proxy:
                 writer.transport.abort()
 
     async def _finish(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Whoever has just been accepted must have begun, or nobody closes its socket.
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
