@@ -77,9 +77,9 @@ def prepare(db: Database) -> World:
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
         db.run(account.log_account_snapshot(session_id=session_id, balance=1000, equity=equity, timestamp=at(hours)))
     db.run(events.log_event(session_id=session_id, event_type="ERROR", severity="ERROR", message="No answer"))
-    prepare_analytics(db, session_id)
     prepare_more(db, session_id)
     prepare_restart(db, session_id, order_id)
+    prepare_analytics(db, session_id)
     return World(
         session_id=session_id,
         other_session_id=other_session_id,
