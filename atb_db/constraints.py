@@ -134,6 +134,10 @@ _INTERNAL: Final = {
     "account_balances_sum": "a ledger entry's balance must be the one before it plus its delta",
     "account_history_pkey": "the id exists already",
     "correlation_matrix_pkey": "the pair has a row for this window already",
+    "deployment_collation_seen": "a collation version comes with the time at which it was seen",
+    "deployment_environment_set": "an environment comes with the time and the author of its setting",
+    "deployment_one_row": "there is one deployment",
+    "deployment_pkey": "the deployment has its row already",
     "dynamic_performance_metrics_pkey": "the id exists already",
     "market_sessions_pkey": "the market has a row already",
     "optimization_cycles_pkey": "the id exists already",
@@ -169,6 +173,7 @@ _INTERNAL: Final = {
     "trades_pkey": "the id exists already",
     "trading_sessions_final_figures": "a session has final figures exactly when it has ended",
     "trading_sessions_ledger_entries_positive": "a session's ledger has at least its first entry",
+    "trading_sessions_purged_when_ended": "only a session that has ended can be removed",
     "trading_sessions_pkey": "the id exists already",
 }
 

@@ -136,6 +136,14 @@ class StrategyRelationship(StrEnum):
     MERGE = "MERGE"
 
 
+class Environment(StrEnum):
+    """What a database is used for; PRODUCTION = losing it loses money."""
+
+    DEVELOPMENT = "DEVELOPMENT"
+    STAGING = "STAGING"
+    PRODUCTION = "PRODUCTION"
+
+
 Number: TypeAlias = Decimal | SupportsFloat | str
 """An exact number as a parameter: stored as `Decimal(str(x))`, so that 0.1 is 0.1; NaN and Infinity are refused."""
 

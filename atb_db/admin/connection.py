@@ -1,23 +1,26 @@
-"""A connection that only reads."""
+"""Connections of the admin commands: one that only reads, one that writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import IsolationLevel
 
 from atb_db.config import Settings
 from atb_db.database.faults import translated
-from atb_db.database.session import ServerInfo, accept, connect_arguments
+from atb_db.database.session import Adapters, ServerInfo, accept, connect_arguments
+from atb_db.statement import Statement
+
+R = TypeVar("R")
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 
 class Reading(NamedTuple):
-    """A read-only transaction that sees one moment, and the server that it is on."""
+    """A transaction, and the server that it is on."""
 
     connection: Connection
     server: ServerInfo
@@ -37,3 +40,44 @@ def reading(settings: Settings) -> Iterator[Reading]:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.execute("SET search_path TO public")
         yield Reading(connection, server)
+
+
+@contextmanager
+def writing(settings: Settings) -> Iterator[Reading]:
+    """Connect and write, in one transaction that is committed at the end of the block; statements take their time.
+
+    Raises:
+        Unavailable: the server cannot be reached or refuses the credentials.
+        ConfigurationError: the server is too old, or the database is not encoded in UTF-8.
+        Timeout: somebody else held a lock for longer than `settings.lock_timeout`.
+    """
+    arguments = connect_arguments(settings._replace(statement_timeout=0))
+    with translated(), psycopg.connect(arguments.conninfo, autocommit=True, context=Adapters()) as connection:
+        server = accept(connection)
+        with translated(writes=True), connection.transaction():
+            yield Reading(connection, server)
+
+
+@contextmanager
+def changing(settings: Settings) -> Iterator[Reading]:
+    """Connect and change, each statement a transaction of its own that takes its time; names are those of `public`.
+
+    Raises:
+        Unavailable: the server cannot be reached or refuses the credentials.
+        ConfigurationError: the server is too old, or the database is not encoded in UTF-8.
+    """
+    arguments = connect_arguments(settings._replace(statement_timeout=0))
+    with translated(), psycopg.connect(arguments.conninfo, autocommit=True) as connection:
+        server = accept(connection)
+        connection.execute("SET search_path TO public")
+        yield Reading(connection, server)
+
+
+def perform(connection: Connection, statement: Statement[R]) -> R:
+    """Run a statement of the repository on the connection, in the transaction that is under way there."""
+    declaration = statement.declaration
+    with translated(declaration):
+        cursor = psycopg.RawCursor(connection, row_factory=declaration.reader.row_factory)
+        cursor.execute(declaration.sql, statement.server_values())
+        rows = cursor.fetchall() if cursor.description else []
+    return declaration.read(rows)

@@ -233,6 +233,7 @@ COMMENT ON FUNCTION daily_equity IS
 'day without news keeps the one before), its return on the day before (on the opening, for the first) as a fraction '
 'rounded to 12 digits, NULL where there was nothing to earn on, and the day''s largest drawdown.';
 
+
 -- What is made of the chosen trades and their equity: figures of performance, drawdowns, sums of P&L.
 
 CREATE FUNCTION return_figures(daily_returns numeric[])
@@ -694,7 +695,7 @@ SELECT date_trunc('hour', e.timestamp, 'UTC') AS time, s.session_id, s.mode, cou
              FROM trading_sessions AS t
             WHERE NOT t.is_verification
             UNION ALL
-           SELECT NULL, NULL
+           SELECT NULL AS session_id, NULL AS mode
        ) AS s
  CROSS JOIN LATERAL recent_errors(
            s.session_id, date_trunc('hour', now(), 'UTC') - interval '23 hours', now()
@@ -1112,7 +1113,7 @@ SELECT d.started_at AS time, s.id AS session_id, s.mode, s.strategy_name, s.symb
   FROM trading_sessions AS s
  CROSS JOIN LATERAL drawdown_episodes(s.id, NULL, NULL, NULL, NULL, NULL) AS d
  WHERE NOT s.is_verification;
-COMMENT ON VIEW reporting.drawdown IS 'Every time that a sessions equity was below its peak.';
+COMMENT ON VIEW reporting.drawdown IS 'Every time that a session''s equity was below its peak.';
 COMMENT ON COLUMN reporting.drawdown.time IS 'The last moment at the peak.';
 COMMENT ON COLUMN reporting.drawdown.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.drawdown.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';

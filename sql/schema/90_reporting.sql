@@ -115,7 +115,7 @@ SELECT date_trunc('hour', e.timestamp, 'UTC') AS time, s.session_id, s.mode, cou
              FROM trading_sessions AS t
             WHERE NOT t.is_verification
             UNION ALL
-           SELECT NULL, NULL
+           SELECT NULL AS session_id, NULL AS mode
        ) AS s
  CROSS JOIN LATERAL recent_errors(
            s.session_id, date_trunc('hour', now(), 'UTC') - interval '23 hours', now()

@@ -53,7 +53,7 @@ SELECT d.started_at AS time, s.id AS session_id, s.mode, s.strategy_name, s.symb
   FROM trading_sessions AS s
  CROSS JOIN LATERAL drawdown_episodes(s.id, NULL, NULL, NULL, NULL, NULL) AS d
  WHERE NOT s.is_verification;
-COMMENT ON VIEW reporting.drawdown IS 'Every time that a sessions equity was below its peak.';
+COMMENT ON VIEW reporting.drawdown IS 'Every time that a session''s equity was below its peak.';
 COMMENT ON COLUMN reporting.drawdown.time IS 'The last moment at the peak.';
 COMMENT ON COLUMN reporting.drawdown.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.drawdown.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';

@@ -26,6 +26,7 @@ SHARE: Final = 0.02
 """The most that may be read of a big table: a session has 0.2 % of its rows, five sessions have 1 %."""
 
 WHOLE: Final = {
+    "audit.audit_across_sessions": "compares all sessions with each other",
     "reports.get_table_sizes": "counts the rows of every table",
 }
 """Queries that read whole tables, and why."""

@@ -6,6 +6,8 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'correlation_matrix', count(*) FROM correlation_matrix
      UNION ALL
+    SELECT 'deployment', count(*) FROM deployment
+     UNION ALL
     SELECT 'dynamic_performance_metrics', count(*) FROM dynamic_performance_metrics
      UNION ALL
     SELECT 'market_sessions', count(*) FROM market_sessions

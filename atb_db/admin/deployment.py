@@ -1,0 +1,61 @@
+"""The environment marker: what a database says of itself."""
+
+from __future__ import annotations
+
+import socket
+from typing import NamedTuple
+
+from atb_db.admin.connection import Connection, perform, reading, writing
+from atb_db.admin.errors import Refused
+from atb_db.config import Settings
+from atb_db.database.session import ServerInfo
+from atb_db.repository import deployment
+from atb_db.repository.deployment import Deployment
+from atb_db.types import Environment
+
+
+class Marked(NamedTuple):
+    """A database and what has been said about it; None as long as nobody has said anything."""
+
+    server: ServerInfo
+    deployment: Deployment | None
+
+
+def read_deployment(connection: Connection) -> Deployment | None:
+    """What has been said about the connected database; None also where the table does not exist yet."""
+    row = connection.execute("SELECT to_regclass('public.deployment') IS NOT NULL").fetchone()
+    return perform(connection, deployment.get_deployment()) if row == (True,) else None
+
+
+def read_environment(connection: Connection) -> Environment | None:
+    """The environment of the connected database; None as long as nobody has said."""
+    found = read_deployment(connection)
+    return found.environment if found else None
+
+
+def show_environment(settings: Settings) -> Marked:
+    """What has been said about the database; reads only.
+
+    Raises:
+        Unavailable: the server cannot be reached.
+    """
+    with reading(settings) as (connection, server):
+        return Marked(server, read_deployment(connection))
+
+
+def mark_environment(settings: Settings, environment: Environment, *, replace: bool = False) -> Marked:
+    """Say what the database is used for; saying the same again changes nothing.
+
+    Raises:
+        Refused: it is marked as something else, and not `replace`.
+        SchemaMismatch: the migration that makes the table has not been applied.
+        Unavailable: the server cannot be reached.
+    """
+    with writing(settings) as (connection, server):
+        before = read_environment(connection)
+        if before is not None and before is not environment and not replace:
+            raise Refused(f"the database {server.database} is marked {before}, not {environment}")
+        if before is not environment:
+            set_by = f"{server.user} from {socket.gethostname()}"
+            perform(connection, deployment.set_environment(environment=environment, set_by=set_by))
+        return Marked(server, read_deployment(connection))

@@ -1,0 +1,41 @@
+"""What this database is to its operators: its environment, and the collation version of its indexes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from atb_db.statement import command, query
+from atb_db.types import NOW, Environment
+
+
+class Deployment(NamedTuple):
+    """What has been said about the database; None for what has not."""
+
+    environment: Environment | None
+    set_at: datetime | None
+    set_by: str | None
+    collation_version: str | None
+    """Version of the collation library under which every index was last known to be in order."""
+    collation_seen_at: datetime | None
+
+
+@query
+def get_deployment() -> Deployment | None:
+    """What the database is said to be; None as long as nobody has said anything."""
+    ...
+
+
+@command
+def set_environment(*, environment: Environment | str, set_by: str, timestamp: datetime = NOW) -> None:
+    """Say what the database is used for.
+
+    The guards of destructive commands believe it; `atb-db environment set` asks before it changes PRODUCTION.
+    """
+    ...
+
+
+@command
+def record_collation_version(*, collation_version: str, timestamp: datetime = NOW) -> None:
+    """Remember the collation version under which every index is in order."""
+    ...

@@ -1,0 +1,3 @@
+-- Takes back what 0007-deployment adds.
+DROP TABLE deployment;
+DROP TYPE environment;
