@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -30,6 +31,11 @@ WHOLE: Final = {
     "reports.get_table_sizes": "counts the rows of every table",
 }
 """Queries that read whole tables, and why."""
+
+BUILT_IN: Final = {"generate_series", "unnest", "jsonb_each", "jsonb_array_elements_text"}
+
+NOT_INLINED: Final = {"last_sign_of_life"}
+"""Functions of a session whose reads are no part of the plan that calls them: they are explained on their own."""
 
 WITHOUT_SESSION: Final = {
     "correlation_matrix": "one row a pair of symbols",
@@ -162,7 +168,18 @@ def test_a_query_reads_a_small_share_of_what_is_big(
             assert whole_reads(plan, big_tables) == [], (statement, mode)
             # Inside a function that is not inlined, nobody would see what is read.
             functions = {node["Function Name"] for node in plan if node["Node Type"] == "Function Scan"}
-            assert functions <= {"generate_series", "unnest", "jsonb_each", "jsonb_array_elements_text"}
+            assert functions <= BUILT_IN | NOT_INLINED
+
+
+@pytest.mark.parametrize("function", sorted(NOT_INLINED))
+def test_a_function_that_is_not_inlined_reads_a_small_share_of_what_is_big(
+    connection: psycopg.Connection, big_tables: dict[str, float], function: str
+) -> None:
+    [(body,)] = connection.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", [function]).fetchall()
+    for mode in MODES:
+        plan = explain(connection, re.sub(r"\bsession\b", "$1::bigint", body), (SESSION,), mode)
+        assert whole_reads(plan, big_tables) == []
+        assert {node.get("Relation Name") for node in plan} & set(big_tables)
 
 
 def test_what_reads_whole_tables_is_listed_for_a_reason(
