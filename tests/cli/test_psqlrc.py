@@ -13,7 +13,7 @@ from atb_db.statement import Kind
 from tests.cli.conftest import Run
 
 TEXT = (sql_root() / "psqlrc").read_text(encoding="utf-8")
-QUESTIONS = [name for name in re.findall(r"^\\set (\w+) ", TEXT, re.MULTILINE) if name != "QUIET"]
+QUESTIONS = [name for name in re.findall(r"^\\set (\w+) ", TEXT, re.MULTILINE) if "QUIET" not in name]
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
