@@ -38,7 +38,7 @@ def test_the_newest_of_the_usual_places_is_taken(monkeypatch: pytest.MonkeyPatch
 def test_without_any_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tools, "_usual_folders", lambda: [tmp_path])
     for look in (lambda: find_tool("psql", {"PATH": str(tmp_path)}), lambda: tool_for("psql", 9, {"PATH": "/"})):
-        with pytest.raises(ToolMissing, match="no psql .*install"):
+        with pytest.raises(ToolMissing, match=r"no psql .*install"):
             look()
 
 
