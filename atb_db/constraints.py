@@ -173,6 +173,7 @@ _INTERNAL: Final = {
     "trades_pkey": "the id exists already",
     "trading_sessions_final_figures": "a session has final figures exactly when it has ended",
     "trading_sessions_ledger_entries_positive": "a session's ledger has at least its first entry",
+    "trading_sessions_purged_when_ended": "only a session that has ended can be removed",
     "trading_sessions_pkey": "the id exists already",
 }
 

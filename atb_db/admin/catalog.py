@@ -10,12 +10,13 @@ from typing import Final, NamedTuple, TypeAlias
 import psycopg
 from psycopg.rows import class_row
 
+from atb_db.admin.conditions import flattened
 from atb_db.admin.connection import Connection, reading
 from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 
 # Kinds whose names begin with the table, view or domain that they are part of.
-_PARTS: Final = frozenset({"column", "constraint", "index", "trigger"})
+_PARTS: Final = frozenset({"column", "constraint", "index", "policy", "rule", "trigger"})
 
 
 class Entry(NamedTuple):
@@ -73,12 +74,16 @@ def differences(expected: Iterable[Entry], actual: Iterable[Entry]) -> list[Diff
         if kind in _PARTS and name.rpartition(".")[0] in alone:
             continue
         here, there = wanted.get((kind, name)), found.get((kind, name))
-        if here is None or there is None or here.definition != there.definition:
+        if here is None or there is None or not _same(here.definition, there.definition):
             definitions = (entry and entry.definition for entry in (here, there))
             different.append(Difference(kind, name, *definitions))
         if here and there and here.comment != there.comment:
             different.append(Difference(f"{kind} comment", name, here.comment, there.comment))
     return different
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or flattened(one) == flattened(other)
 
 
 def write_expected_catalog() -> None:

@@ -12,7 +12,10 @@ from atb_db.cli.demo import demo_command
 from atb_db.cli.exits import exit_code
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
 from atb_db.cli.output import print_message
-from atb_db.cli.verification import verify_command
+from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
+from atb_db.cli.retention import end_crashed_command, purge_command, purge_logs_command
+from atb_db.cli.roles import roles_command
+from atb_db.cli.verification import audit_command, verify_command
 from atb_db.errors import AtbDbError
 
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
@@ -29,7 +32,14 @@ app.command("status")(status_command)
 app.command("new")(new_command)
 app.command("lint")(lint_command)
 app.command("verify")(verify_command)
+app.command("audit")(audit_command)
+app.command("roles")(roles_command)
 app.command("psql")(psql_command)
+app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
+app.command("queries")(queries_command)
+app.command("end-crashed")(end_crashed_command)
+app.command("purge")(purge_command)
+app.command("purge-logs")(purge_logs_command)
 app.command("demo")(demo_command)
 
 

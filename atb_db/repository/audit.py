@@ -40,3 +40,24 @@ def audit_books(*, session_id: int) -> list[BookFinding]:
     - ``metrics``: performance_metrics says what recomputed_metrics says, in every column.
     """
     ...
+
+
+@query
+def audit_across_sessions() -> list[BookFinding]:
+    """What contradicts itself between sessions, by identity and subject; none when all is well.
+
+    `expected` and `actual` are ids of sessions, but for ``trade source`` and ``ledger currency``. The identities are:
+
+    - ``one order, one session``: an order of the exchange is recorded in one LIVE session only.
+    - ``ledger cause``: a ledger entry and the trade that caused it belong to the same session.
+    - ``decision``: a decision and the trade that it led to belong to the same session.
+    - ``trade source``: a trade's source is its session's mode.
+    - ``ledger currency``: a ledger is kept in its session's base currency.
+    """
+    ...
+
+
+@query
+def get_session_ids() -> list[int]:
+    """The ids of all sessions, newest first."""
+    ...

@@ -76,6 +76,16 @@ class SessionHold(NamedTuple):
     is_held: bool
 
 
+class SilentSession(NamedTuple):
+    """An active session without a sign of life: start, renewal, ledger entry, snapshot, event or decision."""
+
+    session_id: int
+    session_name: str
+    mode: TradeSource
+    start_time: datetime
+    last_sign_of_life: datetime
+
+
 @command
 def create_trading_session(
     *,
@@ -187,4 +197,10 @@ def get_trading_session(*, session_id: int) -> TradingSession:
 @query
 def get_active_sessions() -> list[TradingSession]:
     """The sessions that have not ended, newest first."""
+    ...
+
+
+@query
+def get_silent_sessions(*, silent_since: datetime) -> list[SilentSession]:
+    """The active sessions without a sign of life since a moment, the longest silent first."""
     ...

@@ -176,6 +176,8 @@ CREATE TABLE orders (
 CREATE INDEX orders_position_id_idx ON orders (position_id);
 CREATE INDEX orders_pending_idx ON orders (session_id, created_at, id)
 WHERE status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN');
+-- Read by get_failed_orders.
+CREATE INDEX orders_failed_idx ON orders (session_id, created_at, id) WHERE status = 'FAILED';
 
 COMMENT ON TABLE orders IS 'Orders, journaled before they are sent to the exchange; final states are final.';
 COMMENT ON COLUMN orders.id IS 'Identifier.';

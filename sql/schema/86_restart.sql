@@ -216,6 +216,7 @@ BEGIN
      WHERE s.strategy_name = strategy AND s.symbol = traded AND s.timeframe = candle AND s.mode = source
        AND s.exchange IS NOT DISTINCT FROM venue
        AND NOT s.is_verification
+       AND s.purge_started_at IS NULL
      ORDER BY s.start_time DESC, s.id DESC
      LIMIT 1
        FOR NO KEY UPDATE;

@@ -92,8 +92,8 @@ def test_a_database_made_from_the_schema_is_adopted(fresh_url: str) -> None:
 
 def test_tables_of_unknown_origin_are_refused(fresh_url: str) -> None:
     with psycopg.connect(fresh_url) as connection:
-        connection.execute("ALTER TABLE trades DROP COLUMN mfe")
-    with pytest.raises(Refused, match=r"column trades\.mfe"):
+        connection.execute("ALTER TABLE trades DROP COLUMN mfe_price")
+    with pytest.raises(Refused, match=r"column trades\.mfe_price"):
         migrate(Settings.load(fresh_url))
     assert pending(Settings.load(fresh_url)) == EVERY
 

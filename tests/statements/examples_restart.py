@@ -104,6 +104,7 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         session_id=world.session_id, token=TOKEN, lease=_LONG + 1, timestamp=at(6)
     ),
     "sessions.release_hold": lambda world: sessions.release_hold(session_id=world.session_id, token=TOKEN),
+    "sessions.get_silent_sessions": lambda _: sessions.get_silent_sessions(silent_since=at(100)),
     "sessions.get_hold": lambda world: sessions.get_hold(session_id=world.session_id),
     "orders.record_fill": lambda world: orders.record_fill(
         order_id=world.order_id + 1,

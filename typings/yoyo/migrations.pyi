@@ -10,5 +10,5 @@ class Migration:
     hash: str
     use_transactions: bool
     steps: Sequence[StepBase]
-    def __init__(self, id: str, path: str, source_dir: str) -> None: ...  # noqa: A002
+    def __init__(self, name: str, path: str, source_dir: str, /) -> None: ...
     def load(self) -> None: ...
