@@ -112,7 +112,7 @@ class Settings(NamedTuple):
             statement_timeout=_seconds(found, "DATABASE_STATEMENT_TIMEOUT", defaults["statement_timeout"]),
             lock_timeout=_seconds(found, "DATABASE_LOCK_TIMEOUT", defaults["lock_timeout"]),
             idle_timeout=_seconds(found, "DATABASE_IDLE_TIMEOUT", defaults["idle_timeout"]),
-            pool_waiting=_whole(found, "DATABASE_POOL_WAITING", defaults["pool_waiting"], least=0),
+            pool_waiting=_whole(found, "DATABASE_POOL_WAITING", defaults["pool_waiting"], least=1),
             deadline=_seconds(found, "DATABASE_DEADLINE", defaults["deadline"]),
             query_deadline=_seconds(found, "DATABASE_QUERY_DEADLINE", defaults["query_deadline"]),
             pgbouncer=_switch(found, "DATABASE_PGBOUNCER"),

@@ -91,12 +91,9 @@ class AsyncDatabase:
         """As `Database.open`."""
         async with self._opening:
             if self._server is None:
-                until = self._until(None, None)
-                async with AsyncExitStack() as stack:
-                    connection = await stack.enter_async_context(self._pool.connection(until))
-                    for _ in range(1, self.settings.pool_min):
-                        await stack.enter_async_context(self._pool.connection(until))
-                    self._server = accept(connection)
+                first = await self._pool.open(self._until(None, None))
+                self._server = accept(first)
+                await first.close()
             return self._server
 
     async def close(self) -> None:
@@ -190,7 +187,7 @@ class AsyncDatabase:
                 answers = await _run_many(connection, QUESTIONS)
                 return healthy(answers, perf_counter() - start, lag, self.statistics())
         except AtbDbError as error:
-            self._suspect(error)
+            await self._suspect(error)
             return unhealthy(error, lag, self.statistics())
 
     async def ping(self) -> float:
@@ -211,13 +208,13 @@ class AsyncDatabase:
     def _stall(self, timeout: float | None) -> float:
         return timeout if timeout is not None else self.settings.query_deadline or inf
 
-    def _suspect(self, error: AtbDbError) -> None:
+    async def _suspect(self, error: AtbDbError) -> None:
         if is_disconnection(error):
-            self._pool.drain()
+            await self._pool.drain()
 
     async def _pause(self, attempts: Attempts, error: AtbDbError) -> None:
         """Wait until the next attempt, or raise the error."""
-        self._suspect(error)
+        await self._suspect(error)
         await asyncio.sleep(attempts.again(error))
 
     @asynccontextmanager
@@ -270,7 +267,7 @@ class AsyncDatabase:
                     return await use(connection)
             except AtbDbError as error:
                 if is_disconnection(error):
-                    replica.fail()
+                    await replica.fail()
         return await self._tried(until, statement, use)
 
     async def _recent_replica(self, until: float) -> _Replica | None:
@@ -292,12 +289,12 @@ class AsyncDatabase:
             async with self._pool.connection(until) as connection:
                 replica.freshness.sample(began, await _run(connection, get_server_state()))
         except AtbDbError as error:
-            self._suspect(error)  # and the replica is as fresh as it was known to be
+            await self._suspect(error)  # and the replica is as fresh as it was known to be
         try:
             async with replica.pool.connection(until) as connection:
                 replica.freshness.measure(await _run(connection, get_server_state()))
         except AtbDbError:
-            replica.fail()
+            await replica.fail()
 
 
 class _Replica:
@@ -307,9 +304,9 @@ class _Replica:
         self.freshness = Freshness(settings.replica_lag)
         self.measuring = False
 
-    def fail(self) -> None:
+    async def fail(self) -> None:
         """As `Database.fail`."""
-        self.pool.drain()
+        await self.pool.drain()
         self.freshness.fail(monotonic())
 
 

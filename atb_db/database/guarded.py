@@ -47,10 +47,6 @@ class Guarded:
     """`time.monotonic()` at which waiting for the server ends."""
     stall: float = inf
     """Seconds that the server may take to make any progress."""
-    expires: float = inf
-    """`time.monotonic()` at which the pool replaces it."""
-    used: float = 0.0
-    """`time.monotonic()` when the pool got it back."""
     replication: Replication
 
     def begin_watch(self) -> None:

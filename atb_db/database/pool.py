@@ -1,33 +1,32 @@
-"""Pools of connections: whoever needs one connects, in its own thread or task and within its own deadline.
+"""psycopg_pool's pools, with deadlines: nobody gets a connection that is dead, or waits longer than its call may take.
 
-So an error of connecting is the caller's, who retries it like any other lost connection, and nothing happens in the
-background. What is idle and dead is left out when it is asked for.
+psycopg_pool connects in the background. Each attempt is told its own deadline, the newest failure is the reason that
+callers are given, and as long as anybody waits there is another attempt every half second.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from math import inf
-from random import uniform
-from threading import Lock
 from time import monotonic
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, NamedTuple, cast
 
 from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from atb_db.config import Settings
-from atb_db.database.guarded import AsyncConnection, Connection, Guarded
-from atb_db.errors import AtbDbError, PoolExhausted
-
-G = TypeVar("G", bound=Guarded)
+from atb_db.database.guarded import AsyncConnection, Connection
+from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0
 """Seconds after which a connection is replaced, less up to a tenth so that not all are at once."""
 IDLE: Final = 600.0
 """Seconds after which a connection that nobody needed is closed."""
+ATTEMPTS_EVERY: Final = 0.5
+"""Seconds between attempts to connect while the server cannot be reached."""
+_FOREVER: Final = 1e9
+_CLOSING: Final = 2.0
 
 
 class PoolStatistics(NamedTuple):
@@ -43,87 +42,81 @@ class PoolStatistics(NamedTuple):
     """Connections that may be open at the most."""
 
 
-class Shelf(Generic[G]):
-    """The idle connections and the counts: what both pools have."""
+class _Attempts:
+    """What both pools know of their attempts to connect."""
 
     def __init__(self, settings: Settings) -> None:
-        self._least = settings.pool_min
-        self._most = settings.pool_max
-        self._longest_wait = settings.pool_timeout or inf
-        self._longest_queue = settings.pool_waiting
-        self._idle: list[G] = []
-        self._taken = 0
-        self._waiting = 0
-        self._closed = False
-        self._swept = monotonic()
+        self.settings = settings
+        self.trouble: AtbDbError | None = None
+        self.begun = False
 
-    def statistics(self) -> PoolStatistics:
-        """The pool at this moment."""
-        return PoolStatistics(self._taken + len(self._idle), len(self._idle), self._waiting, self._most)
+    def wait(self, until: float) -> float:
+        """Seconds that a call may wait for a connection."""
+        return min(until - monotonic(), self.settings.pool_timeout or _FOREVER)
 
-    def drain(self) -> None:
-        """Close what is idle: one connection was lost, and finding out one by one would take a wait for each."""
-        for _ in range(len(self._idle)):
-            if (connection := self._take()) is not None:
-                connection.abandon()
+    def refusal(self, error: Exception, seconds: float) -> AtbDbError:
+        """Why there is no connection."""
+        most = self.settings.pool_max
+        if isinstance(error, PoolClosed):
+            return AtbDbError("the database is closed")
+        if isinstance(error, TooManyRequests):
+            waiting = self.settings.pool_waiting
+            return PoolExhausted(f"no connection was to be had: all {most} are in use and {waiting} wait")
+        if self.trouble is not None:
+            return Unavailable(self.trouble.message, sqlstate=self.trouble.sqlstate)
+        return PoolExhausted(f"no connection was to be had: all {most} were in use for {max(seconds, 0):.3g} s")
 
-    def _fit(self) -> G | None:
-        """The idle connection that was used last, if one is alive."""
-        while (connection := self._take()) is not None:
-            if connection.expires > monotonic() and not connection.is_dead():
-                return connection
-            connection.abandon()
-        return None
+    def statistics(self, stats: dict[str, int]) -> PoolStatistics:
+        """psycopg_pool's figures under plain names."""
+        return PoolStatistics(
+            open=stats.get("pool_size", 0),
+            idle=stats.get("pool_available", 0),
+            waiting=stats.get("requests_waiting", 0),
+            limit=self.settings.pool_max,
+        )
 
-    def _take(self, place: int = -1) -> G | None:
-        try:
-            return self._idle.pop(place)
-        except IndexError:  # another thread was faster
-            return None
-
-    def _new(self, connection: G) -> G:
-        connection.begin_watch()
-        connection.expires = monotonic() + LIFETIME * uniform(0.9, 1)  # noqa: S311  no secret
-        return connection
-
-    def _shelve(self, connection: G) -> None:
-        """Keep the connection if it can be used again, and close the one that nobody has needed for long."""
-        now = monotonic()
-        if self._closed or connection.expires <= now or connection.pgconn.transaction_status != TransactionStatus.IDLE:
-            connection.abandon()
-            return
-        connection.used = now
-        self._idle.append(connection)
-        if len(self._idle) > self._least and self._swept < now - IDLE / 2:
-            self._swept = now
-            for unused in [other for other in self._idle[: -self._least or None] if other.used < now - IDLE]:
-                with suppress(ValueError):  # another thread was faster
-                    self._idle.remove(unused)
-                    unused.abandon()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise AtbDbError("the database is closed")
-
-    def _check_queue(self) -> None:
-        if self._waiting >= self._longest_queue:
-            raise PoolExhausted(f"no connection was to be had: all {self._most} are in use and {self._waiting} wait")
-
-    def _wait_until(self, until: float) -> float:
-        return min(until - monotonic(), self._longest_wait)
-
-    def _late(self, seconds: float) -> PoolExhausted:
-        return PoolExhausted(f"no connection was to be had: all {self._most} were in use for {max(seconds, 0):.3g} s")
+    def arguments(self) -> dict[str, float]:
+        """What both of psycopg_pool's classes are told."""
+        return {
+            "min_size": self.settings.pool_min,
+            "max_size": self.settings.pool_max,
+            "max_waiting": self.settings.pool_waiting,
+            "max_lifetime": LIFETIME,
+            "max_idle": IDLE,
+            "reconnect_timeout": ATTEMPTS_EVERY,
+        }
 
 
-class Pool(Shelf[Connection]):
+class Pool:
     """Connections that threads share; who waits is served in order."""
 
     def __init__(self, settings: Settings, connect: Callable[[float], Connection]) -> None:
-        super().__init__(settings)
+        self._attempts = _Attempts(settings)
         self._connect = connect
-        self._lock = Lock()
-        self._queue: deque[Lock] = deque()
+        self._pool = ConnectionPool[Connection](
+            connection_class=cast("type[Connection]", self),  # psycopg_pool asks it for `connect` only
+            reconnect_failed=self._try_on,
+            open=False,
+            **self._attempts.arguments(),  # type: ignore[arg-type]
+        )
+
+    def connect(self, _conninfo: str, **_keywords: object) -> Connection:
+        """A new connection, for psycopg_pool."""
+        try:
+            connection = self._connect(inf)  # libpq's connect_timeout bounds it
+        except AtbDbError as error:
+            self._attempts.trouble = error
+            raise
+        self._attempts.trouble = None
+        connection.begin_watch()
+        return connection
+
+    def open(self, until: float) -> Connection:
+        """Start the pool; a connection that was made first and shows that it can be, or why not."""
+        connection = self._connect(until)
+        self._pool.open()
+        self._attempts.begun = True
+        return connection
 
     @contextmanager
     def connection(self, until: float = inf) -> Iterator[Connection]:
@@ -133,116 +126,123 @@ class Pool(Shelf[Connection]):
             PoolExhausted: none was free in time, or too many wait already.
             Unavailable: the server cannot be reached.
         """
-        self._claim(until)
-        connection = None
+        connection = self._take(until)
+        connection.until = until
         try:
-            connection = self._fit()
-            if connection is None:
-                connection = self._new(self._connect(until))
-            connection.until = until
             yield connection
         finally:
-            with self._lock:
-                if connection is not None:
-                    self._shelve(connection)
-                self._pass_on()
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.abandon()
+            self._pool.putconn(connection)
 
-    def _claim(self, until: float) -> None:
-        """Take a place among the connections, or wait until one is passed on."""
-        with self._lock:
-            self._check_open()
-            if self._taken < self._most:
-                self._taken += 1
-                return
-            self._check_queue()
-            turn = Lock()
-            turn.acquire()
-            self._queue.append(turn)
-            self._waiting = len(self._queue)
-        seconds = self._wait_until(until)
-        came = False
-        try:
-            came = turn.acquire(timeout=-1 if seconds == inf else max(seconds, 0))
-        finally:
-            if not came:
-                self._leave(turn)
-        if not came:
-            raise self._late(seconds)
-        self._check_open()
+    def _take(self, until: float) -> Connection:
+        if not self._attempts.begun:
+            self.open(until).close()
+        while True:
+            seconds = self._attempts.wait(until)
+            try:
+                connection = self._pool.getconn(timeout=seconds)
+            except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+                raise self._attempts.refusal(error, seconds) from None
+            if not connection.is_dead():
+                return connection
+            connection.abandon()
+            self._pool.putconn(connection)
 
-    def _leave(self, turn: Lock) -> None:
-        """Wait no longer; a place that came at the same moment is passed on."""
-        with self._lock:
-            if turn in self._queue:
-                self._queue.remove(turn)
-                self._waiting = len(self._queue)
-            else:
-                self._pass_on()
+    def _try_on(self, pool: ConnectionPool[Connection]) -> None:
+        """Attempt once more for whoever waits: psycopg_pool itself does so only for the next caller."""
+        if pool.get_stats().get("requests_waiting"):
+            pool.resize(pool.min_size + 1, pool.max_size)
+            pool.resize(pool.min_size - 1, pool.max_size)
 
-    def _pass_on(self) -> None:
-        """Give the place to whoever waits longest."""
-        if self._queue:
-            self._queue.popleft().release()
-            self._waiting = len(self._queue)
-        else:
-            self._taken -= 1
+    def drain(self) -> None:
+        """Replace what is idle: one connection was lost, and finding out one by one would take a wait for each."""
+        if not self._pool.closed:
+            self._pool.drain()
+
+    def statistics(self) -> PoolStatistics:
+        """The pool at this moment."""
+        return self._attempts.statistics(self._pool.get_stats())
 
     def close(self) -> None:
         """Close what is idle now and what is in use when it comes back; whoever waits is refused."""
-        with self._lock:
-            self._closed = True
-            self._taken += len(self._queue)
-            while self._queue:
-                self._pass_on()
-        self.drain()
+        self._attempts.begun = True
+        self._pool.close(timeout=_CLOSING)
 
 
-class AsyncPool(Shelf[AsyncConnection]):
-    """Connections that the tasks of one event loop share; who waits is served in order."""
+class AsyncPool:
+    """Connections that the tasks of one event loop share; otherwise as `Pool`."""
 
     def __init__(self, settings: Settings, connect: Callable[[float], Awaitable[AsyncConnection]]) -> None:
-        super().__init__(settings)
+        self._attempts = _Attempts(settings)
         self._connect = connect
-        self._places = asyncio.Semaphore(self._most)
+        self._pool = AsyncConnectionPool[AsyncConnection](
+            connection_class=cast("type[AsyncConnection]", self),
+            reconnect_failed=self._try_on,
+            open=False,
+            **self._attempts.arguments(),  # type: ignore[arg-type]
+        )
+
+    async def connect(self, _conninfo: str, **_keywords: object) -> AsyncConnection:
+        """As `Pool.connect`."""
+        try:
+            connection = await self._connect(inf)
+        except AtbDbError as error:
+            self._attempts.trouble = error
+            raise
+        self._attempts.trouble = None
+        connection.begin_watch()
+        return connection
+
+    async def open(self, until: float) -> AsyncConnection:
+        """As `Pool.open`."""
+        connection = await self._connect(until)
+        await self._pool.open()
+        self._attempts.begun = True
+        return connection
 
     @asynccontextmanager
     async def connection(self, until: float = inf) -> AsyncIterator[AsyncConnection]:
         """As `Pool.connection`."""
-        await self._claim(until)
-        connection = None
+        connection = await self._take(until)
+        connection.until = until
         try:
-            connection = self._fit()
-            if connection is None:
-                connection = self._new(await self._connect(until))
-            connection.until = until
             yield connection
         finally:
-            if connection is not None:
-                self._shelve(connection)
-            self._taken -= 1
-            self._places.release()
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.abandon()
+            await self._pool.putconn(connection)
 
-    async def _claim(self, until: float) -> None:
-        self._check_open()
-        if self._places.locked():
-            self._check_queue()
-            seconds = self._wait_until(until)
-            self._waiting += 1
+    async def _take(self, until: float) -> AsyncConnection:
+        if not self._attempts.begun:
+            await (await self.open(until)).close()
+        while True:
+            seconds = self._attempts.wait(until)
             try:
-                async with asyncio.timeout(None if seconds == inf else seconds):
-                    await self._places.acquire()
-            except TimeoutError:
-                raise self._late(seconds) from None
-            finally:
-                self._waiting -= 1
-            if self._closed:
-                self._places.release()
-                self._check_open()
-        else:
-            await self._places.acquire()
-        self._taken += 1
+                connection = await self._pool.getconn(timeout=seconds)
+            except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+                raise self._attempts.refusal(error, seconds) from None
+            if not connection.is_dead():
+                return connection
+            connection.abandon()
+            await self._pool.putconn(connection)
+
+    async def _try_on(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
+        """As `Pool._try_on`."""
+        if pool.get_stats().get("requests_waiting"):
+            await pool.resize(pool.min_size + 1, pool.max_size)
+            await pool.resize(pool.min_size - 1, pool.max_size)
+
+    async def drain(self) -> None:
+        """As `Pool.drain`."""
+        if not self._pool.closed:
+            await self._pool.drain()
+
+    def statistics(self) -> PoolStatistics:
+        """As `Pool.statistics`."""
+        return self._attempts.statistics(self._pool.get_stats())
 
     async def close(self) -> None:
         """As `Pool.close`."""
-        self._closed = True
-        self.drain()
+        self._attempts.begun = True
+        await self._pool.close(timeout=_CLOSING)

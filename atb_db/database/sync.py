@@ -98,12 +98,9 @@ class Database:
         """
         with self._opening:
             if self._server is None:
-                until = self._until(None, None)
-                with ExitStack() as stack:
-                    connection = stack.enter_context(self._pool.connection(until))
-                    for _ in range(1, self.settings.pool_min):
-                        stack.enter_context(self._pool.connection(until))
-                    self._server = accept(connection)
+                first = self._pool.open(self._until(None, None))
+                self._server = accept(first)
+                first.close()
             return self._server
 
     def close(self) -> None:

@@ -132,6 +132,10 @@ class Proxy:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # Whoever was accepted a moment ago has no task yet.
+        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined]  # asyncio tells nobody
+            transport.abort()
+        await asyncio.sleep(0.01)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
