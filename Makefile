@@ -77,9 +77,9 @@ types: $(VENV)/.dev ## mypy --strict, and pyright
 floors: $(VENV)/.dev ## Imports only go down
 	@$(VENV)/bin/lint-imports --no-logo
 
-sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk)
+sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk and our own rules)
 	@$(VENV)/bin/sqlfluff lint sql/schema sql/queries sql/catalog
-	@$(VENV)/bin/squawk --reporter gcc $(filter-out %.rollback.sql,$(wildcard sql/migrations/*.sql))
+	@$(VENV)/bin/atb-db lint
 
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)

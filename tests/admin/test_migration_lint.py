@@ -68,6 +68,7 @@ def test_a_plant_is_found_and_nothing_else(plant: Plant, write: Write) -> None:
         ),
         "ALTER TYPE severity ADD VALUE 'X';\nCREATE OR REPLACE FUNCTION f() RETURNS text LANGUAGE plpgsql AS $$'X'$$;",
         "-- lint-ignore big-table-index: the table is empty until the next release\nCREATE INDEX i ON trades (symbol);",
+        "-- squawk-ignore require-concurrent-index-creation\nCREATE INDEX i ON trades (symbol);",
         "SELECT 'COMMIT; BEGIN' -- COMMIT\n;",
     ],
 )

@@ -151,7 +151,7 @@ def test_marked_is_what_is_recorded_and_not_there(settings: Settings, empty_url:
     migrate(settings)
     with pytest.raises(Refused, match="is applied"):
         forget(settings, known_migrations()[0])
-    change(empty_url, "ALTER TABLE trading_sessions DROP COLUMN is_verification", "DELETE FROM _atb_migration")
+    change(empty_url, "ALTER TABLE trading_sessions DROP COLUMN is_verification CASCADE", "DELETE FROM _atb_migration")
     # An enum's labels stay, so that something of 0003 is there; a release whose 0003 adds the column alone has nothing.
     path = own.folder / "0003-operations.sql"
     path.write_text("ALTER TABLE trading_sessions ADD COLUMN is_verification boolean NOT NULL DEFAULT FALSE;")

@@ -48,7 +48,7 @@ def catalog(url: str) -> Catalog:
 def test_there_is_a_recipe_for_each_of_the_usual_changes() -> None:
     assert [recipe.name for recipe in recipes()] == [
         "venue",
-        "funding-events",
+        "copied-strategies",
         "trades-by-exit-reason",
         "funding-payments",
     ]

@@ -18,6 +18,7 @@ _DIRECTIVE: Final = re.compile(r"^\s*--\s*(transactional|rollback|depends)\s*:\s
 _USABLE: Final = {"transactional": {"true", "false"}, "rollback": {"not needed"}, "depends": set[str]()}
 _HEAD: Final = re.compile(r"(?:[ \t]*--[^\n]*(?:\n|$)|[ \t]*\n)*")
 _IGNORED: Final = re.compile(r"--\s*lint-ignore\s+([\w-]+)\s*:\s*\S")
+_IGNORED_BY_SQUAWK: Final = re.compile(r"--\s*squawk-ignore\b.*\brequire-concurrent-index-creation\b")
 
 
 class Migration:
@@ -76,8 +77,9 @@ class Migration:
 
     @cached_property
     def ignored_rules(self) -> frozenset[str]:
-        """Lint rules that a comment `-- lint-ignore RULE: reason` of the file switches off."""
-        return frozenset(_IGNORED.findall(self.sql))
+        """Lint rules that the file switches off: by `-- lint-ignore RULE: reason`, or as squawk's for the same."""
+        twins = {"big-table-index"} if _IGNORED_BY_SQUAWK.search(self.sql) else set()
+        return frozenset(_IGNORED.findall(self.sql)) | twins
 
     @cached_property
     def unusable_directives(self) -> list[tuple[int, str]]:

@@ -282,8 +282,7 @@ def _squawked(command: Iterable[str]) -> Iterator[LintFinding]:
     except ValueError:
         raise AtbDbError(f"squawk failed: {done.stderr.strip().splitlines()[-1:]}") from None
     for report in reports:
-        severity = Severity.ERROR if str(report["level"]).lower() == "error" else Severity.WARNING
         name = Path(str(report["file"])).name
         yield LintFinding(
-            name, int(report["line"]) + 1, f"squawk:{report['rule_name']}", severity, str(report["message"])
+            name, int(report["line"]) + 1, f"squawk:{report['rule_name']}", Severity.ERROR, str(report["message"])
         )
