@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import atb_db.repository as repository
+from atb_db import repository
 from atb_db.admin.catalog import expected_catalog
 from atb_db.repository import statements
 
