@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import psycopg
 from psycopg.rows import class_row
 
+from atb_db.admin.conditions import flattened
 from atb_db.admin.connection import Connection, reading
 from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 
 # Kinds whose names begin with the table, view or domain that they are part of.
-_PARTS: Final = frozenset({"column", "constraint", "index", "trigger"})
-
-_TOKENS: Final = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|[()]|[^()'"]+|['"]""")
-_CONNECTIVE: Final = re.compile(r"(?<![\w'\"])(AND|OR)(?![\w'\"])")
-
-_Part: TypeAlias = "str | list[_Part]"
-"""A piece of a definition, or what is between parentheses."""
+_PARTS: Final = frozenset({"column", "constraint", "index", "policy", "rule", "trigger"})
 
 
 class Entry(NamedTuple):
@@ -64,9 +58,9 @@ def read_catalog(connection: Connection) -> Catalog:
     return tuple(connection.cursor(row_factory=class_row(Entry)).execute(query))
 
 
-def expected_catalog() -> Catalog:
+def expected_catalog(root: Path | None = None) -> Catalog:
     """The catalog of a database made from sql/schema."""
-    rows: list[list[str]] = json.loads(_catalog_file().read_bytes())
+    rows: list[list[str]] = json.loads(_catalog_file(root).read_bytes())
     return tuple(Entry(*row) for row in rows)
 
 
@@ -80,7 +74,7 @@ def differences(expected: Iterable[Entry], actual: Iterable[Entry]) -> list[Diff
         if kind in _PARTS and name.rpartition(".")[0] in alone:
             continue
         here, there = wanted.get((kind, name)), found.get((kind, name))
-        if here is None or there is None or settled(here.definition) != settled(there.definition):
+        if here is None or there is None or not _same(here.definition, there.definition):
             definitions = (entry and entry.definition for entry in (here, there))
             different.append(Difference(kind, name, *definitions))
         if here and there and here.comment != there.comment:
@@ -88,41 +82,8 @@ def differences(expected: Iterable[Entry], actual: Iterable[Entry]) -> list[Diff
     return different
 
 
-def settled(definition: str) -> str:
-    """The definition without parentheses that only nest AND in AND, or OR in OR.
-
-    `x BETWEEN 1 AND 2 AND y` has them when it is first parsed, and has them no more after a dump and a restore.
-    """
-    stack: list[list[_Part]] = [[]]
-    for text in _TOKENS.findall(definition):
-        if text == "(":
-            stack.append([])
-        elif text == ")" and len(stack) > 1:
-            inner = stack.pop()
-            stack[-1].append(inner)
-        else:
-            stack[-1].append(text)
-    return _rendered(stack[0]) if len(stack) == 1 else definition
-
-
-def _rendered(parts: Sequence[_Part]) -> str:
-    own = _connective(parts)
-    shown = ""
-    for index, part in enumerate(parts):
-        if isinstance(part, str):
-            shown += part
-            continue
-        before = "".join(map(str, parts[:index])).split()[-1:]
-        after = "".join(map(str, parts[index + 1 :])).split()[:1]
-        nested = own is not None and own == _connective(part) and all(word == own for word in (*before, *after))
-        shown += _rendered(part) if nested else f"({_rendered(part)})"
-    return shown
-
-
-def _connective(parts: Sequence[_Part]) -> str | None:
-    """AND or OR, whichever is the only one between the parts."""
-    found = {word for part in parts if isinstance(part, str) for word in _CONNECTIVE.findall(part)}
-    return found.pop() if len(found) == 1 else None
+def _same(one: str, other: str) -> bool:
+    return one == other or flattened(one) == flattened(other)
 
 
 def write_expected_catalog() -> None:
@@ -138,8 +99,8 @@ def write_expected_catalog() -> None:
     _catalog_file().write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 
 
-def _catalog_file() -> Path:
-    return sql_root() / "catalog.json"
+def _catalog_file(root: Path | None = None) -> Path:
+    return (root or sql_root()) / "catalog.json"
 
 
 if __name__ == "__main__":

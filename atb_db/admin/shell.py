@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from atb_db.admin.tools import Invocation, connection_environment, find_tool
 from atb_db.config import Settings
+from atb_db.sqlfile import sql_root
 
 
 def psql(settings: Settings, *, write: bool = False, arguments: Sequence[str] = ()) -> NoReturn:
     """Become psql, on the settings' database; its transactions are read-only unless `write`.
 
-    Read-only is a default against accidents: whoever types SQL can switch it off again.
+    It loads sql/psqlrc with its handy questions, and the user's own psqlrc behind them. Read-only is a default
+    against accidents: whoever types SQL can switch it off again.
 
     Raises:
         ToolMissing: there is no psql on this machine.
@@ -31,4 +35,12 @@ def psql_invocation(settings: Settings, *, write: bool = False, arguments: Seque
     environment, rest = connection_environment(settings, *options)
     program = find_tool("psql")
     connection = ["--dbname", rest] if rest else []
-    return Invocation(program, (str(program), *connection, *arguments), environment)
+    environment, settled = {**environment, "PSQLRC": str(sql_root() / "psqlrc")}, _settled(interactive=not arguments)
+    return Invocation(program, (str(program), *settled, *connection, *arguments), environment)
+
+
+def _settled(*, interactive: bool) -> list[str]:
+    """Variables that tell our psqlrc about the user's own, which it stands in for, and whether to say what it has."""
+    own = Path(os.environ.get("PSQLRC") or "~/.psqlrc").expanduser()
+    told = [f"--set=ATB_DB_USER_PSQLRC={own}"] if own.is_file() else []
+    return [*told, "--set=ATB_DB_BANNER=1"] if interactive and sys.stdin.isatty() else told

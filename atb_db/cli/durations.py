@@ -10,11 +10,12 @@ import typer
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
+_LONGEST: Final = timedelta(days=36525)
 _WHOLE: Final = re.compile(rf"(?:{_PARTS.pattern}\s*)+", re.IGNORECASE)
 
 
 def parse_duration(text: str | timedelta) -> timedelta:
-    """The length of time that `15m`, `1h30m` or `7d` says; more than zero.
+    """The length of time that `15m`, `1h30m` or `7d` says; more than zero, a century at the most.
 
     Raises:
         BadParameter: it says none.
@@ -26,7 +27,7 @@ def parse_duration(text: str | timedelta) -> timedelta:
         length = sum((timedelta(**{_UNITS[unit.lower()]: float(number)}) for number, unit in parts), timedelta())
     except OverflowError:
         length = timedelta()
-    if not length:
+    if not timedelta() < length <= _LONGEST:
         raise typer.BadParameter(f"{text[:40]!r} is no length of time such as 90s, 15m, 1h30m or 7d")
     return length
 

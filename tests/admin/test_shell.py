@@ -4,6 +4,7 @@ import pytest
 
 from atb_db.admin.shell import psql_invocation
 from atb_db.config import Settings
+from atb_db.sqlfile import sql_root
 from tests.admin.test_tools import program
 
 URL = (
@@ -25,6 +26,7 @@ def test_the_connection_travels_in_the_environment(monkeypatch: pytest.MonkeyPat
         "PGPORT": "5433,",
         "PGSSLMODE": "require",
         "PGUSER": "bot",
+        "PSQLRC": str(sql_root() / "psqlrc"),
     }
 
 

@@ -7,8 +7,9 @@ import random
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
+from atb_db.admin.audit import audit
 from atb_db.admin.backup.archive import Progress
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.folder import freshness, list_backups, make_private, usable
@@ -19,10 +20,11 @@ from atb_db.admin.backup.scratch import embedded_server, has_server, on_server
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import perform, reading
 from atb_db.admin.errors import BadBackup, ToolMissing, Unusable
+from atb_db.admin.findings import Level
 from atb_db.admin.tools import major_of
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError
-from atb_db.repository import audit, events
+from atb_db.repository import events
 from atb_db.repository.events import SystemEvent
 from atb_db.types import EventType, Severity
 
@@ -209,18 +211,18 @@ def _examine(scratch: Settings, dump: Path, watch: Stopwatch, progress: Progress
         watch.lap("restore")
         return _Findings((f"The restore failed: {error}",))
     watch.laps(restored.seconds)
-    problems = [f"verify: {one.what} {one.where} is {one.problem}" for one in restored.verification.findings]
-    problems += [f"verify: migration {name} is pending" for name in restored.verification.pending]
-    problems += [f"verify: migration {name} is unknown" for name in restored.verification.unknown]
-    with reading(scratch._replace(statement_timeout=0)) as (connection, _):
-        sessions = [cast("int", row[0]) for row in connection.execute("SELECT id FROM trading_sessions ORDER BY id")]
-        for number, session_id in enumerate(sessions, start=1):
-            if progress is not None:
-                progress("Auditing", number, len(sessions))
-            problems += [
-                f"audit: {one.identity}: {one.subject} is {one.actual}, due is {one.expected}"
-                for one in perform(connection, audit.audit_books(session_id=session_id))
-            ]
+    problems = [
+        f"verify: {one.what} {one.where} is {one.actual or 'missing'}"
+        for one in restored.verification.findings
+        if one.level is not Level.INFO
+    ]
+    if progress is not None:
+        progress("Auditing", 0, 1)
+    books = audit(scratch._replace(statement_timeout=0))
+    problems += [
+        f"audit: {one.finding.identity}: {one.finding.subject} is {one.finding.actual}, due is {one.finding.expected}"
+        for one in books.findings
+    ]
     watch.lap("audit")
     reads = run_reads(scratch)
     watch.lap("reads")
@@ -228,7 +230,7 @@ def _examine(scratch: Settings, dump: Path, watch: Stopwatch, progress: Progress
         problems=(*problems, *(f"reads: {problem}" for problem in reads.problems)),
         server=restored.server.version,
         migrated=restored.migrated,
-        sessions=len(sessions),
+        sessions=books.audited,
         statements=reads.run,
     )
 

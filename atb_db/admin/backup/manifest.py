@@ -12,7 +12,8 @@ from typing import Final, NamedTuple, TypeVar
 from psycopg import sql
 
 from atb_db.admin.backup.names import manifest_file, time_of
-from atb_db.admin.catalog import Catalog, settled
+from atb_db.admin.catalog import Catalog
+from atb_db.admin.conditions import flattened
 from atb_db.admin.connection import Connection
 from atb_db.admin.errors import BadBackup
 from atb_db.sqlfile import sql_root
@@ -91,7 +92,7 @@ def checksum(path: Path) -> str:
 
 def fingerprint(catalog: Catalog) -> str:
     """The same for equal schemas only: SHA-256 of the catalog, in hexadecimal."""
-    entries = [(entry.kind, entry.name, settled(entry.definition), entry.comment) for entry in catalog]
+    entries = [(entry.kind, entry.name, flattened(entry.definition), entry.comment) for entry in catalog]
     return sha256(json.dumps(entries).encode()).hexdigest()
 
 
