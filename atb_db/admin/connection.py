@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import IsolationLevel
@@ -15,6 +15,9 @@ from atb_db.database.session import Adapters, ServerInfo, accept, connect_argume
 from atb_db.statement import Statement
 
 R = TypeVar("R")
+
+# How names and constants are shown depends on these; PGTZ and PGDATESTYLE go before what the connection asked for.
+CATALOG_SETTINGS: Final = "SET search_path TO public; SET timezone TO 'UTC'; SET datestyle TO 'ISO'"
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -38,7 +41,7 @@ def reading(settings: Settings) -> Iterator[Reading]:
         server = accept(connection)
         connection.read_only = True
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        connection.execute("SET search_path TO public")
+        connection.execute(CATALOG_SETTINGS)
         yield Reading(connection, server)
 
 

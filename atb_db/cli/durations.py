@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Final, TypeAlias
+from typing import Final
 
 import typer
 
@@ -44,7 +44,3 @@ def shown_duration(length: timedelta) -> str:
         if number or shown:
             shown.append(f"{number}{unit}")
     return " ".join(part for part in shown[:2] if part[:-1] != "0")
-
-
-Duration: TypeAlias = Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME")]
-"""The type of an option that takes a length of time; its default is a timedelta."""

@@ -50,6 +50,7 @@ def verify_command(
     Exit codes: 0 as it should be, 1 failed, 2 wrong usage, 3 something is not,
     4 cannot connect, 5 --fix without a terminal and without --yes.
     """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.backup.drill import overdue
     from atb_db.admin.verification import NOT_COMPARED, verify
 
     settings = settings_of(url)
@@ -64,6 +65,8 @@ def verify_command(
         print_message(f"Not compared: {'; '.join(NOT_COMPARED)}.")
     if not found.clean:
         raise typer.Exit(ExitCode.FOUND)
+    if note := overdue(settings):
+        print_message(note)
 
 
 def audit_command(

@@ -14,6 +14,7 @@ from atb_db.repository import account, events, metrics, orders, positions, sessi
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import JsonText
 from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_analytics
+from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 from tests.statements.examples_restart import RESTART_EXAMPLES, prepare_restart
@@ -175,6 +176,7 @@ def order(session_id: int, internal_order_id: str, position_id: int | None = Non
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
     **MORE_EXAMPLES,
+    **BACKUP_EXAMPLES,
     **DEPLOYMENT_EXAMPLES,
     **RESTART_EXAMPLES,
     "account.adjust_balance": lambda world: account.adjust_balance(
