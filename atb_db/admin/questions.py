@@ -12,8 +12,7 @@ from inspect import Parameter as Signature
 from typing import Final, NamedTuple, cast
 from uuid import UUID
 
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
+from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import InvalidInput, NotFound
@@ -60,6 +59,10 @@ class Answer(NamedTuple):
     """Whether the statement answers with one row at the most."""
 
 
+class _Result(NamedTuple):
+    result: object
+
+
 def questions(pattern: str = "") -> list[Question]:
     """The read statements whose name or description contains the pattern, by name; upper and lower case are equal."""
     found = (
@@ -82,10 +85,9 @@ def ask(settings: Settings, name: str, texts: Mapping[str, str]) -> Answer:
     """
     declared = find(name)
     value = declared.value(arguments(declared, texts))
-    parts = conninfo_to_dict(settings.conninfo)
-    parts["options"] = f"{parts.get('options') or ''} -c default_transaction_read_only=on".strip()
-    with Database(settings._replace(conninfo=make_conninfo("", **parts), pool_max=1)) as database:
-        result = database.run(value)
+    # The transaction of a batch is read-only.
+    with Database(settings._replace(pool_min=0, pool_max=1)) as database:
+        result = database.run_batch(Batch(_Result, result=value)).result
     columns = tuple(column.name or declared.name.partition(".")[2] for column in declared.reader.columns)
     found = result if isinstance(result, list) else [] if result is None else [result]
     rows = [flat for one in found for flat in _flat(one, len(columns))]

@@ -7,18 +7,15 @@ is gone on with by the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias, cast
 
-import psycopg
 from psycopg import sql
 
+from atb_db.admin.connection import Connection, changing
 from atb_db.admin.errors import Refused
 from atb_db.config import Settings
 from atb_db.database import Database
-from atb_db.database.faults import translated
-from atb_db.database.session import accept, connect_arguments
 from atb_db.errors import NotFound
 from atb_db.repository import events, sessions
 from atb_db.repository.sessions import SilentSession
@@ -54,10 +51,10 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
 LOG_TABLES: Final = ("system_events", "strategy_executions", "prediction_performance")
 """What only tells what happened; no figure and no book is computed from it."""
 
+_INSTANT: Final = timedelta(microseconds=1)
+
 # An entry of the ledger is referred to by the one behind it.
 _NEWEST_FIRST: Final = {"account_balances": sql.SQL(" ORDER BY entry_number DESC")}
-
-Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 
 class Removed(NamedTuple):
@@ -106,7 +103,7 @@ def ended_sessions(
         " WHERE id = any(%(named)s) OR (%(named)s = '{}' AND end_time < %(before)s AND mode::text = any(%(modes)s))"
         " ORDER BY end_time, id"
     )
-    with _connected(settings) as connection:
+    with changing(settings) as (connection, _):
         given = {"named": list(named), "before": ended_before, "modes": [str(mode) for mode in modes]}
         rows = cast("list[tuple[int, str, str, datetime | None]]", connection.execute(chosen, given).fetchall())
         for missing in set(named) - {row[0] for row in rows}:
@@ -136,7 +133,7 @@ def purge_session(
         " WHERE id = %s AND end_time IS NOT NULL RETURNING id"
     )
     removed: list[Removed] = []
-    with _connected(settings) as connection:
+    with changing(settings) as (connection, _):
         if connection.execute(mark, [session_id]).fetchone() is None:
             exists = connection.execute("SELECT FROM trading_sessions WHERE id = %s", [session_id]).fetchone()
             if exists is None:
@@ -160,7 +157,7 @@ def purge_session(
 
 def count_log(settings: Settings, table: str, *, before: datetime) -> Removed:
     """How many rows `purge_log` would remove."""
-    with _connected(settings) as connection:
+    with changing(settings) as (connection, _):
         count = sql.SQL("SELECT count(*) FROM {} WHERE timestamp < %s").format(sql.Identifier(_log(table)))
         return Removed(table, _number(connection, count, before))
 
@@ -177,7 +174,7 @@ def purge_log(
     delete = sql.SQL("DELETE FROM {} WHERE id >= %s AND id < %s AND timestamp < %s").format(name)
     ids = sql.SQL("SELECT coalesce({}(id), 0) FROM {}")
     rows = 0
-    with _connected(settings) as connection:
+    with changing(settings) as (connection, _):
         first, last = (_number(connection, ids.format(sql.Identifier(end), name)) for end in ("min", "max"))
         for start in range(first, last + 1, batch):
             rows += connection.execute(delete, [start, start + batch, before]).rowcount
@@ -191,13 +188,13 @@ def _log(table: str) -> str:
     return table
 
 
-def record_purge(settings: Settings, *, sessions_removed: Sequence[int], removed: Sequence[Removed]) -> None:
-    """Record a PURGE event with what was removed."""
+def announce_purge(settings: Settings, *, session_ids: Sequence[int], counted: Sequence[Removed]) -> None:
+    """Record a PURGE event with what is about to be removed: a purge that is killed has left its event too."""
     rows: dict[str, int] = {}
-    for one in removed:
+    for one in counted:
         rows[one.table] = rows.get(one.table, 0) + one.rows
-    details = {"sessions": list(sessions_removed), "rows": rows}
-    message = f"Purged {len(sessions_removed)} sessions and {sum(rows.values())} rows"
+    details = {"sessions": list(session_ids), "rows": rows}
+    message = f"Purging {len(session_ids)} sessions and {sum(rows.values())} rows"
     with Database(settings) as database:
         database.run(events.log_event(event_type="PURGE", message=message, details=details, component="atb-db"))
 
@@ -208,18 +205,18 @@ def crashed_sessions(settings: Settings, *, idle: timedelta) -> list[SilentSessi
         return database.run(sessions.get_silent_sessions(silent_since=datetime.now(UTC) - idle))
 
 
-def end_crashed_session(settings: Settings, crashed: SilentSession) -> None:
-    """End the session at its last sign of life, with its final figures; an engine can take it up again."""
+def end_crashed_sessions(settings: Settings, found: Sequence[SilentSession]) -> list[SilentSession]:
+    """End sessions at their last sign of life, with their final figures; those that were ended.
+
+    One that gave a sign of life since it was found goes on. An engine can take an ended one up again.
+    """
+    newest = max((one.last_sign_of_life for one in found), default=datetime.now(UTC))
     with Database(settings) as database:
-        database.run(sessions.end_trading_session(session_id=crashed.session_id, end_time=crashed.last_sign_of_life))
-
-
-@contextmanager
-def _connected(settings: Settings) -> Iterator[Connection]:
-    arguments = connect_arguments(settings._replace(statement_timeout=0))
-    with translated(), psycopg.connect(arguments.conninfo, autocommit=True) as connection:
-        accept(connection)
-        yield connection
+        silent_now = database.run(sessions.get_silent_sessions(silent_since=newest + _INSTANT))
+        ended = [one for one in found if one in silent_now]
+        for one in ended:
+            database.run(sessions.end_trading_session(session_id=one.session_id, end_time=one.last_sign_of_life))
+    return ended
 
 
 def _counted(connection: Connection, session_id: int) -> Iterator[Removed]:

@@ -41,7 +41,7 @@ def purge_command(
     """Remove ended sessions with all they have, in small transactions.
 
     The books of LIVE sessions stay unless --include-live or --session names them. A run that is interrupted is gone on
-    with by the next one. A PURGE event records what was removed.
+    with by the next one. A PURGE event tells beforehand what is removed.
 
     \b
     Examples:
@@ -67,12 +67,10 @@ def purge_command(
         _print_sessions(found)
     if found and not dry_run:
         _confirm(f"Remove {len(found)} sessions with {rows:,} rows for good?", yes=yes)
-        removed = [
-            part
-            for one in found
-            for part in retention.purge_session(settings, one.session_id, batch=batch, progress=_tell)
-        ]
-        retention.record_purge(settings, sessions_removed=[one.session_id for one in found], removed=removed)
+        counted = [part for one in found for part in one.removed]
+        retention.announce_purge(settings, session_ids=[one.session_id for one in found], counted=counted)
+        for one in found:
+            retention.purge_session(settings, one.session_id, batch=batch, progress=_tell)
     if as_json:
         print_json({"dry_run": dry_run, "rows": rows, "sessions": found})
     else:
@@ -92,7 +90,7 @@ def purge_logs_command(
 ) -> None:
     """Remove old system events, decisions and measured predictions of every session, in small transactions.
 
-    No book and no figure is computed from those; a PURGE event records what was removed.
+    No book and no figure is computed from those; a PURGE event tells beforehand what is removed.
 
     \b
     Examples:
@@ -112,11 +110,9 @@ def purge_logs_command(
         print_table(("Table", "Rows"), found)
     if rows and not dry_run:
         _confirm(f"Remove {rows:,} rows for good?", yes=yes)
-        removed = [
+        retention.announce_purge(settings, session_ids=[], counted=found)
+        for table in retention.LOG_TABLES:
             retention.purge_log(settings, table, before=before, batch=batch, progress=_tell)
-            for table in retention.LOG_TABLES
-        ]
-        retention.record_purge(settings, sessions_removed=[], removed=removed)
     if as_json:
         print_json({"dry_run": dry_run, "rows": rows, "logs": found})
     else:
@@ -159,8 +155,7 @@ def end_crashed_command(
         print_table(("Session", "Name", "Mode", "Last sign of life (UTC)"), rows)
     if found and not dry_run:
         _confirm(f"End {len(found)} sessions that were silent for {shown_duration(idle)}?", yes=yes)
-        for one in found:
-            retention.end_crashed_session(settings, one)
+        found = retention.end_crashed_sessions(settings, found)
     if as_json:
         print_json({"dry_run": dry_run, "sessions": found})
     else:

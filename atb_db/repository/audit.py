@@ -59,5 +59,5 @@ def audit_across_sessions() -> list[BookFinding]:
 
 @query
 def get_session_ids() -> list[int]:
-    """The ids of all sessions, newest first."""
+    """The ids of all sessions but those that are being removed, newest first."""
     ...

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,8 +18,9 @@ from atb_db.admin.retention import LOG_TABLES, SESSION_TABLES, purge_log, purge_
 from atb_db.cli.exits import ExitCode
 from atb_db.errors import NotFound
 from atb_db.repository import audit, events, sessions
+from atb_db.repository.audit import get_session_ids
 from atb_db.types import SessionClaim, TradeSource
-from tests.cli.conftest import Run, run
+from tests.cli.conftest import COMMAND, Run, environment, run
 from tests.statements.books import row_counts
 from tests.statements.examples import World, opening, prepare
 
@@ -74,6 +78,31 @@ def test_a_session_goes_with_all_its_rows_and_no_other(
     assert fresh_db.run(audit.audit_books(session_id=world.other_session_id)) == []
     with pytest.raises(NotFound):
         purge_session(settings, world.session_id)
+
+
+def test_a_purge_that_is_killed_has_left_its_event_and_is_gone_on_with(
+    fresh_db: Database, fresh_url: str, world: World, settings: Settings, tmp_path: Path
+) -> None:
+    for number in range(400):
+        fresh_db.run(events.log_event(session_id=world.session_id, event_type="TEST", message=f"{number}"))
+    fresh_db.run(sessions.end_trading_session(session_id=world.session_id))
+    arguments = ("purge", "--session", str(world.session_id), "--batch", "1", "--yes")
+    with psycopg.connect(fresh_url, autocommit=True) as connection:
+        running = subprocess.Popen((*COMMAND, *arguments), env=environment(fresh_url), cwd=tmp_path)
+        left = "SELECT count(*) FROM system_events WHERE message ~ '^[0-9]+$'"
+        while connection.execute(left).fetchall() == [(400,)]:
+            assert running.poll() is None
+        running.kill()
+        assert running.wait() == -signal.SIGKILL
+        assert connection.execute(left.replace("count(*)", "count(*) > 0")).fetchall() == [(True,)]
+        assert fresh_db.run(get_session_ids()) == [world.empty_session_id, world.other_session_id]
+        assert connection.execute(
+            "SELECT details -> 'sessions' FROM system_events WHERE event_type = 'PURGE'"
+        ).fetchall() == [([world.session_id],)]
+    purge_session(settings, world.session_id)
+    with pytest.raises(NotFound):
+        fresh_db.run(sessions.get_trading_session(session_id=world.session_id))
+    assert [fresh_db.run(audit.audit_books(session_id=kept)) for kept in fresh_db.run(get_session_ids())] == [[], []]
 
 
 def test_a_session_that_has_not_ended_stays(fresh_url: str, world: World, settings: Settings) -> None:
@@ -165,6 +194,7 @@ def test_purge_asks_counts_and_records(run: Run, fresh_db: Database, fresh_url: 
     done = run("purge", "--yes", "--json", url=fresh_url)
     assert (done.code, json.loads(done.out)["rows"]) == (ExitCode.OK, json.loads(dry.out)["rows"])
     with psycopg.connect(fresh_url) as connection:
+        assert connection.execute("SELECT count(*) FROM trades").fetchone() == (1,)
         [(details,)] = connection.execute("SELECT details FROM system_events WHERE event_type = 'PURGE'").fetchall()
         assert details["sessions"] == [world.session_id]
         assert sum(details["rows"].values()) == json.loads(dry.out)["rows"]
@@ -192,4 +222,18 @@ def test_crashed_sessions_end_at_their_last_sign_of_life(
     assert ended.end_time == datetime.fromisoformat(found[world.other_session_id])
     assert ended.total_trades == 1
     assert fresh_db.run(sessions.get_trading_session(session_id=alive)).is_active
+    again = run("end-crashed", "--yes", url=fresh_url)
+    assert (again.code, again.err) == (ExitCode.OK, "Ended 0 sessions.\n")
     assert fresh_db.run(audit.audit_books(session_id=world.other_session_id)) == []
+
+
+def test_a_session_that_comes_back_before_it_is_ended_goes_on(
+    fresh_db: Database, world: World, settings: Settings
+) -> None:
+    found = retention.crashed_sessions(settings, idle=timedelta(hours=1))
+    assert {one.session_id for one in found} == {world.other_session_id, world.empty_session_id}
+    fresh_db.run(events.log_event(session_id=world.other_session_id, event_type="TEST", message="back"))
+    ended = retention.end_crashed_sessions(settings, found)
+    assert [one.session_id for one in ended] == [world.empty_session_id]
+    assert fresh_db.run(sessions.get_trading_session(session_id=world.other_session_id)).is_active
+    assert retention.end_crashed_sessions(settings, []) == []

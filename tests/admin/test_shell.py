@@ -18,7 +18,7 @@ def test_the_connection_travels_in_the_environment(monkeypatch: pytest.MonkeyPat
     assert found.arguments == (str(tmp_path / "bin" / "psql"), "--dbname", "keepalives=1", "-c", "SELECT 1")
     assert dict(found.environment) == {
         "PGAPPNAME": "atb_db",
-        "PGCONNECT_TIMEOUT": "5",
+        "PGCONNECT_TIMEOUT": "2",
         "PGDATABASE": "atb",
         "PGHOST": "db-1,db-2",
         "PGOPTIONS": "-c geqo=off -c timezone=UTC -c default_transaction_read_only=on",
