@@ -58,7 +58,8 @@ def start(
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         (*COMMAND, "backup", *arguments),
-        env=environment(source.url),
+        # Coverage would want to write, too.
+        env={name: text for name, text in environment(source.url).items() if not name.startswith("COVERAGE_")},
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
