@@ -45,10 +45,12 @@ BEGIN
      ORDER BY s.start_time DESC, s.id DESC
      LIMIT 1
        FOR NO KEY UPDATE;
-    IF last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
-        SELECT * INTO hold_before FROM session_holds WHERE session_id = latest.id FOR NO KEY UPDATE;
+    SELECT * INTO hold_before FROM session_holds WHERE session_id = latest.id FOR NO KEY UPDATE;
+    -- A session that is held is never too old: there would be two engines.
+    IF hold_before.expires_at > clock_timestamp()
+       OR last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
         IF hold_before.expires_at > clock_timestamp() AND NOT take_over THEN
-            PERFORM refuse_hold(latest.id);
+            PERFORM kept_hold(latest.id, request);
         END IF;
         hold.session_id := latest.id;
         hold.claim := CASE WHEN latest.end_time IS NULL THEN 'RESUMED' ELSE 'REOPENED' END;
