@@ -248,4 +248,6 @@ def test_the_audit_compares_an_order_with_its_fills(
         owner.execute("SET session_replication_role = replica")
         owner.execute(f"UPDATE {change}".encode())
     findings = fresh_db.run(audit.audit_books(session_id=session_id))
-    assert {(one.identity, one.subject) for one in findings} == {("fills", f"order {order_id}, {name}") for name in found}
+    assert {(one.identity, one.subject) for one in findings} == {
+        ("fills", f"order {order_id}, {name}") for name in found
+    }
