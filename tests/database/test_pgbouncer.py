@@ -7,8 +7,10 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -44,33 +46,33 @@ unix_socket_dir =
 
 
 @pytest.fixture(scope="module")
-def bouncer(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def bouncer(server: Server) -> Iterator[str]:
     """URL of a database with the example's rows, by way of a PgBouncer with four server connections."""
     assert PROGRAM is not None
     url = server.create_database("bounced", template=TEMPLATE)
     parts = conninfo_to_dict(url)
     own = free_port()
-    folder = tmp_path_factory.mktemp("pgbouncer")
-    file = folder / "pgbouncer.ini"
     target = {"host": parts["host"], "port": parts["port"], "own": own}
-    file.write_text(CONFIGURATION.format(**target).replace("* = ", f"* = user={parts['user']} "))
-    # It refuses to run as root.
+    # It refuses to run as root, and whom it runs as must be able to read its file.
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    for path in (file, folder, *folder.parents[:2]):
-        path.chmod(0o755)
-    with subprocess.Popen(
-        [PROGRAM, str(file)],
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=[] if account else None,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            bounced = f"postgresql://{parts['user']}@127.0.0.1:{own}/{parts['dbname']}"
-            wait_until_it_answers(bounced, process)
-            yield bounced
-        finally:
-            process.terminate()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pgbouncer.ini"
+        file.write_text(CONFIGURATION.format(**target).replace("* = ", f"* = user={parts['user']} "))
+        for path in (file, file.parent):
+            path.chmod(0o755)
+        with subprocess.Popen(
+            [PROGRAM, str(file)],
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                bounced = f"postgresql://{parts['user']}@127.0.0.1:{own}/{parts['dbname']}"
+                wait_until_it_answers(bounced, process)
+                yield bounced
+            finally:
+                process.terminate()
 
 
 def free_port() -> int:
