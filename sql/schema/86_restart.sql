@@ -203,6 +203,7 @@ DECLARE
     latest trading_sessions;
     hold session_holds;
     hold_before session_holds;
+    known bigint;
 BEGIN
     -- Of engines that claim the same session at once, one finds or creates it, and the others find it held.
     PERFORM pg_advisory_xact_lock(hashtextextended(
@@ -214,6 +215,11 @@ BEGIN
             PERFORM refuse_request(request);
         END IF;
         RETURN hold;
+    END IF;
+    -- A request that is repeated after its hold was lost takes nothing over once more.
+    SELECT e.request_hash INTO known FROM system_events AS e WHERE e.request_id = request;
+    IF known <> content_hash THEN
+        PERFORM refuse_request(request);
     END IF;
     SELECT * INTO latest
       FROM trading_sessions AS s
@@ -228,7 +234,7 @@ BEGIN
     -- A session that is held is never too old: there would be two engines.
     IF hold_before.expires_at > clock_timestamp()
        OR last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
-        IF hold_before.expires_at > clock_timestamp() AND NOT take_over THEN
+        IF hold_before.expires_at > clock_timestamp() AND (known IS NOT NULL OR NOT take_over) THEN
             PERFORM kept_hold(latest.id, request);
         END IF;
         hold.session_id := latest.id;

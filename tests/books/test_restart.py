@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from atb_db import Database
-from atb_db.errors import AtbDbError, InvalidInput, NotFound, SessionClosed, SessionHeld
+from atb_db.errors import AtbDbError, IdempotencyConflict, InvalidInput, NotFound, SessionClosed, SessionHeld
 from atb_db.repository import account, audit, events, orders, positions, sessions
 from atb_db.repository.sessions import HeldSession
 from atb_db.statement import Statement
@@ -198,6 +198,24 @@ def test_a_session_that_is_held_is_never_too_old(fresh_db: Database, fresh_url: 
     with pytest.raises(SessionHeld, match="is held by engine-1"):
         fresh_db.run(claim("engine-2", max_age=3600))
     assert fresh_db.run(claim("engine-2", max_age=3600, take_over=True)).session_id == first.session_id
+
+
+def test_a_take_over_that_is_repeated_late_takes_nothing_over_again(fresh_db: Database, lapse: object) -> None:
+    fresh_db.run(claim("engine-1"))
+    second = claim("engine-2", take_over=True)
+    held = fresh_db.run(second)
+    assert fresh_db.run(second) == held
+    fresh_db.run(claim("engine-3", take_over=True))
+    with pytest.raises(SessionHeld, match="is held by engine-3"):
+        fresh_db.run(second)
+    other = claim("engine-4", take_over=True, request_id=second.request_id)
+    with pytest.raises(IdempotencyConflict):
+        fresh_db.run(other)
+    assert callable(lapse)
+    lapse()
+    with pytest.raises(IdempotencyConflict):
+        fresh_db.run(other)
+    assert fresh_db.run(second).session_id == held.session_id
 
 
 def test_a_renewal_that_waits_for_a_take_over_is_refused(fresh_db: Database) -> None:
