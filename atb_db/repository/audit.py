@@ -36,7 +36,8 @@ def audit_books(*, session_id: int) -> list[BookFinding]:
     - ``realized P&L``: a position's is that of its partial exits and, once it is closed, its trade's.
     - ``entry order``, ``exit order``: a position has the filled order that opened it and the one that closed it.
     - ``one trade``: a CLOSED position has exactly one trade, of everything entered, an OPEN one has none.
-    - ``fills``: no order has filled more than it asked for, and what it says of its single fills is their sum.
+    - ``fills``: no order has filled more than it asked for, what it says of its single fills is their sum, and where
+      they are all of what it has filled, so are its average price and its commission.
     - ``metrics``: performance_metrics says what recomputed_metrics says, in every column.
     """
     ...

@@ -96,7 +96,8 @@ def update_order_status(
     """Move an order forward; what is not given stays. The order's id.
 
     filled_quantity is the total so far and filled_price its average. FILLED without a quantity means all of it, without
-    a price at the requested one. Conflict when the state is final, would go back, or a fill would shrink.
+    a price at the requested one. Conflict when the state is final, would go back, or a fill would shrink. Where
+    record_fill has recorded all that is filled, its average and its commission are exact, and stay.
     """
     ...
 
@@ -116,8 +117,8 @@ def record_fill(
     The same fill again changes nothing; with another quantity, price or commission it is a Conflict. quantity is in
     units of the base asset, commission in the session's base currency. The order becomes PARTIALLY_FILLED or FILLED,
     its filled_price the volume-weighted average of its fills. Totals that update_order_status told before are not
-    counted twice: they stay until the single fills reach them. InvalidInput when the fills exceed the order; a final
-    order takes fills up to what it has filled, and is a Conflict beyond.
+    counted twice: they stay until the single fills reach them, and then become exact. InvalidInput when the fills
+    exceed the order; a final order takes fills up to what it has filled, and is a Conflict beyond.
     """
     ...
 

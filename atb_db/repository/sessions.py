@@ -136,8 +136,8 @@ def resume_or_create(
 ) -> HeldSession:
     """Take up an engine's newest session, reopened if it had ended, or start one; hold it, and tell what it is.
 
-    The session is the newest of this strategy, symbol, timeframe, mode and exchange, if it showed a sign of life
-    (start, end, renewal, ledger entry, snapshot, event or decision) within max_age seconds; its balance, open
+    The session is the newest of this strategy, symbol, timeframe, mode and exchange, if it is held or showed a sign of
+    life (start, end, renewal, ledger entry, snapshot, event or decision) within max_age seconds; its balance, open
     positions, orders and counters are where they were. Its orders that have been PENDING for more than stale_after
     seconds are EXPIRED; an ENGINE_RESUME event tells who took it up. Otherwise a session is started as by
     create_trading_session, with initial_balance and the arguments behind it.
@@ -180,10 +180,12 @@ def get_hold(*, session_id: int) -> SessionHold | None:
 
 
 @command
-def end_trading_session(*, session_id: int, end_time: datetime = NOW) -> int:
+def end_trading_session(*, session_id: int, end_time: datetime = NOW, token: UUID | None = None) -> int:
     """End a session with its final figures and an ENGINE_STOP event; ending it again changes nothing. The session's id.
 
     Open positions stay open; the session takes no more trades, orders or balance changes (SessionClosed).
+    The hold is released. An engine gives its hold's token, so that it does not end what another has taken over
+    (SessionHeld); without one the session is ended whoever holds it.
     """
     ...
 

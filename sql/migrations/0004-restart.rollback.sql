@@ -5,7 +5,8 @@ DROP FUNCTION
     last_sign_of_life,
     start_session,
     expire_stale_orders,
-    refuse_hold,
+    kept_hold,
+    filled_after,
     refuse_fill,
     refuse_link;
 

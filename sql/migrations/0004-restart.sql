@@ -23,10 +23,15 @@ BEGIN
         -- What says nothing new may be said again, and an order may find its position later.
         kept.last_update := new.last_update;
         kept.position_id := coalesce(old.position_id, new.position_id);
-        -- Its fills may be told one by one later; a CHECK keeps them within what it has filled.
-        kept.recorded_quantity := new.recorded_quantity;
-        kept.recorded_notional := new.recorded_notional;
-        kept.recorded_commission := new.recorded_commission;
+        -- Its fills may be told one by one later, which makes its average exact; a CHECK keeps them within what it
+        -- has filled.
+        IF new.recorded_quantity > old.recorded_quantity THEN
+            kept.recorded_quantity := new.recorded_quantity;
+            kept.recorded_notional := new.recorded_notional;
+            kept.recorded_commission := new.recorded_commission;
+            kept.filled_price := new.filled_price;
+            kept.commission := new.commission;
+        END IF;
         IF new IS DISTINCT FROM kept THEN
             RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
                 MESSAGE = format('order %s is %s, which is final', old.id, old.status);
@@ -198,7 +203,7 @@ COMMENT ON FUNCTION expire_stale_orders IS
 'Expires a session''s orders that are PENDING and were journaled before a moment; how many were expired at '
 'expired_at. What the exchange may know (OPEN, PARTIALLY_FILLED, UNKNOWN) is left to reconciliation.';
 
-CREATE FUNCTION refuse_hold(session bigint) RETURNS timestamptz
+CREATE FUNCTION kept_hold(session bigint, own_token uuid) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     hold session_holds;
@@ -209,14 +214,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT423', COLUMN = 'token',
             MESSAGE = format('session %s is held by nobody; claim it again', session);
     END IF;
-    RAISE EXCEPTION USING ERRCODE = 'AT423', COLUMN = 'session_id',
-        MESSAGE = format(
-            'session %s is held by %s since %s, until %s', session, hold.holder, hold.acquired_at, hold.expires_at
-        );
+    IF hold.token <> own_token THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT423', COLUMN = 'session_id',
+            MESSAGE = format(
+                'session %s is held by %s since %s, until %s', session, hold.holder, hold.acquired_at, hold.expires_at
+            );
+    END IF;
+    RETURN hold.expires_at;
 END
 $$;
-COMMENT ON FUNCTION refuse_hold IS
-'Raises AT423, which names the engine that holds the session, or AT404 when there is no such session. Never returns.';
+COMMENT ON FUNCTION kept_hold IS
+'Until when the token''s hold on a session lasts; raises AT423, which names the engine that holds it instead, or AT404 '
+'when there is no such session. VOLATILE, so that a statement which waited for a claim sees it.';
 
 CREATE FUNCTION claim_session(
     strategy label,
@@ -244,6 +253,7 @@ DECLARE
     latest trading_sessions;
     hold session_holds;
     hold_before session_holds;
+    known bigint;
 BEGIN
     -- Of engines that claim the same session at once, one finds or creates it, and the others find it held.
     PERFORM pg_advisory_xact_lock(hashtextextended(
@@ -256,6 +266,11 @@ BEGIN
         END IF;
         RETURN hold;
     END IF;
+    -- A request that is repeated after its hold was lost takes nothing over once more.
+    SELECT e.request_hash INTO known FROM system_events AS e WHERE e.request_id = request;
+    IF known <> content_hash THEN
+        PERFORM refuse_request(request);
+    END IF;
     SELECT * INTO latest
       FROM trading_sessions AS s
      WHERE s.strategy_name = strategy AND s.symbol = traded AND s.timeframe = candle AND s.mode = source
@@ -264,10 +279,12 @@ BEGIN
      ORDER BY s.start_time DESC, s.id DESC
      LIMIT 1
        FOR NO KEY UPDATE;
-    IF last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
-        SELECT * INTO hold_before FROM session_holds WHERE session_id = latest.id FOR NO KEY UPDATE;
-        IF hold_before.expires_at > clock_timestamp() AND NOT take_over THEN
-            PERFORM refuse_hold(latest.id);
+    SELECT * INTO hold_before FROM session_holds WHERE session_id = latest.id FOR NO KEY UPDATE;
+    -- A session that is held is never too old: there would be two engines.
+    IF hold_before.expires_at > clock_timestamp()
+       OR last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
+        IF hold_before.expires_at > clock_timestamp() AND (known IS NOT NULL OR NOT take_over) THEN
+            PERFORM kept_hold(latest.id, request);
         END IF;
         hold.session_id := latest.id;
         hold.claim := CASE WHEN latest.end_time IS NULL THEN 'RESUMED' ELSE 'REOPENED' END;
@@ -384,6 +401,14 @@ COMMENT ON COLUMN order_fills.price IS 'Execution price, in quote currency.';
 COMMENT ON COLUMN order_fills.commission IS
 'Fee of the execution, in the session''s base currency; negative for a rebate.';
 COMMENT ON COLUMN order_fills.filled_at IS 'When it was executed, by the exchange''s clock.';
+
+CREATE FUNCTION filled_after(known orders, state order_status, told numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(told, CASE state WHEN 'FILLED' THEN known.quantity ELSE known.filled_quantity END)
+$$;
+COMMENT ON FUNCTION filled_after IS
+'What an order has filled once it is told to be in a state: the quantity that was told with it, else all of a FILLED '
+'one, else what it had.';
 
 CREATE FUNCTION refuse_fill(order_number bigint, fill text) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $$

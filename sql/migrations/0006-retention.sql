@@ -35,6 +35,7 @@ DECLARE
     latest trading_sessions;
     hold session_holds;
     hold_before session_holds;
+    known bigint;
 BEGIN
     -- Of engines that claim the same session at once, one finds or creates it, and the others find it held.
     PERFORM pg_advisory_xact_lock(hashtextextended(
@@ -47,6 +48,11 @@ BEGIN
         END IF;
         RETURN hold;
     END IF;
+    -- A request that is repeated after its hold was lost takes nothing over once more.
+    SELECT e.request_hash INTO known FROM system_events AS e WHERE e.request_id = request;
+    IF known <> content_hash THEN
+        PERFORM refuse_request(request);
+    END IF;
     SELECT * INTO latest
       FROM trading_sessions AS s
      WHERE s.strategy_name = strategy AND s.symbol = traded AND s.timeframe = candle AND s.mode = source
@@ -56,10 +62,12 @@ BEGIN
      ORDER BY s.start_time DESC, s.id DESC
      LIMIT 1
        FOR NO KEY UPDATE;
-    IF last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
-        SELECT * INTO hold_before FROM session_holds WHERE session_id = latest.id FOR NO KEY UPDATE;
-        IF hold_before.expires_at > clock_timestamp() AND NOT take_over THEN
-            PERFORM refuse_hold(latest.id);
+    SELECT * INTO hold_before FROM session_holds WHERE session_id = latest.id FOR NO KEY UPDATE;
+    -- A session that is held is never too old: there would be two engines.
+    IF hold_before.expires_at > clock_timestamp()
+       OR last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
+        IF hold_before.expires_at > clock_timestamp() AND (known IS NOT NULL OR NOT take_over) THEN
+            PERFORM kept_hold(latest.id, request);
         END IF;
         hold.session_id := latest.id;
         hold.claim := CASE WHEN latest.end_time IS NULL THEN 'RESUMED' ELSE 'REOPENED' END;

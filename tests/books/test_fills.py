@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from atb_db import Database
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
-from atb_db.repository import audit, orders, positions
+from atb_db.repository import audit, orders, positions, sessions
 from atb_db.repository.orders import Order
 from atb_db.statement import Statement
 from atb_db.types import OrderStatus
@@ -110,10 +110,39 @@ def test_a_final_order_takes_the_fills_that_it_has(db: Database, session_id: int
     order_id = order(db, session_id)
     db.run(orders.update_order_status(order_id=order_id, status="CANCELLED", filled_quantity=1, filled_price=100))
     db.run(fill(order_id, 1, 1, 100))
-    assert read(db, session_id, order_id, url) == ("CANCELLED", 1, 100, 0)
+    assert read(db, session_id, order_id, url) == ("CANCELLED", 1, 100, Decimal("0.1"))
     with pytest.raises(Conflict, match="the order is final"):
         db.run(fill(order_id, 2, "0.5", 100))
     assert len(db.run(orders.get_fills(order_id=order_id))) == 1
+
+
+def test_the_average_becomes_exact_when_the_last_fill_comes_after_the_end(
+    db: Database, session_id: int, url: str
+) -> None:
+    order_id = order(db, session_id)
+    db.run(fill(order_id, 1, "0.5", 100))
+    db.run(orders.update_order_status(order_id=order_id, status="FILLED"))
+    assert read(db, session_id, order_id, url) == ("FILLED", 2, 100, Decimal("0.1"))
+    db.run(fill(order_id, 2, "1.5", 104))
+    assert read(db, session_id, order_id, url) == ("FILLED", 2, 103, Decimal("0.2"))
+
+
+def test_a_rounded_total_does_not_replace_an_exact_average(db: Database, session_id: int, url: str) -> None:
+    order_id = order(db, session_id, quantity=3)
+    db.run(fill(order_id, 1, 1, 100))
+    db.run(fill(order_id, 2, 2, 101))
+    exact = read(db, session_id, order_id, url)
+    for status in ("FILLED", "FILLED"):
+        db.run(
+            orders.update_order_status(
+                order_id=order_id, status=status, filled_quantity=3, filled_price="100.67", commission="0.3"
+            )
+        )
+        assert read(db, session_id, order_id, url) == exact
+    partly = order(db, session_id, quantity=3)
+    db.run(fill(partly, 1, 1, 100))
+    db.run(orders.update_order_status(order_id=partly, status="PARTIALLY_FILLED", filled_price=99, commission=5))
+    assert read(db, session_id, partly, url) == ("PARTIALLY_FILLED", 1, 100, Decimal("0.1"))
 
 
 def test_eight_at_once(db: Database, session_id: int, url: str) -> None:
@@ -147,8 +176,6 @@ def test_the_average_is_weighted_by_volume(
 
 @pytest.fixture(scope="module")
 def shared_session(db: Database) -> int:
-    from atb_db.repository import sessions
-
     return db.run(
         sessions.create_trading_session(
             strategy_name="fills", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000
@@ -194,3 +221,33 @@ def test_what_was_executed_does_not_change(db: Database, session_id: int, url: s
     ):
         owner.execute("UPDATE order_fills SET quantity = 2 WHERE order_id = %s", [order_id])
     assert caught.value.sqlstate == "AT409"
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ("orders SET filled_price = 101", {"filled_price"}),
+        ("orders SET commission = 0", {"commission"}),
+        ("orders SET recorded_notional = 201, filled_price = 100.5", {"recorded_notional"}),
+        ("order_fills SET commission = 1", {"recorded_commission"}),
+        ("order_fills SET quantity = 1", {"recorded_quantity", "recorded_notional"}),
+    ],
+)
+def test_the_audit_compares_an_order_with_its_fills(
+    fresh_db: Database, fresh_url: str, change: str, found: set[str]
+) -> None:
+    session_id = fresh_db.run(
+        sessions.create_trading_session(
+            strategy_name="fills", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000
+        )
+    )
+    order_id = order(fresh_db, session_id)
+    fresh_db.run(fill(order_id, 1, 2, 100))
+    assert fresh_db.run(audit.audit_books(session_id=session_id)) == []
+    with psycopg.connect(fresh_url, autocommit=True) as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute(f"UPDATE {change}".encode())
+    findings = fresh_db.run(audit.audit_books(session_id=session_id))
+    assert {(one.identity, one.subject) for one in findings} == {
+        ("fills", f"order {order_id}, {name}") for name in found
+    }

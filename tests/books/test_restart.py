@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +18,7 @@ import psycopg
 import pytest
 
 from atb_db import Database
-from atb_db.errors import AtbDbError, InvalidInput, NotFound, SessionClosed, SessionHeld
+from atb_db.errors import AtbDbError, IdempotencyConflict, InvalidInput, NotFound, SessionClosed, SessionHeld
 from atb_db.repository import account, audit, events, orders, positions, sessions
 from atb_db.repository.sessions import HeldSession
 from atb_db.statement import Statement
@@ -187,6 +188,81 @@ def test_an_ended_session_s_hold_is_not_renewed(fresh_db: Database) -> None:
         fresh_db.run(sessions.renew_hold(session_id=held.session_id, token=held.token))
     with pytest.raises(NotFound):
         fresh_db.run(sessions.renew_hold(session_id=10**9, token=held.token))
+
+
+def test_a_session_that_is_held_is_never_too_old(fresh_db: Database, fresh_url: str) -> None:
+    first = fresh_db.run(claim("engine-1"))
+    age(fresh_url, first.session_id, hours=2)
+    with psycopg.connect(fresh_url, autocommit=True) as owner:
+        owner.execute("UPDATE session_holds SET expires_at = now() + interval '1 minute'")
+    with pytest.raises(SessionHeld, match="is held by engine-1"):
+        fresh_db.run(claim("engine-2", max_age=3600))
+    assert fresh_db.run(claim("engine-2", max_age=3600, take_over=True)).session_id == first.session_id
+
+
+def test_a_take_over_that_is_repeated_late_takes_nothing_over_again(fresh_db: Database, lapse: object) -> None:
+    fresh_db.run(claim("engine-1"))
+    second = claim("engine-2", take_over=True)
+    held = fresh_db.run(second)
+    assert fresh_db.run(second) == held
+    fresh_db.run(claim("engine-3", take_over=True))
+    with pytest.raises(SessionHeld, match="is held by engine-3"):
+        fresh_db.run(second)
+    other = claim("engine-4", take_over=True, request_id=second.request_id)
+    with pytest.raises(IdempotencyConflict):
+        fresh_db.run(other)
+    assert callable(lapse)
+    lapse()
+    with pytest.raises(IdempotencyConflict):
+        fresh_db.run(other)
+    assert fresh_db.run(second).session_id == held.session_id
+
+
+def test_a_renewal_that_waits_for_a_take_over_is_refused(fresh_db: Database) -> None:
+    held = fresh_db.run(claim("engine-1"))
+    renewal = sessions.renew_hold(session_id=held.session_id, token=held.token)
+    with ThreadPoolExecutor(1) as pool:
+        with fresh_db.transaction() as tx:
+            tx.run(claim("engine-2", take_over=True))
+            waiting = pool.submit(fresh_db.run, renewal)
+            until_somebody_waits(fresh_db)
+        with pytest.raises(SessionHeld, match="is held by engine-2"):
+            waiting.result(timeout=30)
+
+
+def test_eight_equal_renewals_tell_the_same(fresh_db: Database) -> None:
+    held = fresh_db.run(claim("engine-1"))
+    for _ in range(5):
+        renewal = sessions.renew_hold(session_id=held.session_id, token=held.token)
+        answers = run_together(fresh_db, [renewal] * 8)
+        assert set(answers) == {fresh_db.run(renewal)}
+
+
+def test_an_engine_that_lost_its_hold_does_not_end_the_session(fresh_db: Database) -> None:
+    first = fresh_db.run(claim("engine-1"))
+    second = fresh_db.run(claim("engine-2", take_over=True))
+    end = sessions.end_trading_session(session_id=first.session_id, token=first.token)
+    with pytest.raises(SessionHeld, match="is held by engine-2") as caught:
+        fresh_db.run(end)
+    assert caught.value.statement == "sessions.end_trading_session"
+    assert fresh_db.run(sessions.get_trading_session(session_id=first.session_id)).is_active
+    shown = fresh_db.run(sessions.get_hold(session_id=first.session_id))
+    assert shown is not None
+    assert (shown.holder, shown.is_held) == ("engine-2", True)
+    end = sessions.end_trading_session(session_id=first.session_id, token=second.token)
+    assert [fresh_db.run(end), fresh_db.run(end)] == [first.session_id] * 2
+    assert not fresh_db.run(sessions.get_trading_session(session_id=first.session_id)).is_active
+
+
+def until_somebody_waits(db: Database) -> None:
+    """Until a session of the database waits for a lock."""
+    with psycopg.connect(db.settings.conninfo, autocommit=True) as connection:
+        query = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        for _ in range(500):
+            if connection.execute(query).rowcount:
+                return
+            time.sleep(0.01)
+    pytest.fail("nobody waits for a lock")
 
 
 def test_a_late_renewal_does_not_shorten_the_hold(fresh_db: Database) -> None:

@@ -10,7 +10,7 @@ WITH fill AS (
            END
     RETURNING id, order_id, quantity, price, commission, filled_at, xmax = 0 AS inserted
 ), told AS (
-    -- What was told in total before stays until the single fills reach it; a final order's totals stay for good.
+    -- What was told in total before stays until the single fills reach it; a final order has filled what it has filled.
     UPDATE orders AS o
        SET recorded_quantity = o.recorded_quantity + f.quantity,
            recorded_notional = o.recorded_notional + f.quantity * f.price,
@@ -20,13 +20,11 @@ WITH fill AS (
                ELSE greatest(o.filled_quantity, o.recorded_quantity + f.quantity)
            END,
            filled_price = CASE
-               WHEN o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')
-                    OR o.recorded_quantity + f.quantity < o.filled_quantity THEN o.filled_price
+               WHEN o.recorded_quantity + f.quantity < o.filled_quantity THEN o.filled_price
                ELSE (o.recorded_notional + f.quantity * f.price) / (o.recorded_quantity + f.quantity)
            END,
            commission = CASE
-               WHEN o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')
-                    OR o.recorded_quantity + f.quantity < o.filled_quantity THEN o.commission
+               WHEN o.recorded_quantity + f.quantity < o.filled_quantity THEN o.commission
                ELSE o.recorded_commission + f.commission
            END,
            status = CASE

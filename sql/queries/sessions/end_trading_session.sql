@@ -24,3 +24,6 @@ WITH ended AS (
      WHERE h.session_id = e.id
 )
 SELECT coalesce((SELECT id FROM ended), existing_session(:session_id)) AS id
+ WHERE :token::uuid IS NULL
+    OR NOT EXISTS (SELECT FROM ended)
+    OR kept_hold(:session_id, :token) IS NOT NULL

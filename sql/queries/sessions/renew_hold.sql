@@ -11,7 +11,6 @@ WITH renewed AS (
 )
 SELECT coalesce(
            (SELECT expires_at FROM renewed),
-           (SELECT expires_at FROM session_holds WHERE session_id = :session_id AND token = :token),
-           refuse_hold(:session_id)
+           kept_hold(:session_id, :token)
        ) AS expires_at
  WHERE active_session(:session_id) IS NOT NULL
