@@ -82,7 +82,17 @@ def translated(declaration: Declared[object] | None = None, *, writes: bool | No
     try:
         yield
     except DRIVER_ERRORS as error:
+        forward_interrupt(error)
         raise translation(error, declaration, writes=writes) from None
+
+
+def forward_interrupt(error: BaseException) -> None:
+    """Raise the KeyboardInterrupt in whose wake an error came: cleaning up after Ctrl-C may fail, and hides it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, KeyboardInterrupt):
+            raise cause from None
+        cause = cause.__context__
 
 
 def failure(
@@ -91,6 +101,7 @@ def failure(
     """Our error for psycopg's on a connection of the pool, which is closed if its server is no primary any more."""
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         connection.abandon()
+    forward_interrupt(error)
     return translation(error, declaration, writes=writes)
 
 

@@ -96,9 +96,7 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
     def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:
         """As psycopg's, and past the deadline the socket is closed: a cancelled COMMIT would look like a success."""
         seconds = self._limit(timeout)
-        if seconds is None or timeout is not None:
-            return super().wait(gen, interval, timeout)
-        end = monotonic() + seconds
+        end = inf if seconds is None or timeout is not None else monotonic() + seconds
         try:
             return super().wait(gen, interval, seconds)
         except psycopg.OperationalError as error:
