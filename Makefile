@@ -54,6 +54,12 @@ demo: $(VENV)/.embedded ## Record a trading session in a throwaway PostgreSQL (A
 test: $(VENV)/.dev ## Run the tests, collecting branch coverage (ARGS="-k ledger", WORKERS=4)
 	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --cov --cov-report= $(ARGS)
 
+test-matrix: $(VENV)/.dev ## Run the tests on this machine's PostgreSQL and on every one that the wheel carries
+	@set -e; for bin in "" $$($(PY) -c 'from atb_db.embedded import wheel_binaries; print(*wheel_binaries())'); do \
+	  echo "PostgreSQL in $${bin:-the usual places}:"; \
+	  ATB_DB_PG_BIN=$$bin $(PY) -m pytest -q -n $(WORKERS) --dist loadscope $(ARGS); \
+	done
+
 ##@ Checks
 
 check: check-static test cov ## Everything that must be green before a commit
@@ -71,9 +77,9 @@ types: $(VENV)/.dev ## mypy --strict, and pyright
 floors: $(VENV)/.dev ## Imports only go down
 	@$(VENV)/bin/lint-imports --no-logo
 
-sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk)
+sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk and our own rules)
 	@$(VENV)/bin/sqlfluff lint sql/schema sql/queries sql/catalog
-	@$(VENV)/bin/squawk --reporter gcc $(filter-out %.rollback.sql,$(wildcard sql/migrations/*.sql))
+	@$(VENV)/bin/atb-db lint
 
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
@@ -94,4 +100,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test check check-static lint types floors sql-lint cov fmt catalog wheel clean
+.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov fmt catalog wheel clean

@@ -6,16 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from atb_db.batch import Batch
     from atb_db.config import Settings
     from atb_db.database import AsyncDatabase, Database
     from atb_db.errors import AtbDbError
     from atb_db.types import NEW, NOW, UNSET
 
-__all__ = ["NEW", "NOW", "UNSET", "AsyncDatabase", "AtbDbError", "Database", "Settings"]
+__all__ = ["NEW", "NOW", "UNSET", "AsyncDatabase", "AtbDbError", "Batch", "Database", "Settings"]
 
 _HOMES: Final = {
     "AsyncDatabase": "atb_db.database",
     "AtbDbError": "atb_db.errors",
+    "Batch": "atb_db.batch",
     "Database": "atb_db.database",
     "NEW": "atb_db.types",
     "NOW": "atb_db.types",

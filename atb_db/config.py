@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -32,9 +33,23 @@ class Settings(NamedTuple):
     """Wait for a lock inside a statement; 0 is no limit."""
     idle_timeout: float = 60.0
     """Idle time inside a transaction before the server ends it; 0 is no limit."""
+    pool_waiting: int = 1000
+    """Callers that may wait for a free connection; one more is refused at once."""
+    deadline: float = 5.0
+    """A command with everything around it: waiting for the pool, connecting, retries, commit; 0 is no limit."""
+    query_deadline: float = 30.0
+    """The same for a query or a batch; of a stream or a bulk load, the longest time without progress."""
+    pgbouncer: bool = False
+    """Whether a PgBouncer in transaction mode is between: nothing is prepared, no settings go with the connection."""
+    replica_conninfo: str | None = None
+    """Connection string of a replica for queries that may be stale; it is left out of `repr`."""
+    replica_lag: float = 5.0
+    """How far the replica may be behind, else the primary is asked."""
 
     def __repr__(self) -> str:
         shown = self._asdict() | {"conninfo": redacted(self.conninfo)}
+        if self.replica_conninfo is not None:
+            shown["replica_conninfo"] = redacted(self.replica_conninfo)
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @classmethod
@@ -50,6 +65,12 @@ class Settings(NamedTuple):
         statement_timeout: float | None = None,
         lock_timeout: float | None = None,
         idle_timeout: float | None = None,
+        pool_waiting: int | None = None,
+        deadline: float | None = None,
+        query_deadline: float | None = None,
+        pgbouncer: bool | None = None,
+        replica_url: str | None = None,
+        replica_lag: float | None = None,
         environ: Mapping[str, str] | None = None,
         dotenv: Path | None = None,
     ) -> Settings:
@@ -59,7 +80,8 @@ class Settings(NamedTuple):
         is, unless it or the URL says so, `require` when ENV=production or a host is neither local nor private, else
         `prefer`. Further: `DATABASE_APPLICATION_NAME`, `DATABASE_POOL_MIN`, `DATABASE_POOL_MAX`, and in seconds
         `DATABASE_POOL_TIMEOUT`, `DATABASE_CONNECT_TIMEOUT`, `DATABASE_STATEMENT_TIMEOUT`, `DATABASE_LOCK_TIMEOUT`,
-        `DATABASE_IDLE_TIMEOUT`.
+        `DATABASE_IDLE_TIMEOUT`, `DATABASE_POOL_WAITING`, `DATABASE_DEADLINE`, `DATABASE_QUERY_DEADLINE`,
+        `DATABASE_PGBOUNCER` (1 or 0), `DATABASE_REPLICA_URL` and `DATABASE_REPLICA_LAG`.
 
         Raises:
             ConfigurationError: a setting is missing or unusable; the message names it and never shows a password.
@@ -71,18 +93,31 @@ class Settings(NamedTuple):
             "DATABASE_STATEMENT_TIMEOUT": statement_timeout,
             "DATABASE_LOCK_TIMEOUT": lock_timeout,
             "DATABASE_IDLE_TIMEOUT": idle_timeout,
+            "DATABASE_POOL_WAITING": pool_waiting,
+            "DATABASE_DEADLINE": deadline,
+            "DATABASE_QUERY_DEADLINE": query_deadline,
+            "DATABASE_PGBOUNCER": None if pgbouncer is None else int(pgbouncer),
+            "DATABASE_REPLICA_URL": replica_url,
+            "DATABASE_REPLICA_LAG": replica_lag,
         }
         given = {name: str(value) for name, value in arguments.items() if value is not None}
         found = {**_environment(environ, dotenv), **given}
         defaults = cls._field_defaults
+        connect = partial(_conninfo, ssl_mode=ssl_mode, application_name=application_name, found=found)
         settings = cls(
-            conninfo=_conninfo(url, ssl_mode=ssl_mode, application_name=application_name, found=found),
+            conninfo=connect("DATABASE_URL", url),
             pool_min=_whole(found, "DATABASE_POOL_MIN", defaults["pool_min"], least=0),
             pool_max=_whole(found, "DATABASE_POOL_MAX", defaults["pool_max"], least=1),
             pool_timeout=_seconds(found, "DATABASE_POOL_TIMEOUT", defaults["pool_timeout"]),
             statement_timeout=_seconds(found, "DATABASE_STATEMENT_TIMEOUT", defaults["statement_timeout"]),
             lock_timeout=_seconds(found, "DATABASE_LOCK_TIMEOUT", defaults["lock_timeout"]),
             idle_timeout=_seconds(found, "DATABASE_IDLE_TIMEOUT", defaults["idle_timeout"]),
+            pool_waiting=_whole(found, "DATABASE_POOL_WAITING", defaults["pool_waiting"], least=1),
+            deadline=_seconds(found, "DATABASE_DEADLINE", defaults["deadline"]),
+            query_deadline=_seconds(found, "DATABASE_QUERY_DEADLINE", defaults["query_deadline"]),
+            pgbouncer=_switch(found, "DATABASE_PGBOUNCER"),
+            replica_conninfo=connect("DATABASE_REPLICA_URL") if found.get("DATABASE_REPLICA_URL") else None,
+            replica_lag=_seconds(found, "DATABASE_REPLICA_LAG", defaults["replica_lag"]),
         )
         if settings.pool_min > settings.pool_max:
             raise ConfigurationError(
@@ -113,12 +148,19 @@ def _environment(environ: Mapping[str, str] | None, dotenv: Path | None) -> Mapp
     return values | dict(os.environ if environ is None else environ)
 
 
-def _conninfo(url: str | None, *, ssl_mode: str | None, application_name: str | None, found: Mapping[str, str]) -> str:
+def _conninfo(
+    name: str,
+    url: str | None = None,
+    *,
+    ssl_mode: str | None,
+    application_name: str | None,
+    found: Mapping[str, str],
+) -> str:
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    source = "the database URL" if url else "DATABASE_URL"
-    url = (url or found.get("DATABASE_URL", "")).strip()
+    source = "the database URL" if url else name
+    url = (url or found.get(name, "")).strip()
     if not url:
         raise ConfigurationError("DATABASE_URL is not set: give it a PostgreSQL URL or key=value connection string")
     scheme, separator, _ = url.partition("://")
@@ -135,11 +177,12 @@ def _conninfo(url: str | None, *, ssl_mode: str | None, application_name: str | 
     if mode not in SSL_MODES:
         raise ConfigurationError(f"DATABASE_SSL_MODE must be one of {', '.join(SSL_MODES)}")
     parts["sslmode"] = str(mode)
-    name = application_name or found.get("DATABASE_APPLICATION_NAME") or parts.get("application_name") or "atb_db"
-    parts["application_name"] = str(name)
+    application = application_name or found.get("DATABASE_APPLICATION_NAME") or parts.get("application_name")
+    parts["application_name"] = str(application or "atb_db")
     if timeout := found.get("DATABASE_CONNECT_TIMEOUT"):
         parts["connect_timeout"] = _whole({"DATABASE_CONNECT_TIMEOUT": timeout}, "DATABASE_CONNECT_TIMEOUT", 5, least=1)
-    parts.setdefault("connect_timeout", 5)
+    # Of several hosts each has so long: a dead one must leave time for the next.
+    parts.setdefault("connect_timeout", 2 if "," in str(parts.get("host") or parts.get("hostaddr")) else 5)
     if not str(parts["connect_timeout"]).isdecimal():
         raise ConfigurationError(f"{source}: connect_timeout must be a whole number of seconds")
     return make_conninfo("", **parts)
@@ -173,6 +216,13 @@ def _seconds(found: Mapping[str, str], name: str, default: float) -> float:
     if not 0 <= value < float("inf"):
         raise ConfigurationError(f"{name} must be a number of seconds, not {text[:20]!r}")
     return value
+
+
+def _switch(found: Mapping[str, str], name: str) -> bool:
+    text = (found.get(name) or "0").strip().lower()
+    if text not in {"0", "1", "false", "true"}:
+        raise ConfigurationError(f"{name} must be 1 or 0, not {text[:20]!r}")
+    return text in {"1", "true"}
 
 
 def _whole(found: Mapping[str, str], name: str, default: int, *, least: int) -> int:

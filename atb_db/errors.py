@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 LONGEST_VALUE: Final = 80
 
@@ -21,9 +22,13 @@ class AtbDbError(Exception):
         field: Name of the parameter at fault, if one is.
         constraint: Name of the violated constraint, if one was.
         sqlstate: PostgreSQL's five-character code, if the server answered.
+        request_id: The id under which the command is recorded once, if it has one.
+        attempts: How often it was tried before this error was raised.
     """
 
     retryable: bool = False
+    request_id: UUID | None = None
+    attempts: int = 1
 
     def __init__(
         self,
@@ -45,7 +50,8 @@ class AtbDbError(Exception):
         where = f"{self.statement}: " if self.statement else ""
         about = f"{self.field}: " if self.field else ""
         code = f" [{self.sqlstate}]" if self.sqlstate else ""
-        return f"{where}{about}{self.message}{code}"
+        often = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
+        return f"{where}{about}{self.message}{code}{often}"
 
 
 class InvalidInput(AtbDbError, ValueError):
@@ -68,6 +74,10 @@ class SessionClosed(Conflict):
     """The trading session has ended and takes no more entries."""
 
 
+class SessionHeld(Conflict):
+    """Another engine holds the trading session; the message names it."""
+
+
 class TransactionAborted(AtbDbError):
     """A statement of the transaction failed before; nothing more can be done in it, and nothing is committed."""
 
@@ -84,18 +94,28 @@ class Unavailable(AtbDbError):
     retryable = True
 
 
+class PoolExhausted(Unavailable):
+    """Every connection of the pool is in use, and the wait for one was too long or the queue; nothing happened."""
+
+
 class OutcomeUnknown(AtbDbError):
-    """The connection was lost after the request was sent; running the same value again writes nothing twice."""
+    """The request was sent and its answer was lost; running the same value again writes nothing twice."""
 
     retryable = True
 
 
+class NotRepeatable(OutcomeUnknown):
+    """A COMMIT's answer was lost, and the function makes other requests when it is run again: look what is stored."""
+
+    retryable = False
+
+
 class Timeout(AtbDbError):
-    """The server gave up waiting for a lock or for the statement to finish; nothing was changed."""
+    """There was no answer in time, or the server gave up waiting for a lock; nothing was changed."""
 
 
 class ResourceFull(AtbDbError):
-    """The server has run out of disk, memory or connections; an operator must act."""
+    """The server has run out of disk or memory; an operator must act."""
 
 
 class PermissionDenied(AtbDbError):

@@ -7,20 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-# What may hold a colon or a quote without meaning a parameter (a comment may hold one more), then the parameter itself.
-_TOKENS: Final = re.compile(
-    r"""
-    --[^\n]*
-  | /\*(?:/\*.*?\*/|.)*?\*/
-  | [eE]'(?:[^'\\]|\\.|'')*'
-  | '(?:[^']|'')*'
+# Comments (which may hold one more), strings, quoted names and dollar quotes: what is in them is not the file's SQL.
+OPAQUE: Final = r"""
+    (?P<comment>--[^\n]*|/\*(?:/\*.*?\*/|.)*?\*/)
+  | (?P<string>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')
   | "(?:[^"]|"")*"
   | (?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)
-  | ::
-  | :(?P<name>[A-Za-z_]\w*)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+"""
+
+_TOKENS: Final = re.compile(rf"{OPAQUE} | :: | :(?P<name>[A-Za-z_]\w*)", re.VERBOSE | re.DOTALL)
 
 
 class CompiledSql(NamedTuple):

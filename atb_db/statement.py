@@ -88,6 +88,11 @@ class Parameter(NamedTuple):
     default: object
     coerce: Coerce
 
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is _MISSING
+
 
 class Declared(Generic[R_co]):
     """A statement as it is declared: its parameters, its SQL and how its rows are read."""

@@ -110,6 +110,14 @@ class LedgerEntryType(StrEnum):
     ADJUSTMENT = "ADJUSTMENT"
 
 
+class SessionClaim(StrEnum):
+    """How an engine came by its session: a new one, one that had not ended, or one that had."""
+
+    CREATED = "CREATED"
+    RESUMED = "RESUMED"
+    REOPENED = "REOPENED"
+
+
 class StrategyStatus(StrEnum):
     """Where a strategy stands in its life."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -14,6 +15,9 @@ from atb_db import Database, embedded
 from atb_db.embedded import Server
 from atb_db.repository import sessions
 from atb_db.sqlfile import schema_sql
+
+# Where a shell runs the tests in the background, it has them ignore SIGINT, and all that they start would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TEMPLATE = "atb_template"
 _numbers = count(1)

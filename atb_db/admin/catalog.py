@@ -10,12 +10,13 @@ from typing import Final, NamedTuple, TypeAlias
 import psycopg
 from psycopg.rows import class_row
 
+from atb_db.admin.conditions import flattened
 from atb_db.admin.connection import Connection, reading
 from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 
 # Kinds whose names begin with the table, view or domain that they are part of.
-_PARTS: Final = frozenset({"column", "constraint", "index", "trigger"})
+_PARTS: Final = frozenset({"column", "constraint", "index", "policy", "rule", "trigger"})
 
 
 class Entry(NamedTuple):
@@ -57,9 +58,9 @@ def read_catalog(connection: Connection) -> Catalog:
     return tuple(connection.cursor(row_factory=class_row(Entry)).execute(query))
 
 
-def expected_catalog() -> Catalog:
+def expected_catalog(root: Path | None = None) -> Catalog:
     """The catalog of a database made from sql/schema."""
-    rows: list[list[str]] = json.loads(_catalog_file().read_bytes())
+    rows: list[list[str]] = json.loads(_catalog_file(root).read_bytes())
     return tuple(Entry(*row) for row in rows)
 
 
@@ -70,15 +71,19 @@ def differences(expected: Iterable[Entry], actual: Iterable[Entry]) -> list[Diff
     alone = {name for kind, name in wanted.keys() ^ found.keys() if kind not in _PARTS}
     different: list[Difference] = []
     for kind, name in sorted(wanted.keys() | found.keys()):
-        if kind in _PARTS and name.partition(".")[0] in alone:
+        if kind in _PARTS and name.rpartition(".")[0] in alone:
             continue
         here, there = wanted.get((kind, name)), found.get((kind, name))
-        if here is None or there is None or here.definition != there.definition:
+        if here is None or there is None or not _same(here.definition, there.definition):
             definitions = (entry and entry.definition for entry in (here, there))
             different.append(Difference(kind, name, *definitions))
         if here and there and here.comment != there.comment:
             different.append(Difference(f"{kind} comment", name, here.comment, there.comment))
     return different
+
+
+def _same(one: str, other: str) -> bool:
+    return one == other or flattened(one) == flattened(other)
 
 
 def write_expected_catalog() -> None:
@@ -94,8 +99,8 @@ def write_expected_catalog() -> None:
     _catalog_file().write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 
 
-def _catalog_file() -> Path:
-    return sql_root() / "catalog.json"
+def _catalog_file(root: Path | None = None) -> Path:
+    return (root or sql_root()) / "catalog.json"
 
 
 if __name__ == "__main__":

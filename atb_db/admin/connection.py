@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import IsolationLevel
@@ -12,10 +12,12 @@ from psycopg import IsolationLevel
 from atb_db.config import Settings
 from atb_db.database.faults import translated
 from atb_db.database.session import Adapters, ServerInfo, accept, connect_arguments
-from atb_db.database.sync import Transaction
 from atb_db.statement import Statement
 
 R = TypeVar("R")
+
+# How names and constants are shown depends on these; PGTZ and PGDATESTYLE go before what the connection asked for.
+CATALOG_SETTINGS: Final = "SET search_path TO public; SET timezone TO 'UTC'; SET datestyle TO 'ISO'"
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -39,7 +41,7 @@ def reading(settings: Settings) -> Iterator[Reading]:
         server = accept(connection)
         connection.read_only = True
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        connection.execute("SET search_path TO public")
+        connection.execute(CATALOG_SETTINGS)
         yield Reading(connection, server)
 
 
@@ -59,6 +61,26 @@ def writing(settings: Settings) -> Iterator[Reading]:
             yield Reading(connection, server)
 
 
+@contextmanager
+def changing(settings: Settings) -> Iterator[Reading]:
+    """Connect and change, each statement a transaction of its own that takes its time; names are those of `public`.
+
+    Raises:
+        Unavailable: the server cannot be reached or refuses the credentials.
+        ConfigurationError: the server is too old, or the database is not encoded in UTF-8.
+    """
+    arguments = connect_arguments(settings._replace(statement_timeout=0))
+    with translated(), psycopg.connect(arguments.conninfo, autocommit=True) as connection:
+        server = accept(connection)
+        connection.execute("SET search_path TO public")
+        yield Reading(connection, server)
+
+
 def perform(connection: Connection, statement: Statement[R]) -> R:
     """Run a statement of the repository on the connection, in the transaction that is under way there."""
-    return Transaction(connection).run(statement)
+    declaration = statement.declaration
+    with translated(declaration):
+        cursor = psycopg.RawCursor(connection, row_factory=declaration.reader.row_factory)
+        cursor.execute(declaration.sql, statement.server_values())
+        rows = cursor.fetchall() if cursor.description else []
+    return declaration.read(rows)

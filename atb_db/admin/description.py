@@ -88,11 +88,16 @@ def describe(connection: Connection, declaration: Declared[object]) -> list[Mism
     Parameters' and result columns' names, order, types and nullability are compared. A result column that is no column
     of a table but an expression may be NULL for all the server says, so that its nullability is not compared. The
     database is not changed; a read-only connection will do.
+
+    Raises:
+        psycopg.errors.InsufficientPrivilege: the role may not run the statement.
     """
     try:
         with connection.transaction(force_rollback=True):
             find = _copied if declaration.kind is Kind.COPY else _prepared
             return [Mismatch(declaration.name, *found) for found in find(connection, declaration)]
+    except psycopg.errors.InsufficientPrivilege:
+        raise
     except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
         return [Mismatch(declaration.name, "sql", f"is refused by the server: {error.diag.message_primary}")]
 

@@ -15,3 +15,11 @@ class Refused(AtbDbError):
 
 class ToolMissing(AtbDbError):
     """A program that is needed is not installed."""
+
+
+class Unusable(AtbDbError):
+    """A file or folder that was named cannot be used."""
+
+
+class BadBackup(AtbDbError):
+    """A dump is not what its manifest says, or cannot be read."""

@@ -10,17 +10,41 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration
 
 from atb_db.admin.errors import LockHeld
+from atb_db.admin.migrations.reading import LOCK
 from atb_db.config import Settings
 from atb_db.database.session import connect_arguments
 
 _TABLE: Final = "_yoyo_migration"
-_LOCK: Final = 0x6174625F6462  # "atb_db"
 _POLL_SECONDS: Final = 0.1
+
+
+LOCK_TIMEOUT: Final = 2.0
+"""Seconds that a statement waits for a lock, and so makes others wait behind it; then the migration is tried again.
+
+Longer than the server's deadlock_timeout (1 s), after which autovacuum gives way.
+"""
+
+# The server notices within seconds that this process is gone, however it went, and lets go of its locks.
+_LIVENESS: Final = (
+    "-c client_connection_check_interval=500"
+    " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+)
+
+
+class _Silent(psycopg.Cursor[tuple[object, ...]]):
+    """A cursor whose rows yoyo does not print."""
+
+    @property
+    def description(self) -> None:
+        """None, as if there were no rows."""
+        return
 
 
 class Backend(PostgresqlPsycopgBackend):
@@ -34,10 +58,19 @@ class Backend(PostgresqlPsycopgBackend):
 
     @classmethod
     def connect_to(cls, settings: Settings) -> Backend:
-        """Connect; a migration's own statements may run for as long as they need."""
-        arguments = connect_arguments(settings._replace(statement_timeout=0))
-        keywords = {"conninfo": arguments.conninfo, "schema": "public", "prepare_threshold": None}
+        """Connect; a migration's statements may run for as long as they need, and wait for a lock only briefly."""
+        conninfo = connect_arguments(settings._replace(statement_timeout=0, lock_timeout=LOCK_TIMEOUT)).conninfo
+        options = conninfo_to_dict(conninfo).get("options")
+        keywords = {
+            "conninfo": make_conninfo(conninfo, options=f"{options} {_LIVENESS}"),
+            "schema": "public",
+            "prepare_threshold": None,
+        }
         return cls(DatabaseURI("postgresql+psycopg", None, None, None, None, None, keywords))
+
+    def cursor(self) -> psycopg.Cursor[tuple[object, ...]]:
+        """A cursor that yoyo runs SQL with."""
+        return _Silent(self.connection)
 
     @contextmanager
     def lock(self, timeout: float = 60) -> Iterator[None]:
@@ -55,7 +88,7 @@ class Backend(PostgresqlPsycopgBackend):
         yield
 
     def _try_lock(self) -> bool:
-        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone()
+        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
         return row == (True,)
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, object]:

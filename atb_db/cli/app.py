@@ -7,10 +7,18 @@ from typing import Annotated
 
 import typer
 
-from atb_db.cli.database import migrate_command, psql_command, status_command, verify_command
+from atb_db.cli.backup import backup_app
+from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
+from atb_db.cli.drill import drill_command
 from atb_db.cli.exits import exit_code
+from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
 from atb_db.cli.output import print_message
+from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
+from atb_db.cli.restore import restore_command
+from atb_db.cli.retention import end_crashed_command, purge_command, purge_logs_command
+from atb_db.cli.roles import roles_command
+from atb_db.cli.verification import audit_command, verify_command
 from atb_db.errors import AtbDbError
 
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
@@ -22,9 +30,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("migrate")(migrate_command)
+app.command("rollback")(rollback_command)
 app.command("status")(status_command)
+app.command("new")(new_command)
+app.command("lint")(lint_command)
 app.command("verify")(verify_command)
+app.command("audit")(audit_command)
+app.command("roles")(roles_command)
 app.command("psql")(psql_command)
+app.add_typer(backup_app, name="backup")
+app.command("restore")(restore_command)
+app.command("drill")(drill_command)
+app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
+app.command("queries")(queries_command)
+app.command("end-crashed")(end_crashed_command)
+app.command("purge")(purge_command)
+app.command("purge-logs")(purge_logs_command)
 app.command("demo")(demo_command)
 
 
@@ -52,6 +73,7 @@ def atb_db(
       atb-db demo       see a trading session recorded in a throwaway PostgreSQL
       atb-db migrate    bring the database up to date
       atb-db verify     compare it with what it should be
+      atb-db backup     back it up
 
     \b
     Exit codes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
 
-from atb_db.admin.errors import LockHeld, Refused, ToolMissing
+from atb_db.admin.errors import LockHeld, Refused, ToolMissing, Unusable
 from atb_db.errors import AtbDbError, ConfigurationError, Unavailable
 
 
@@ -22,21 +23,20 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-LOCK_NOT_AVAILABLE = "55P03"
+LOCK_NOT_AVAILABLE: Final = "55P03"
+
+_CODES: Final[tuple[tuple[type[AtbDbError], ExitCode], ...]] = (
+    (LockHeld, ExitCode.LOCKED),
+    (Refused, ExitCode.REFUSED),
+    (ToolMissing, ExitCode.NO_TOOL),
+    (Unusable, ExitCode.USAGE),
+    (ConfigurationError, ExitCode.UNREACHABLE),
+    (Unavailable, ExitCode.UNREACHABLE),
+)
 
 
 def exit_code(error: AtbDbError) -> ExitCode:
     """The exit code for an error that a command ended with."""
-    match error:
-        case LockHeld():
-            return ExitCode.LOCKED
-        case Refused():
-            return ExitCode.REFUSED
-        case ToolMissing():
-            return ExitCode.NO_TOOL
-        case ConfigurationError() | Unavailable():
-            return ExitCode.UNREACHABLE
-        case _ if error.sqlstate == LOCK_NOT_AVAILABLE:
-            return ExitCode.LOCKED
-        case _:
-            return ExitCode.FAILED
+    if error.sqlstate == LOCK_NOT_AVAILABLE:
+        return ExitCode.LOCKED
+    return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)

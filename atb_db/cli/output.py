@@ -49,6 +49,14 @@ def _plain(value: object) -> object:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
+def plain_text(value: object) -> str:
+    """One value for people and for CSV: exact numbers and times plainly, documents as JSON, None as nothing."""
+    if value is None:
+        return ""
+    plain = _plain(value)
+    return json.dumps(plain, default=str) if isinstance(plain, (dict, list)) else str(plain)
+
+
 def _draw_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[bool]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

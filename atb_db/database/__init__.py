@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from atb_db.database.aio import AsyncDatabase, AsyncTransaction
-from atb_db.database.session import PoolStatistics, ServerInfo
+from atb_db.database.health import Health
+from atb_db.database.pool import PoolStatistics
+from atb_db.database.retry import OnRetry, RetryEvent
+from atb_db.database.session import ServerInfo
 from atb_db.database.sync import Database, Transaction
 
-__all__ = ["AsyncDatabase", "AsyncTransaction", "Database", "PoolStatistics", "ServerInfo", "Transaction"]
+__all__ = [
+    "AsyncDatabase",
+    "AsyncTransaction",
+    "Database",
+    "Health",
+    "OnRetry",
+    "PoolStatistics",
+    "RetryEvent",
+    "ServerInfo",
+    "Transaction",
+]

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Final
 
 import psycopg
-from psycopg_pool import PoolClosed, PoolTimeout
 
 from atb_db.constraints import VIOLATIONS
+from atb_db.database.guarded import DeadlinePassed, Guarded
 from atb_db.errors import (
     LONGEST_VALUE,
     AtbDbError,
@@ -24,6 +24,7 @@ from atb_db.errors import (
     SchemaMismatch,
     SerializationRetry,
     SessionClosed,
+    SessionHeld,
     StatementError,
     Timeout,
     TransactionAborted,
@@ -37,12 +38,16 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "AT410": SessionClosed,
     "AT412": IdempotencyConflict,
     "AT422": InvalidInput,
+    "AT423": SessionHeld,
     "25006": Unavailable,
     "25P02": TransactionAborted,
     "42501": PermissionDenied,
     "55P03": Timeout,
     "57014": Timeout,
     "25P03": Timeout,
+    "40002": Conflict,
+    "40003": OutcomeUnknown,
+    "53300": Unavailable,
 }
 _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
     "22": InvalidInput,
@@ -62,6 +67,8 @@ _QUOTED: Final = re.compile(rf'"([^"]{{{LONGEST_VALUE}}})[^"]*"')
 # The server ended the connection: on demand, in a crash, after idling.
 _ENDED: Final = frozenset({"57P01", "57P02", "57P05"})
 
+DRIVER_ERRORS: Final = (psycopg.Error, UnicodeEncodeError)
+
 
 @contextmanager
 def translated(declaration: Declared[object] | None = None, *, writes: bool | None = None) -> Iterator[None]:
@@ -74,8 +81,28 @@ def translated(declaration: Declared[object] | None = None, *, writes: bool | No
         writes = declaration is not None and declaration.kind is not Kind.QUERY
     try:
         yield
-    except (psycopg.Error, UnicodeEncodeError) as error:
+    except DRIVER_ERRORS as error:
         raise translation(error, declaration, writes=writes) from None
+
+
+def failure(
+    connection: Guarded, error: Exception, declaration: Declared[object] | None = None, *, writes: bool
+) -> AtbDbError:
+    """Our error for psycopg's on a connection of the pool, which is closed if its server is no primary any more."""
+    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+        connection.abandon()
+    return translation(error, declaration, writes=writes)
+
+
+def check_replicated(connection: Guarded, name: str | None = None) -> None:
+    """Refuse a COMMIT that the server answered without its standby.
+
+    Raises:
+        OutcomeUnknown: the wait for the synchronous standby was cancelled; a failover would lose what was written.
+    """
+    if connection.replication.waived:
+        connection.replication.waived = False
+        raise OutcomeUnknown("committed, but the wait for the standby was cancelled", statement=name)
 
 
 def translation(error: Exception, declaration: Declared[object] | None = None, *, writes: bool = False) -> AtbDbError:
@@ -83,8 +110,8 @@ def translation(error: Exception, declaration: Declared[object] | None = None, *
     name = declaration.name if declaration else None
     if not isinstance(error, psycopg.Error):
         return InvalidInput("contains text that is not UTF-8", statement=name)
-    if isinstance(error, PoolTimeout):
-        return Unavailable(f"no connection was to be had: {error}", statement=name)
+    if isinstance(error, DeadlinePassed):
+        return (OutcomeUnknown if writes else Timeout)(str(error), statement=name)
     state = error.sqlstate
     if state is None or state in _ENDED or state[:2] == "08":
         return _lost(error, name, writes=writes)
@@ -105,8 +132,6 @@ def translation(error: Exception, declaration: Declared[object] | None = None, *
 
 def _lost(error: psycopg.Error, name: str | None, *, writes: bool) -> AtbDbError:
     message = str(error).strip().splitlines()[0] if str(error).strip() else "the connection was lost"
-    if isinstance(error, PoolClosed):
-        return AtbDbError("the database is closed", statement=name)
     if isinstance(error, psycopg.DataError):
         return InvalidInput(message, statement=name)
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):

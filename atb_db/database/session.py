@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from math import inf
+from time import monotonic
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
@@ -20,8 +22,20 @@ from atb_db.statement import Declared, Kind, Statement
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
 NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
+BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 USUAL_TIMEOUT: Final = "SET LOCAL statement_timeout TO DEFAULT"
 _PREPARED_STATEMENTS: Final = 1000
+_NETWORK: Final = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+BEHIND_PGBOUNCER: Final = "SET timezone TO 'UTC'; SET datestyle TO 'ISO'"
+"""What PgBouncer carries from one server connection to the next; the rest must be defaults of the role or database."""
+DEFAULTS: Final = "SELECT current_schema(), current_setting('default_transaction_isolation')"
+_NEEDED: Final = ("public", "read committed")
 
 
 class ServerInfo(NamedTuple):
@@ -32,19 +46,6 @@ class ServerInfo(NamedTuple):
     database: str
     user: str
     ssl: bool
-
-
-class PoolStatistics(NamedTuple):
-    """The connection pool at this moment."""
-
-    open: int
-    """Connections that are open."""
-    idle: int
-    """Connections that nobody uses."""
-    waiting: int
-    """Callers that wait for a connection."""
-    limit: int
-    """Connections that may be open at the most."""
 
 
 class _Inferred(Dumper):
@@ -93,15 +94,47 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         "lock_timeout": f"{settings.lock_timeout * 1000:.0f}",
         "idle_in_transaction_session_timeout": f"{settings.idle_timeout * 1000:.0f}",
         "client_connection_check_interval": "500",
+        # Compiling a plan takes longer than running any of these statements.
+        "jit": "off",
     }
-    parts["options"] = " ".join(
-        [str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]
-    ).strip()
+    if settings.pgbouncer:
+        parts.pop("options", None)  # or it refuses the connection
+    else:
+        parts["options"] = " ".join(
+            [str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]
+        ).strip()
     parts["client_encoding"] = "UTF8"
+    # Keepalives notice a dead peer while nothing is sent, the user timeout while something is.
+    for name, value in _NETWORK.items():
+        parts.setdefault(name, value)
     return ConnectArguments(
         make_conninfo("", **parts),
-        {"autocommit": True, "prepare_threshold": 0, "context": _CONTEXT},
+        {"autocommit": True, "prepare_threshold": None if settings.pgbouncer else 0, "context": _CONTEXT},
     )
+
+
+def pool_arguments(settings: Settings) -> ConnectArguments:
+    """As `connect_arguments`; the server gives up before the caller does, who then knows the outcome."""
+    longest = max(settings.deadline or inf, settings.query_deadline or inf)
+    return connect_arguments(
+        settings._replace(
+            statement_timeout=_shorter(settings.statement_timeout, longest),
+            lock_timeout=_shorter(settings.lock_timeout, 0.8 * (settings.deadline or inf)),
+        )
+    )
+
+
+def _shorter(seconds: float, limit: float) -> float:
+    """The shorter time, where 0 is none."""
+    shorter = min(seconds or inf, limit)
+    return 0 if shorter == inf else shorter
+
+
+def deadline(settings: Settings, kind: Kind | None, timeout: float | None) -> float:
+    """`time.monotonic()` by which a call must be over; of a batch if kind is None."""
+    if timeout is None:
+        timeout = (settings.deadline if kind is Kind.COMMAND else settings.query_deadline) or inf
+    return monotonic() + timeout
 
 
 class _Connection(Protocol):
@@ -131,6 +164,31 @@ def accept(connection: _Connection) -> ServerInfo:
     return ServerInfo(version.split(" ")[0], info.dbname, info.user, info.pgconn.ssl_in_use)
 
 
+def check_zone(connection: _Connection) -> None:
+    """Refuse a session in another time zone than UTC: times are read as UTC.
+
+    Raises:
+        ConfigurationError: it is; something between has dropped our settings.
+    """
+    if (zone := connection.info.parameter_status("TimeZone")) != "UTC":
+        raise ConfigurationError(
+            f"the session's time zone is {zone}, not UTC: is a pooler between? DATABASE_PGBOUNCER=1"
+        )
+
+
+def check_defaults(row: tuple[object, ...] | None) -> None:
+    """Refuse a role or database behind PgBouncer whose defaults are not what the statements are made for.
+
+    Raises:
+        ConfigurationError: they are not.
+    """
+    if row != _NEEDED:
+        raise ConfigurationError(
+            f"behind PgBouncer the role's defaults must be search_path = public and default_transaction_isolation = "
+            f"read committed, and they are {row}: ALTER ROLE … SET"
+        )
+
+
 def runnable(statement: Statement[object]) -> None:
     """Refuse what has no rows to read: the value of a bulk load."""
     if statement.declaration.kind is Kind.COPY:
@@ -140,6 +198,13 @@ def runnable(statement: Statement[object]) -> None:
 def writing(statement: Statement[object]) -> bool:
     """Whether the statement changes the database."""
     return statement.declaration.kind is not Kind.QUERY
+
+
+def refuse_stale(statements: Iterable[Statement[object]]) -> None:
+    """Refuse to send a write to a replica."""
+    for statement in statements:
+        if writing(statement):
+            raise StatementError("writes, and cannot be stale", statement=statement.name)
 
 
 def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[object]]:
@@ -165,13 +230,3 @@ def first_unanswered(
         if cursor.pgresult is None:
             return statement.declaration
     return None
-
-
-def pool_statistics(stats: Mapping[str, int], settings: Settings) -> PoolStatistics:
-    """psycopg_pool's figures under plain names."""
-    return PoolStatistics(
-        open=stats.get("pool_size", 0),
-        idle=stats.get("pool_available", 0),
-        waiting=stats.get("requests_waiting", 0),
-        limit=settings.pool_max,
-    )

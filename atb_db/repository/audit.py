@@ -36,7 +36,29 @@ def audit_books(*, session_id: int) -> list[BookFinding]:
     - ``realized P&L``: a position's is that of its partial exits and, once it is closed, its trade's.
     - ``entry order``, ``exit order``: a position has the filled order that opened it and the one that closed it.
     - ``one trade``: a CLOSED position has exactly one trade, of everything entered, an OPEN one has none.
-    - ``fills``: no order has filled more than it asked for.
+    - ``fills``: no order has filled more than it asked for, what it says of its single fills is their sum, and where
+      they are all of what it has filled, so are its average price and its commission.
     - ``metrics``: performance_metrics says what recomputed_metrics says, in every column.
     """
+    ...
+
+
+@query
+def audit_across_sessions() -> list[BookFinding]:
+    """What contradicts itself between sessions, by identity and subject; none when all is well.
+
+    `expected` and `actual` are ids of sessions, but for ``trade source`` and ``ledger currency``. The identities are:
+
+    - ``one order, one session``: an order of the exchange is recorded in one LIVE session only.
+    - ``ledger cause``: a ledger entry and the trade that caused it belong to the same session.
+    - ``decision``: a decision and the trade that it led to belong to the same session.
+    - ``trade source``: a trade's source is its session's mode.
+    - ``ledger currency``: a ledger is kept in its session's base currency.
+    """
+    ...
+
+
+@query
+def get_session_ids() -> list[int]:
+    """The ids of all sessions but those that are being removed, newest first."""
     ...

@@ -135,3 +135,12 @@ def copy_strategy_executions(
 def get_recent_events(*, session_id: int, limit: int = 50) -> list[SystemEvent]:
     """A session's newest events, newest first."""
     ...
+
+
+@query
+def get_operational_events(*, event_type: EventType | str, limit: int = 50) -> list[SystemEvent]:
+    """The newest events of a type that belong to no session, newest first.
+
+    Such are BACKUP, RESTORE and RESTORE_DRILL, which are about the whole database.
+    """
+    ...

@@ -7,16 +7,25 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import command, query
+from atb_db.types import TradeSource
 
 
 class PerformanceMetrics(NamedTuple):
-    """Figures over a set of trades; amounts are in the session's base currency.
+    """Figures over a set of trades and the equity of their sessions; amounts are in the sessions' base currency.
 
     A win has pnl > 0, a loss pnl < 0, zero is neither but counts in total_trades. win_rate = wins / total_trades
     (fraction); profit_factor = gross_profit / gross_loss, None without losses; expectancy = mean gross pnl;
     total_return_percent = net_pnl in percent of initial_balance + the net P&L before the span; a trade with pnl 0
-    ends a streak. max_drawdown is the largest (running peak - value) / running peak (fraction): of the equity in
-    account_history when the span has any, else of the balance that the trades' net P&L leaves.
+    ends a streak; current_streak is negative for losses. Holding times are means in hours; the best and the worst day
+    are those of the net P&L by UTC day of exit.
+
+    The equity is that of account_history; without a snapshot in the span, or when a strategy or symbol is chosen, it is
+    the balance that the trades' net P&L leaves. max_drawdown is the largest (running peak - equity) / running peak
+    (fraction). What follows it is made of the equity's daily returns over equity_days UTC days, None with fewer than
+    two: annualized_return = (last / first equity) ^ (365 / days) - 1; annualized_volatility = standard deviation x
+    sqrt(365); sharpe_ratio = mean / standard deviation x sqrt(365), sortino_ratio the same with the downside deviation;
+    calmar_ratio = annualized_return / max_drawdown; var_95 is the return that 5 % of the days do not exceed, negative
+    for a loss. docs/metrics.md has the formulas with their sources.
     """
 
     total_trades: int
@@ -38,7 +47,22 @@ class PerformanceMetrics(NamedTuple):
     worst_trade_pnl: Decimal | None
     largest_win_streak: int
     largest_loss_streak: int
+    current_streak: int
     max_drawdown: Decimal
+    avg_holding_hours: Decimal | None
+    avg_win_holding_hours: Decimal | None
+    avg_loss_holding_hours: Decimal | None
+    best_day: datetime | None
+    best_day_net_pnl: Decimal | None
+    worst_day: datetime | None
+    worst_day_net_pnl: Decimal | None
+    equity_days: int
+    annualized_return: Decimal | None
+    annualized_volatility: Decimal | None
+    sharpe_ratio: Decimal | None
+    sortino_ratio: Decimal | None
+    calmar_ratio: Decimal | None
+    var_95: Decimal | None
 
 
 class DailyMetrics(NamedTuple):
@@ -73,11 +97,18 @@ class DailyMetrics(NamedTuple):
 
 @query
 def get_performance_metrics(
-    *, session_id: int, start: datetime | None = None, end: datetime | None = None
+    *,
+    session_id: int | None = None,
+    source: TradeSource | str | None = None,
+    strategy_name: str | None = None,
+    symbol: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
 ) -> PerformanceMetrics:
-    """A session's metrics over the trades that were closed from one moment to before another, in order of exit.
+    """Every figure of performance over the trades that were closed from one moment to before another, and their equity.
 
-    None leaves that end of the span open.
+    None does not filter; without a session_id all sessions count together but those of verification, their capital
+    added up. Trades stand in order of exit.
     """
     ...
 

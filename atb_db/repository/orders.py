@@ -41,6 +41,18 @@ class Order(NamedTuple):
     last_update: datetime
 
 
+class OrderFill(NamedTuple):
+    """One execution of an order: quantity in units of the base asset, price in quote, commission in base currency."""
+
+    id: int
+    order_id: int
+    exchange_fill_id: str
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    filled_at: datetime
+
+
 @command
 def create_order(
     *,
@@ -84,8 +96,54 @@ def update_order_status(
     """Move an order forward; what is not given stays. The order's id.
 
     filled_quantity is the total so far and filled_price its average. FILLED without a quantity means all of it, without
-    a price at the requested one. Conflict when the state is final, would go back, or a fill would shrink.
+    a price at the requested one. Conflict when the state is final, would go back, or a fill would shrink. Where
+    record_fill has recorded all that is filled, its average and its commission are exact, and stay.
     """
+    ...
+
+
+@command
+def record_fill(
+    *,
+    order_id: int,
+    exchange_fill_id: str,
+    quantity: Number,
+    price: Number,
+    commission: Number = 0,
+    filled_at: datetime = NOW,
+) -> int:
+    """Record one execution of an order as the exchange reports it, with the order's totals, atomically; the fill's id.
+
+    The same fill again changes nothing; with another quantity, price or commission it is a Conflict. quantity is in
+    units of the base asset, commission in the session's base currency. The order becomes PARTIALLY_FILLED or FILLED,
+    its filled_price the volume-weighted average of its fills. Totals that update_order_status told before are not
+    counted twice: they stay until the single fills reach them, and then become exact. InvalidInput when the fills
+    exceed the order; a final order takes fills up to what it has filled, and is a Conflict beyond.
+    """
+    ...
+
+
+@command
+def link_order_to_position(*, order_id: int, position_id: int, timestamp: datetime = NOW) -> int:
+    """Say which position an order belongs to, once the position exists; the order's id.
+
+    Both are of the same session. Conflict when the order belongs to another position.
+    """
+    ...
+
+
+@command
+def expire_stale_orders(*, session_id: int, created_before: datetime, timestamp: datetime = NOW) -> int:
+    """Expire a session's orders that are still PENDING and were journaled before a moment; how many there were.
+
+    What the exchange may know of (OPEN, PARTIALLY_FILLED, UNKNOWN) is left for reconciliation.
+    """
+    ...
+
+
+@query
+def get_fills(*, order_id: int) -> list[OrderFill]:
+    """The executions of an order, oldest first."""
     ...
 
 
@@ -96,6 +154,9 @@ def get_orders_for_position(*, position_id: int) -> list[Order]:
 
 
 @query
-def get_pending_orders(*, session_id: int) -> list[Order]:
-    """A session's orders that may still be filled (PENDING, OPEN, PARTIALLY_FILLED, UNKNOWN), oldest first."""
+def get_pending_orders(*, session_id: int, created_before: datetime | None = None) -> list[Order]:
+    """A session's orders that may still be filled (PENDING, OPEN, PARTIALLY_FILLED, UNKNOWN), oldest first.
+
+    What an engine must reconcile with the exchange; with created_before only those journaled before it.
+    """
     ...

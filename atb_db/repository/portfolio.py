@@ -76,6 +76,9 @@ def set_portfolio_exposure(
 
 
 @query
-def get_portfolio_exposures(*, mode: TradeSource | str) -> list[PortfolioExposure]:
-    """How much is at stake in each group of correlated symbols, largest first."""
+def get_portfolio_exposures(*, mode: TradeSource | str | None = None) -> list[PortfolioExposure]:
+    """How much is at stake in each group of correlated symbols, largest first.
+
+    None tells the exposures of every mode.
+    """
     ...

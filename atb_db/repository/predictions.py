@@ -94,8 +94,8 @@ def set_prediction(
     """Cache a prediction for a time; beyond the bound, entries least recently used are removed.
 
     `atb_db.cachekey` makes the key and the hashes. The time to live counts from now by the server's clock; the same
-    value again does not lengthen it. There are never more than max_entries entries, plus one for each caller that adds
-    one at the same moment: every n-th new entry makes room for n, n = max_entries / 16. The order of use is
+    value again does not lengthen it. There are never more than max_entries entries, plus two for each caller that uses
+    the cache at the same moment: every n-th new entry makes room for n, n = max_entries / 16. The order of use is
     known to the minute.
     """
     ...

@@ -1,4 +1,4 @@
-"""Trading sessions: start, end, look up."""
+"""Trading sessions: start, take up again, hold, end, look up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Json, Number, TradeSource
+from atb_db.types import NEW, NOW, Json, Number, SessionClaim, TradeSource
 
 
 class TradingSession(NamedTuple):
@@ -38,6 +38,54 @@ class TradingSession(NamedTuple):
     is_verification: bool
 
 
+class HeldSession(NamedTuple):
+    """A session that an engine has claimed, as it is at that moment; amounts are in its base currency.
+
+    equity_peak is the highest equity of the snapshots or, without any, of the balance after trades; the day_start_…
+    are the first snapshot of the present UTC day, None when there is none yet. unresolved_orders may still be filled.
+    """
+
+    session_id: int
+    claim: SessionClaim
+    token: UUID
+    """Proves the hold to renew_hold and release_hold."""
+    expires_at: datetime
+    """From when on another engine may claim the session, by the server's clock."""
+    start_time: datetime
+    initial_balance: Decimal
+    balance: Decimal
+    equity_peak: Decimal
+    day_start_time: datetime | None
+    day_start_balance: Decimal | None
+    day_start_equity: Decimal | None
+    open_positions: int
+    unresolved_orders: int
+    expired_orders: int
+    """Stale orders that the claim expired."""
+
+
+class SessionHold(NamedTuple):
+    """Which engine holds a session, or was the last to; times are the server's."""
+
+    session_id: int
+    holder: str
+    claim: SessionClaim
+    acquired_at: datetime
+    renewed_at: datetime
+    expires_at: datetime
+    is_held: bool
+
+
+class SilentSession(NamedTuple):
+    """An active session without a sign of life: start, renewal, ledger entry, snapshot, event or decision."""
+
+    session_id: int
+    session_name: str
+    mode: TradeSource
+    start_time: datetime
+    last_sign_of_life: datetime
+
+
 @command
 def create_trading_session(
     *,
@@ -65,10 +113,79 @@ def create_trading_session(
 
 
 @command
-def end_trading_session(*, session_id: int, end_time: datetime = NOW) -> int:
+def resume_or_create(
+    *,
+    strategy_name: str,
+    symbol: str,
+    timeframe: str,
+    mode: TradeSource | str,
+    initial_balance: Number,
+    holder: str,
+    exchange: str | None = None,
+    max_age: Number = 604800,
+    lease: Number = 60,
+    stale_after: Number = 86400,
+    take_over: bool = False,
+    session_name: str | None = None,
+    base_currency: str = "USDT",
+    strategy_config: Json | None = None,
+    time_exit_config: Json | None = None,
+    market_timezone: str | None = None,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> HeldSession:
+    """Take up an engine's newest session, reopened if it had ended, or start one; hold it, and tell what it is.
+
+    The session is the newest of this strategy, symbol, timeframe, mode and exchange, if it is held or showed a sign of
+    life (start, end, renewal, ledger entry, snapshot, event or decision) within max_age seconds; its balance, open
+    positions, orders and counters are where they were. Its orders that have been PENDING for more than stale_after
+    seconds are EXPIRED; an ENGINE_RESUME event tells who took it up. Otherwise a session is started as by
+    create_trading_session, with initial_balance and the arguments behind it.
+
+    At most one engine holds a session: SessionHeld names the one that does. A hold lasts for lease seconds by the
+    server's clock unless renew_hold prolongs it, so that a dead engine's is free after that; take_over ends it early,
+    for an operator who knows that the engine is dead. What is open is read next, in the same transaction:
+
+        with db.transaction() as tx:
+            held = tx.run(sessions.resume_or_create(...))
+            open_positions = tx.run(positions.get_active_positions(session_id=held.session_id))
+            to_reconcile = tx.run(orders.get_pending_orders(session_id=held.session_id))
+    """
+    ...
+
+
+@command
+def renew_hold(*, session_id: int, token: UUID, lease: Number = 60, timestamp: datetime = NOW) -> datetime:
+    """Renew the hold on a session; from when on it will be free unless it is renewed again.
+
+    For an engine's loop, several times within lease seconds. SessionHeld names the engine that has taken the session
+    over: then stop trading. SessionClosed when the session was ended.
+    """
+    ...
+
+
+@command
+def release_hold(*, session_id: int, token: UUID) -> None:
+    """Release the hold on a session, so that another engine may claim it at once; without the hold it changes nothing.
+
+    end_trading_session does so by itself.
+    """
+    ...
+
+
+@query
+def get_hold(*, session_id: int) -> SessionHold | None:
+    """The hold on a session, or the last there was; NULL when no engine ever claimed it."""
+    ...
+
+
+@command
+def end_trading_session(*, session_id: int, end_time: datetime = NOW, token: UUID | None = None) -> int:
     """End a session with its final figures and an ENGINE_STOP event; ending it again changes nothing. The session's id.
 
     Open positions stay open; the session takes no more trades, orders or balance changes (SessionClosed).
+    The hold is released. An engine gives its hold's token, so that it does not end what another has taken over
+    (SessionHeld); without one the session is ended whoever holds it.
     """
     ...
 
@@ -82,4 +199,10 @@ def get_trading_session(*, session_id: int) -> TradingSession:
 @query
 def get_active_sessions() -> list[TradingSession]:
     """The sessions that have not ended, newest first."""
+    ...
+
+
+@query
+def get_silent_sessions(*, silent_since: datetime) -> list[SilentSession]:
+    """The active sessions without a sign of life since a moment, the longest silent first."""
     ...

@@ -77,7 +77,8 @@ WITH extension_members AS (
     SELECT 'function',
            p.oid::regprocedure::text,
            format(
-               'DROP ROUTINE IF EXISTS %I.%I(%s) CASCADE', s.nspname, p.proname, pg_get_function_identity_arguments(p.oid)
+               'DROP ROUTINE IF EXISTS %I.%I(%s) CASCADE', s.nspname, p.proname,
+               pg_get_function_identity_arguments(p.oid)
            ),
            p.proowner,
            'pg_proc'::regclass,

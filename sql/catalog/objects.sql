@@ -1,15 +1,20 @@
--- Everything in the schema public that a migration makes: its kind, name, definition and comment, one row each.
--- Left out: yoyo's own tables, what belongs to an extension, owners and grants, storage, sequences.
+-- Everything in the schemas public and reporting that a migration makes: its kind, name, definition and comment, one
+-- row each; names in reporting are qualified.
+-- Left out: the tables that record migrations, what belongs to an extension, owners and grants, storage, sequences.
 WITH extension_members AS (
     SELECT classid, objid
       FROM pg_depend
      WHERE deptype = 'e'
 ), relations AS (
-    SELECT c.oid, c.relname, c.relkind, c.reloptions, c.relpersistence
+    SELECT c.oid,
+           CASE n.nspname WHEN 'public' THEN c.relname::text ELSE n.nspname || '.' || c.relname END AS relname,
+           c.relkind, c.reloptions, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity
       FROM pg_class AS c
-     WHERE c.relnamespace = 'public'::regnamespace
+      JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname IN ('public', 'reporting')
        AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
        AND c.relname NOT LIKE '\_yoyo\_%'
+       AND c.relname <> '_atb_migration'
        AND c.relname <> 'yoyo_lock'
        AND ('pg_class'::regclass, c.oid) NOT IN (SELECT classid, objid FROM extension_members)
 ), types AS (
@@ -20,7 +25,7 @@ WITH extension_members AS (
        AND ('pg_type'::regclass, t.oid) NOT IN (SELECT classid, objid FROM extension_members)
 ), objects AS (
     SELECT CASE WHEN relkind IN ('v', 'm') THEN 'view' ELSE 'table' END AS kind,
-           relname::text AS name,
+           relname AS name,
            concat_ws(
                ' ',
                CASE relpersistence WHEN 'u' THEN 'unlogged' END,
@@ -32,6 +37,8 @@ WITH extension_members AS (
                    WHEN 'm' THEN 'materialized view'
                END,
                'WITH (' || array_to_string(reloptions, ', ') || ')',
+               CASE WHEN relforcerowsecurity THEN 'FORCE' END,
+               CASE WHEN relrowsecurity THEN 'ROW LEVEL SECURITY' END,
                -- Before PostgreSQL 16, columns are qualified where they need not be.
                CASE
                    WHEN relkind IN ('v', 'm')
@@ -40,6 +47,10 @@ WITH extension_members AS (
            ) AS definition,
            obj_description(oid, 'pg_class') AS comment
       FROM relations
+     UNION ALL
+    SELECT 'schema', nspname::text, '', obj_description(oid, 'pg_namespace')
+      FROM pg_namespace
+     WHERE nspname = 'reporting'
      UNION ALL
     SELECT 'column',
            format('%s.%s', r.relname, a.attname),
@@ -100,6 +111,22 @@ WITH extension_members AS (
            obj_description(g.oid, 'pg_trigger')
       FROM relations AS r
       JOIN pg_trigger AS g ON g.tgrelid = r.oid AND NOT g.tgisinternal
+     UNION ALL
+    SELECT 'rule', format('%s.%s', r.relname, w.rulename), pg_get_ruledef(w.oid), obj_description(w.oid, 'pg_rewrite')
+      FROM relations AS r
+      JOIN pg_rewrite AS w ON w.ev_class = r.oid AND w.rulename <> '_RETURN'
+     UNION ALL
+    SELECT 'policy',
+           format('%s.%s', r.relname, y.polname),
+           concat_ws(
+               ' ',
+               y.polcmd::text,
+               'USING (' || pg_get_expr(y.polqual, y.polrelid) || ')',
+               'WITH CHECK (' || pg_get_expr(y.polwithcheck, y.polrelid) || ')'
+           ),
+           obj_description(y.oid, 'pg_policy')
+      FROM relations AS r
+      JOIN pg_policy AS y ON y.polrelid = r.oid
      UNION ALL
     SELECT 'enum',
            typname::text,

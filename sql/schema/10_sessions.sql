@@ -24,6 +24,7 @@ CREATE TABLE trading_sessions (
     time_exit_config document,
     market_timezone label,
     is_verification boolean NOT NULL DEFAULT FALSE,
+    purge_started_at instant,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
     request_hash bigint NOT NULL DEFAULT 0,
     CONSTRAINT trading_sessions_pkey PRIMARY KEY (id),
@@ -31,6 +32,7 @@ CREATE TABLE trading_sessions (
     CONSTRAINT trading_sessions_end_after_start CHECK (end_time >= start_time),
     CONSTRAINT trading_sessions_initial_balance_nonnegative CHECK (initial_balance >= 0),
     CONSTRAINT trading_sessions_ledger_entries_positive CHECK (ledger_entries >= 1),
+    CONSTRAINT trading_sessions_purged_when_ended CHECK (purge_started_at IS NULL OR end_time IS NOT NULL),
     CONSTRAINT trading_sessions_final_figures CHECK (
         num_nulls(end_time, final_balance, total_pnl, total_trades, max_drawdown) IN (0, 5)
     )
@@ -69,6 +71,8 @@ COMMENT ON COLUMN trading_sessions.time_exit_config IS 'Configuration of time-ba
 COMMENT ON COLUMN trading_sessions.market_timezone IS 'IANA time zone of the market''s trading day.';
 COMMENT ON COLUMN trading_sessions.is_verification IS
 'Whether the session only shows that recording works; reports leave it out.';
+COMMENT ON COLUMN trading_sessions.purge_started_at IS
+'Since when the session''s rows are being removed for good; it is not taken up again, and its books need not balance.';
 COMMENT ON COLUMN trading_sessions.request_id IS
 'Identifies the request that created the row, so that a retry creates nothing.';
 COMMENT ON COLUMN trading_sessions.request_hash IS

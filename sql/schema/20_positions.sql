@@ -139,6 +139,9 @@ CREATE TABLE orders (
     filled_quantity nonnegative NOT NULL DEFAULT 0,
     filled_price price,
     commission amount NOT NULL DEFAULT 0,
+    recorded_quantity nonnegative NOT NULL DEFAULT 0,
+    recorded_notional nonnegative NOT NULL DEFAULT 0,
+    recorded_commission amount NOT NULL DEFAULT 0,
     exchange_order_id label,
     internal_order_id label,
     strategy_name label,
@@ -166,12 +169,15 @@ CREATE TABLE orders (
         status <> 'PARTIALLY_FILLED' OR (filled_quantity > 0 AND filled_quantity < quantity)
     ),
     CONSTRAINT orders_pending_unfilled CHECK (status <> 'PENDING' OR filled_quantity = 0),
+    CONSTRAINT orders_recorded_within_filled CHECK (recorded_quantity <= filled_quantity),
     CONSTRAINT orders_target_level_nonnegative CHECK (target_level >= 0)
 ) WITH (fillfactor = 90);
 
 CREATE INDEX orders_position_id_idx ON orders (position_id);
 CREATE INDEX orders_pending_idx ON orders (session_id, created_at, id)
 WHERE status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN');
+-- Read by get_failed_orders.
+CREATE INDEX orders_failed_idx ON orders (session_id, created_at, id) WHERE status = 'FAILED';
 
 COMMENT ON TABLE orders IS 'Orders, journaled before they are sent to the exchange; final states are final.';
 COMMENT ON COLUMN orders.id IS 'Identifier.';
@@ -190,6 +196,12 @@ COMMENT ON COLUMN orders.filled_quantity IS
 COMMENT ON COLUMN orders.filled_price IS 'Average price of the fills, in quote currency.';
 COMMENT ON COLUMN orders.commission IS
 'Fees charged for the fills, in the session''s base currency; negative for a rebate.';
+COMMENT ON COLUMN orders.recorded_quantity IS
+'Sum of the fills in order_fills, in units of the base asset; less than filled_quantity while fills were told in total '
+'only.';
+COMMENT ON COLUMN orders.recorded_notional IS 'Sum of quantity x price of the fills in order_fills, in quote currency.';
+COMMENT ON COLUMN orders.recorded_commission IS
+'Sum of the fees of the fills in order_fills, in the session''s base currency.';
 COMMENT ON COLUMN orders.exchange_order_id IS 'The exchange''s identifier; once per session and symbol.';
 COMMENT ON COLUMN orders.internal_order_id IS 'Our own identifier, sent as the client order id; once per session.';
 COMMENT ON COLUMN orders.strategy_name IS 'Strategy that asked for the order.';

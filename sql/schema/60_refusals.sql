@@ -6,7 +6,7 @@
 CREATE FUNCTION existing_session(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
-    PERFORM FROM trading_sessions WHERE id = wanted;
+    PERFORM FROM public.trading_sessions WHERE id = wanted;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'session_id', MESSAGE = format('session %s does not exist', wanted);
     END IF;

@@ -238,6 +238,15 @@ BEGIN
         -- What says nothing new may be said again, and an order may find its position later.
         kept.last_update := new.last_update;
         kept.position_id := coalesce(old.position_id, new.position_id);
+        -- Its fills may be told one by one later, which makes its average exact; a CHECK keeps them within what it
+        -- has filled.
+        IF new.recorded_quantity > old.recorded_quantity THEN
+            kept.recorded_quantity := new.recorded_quantity;
+            kept.recorded_notional := new.recorded_notional;
+            kept.recorded_commission := new.recorded_commission;
+            kept.filled_price := new.filled_price;
+            kept.commission := new.commission;
+        END IF;
         IF new IS DISTINCT FROM kept THEN
             RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
                 MESSAGE = format('order %s is %s, which is final', old.id, old.status);

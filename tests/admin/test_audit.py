@@ -9,6 +9,8 @@ import psycopg
 import pytest
 
 from atb_db import Database
+from atb_db.admin.audit import audit as audit_all
+from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import NotFound
 from atb_db.repository import account, audit, positions, reports, sessions, trades
@@ -376,6 +378,60 @@ def test_every_stored_column_of_the_metrics_is_compared(db: Database) -> None:
     assert stored == {*METRICS, "session_id", "period", "period_start"}
 
 
+ACROSS: Final = {
+    "one order, one session": (
+        "UPDATE trading_sessions SET mode = 'LIVE';"
+        "UPDATE orders SET exchange_order_id = 'one' WHERE order_type = 'ENTRY' AND id IN (SELECT min(id) FROM orders);"
+        "INSERT INTO orders (session_id, order_type, status, symbol, side, quantity, filled_quantity, filled_price,"
+        " created_at, filled_at, last_update, exchange_order_id, strategy_name)"
+        " SELECT {ended}, order_type, status, symbol, side, quantity, filled_quantity, filled_price,"
+        " created_at, filled_at, last_update, exchange_order_id, strategy_name"
+        " FROM orders WHERE exchange_order_id = 'one'"
+    ),
+    "ledger cause": (
+        "UPDATE account_balances SET session_id = {ended}, entry_number = 99 WHERE entry_type = 'TRADE'"
+        " AND id = (SELECT min(id) FROM account_balances WHERE session_id = {active} AND entry_type = 'TRADE')"
+    ),
+    "decision": (
+        "INSERT INTO strategy_executions (session_id, trade_id, timestamp, strategy_name, symbol, timeframe,"
+        " signal_type, action_taken, price)"
+        " SELECT {ended}, min(id), now(), 's', 'BTCUSDT', '1h', 'BUY', 'enter', 1"
+        " FROM trades WHERE session_id = {active}"
+    ),
+    "trade source": "UPDATE trades SET source = 'LIVE' WHERE id = (SELECT min(id) FROM trades)",
+    "ledger currency": (
+        "UPDATE account_balances SET base_currency = 'ODD' WHERE id = (SELECT min(id) FROM account_balances)"
+    ),
+}
+
+
+def test_nothing_is_odd_between_sessions(written: Books) -> None:
+    audited = audit_all(Settings.load(written.url))
+    assert (audited.sessions, audited.audited, audited.findings) == (2, 2, ())
+
+
+@pytest.mark.parametrize("identity", ACROSS)
+def test_what_is_odd_between_sessions_is_found(books: Books, identity: str) -> None:
+    tamper(books, ACROSS[identity])
+    with Database(books.url) as db:
+        across = db.run(audit.audit_across_sessions())
+    assert {finding.identity for finding in across} == {identity} | (
+        {"trade source"} if identity == "one order, one session" else set()
+    )
+    audited = audit_all(Settings.load(books.url))
+    assert [one.finding for one in audited.findings if one.session_id is None] == across
+
+
+def test_one_session_is_audited_alone(books: Books) -> None:
+    tamper(books, "UPDATE trading_sessions SET current_balance = current_balance + 1 WHERE id = {active}")
+    settings = Settings.load(books.url)
+    assert audit_all(settings, session_id=books.ended).findings == ()
+    assert {one.session_id for one in audit_all(settings, session_id=books.active).findings} == {books.active}
+    assert {one.session_id for one in audit_all(settings).findings} == {books.active}
+    with pytest.raises(NotFound):
+        audit_all(settings, session_id=10**9)
+
+
 def test_table_sizes_tell_of_every_table(fresh_db: Database, session_id: int) -> None:
     assert session_id
     sizes = fresh_db.run(reports.get_table_sizes())
@@ -399,15 +455,3 @@ def test_pnl_by_exit_reason_adds_up_to_the_trades(written: Books) -> None:
         assert row.net_pnl == row.gross_pnl - row.costs
         assert row.winning_trades == sum(trade.pnl > 0 for trade in booked if trade.exit_reason == row.exit_reason)
         assert row.win_rate == row.winning_trades / row.total_trades
-
-
-@pytest.mark.parametrize(("points", "due"), [(1, [9]), (3, [3, 6, 9]), (4, [2, 5, 7, 9]), (100, list(range(10)))])
-def test_the_equity_curve_is_thinned_out_evenly(db: Database, session_id: int, points: int, due: list[int]) -> None:
-    snapshots = [
-        account.log_account_snapshot(session_id=session_id, balance=1000, equity=1000 + hours, timestamp=at(hours))
-        for hours in range(10)
-    ]
-    db.run_many(snapshots)
-    curve = db.run(reports.get_equity_curve(session_id=session_id, points=points))
-    assert [point.equity - 1000 for point in curve] == due
-    assert [point.timestamp for point in curve] == [at(hours) for hours in due]

@@ -227,7 +227,7 @@ def test_the_bound_holds_among_eight(pool: Database, owner: psycopg.Connection) 
     with ThreadPoolExecutor(THREADS) as threads:
         for _ in threads.map(pool.run, statements):
             largest = max(largest, len(keys(owner)))
-    assert 32 < largest <= 64 + THREADS
+    assert 32 < largest <= 64 + 2 * THREADS  # what is being added, and what is in use and so not removed
 
 
 def test_a_smaller_bound_is_reached_in_bounded_steps(fresh_db: Database, owner: psycopg.Connection) -> None:

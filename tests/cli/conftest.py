@@ -11,6 +11,8 @@ from typing import NamedTuple, TypeAlias
 
 import pytest
 
+from atb_db.cli import main
+
 PASSWORD = "s3cret-pw"
 COMMAND = (sys.executable, "-m", "atb_db")
 
@@ -55,3 +57,25 @@ def run(tmp_path: Path) -> Run:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run_command
+
+
+@pytest.fixture
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `atb-db` to its end in this process, which starts no interpreter and so is faster than `run`."""
+
+    def call_command(*arguments: str, url: str | None = None) -> Ended:
+        with monkeypatch.context() as patched:
+            for name in os.environ.keys() - environment(url).keys():
+                patched.delenv(name)
+            for name, value in environment(url).items():
+                patched.setenv(name, value)
+            patched.chdir(tmp_path)
+            patched.setattr(sys, "argv", ["atb-db", *arguments])
+            capsys.readouterr()
+            with pytest.raises(SystemExit) as ended:
+                main()
+        out, err = capsys.readouterr()
+        assert PASSWORD not in out + err
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return call_command

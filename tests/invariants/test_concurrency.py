@@ -16,6 +16,7 @@ from tests.invariants.running import run_together, together
 from tests.statements.books import contents, row_counts
 from tests.statements.examples import START, World, at, changed, example, opening, trade
 from tests.statements.examples_more import MORE_UNIQUE
+from tests.statements.examples_restart import RESTART_UNIQUE
 
 THREADS = 8
 COMMANDS = [declaration for declaration in statements() if declaration.kind is Kind.COMMAND]
@@ -133,7 +134,7 @@ def another(db: Database, world: World, command: Declared[object], number: int) 
     if command.name.startswith("positions.") and "position_id" in arguments:
         arguments["position_id"] = db.run(opening(world.session_id, f"S{number}"))
     once = ("entry_order_id", "exit_order_id", "internal_order_id", "exchange_order_id")
-    for name in (*once, *MORE_UNIQUE.get(command.name, ())):
+    for name in (*once, *(MORE_UNIQUE | RESTART_UNIQUE).get(command.name, ())):
         if name in arguments:
             arguments[name] = f"{name}-{number}"
     return command.value(arguments)

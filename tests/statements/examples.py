@@ -13,8 +13,11 @@ from atb_db import Database
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import JsonText
+from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_analytics
+from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
+from tests.statements.examples_restart import RESTART_EXAMPLES, prepare_restart
 
 START: Final = datetime(2024, 3, 1, 9, tzinfo=UTC)
 
@@ -73,9 +76,11 @@ def prepare(db: Database) -> World:
     other_trade_id = db.run(trade(session_id, exit_time=at(30), pnl=1))
     db.run(trade(other_session_id, exit_time=at(5), pnl=2))
     order_id = db.run(order(session_id, "pending"))
+    prepare_restart(db, session_id, order_id)
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
         db.run(account.log_account_snapshot(session_id=session_id, balance=1000, equity=equity, timestamp=at(hours)))
     db.run(events.log_event(session_id=session_id, event_type="ERROR", severity="ERROR", message="No answer"))
+    prepare_analytics(db, session_id)
     prepare_more(db, session_id)
     prepare_deployment(db)
     return World(
@@ -169,8 +174,11 @@ def order(session_id: int, internal_order_id: str, position_id: int | None = Non
 
 # Every parameter is given, and none with its default, so that the tests can show that each of them matters.
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
+    **ANALYTICS_EXAMPLES,
     **MORE_EXAMPLES,
+    **BACKUP_EXAMPLES,
     **DEPLOYMENT_EXAMPLES,
+    **RESTART_EXAMPLES,
     "account.adjust_balance": lambda world: account.adjust_balance(
         session_id=world.session_id, delta=-10, reason="fee", updated_by="sync", timestamp=at(9)
     ),

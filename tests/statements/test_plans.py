@@ -1,81 +1,48 @@
-"""Hot reads use their index, however large the tables have grown."""
+"""Reads use an index for what grows, however large the tables are; those that cannot are listed, with the reason."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
-from atb_db.statement import Statement
-from tests.statements.examples import START, World
+from atb_db.embedded import Server
+from atb_db.repository import account, events, metrics, orders, positions, sessions, statements, trades
+from atb_db.statement import Declared, Kind, Statement
+from tests.statements.big import FILL, SESSION
+from tests.statements.examples import World, example
 from tests.statements.worlds import MakeDatabase
 
-SESSION = 1
+START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
-# Ten sessions of a thousand rows each in every table, all positions but three closed, all orders but thirty final.
-FILL = """
-INSERT INTO trading_sessions (
-    session_name, mode, strategy_name, symbol, timeframe, base_currency, start_time, initial_balance, current_balance,
-    ledger_entries, end_time, final_balance, total_pnl, total_trades, max_drawdown
-)
-SELECT 'old', 'BACKTEST', 'old', 'X', '1h', 'USDT', '2020-01-01Z', 0, 0, 1, '2020-01-02Z', 0, 0, 0, 0
-  FROM generate_series(1, 2000);
+BIG: Final = 10_000
+"""Rows from which on a table is big."""
 
-INSERT INTO positions (
-    session_id, symbol, side, status, entry_price, entry_time, size, original_size, current_size, quantity,
-    original_quantity, current_quantity, entry_notional, last_update, strategy_name, exit_price, exit_time, exit_reason
-)
-SELECT 1 + i % 10, 'X', 'LONG', 'CLOSED', 1, '2024-01-01Z', 1, 1, 1, 1, 1, 1, 1, '2024-01-01Z', 'fill', 1,
-       '2024-01-02Z', 'fill'
-  FROM generate_series(1, 10000) AS i;
+SHARE: Final = 0.02
+"""The most that may be read of a big table: a session has 0.2 % of its rows, five sessions have 1 %."""
 
-INSERT INTO orders (
-    session_id, position_id, order_type, status, symbol, side, quantity, filled_quantity, filled_price, created_at,
-    filled_at, last_update
-)
-SELECT p.session_id, p.id, 'ENTRY', 'FILLED', 'X', 'LONG', 1, 1, 1, '2024-01-01Z', '2024-01-01Z', '2024-01-01Z'
-  FROM positions AS p
- WHERE p.strategy_name = 'fill';
+WHOLE: Final = {
+    "audit.audit_across_sessions": "compares all sessions with each other",
+    "reports.get_table_sizes": "counts the rows of every table",
+}
+"""Queries that read whole tables, and why."""
 
-INSERT INTO orders (session_id, order_type, status, symbol, side, quantity, created_at, last_update)
-SELECT 1 + i % 10, 'ENTRY', 'PENDING', 'X', 'LONG', 1, '2024-01-01Z', '2024-01-01Z'
-  FROM generate_series(1, 30) AS i;
+BUILT_IN: Final = {"generate_series", "unnest", "jsonb_each", "jsonb_array_elements_text"}
 
-INSERT INTO trades (
-    session_id, symbol, side, source, entry_price, exit_price, size, entry_time, exit_time, pnl, pnl_percent,
-    exit_reason, strategy_name
-)
-SELECT 1 + i % 10, 'X', 'LONG', 'BACKTEST', 1, 1, 1, '2024-01-01Z',
-       '2024-01-01Z'::timestamptz + i * interval '1 minute', 0, 0, 'fill', 'fill'
-  FROM generate_series(1, 10000) AS i;
+NOT_INLINED: Final = {"last_sign_of_life"}
+"""Functions of a session whose reads are no part of the plan that calls them: they are explained on their own."""
 
-INSERT INTO account_balances (
-    session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
-    updated_by, last_updated
-)
-SELECT 20 + s, e, CASE e WHEN 1 THEN 'INITIAL' ELSE 'ADJUSTMENT' END::ledger_entry_type, 0, 0, 0, 'USDT', 'fill',
-       'fill', '2024-01-01Z'
-  FROM generate_series(1, 10) AS s, generate_series(1, 1000) AS e;
-
-INSERT INTO account_history (session_id, timestamp, balance, equity)
-SELECT 1 + i % 10, '2024-01-01Z'::timestamptz + i * interval '1 minute', 1, 1 FROM generate_series(1, 10000) AS i;
-
-INSERT INTO system_events (session_id, timestamp, event_type, severity, message)
-SELECT 1 + i % 10, '2024-01-01Z'::timestamptz + i * interval '1 minute', 'TEST', 'INFO', 'fill'
-  FROM generate_series(1, 10000) AS i;
-
-INSERT INTO performance_metrics (
-    session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
-    gross_profit, gross_loss, commission, margin_interest_cost, best_trade_pnl, worst_trade_pnl, current_streak,
-    largest_win_streak, largest_loss_streak, peak_balance, max_drawdown
-)
-SELECT 1 + i % 10, 'DAILY', '2000-01-01Z'::timestamptz + i * interval '1 day',
-       '2000-01-02Z'::timestamptz + i * interval '1 day', 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
-  FROM generate_series(1, 10000) AS i;
-"""
+WITHOUT_SESSION: Final = {
+    "correlation_matrix": "one row a pair of symbols",
+    "exposures": "one row a group of symbols",
+    "kill_switches": "one row a flag",
+}
+"""Views that are not about sessions and read small tables, whose size is told."""
 
 HOT: dict[str, tuple[Statement[object], set[str]]] = {
     "open positions": (
@@ -102,17 +69,35 @@ HOT: dict[str, tuple[Statement[object], set[str]]] = {
 # Both begin with the id.
 _SAME = {"positions_id_session_id_key": "positions_pkey"}
 
+QUERIES = [declaration for declaration in statements() if declaration.kind is Kind.QUERY]
+
+Plan = list[dict[str, Any]]
+
 
 @pytest.fixture(scope="module")
-def connection(make_world: MakeDatabase, world: World) -> Iterator[psycopg.Connection]:
-    """A database with large tables."""
-    assert world.session_id == SESSION
+def connection(server: Server, make_world: MakeDatabase) -> Iterator[psycopg.Connection]:
+    """A database with large tables, which goes when they are no longer needed."""
     with psycopg.connect(make_world(), autocommit=True) as connection:
-        # Chains of the ledger would have to be inserted one by one.
-        connection.execute("ALTER TABLE account_balances DROP CONSTRAINT account_balances_chain_fkey")
         connection.execute(FILL)
         connection.execute("VACUUM ANALYZE")
+        connection.execute("SET jit = off")
         yield connection
+        name = connection.info.dbname
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def big_tables(connection: psycopg.Connection) -> dict[str, float]:
+    """The rows of each big table."""
+    found = connection.execute(
+        "SELECT relname, reltuples FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND reltuples >= %s",
+        [BIG],
+    )
+    tables: dict[str, float] = dict(found.fetchall())
+    assert (tables["trades"], tables["strategy_executions"]) >= (100_000, 1_000_000)
+    return tables
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -121,22 +106,106 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
-@pytest.mark.parametrize("read", HOT)
-def test_it_uses_its_index(connection: psycopg.Connection, read: str, mode: str) -> None:
-    statement, indexes = HOT[read]
+def explain(connection: psycopg.Connection, query: str, values: tuple[object, ...], mode: str) -> Plan:
+    """The steps of the plan that were executed."""
     connection.execute(f"SET plan_cache_mode = {mode}")
-    connection.execute(b"PREPARE hot AS " + statement.sql.encode())
+    connection.execute(b"PREPARE hot AS " + query.encode())
     try:
-        values = ", ".join(f"'{value}'" if value is not None else "NULL" for value in statement.server_values())
-        execute = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE hot {f'({values})' if values else ''}"
+        arguments = ", ".join(f"'{value}'" if value is not None else "NULL" for value in values)
+        execute = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE hot {f'({arguments})' if values else ''}"
         found = connection.execute(execute.encode()).fetchone()
     finally:
         connection.execute("DEALLOCATE hot")
     assert found is not None
-    plan = list(nodes(found[0][0]["Plan"]))
+    return [node for node in nodes(found[0][0]["Plan"]) if node["Actual Loops"]]
+
+
+def whole_reads(plan: Plan, big_tables: dict[str, float]) -> list[str]:
+    """The big tables of which more than a small share is read, or by no index."""
+    found = []
+    for node in plan:
+        table = node.get("Relation Name")
+        if table in big_tables:
+            rows = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+            if node["Node Type"] == "Seq Scan" or rows > SHARE * big_tables[table]:
+                found.append(f"{node['Node Type']} of {rows} rows of {table}")
+    return found
+
+
+MODES = ["force_custom_plan", "force_generic_plan"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("read", HOT)
+def test_it_uses_its_index(connection: psycopg.Connection, read: str, mode: str) -> None:
+    statement, indexes = HOT[read]
+    plan = explain(connection, statement.sql, statement.server_values(), mode)
     assert [node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"] == []
     used = {node["Index Name"] for node in plan if "Index Name" in node}
     assert {_SAME.get(index, index) for index in used} == indexes
     # Nothing but what is asked for, and at most a few rows more, is read.
     assert all(node.get("Rows Removed by Filter", 0) <= 10 for node in plan)
+
+
+def choices(declaration: Declared[object], world: World) -> Iterator[Statement[object]]:
+    """The query about a large session with every filter and with none, and about all sessions of a mode."""
+    own = {"session_id": SESSION, "source": "LIVE", "strategy_name": "fill", "symbol": "X", "start": START}
+    every = {name: own.get(name, value) for name, value in example(declaration, world).args.items()}
+    yield declaration.value(dict(every))
+    optional = {parameter.name: None for parameter in declaration.parameters if parameter.optional}
+    for kept in ("session_id", "source"):
+        if kept in optional:
+            yield declaration.value(every | optional | {kept: every[kept]})
+
+
+@pytest.mark.parametrize("query", [query for query in QUERIES if query.name not in WHOLE], ids=str)
+def test_a_query_reads_a_small_share_of_what_is_big(
+    connection: psycopg.Connection, world: World, big_tables: dict[str, float], query: Declared[object]
+) -> None:
+    for statement in choices(query, world):
+        for mode in MODES:
+            plan = explain(connection, statement.sql, statement.server_values(), mode)
+            assert whole_reads(plan, big_tables) == [], (statement, mode)
+            # Inside a function that is not inlined, nobody would see what is read.
+            functions = {node["Function Name"] for node in plan if node["Node Type"] == "Function Scan"}
+            assert functions <= BUILT_IN | NOT_INLINED
+
+
+@pytest.mark.parametrize("function", sorted(NOT_INLINED))
+def test_a_function_that_is_not_inlined_reads_a_small_share_of_what_is_big(
+    connection: psycopg.Connection, big_tables: dict[str, float], function: str
+) -> None:
+    [(body,)] = connection.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", [function]).fetchall()
+    for mode in MODES:
+        plan = explain(connection, re.sub(r"\bsession\b", "$1::bigint", body), (SESSION,), mode)
+        assert whole_reads(plan, big_tables) == []
+        assert {node.get("Relation Name") for node in plan} & set(big_tables)
+
+
+def test_what_reads_whole_tables_is_listed_for_a_reason(
+    connection: psycopg.Connection, world: World, big_tables: dict[str, float]
+) -> None:
+    for query in QUERIES:
+        if query.name in WHOLE:
+            statement = example(query, world)
+            plan = explain(connection, statement.sql, statement.server_values(), MODES[0])
+            assert whole_reads(plan, big_tables) != [], query
+
+
+def test_a_view_reads_a_small_share_of_what_is_big(
+    connection: psycopg.Connection, big_tables: dict[str, float]
+) -> None:
+    views = connection.execute(
+        "SELECT c.relname, bool_or(a.attname = 'session_id'), bool_or(a.attname = 'time')"
+        " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = 'reporting'::regnamespace AND a.attnum > 0 GROUP BY c.relname"
+    ).fetchall()
+    assert len(views) > 25
+    for view, about_sessions, has_time in views:
+        assert has_time, view
+        assert about_sessions == (view not in WITHOUT_SESSION), view
+        for mode in MODES:
+            where, values = (" WHERE session_id = $1", (SESSION,)) if about_sessions else ("", ())
+            plan = explain(connection, f"SELECT * FROM reporting.{view}{where}", values, mode)
+            assert whole_reads(plan, big_tables) == [], (view, mode)
+            assert about_sessions or sum(node["Actual Rows"] for node in plan) < BIG, view

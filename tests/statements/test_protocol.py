@@ -11,6 +11,7 @@ import pytest
 
 from atb_db import Database, Settings
 from atb_db.repository import account, events, statements
+from atb_db.repository.dashboard import dashboard
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import new_request_id
 from tests.statements.examples import World, example
@@ -99,3 +100,12 @@ def test_many_statements_are_one_round_trip_and_one_transaction(
     sent = traced(lambda: one_connection.run_many(three()))
     assert set(sent) <= {"Bind", "Describe", "Execute", "Sync", "Flush"}
     assert (sent.count("Execute"), sent.count("Sync")) == (3, 1)
+
+
+def test_a_dashboard_is_one_round_trip(one_connection: Database, traced: Trace, world: World) -> None:
+    batch = dashboard(session_id=world.session_id)
+    one_connection.run_batch(batch)
+    sent = traced(lambda: one_connection.run_batch(batch))
+    assert set(sent) <= {"Bind", "Describe", "Execute", "Sync", "Flush"}
+    # Every query once, and BEGIN and COMMIT around them.
+    assert (sent.count("Execute"), sent.count("Sync")) == (len(batch.statements) + 2, 1)

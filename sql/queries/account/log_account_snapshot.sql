@@ -1,14 +1,20 @@
 -- Record the account as it is at a moment; the snapshot's id.
-INSERT INTO account_history (
-    session_id, timestamp, balance, equity, margin_used, margin_available, total_pnl, daily_pnl, drawdown,
-    open_positions, total_exposure, request_id, request_hash
-) VALUES (
-    :session_id, :timestamp, :balance, :equity, :margin_used, :margin_available, :total_pnl, :daily_pnl, :drawdown,
-    :open_positions, :total_exposure, :request_id, :request_hash
+WITH recorded AS (
+    INSERT INTO account_history (
+        session_id, timestamp, balance, equity, margin_used, margin_available, total_pnl, daily_pnl, drawdown,
+        open_positions, total_exposure, request_id, request_hash
+    ) VALUES (
+        :session_id, :timestamp, :balance, :equity, :margin_used, :margin_available, :total_pnl, :daily_pnl, :drawdown,
+        :open_positions, :total_exposure, :request_id, :request_hash
+    )
+    ON CONFLICT (request_id) DO UPDATE
+       SET request_id = CASE account_history.request_hash
+               WHEN excluded.request_hash THEN excluded.request_id
+               ELSE refuse_request(excluded.request_id)
+           END
+    RETURNING id, session_id, xmax = 0 AS inserted
 )
-ON CONFLICT (request_id) DO UPDATE
-   SET request_id = CASE account_history.request_hash
-           WHEN excluded.request_hash THEN excluded.request_id
-           ELSE refuse_request(excluded.request_id)
-       END
-RETURNING id
+SELECT id
+  FROM recorded
+ WHERE NOT inserted
+    OR active_session(session_id) IS NOT NULL

@@ -153,6 +153,31 @@ WITH session AS MATERIALIZED (
       FROM orders AS o
       JOIN session AS s ON s.id = o.session_id
      WHERE o.filled_quantity > o.quantity
+     UNION ALL
+    SELECT 'fills', 'order ' || o.id || ', ' || c.subject, c.expected, c.actual
+      FROM orders AS o
+      JOIN session AS s ON s.id = o.session_id
+      LEFT JOIN LATERAL (
+               SELECT sum(f.quantity) AS quantity, sum(f.quantity * f.price) AS notional,
+                      sum(f.commission) AS commission
+                 FROM order_fills AS f
+                WHERE f.order_id = o.id
+           ) AS f ON TRUE
+     CROSS JOIN LATERAL (
+               VALUES ('recorded_quantity', coalesce(f.quantity, 0), o.recorded_quantity::numeric),
+                      ('recorded_notional', coalesce(f.notional, 0), o.recorded_notional),
+                      ('recorded_commission', coalesce(f.commission, 0), o.recorded_commission)
+           ) AS c (subject, expected, actual)
+     UNION ALL
+    SELECT 'fills', 'order ' || o.id || ', ' || c.subject, c.expected, c.actual
+      FROM orders AS o
+      JOIN session AS s ON s.id = o.session_id
+     CROSS JOIN LATERAL (
+               VALUES ('filled_price', o.recorded_notional / nullif(o.recorded_quantity, 0), o.filled_price::numeric),
+                      ('commission', o.recorded_commission, o.commission)
+           ) AS c (subject, expected, actual)
+     WHERE o.recorded_quantity > 0
+       AND o.recorded_quantity = o.filled_quantity
 ), metrics_checks AS (
     SELECT 'metrics' AS identity, coalesce(due.subject, kept.subject) AS subject,
            due.columns AS expected, kept.columns AS actual

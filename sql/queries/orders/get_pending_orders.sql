@@ -5,5 +5,6 @@ SELECT id, session_id, position_id, order_type, status, symbol, side, quantity, 
   FROM orders
  WHERE session_id = :session_id
    AND existing_session(:session_id) IS NOT NULL
+   AND created_at < coalesce(:created_before::timestamptz, 'infinity')
    AND status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN')
  ORDER BY created_at, id

@@ -1,13 +1,19 @@
 -- Move an order forward; what is not given stays. The order's id.
 WITH updated AS (
-    UPDATE orders
+    UPDATE orders AS o
        SET status = :status,
-           filled_quantity = coalesce(
-               :filled_quantity::nonnegative,
-               CASE :status::order_status WHEN 'FILLED' THEN quantity ELSE filled_quantity END
-           ),
-           filled_price = coalesce(:filled_price::price, filled_price, CASE :status WHEN 'FILLED' THEN price END),
-           commission = coalesce(:commission::amount, commission),
+           filled_quantity = filled_after(o, :status::order_status, :filled_quantity::nonnegative),
+           -- What is recorded fill by fill is exact, and totals give way to it.
+           filled_price = CASE
+               WHEN recorded_quantity > 0 AND recorded_quantity = filled_after(o, :status, :filled_quantity)
+                   THEN filled_price
+               ELSE coalesce(:filled_price::price, filled_price, CASE :status WHEN 'FILLED' THEN price END)
+           END,
+           commission = CASE
+               WHEN recorded_quantity > 0 AND recorded_quantity = filled_after(o, :status, :filled_quantity)
+                   THEN commission
+               ELSE coalesce(:commission::amount, commission)
+           END,
            exchange_order_id = coalesce(:exchange_order_id::label, exchange_order_id),
            failure_reason = coalesce(:failure_reason::prose, failure_reason),
            filled_at = CASE

@@ -14,6 +14,8 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'optimization_cycles', count(*) FROM optimization_cycles
      UNION ALL
+    SELECT 'order_fills', count(*) FROM order_fills
+     UNION ALL
     SELECT 'orders', count(*) FROM orders
      UNION ALL
     SELECT 'partial_trades', count(*) FROM partial_trades
@@ -31,6 +33,8 @@ WITH counted (table_name, row_count) AS (
     SELECT 'reconciliation_audit_events', count(*) FROM reconciliation_audit_events
      UNION ALL
     SELECT 'risk_adjustments', count(*) FROM risk_adjustments
+     UNION ALL
+    SELECT 'session_holds', count(*) FROM session_holds
      UNION ALL
     SELECT 'strategy_executions', count(*) FROM strategy_executions
      UNION ALL

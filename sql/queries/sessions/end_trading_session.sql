@@ -17,5 +17,13 @@ WITH ended AS (
                'final_balance', final_balance::text, 'total_pnl', total_pnl::text, 'total_trades', total_trades
            )
       FROM ended
+), released AS (
+    UPDATE session_holds AS h
+       SET expires_at = least(h.expires_at, clock_timestamp())
+      FROM ended AS e
+     WHERE h.session_id = e.id
 )
 SELECT coalesce((SELECT id FROM ended), existing_session(:session_id)) AS id
+ WHERE :token::uuid IS NULL
+    OR NOT EXISTS (SELECT FROM ended)
+    OR kept_hold(:session_id, :token) IS NOT NULL

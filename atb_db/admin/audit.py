@@ -1,0 +1,65 @@
+"""The audit: every session's books, and what holds between sessions."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+from atb_db.admin.connection import Connection, perform, reading
+from atb_db.config import Settings
+from atb_db.database.session import NO_TIMEOUT, ServerInfo
+from atb_db.repository.audit import BookFinding, audit_across_sessions, audit_books, get_session_ids
+
+
+class SessionFinding(NamedTuple):
+    """A contradiction in one session's books, or between sessions."""
+
+    session_id: int | None
+    """None for what lies between sessions."""
+    finding: BookFinding
+
+
+class Audit(NamedTuple):
+    """What the books of a database say of each other."""
+
+    server: ServerInfo
+    sessions: int
+    """Number of sessions."""
+    audited: int
+    """Number of those whose books were audited."""
+    findings: tuple[SessionFinding, ...]
+
+
+def audit(settings: Settings, *, session_id: int | None = None) -> Audit:
+    """Audit all sessions and what holds between them, or one session; reads only, as of one moment.
+
+    Raises:
+        NotFound: there is no such session.
+        SchemaMismatch: the schema is not this version's.
+        Unavailable: the server cannot be reached.
+    """
+    with reading(settings) as (connection, server):
+        connection.execute(NO_TIMEOUT)
+        if session_id is not None:
+            return Audit(server, 1, 1, _session(connection, session_id))
+        return read_audit(connection, server)
+
+
+def read_audit(connection: Connection, server: ServerInfo, *, seconds: float | None = None) -> Audit:
+    """`audit` on a connection that there is; the newest sessions first, and none begun after so many seconds."""
+    start = time.monotonic()
+    ids = perform(connection, get_session_ids())
+    findings: list[SessionFinding] = []
+    audited = 0
+    for session_id in ids:
+        if seconds is not None and time.monotonic() - start > seconds:
+            return Audit(server, len(ids), audited, tuple(findings))
+        findings += _session(connection, session_id)
+        audited += 1
+    findings += (SessionFinding(None, finding) for finding in perform(connection, audit_across_sessions()))
+    return Audit(server, len(ids), audited, tuple(findings))
+
+
+def _session(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
+    books = perform(connection, audit_books(session_id=session_id))
+    return tuple(SessionFinding(session_id, finding) for finding in books)

@@ -1,0 +1,1 @@
+"""Backups that prove themselves: made, listed, checked, restored, and drilled."""

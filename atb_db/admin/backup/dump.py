@@ -1,0 +1,161 @@
+"""Making a backup: it exists once it has been read through and is on the disk, not before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from subprocess import TimeoutExpired
+from time import perf_counter
+from typing import Final, NamedTuple, cast
+
+from atb_db.admin.backup.archive import Progress, read_through
+from atb_db.admin.backup.checking import compare_rows
+from atb_db.admin.backup.events import record
+from atb_db.admin.backup.folder import list_backups, locked, make_private, remove, sync, usable
+from atb_db.admin.backup.manifest import FORMAT, Manifest, checksum, count_rows, fingerprint, to_json
+from atb_db.admin.backup.names import database_folder, dump_file, leftovers, manifest_file, part_file
+from atb_db.admin.backup.retention import Retention, expired
+from atb_db.admin.catalog import read_catalog
+from atb_db.admin.connection import Connection, reading
+from atb_db.admin.deployment import read_environment
+from atb_db.admin.migrations import read_status
+from atb_db.admin.tools import Invocation, connection_environment, major_of, running, tool_for
+from atb_db.config import Settings
+from atb_db.database.session import ServerInfo
+from atb_db.types import EventType
+
+_LOCK_WAIT_SECONDS: Final = 60
+_POLL_SECONDS: Final = 0.2
+
+
+class Backup(NamedTuple):
+    """What `backup` made."""
+
+    path: Path
+    manifest: Manifest
+    removed: tuple[Path, ...]
+    """Older ones that are no longer kept."""
+    notes: tuple[str, ...]
+    """What somebody should know, one sentence each."""
+
+
+def backup(
+    settings: Settings, *, folder: Path, retention: Retention | None = None, progress: Progress | None = None
+) -> Backup:
+    """Dump the whole database into `folder`, and remove older backups of it that `retention` does not keep.
+
+    The dump and the row counts of its manifest show one moment. Killed at any time, or out of space, it leaves no
+    `.dump` and no older backup is touched; what it leaves is removed by the next one.
+
+    Raises:
+        BadBackup: the dump cannot be read back, or holds other rows than the database.
+        LockHeld: another backup of this database into this folder is under way.
+        ToolMissing: there is no pg_dump and pg_restore that is as new as the server.
+        Unusable: the folder cannot be written.
+        Unavailable: the server cannot be reached.
+    """
+    # A dump takes as long as it takes.
+    settings = settings._replace(statement_timeout=0, idle_timeout=0)
+    with reading(settings) as (connection, server):
+        home = database_folder(folder, server.database)
+        with locked(home), usable(home):
+            for path in leftovers(home):
+                path.unlink()
+            path, manifest = _make(connection, server, settings, home=home, progress=progress)
+            removed = _retain(home, retention) if retention else ()
+    noted = record(
+        settings,
+        EventType.BACKUP,
+        f"Backup of {server.database}: {manifest.total_rows} rows, {manifest.bytes} bytes.",
+        {"file": str(path), **manifest._asdict(), "started_at": manifest.started_at, "removed": len(removed)},
+    )
+    return Backup(path, manifest, removed, (*noted, *volume_notes(folder, os.environ)))
+
+
+def volume_notes(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """A warning when the backups are on a disk that Railway throws away with the deployment."""
+    if not any(environ.get(name) for name in ("RAILWAY_ENVIRONMENT", "RAILWAY_ENVIRONMENT_ID", "RAILWAY_PROJECT_ID")):
+        return ()
+    volume = environ.get("RAILWAY_VOLUME_MOUNT_PATH")
+    if volume and folder.resolve().is_relative_to(Path(volume).resolve()):
+        return ()
+    where = f"outside of the volume {volume}" if volume else "without a volume"
+    return (f"On Railway {where}, this backup is lost with the next deployment: copy it elsewhere or add a volume.",)
+
+
+def _make(
+    connection: Connection, server: ServerInfo, settings: Settings, *, home: Path, progress: Progress | None
+) -> tuple[Path, Manifest]:
+    major = major_of(server.version)
+    pg_dump = tool_for("pg_dump", major)
+    pg_restore = tool_for("pg_restore", pg_dump.major)
+    start = perf_counter()
+    now = datetime.now(UTC)
+    started_at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    (snapshot,) = cast("tuple[str]", connection.execute("SELECT pg_export_snapshot()").fetchone())
+    dump = dump_file(home, started_at)
+    with _parts(dump) as (part, manifest_part):
+        environment, rest = connection_environment(settings)
+        arguments = [
+            *("--format=custom", f"--file={part}", f"--snapshot={snapshot}", "--no-password", "--no-sync"),
+            *(f"--lock-wait-timeout={_LOCK_WAIT_SECONDS * 1000}", *([f"--dbname={rest}"] if rest else [])),
+        ]
+        with running(Invocation(pg_dump.path, (str(pg_dump.path), *arguments), environment)) as child:
+            rows = count_rows(connection)
+            while progress is not None and child.poll() is None:
+                progress("Dumping", part.stat().st_size, None)
+                with suppress(TimeoutExpired):
+                    child.wait(_POLL_SECONDS)
+        sync(part)
+        found = read_through(part, pg_restore, progress=progress, total=sum(rows.values()))
+        compare_rows(rows, found, dump)
+        manifest = Manifest(
+            format=FORMAT,
+            database=server.database,
+            environment=str(marker) if (marker := read_environment(connection)) else None,
+            started_at=started_at,
+            seconds=round(perf_counter() - start, 3),
+            bytes=part.stat().st_size,
+            sha256=checksum(part),
+            server_version=server.version,
+            client_version=pg_dump.version,
+            atb_db_version=version("atb-db"),
+            migration=next((one.id for one in read_status(connection, server).applied[::-1]), None),
+            schema_fingerprint=fingerprint(read_catalog(connection)),
+            rows=rows,
+        )
+        manifest_part.write_text(to_json(manifest), encoding="utf-8")
+        sync(manifest_part)
+        # The dump comes last: where it is, everything is.
+        manifest_part.rename(manifest_file(dump))
+        sync(dump.parent)
+        part.rename(dump)
+        for changed in (dump.parent, *dump.parent.parents[:3]):
+            sync(changed)
+    return dump, manifest
+
+
+@contextmanager
+def _parts(dump: Path) -> Iterator[tuple[Path, Path]]:
+    """The unfinished dump and manifest, readable by their owner alone; what is left of them is removed."""
+    make_private(dump.parent)
+    parts = part_file(dump), part_file(manifest_file(dump))
+    try:
+        for part in parts:
+            part.touch(mode=0o600, exist_ok=False)
+        yield parts
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def _retain(home: Path, retention: Retention) -> tuple[Path, ...]:
+    good = {listed.time: listed.path for listed in list_backups(home) if listed.problem is None}
+    gone = [good[time] for time in expired(good, retention, now=datetime.now(UTC))]
+    for dump in gone:
+        remove(dump, home)
+    return tuple(gone)

@@ -1,0 +1,197 @@
+"""Restoring a backup: all of it in one transaction, or nothing."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import psycopg
+from psycopg.rows import class_row
+
+from atb_db.admin.backup.archive import SECTIONS, Progress, Rows, grants, pieces
+from atb_db.admin.backup.checking import check_file, compare_rows
+from atb_db.admin.backup.dump import backup
+from atb_db.admin.backup.events import record
+from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
+from atb_db.admin.backup.stopwatch import Stopwatch
+from atb_db.admin.catalog import read_catalog
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
+from atb_db.admin.deployment import mark_environment
+from atb_db.admin.errors import BadBackup, Refused
+from atb_db.admin.guards import Request, guard, read_target
+from atb_db.admin.migrations import known_migrations, migrate
+from atb_db.admin.tools import Tool, major_of, tool_for
+from atb_db.admin.verification import Verification, verify
+from atb_db.config import Settings
+from atb_db.database.session import ServerInfo
+from atb_db.sqlfile import sql_root
+from atb_db.types import Environment, EventType
+
+# Of PostgreSQL 17's pg_restore; an older server does not know it.
+_UNKNOWN_SETTING: Final = re.compile(rb"^SET transaction_timeout = 0;\n", re.MULTILINE)
+_KNOWS_SETTING: Final = 170000
+
+
+class Replacement(NamedTuple):
+    """What is in the target may be replaced."""
+
+    request: Request
+    """What was said to the guard."""
+    backup_folder: Path | None
+    """Where to back the target up first; None: not at all."""
+
+
+class Restored(NamedTuple):
+    """What `restore` did."""
+
+    server: ServerInfo
+    manifest: Manifest
+    rows: dict[str, int]
+    """Of every table as it was restored, before later migrations; they are the manifest's."""
+    migrated: tuple[str, ...]
+    """Migrations that the backup did not have."""
+    verification: Verification
+    backed_up: Path | None
+    """The backup of what was replaced."""
+    seconds: dict[str, float]
+    """What each step took."""
+    notes: tuple[str, ...]
+    """What somebody should know, one sentence each."""
+
+
+class _Object(NamedTuple):
+    kind: str
+    name: str
+    statement: str
+    """The DROP of it."""
+    owner: str
+    parts: int
+
+
+class _Present(NamedTuple):
+    """That something is in the target."""
+
+    environment: Environment | None
+
+
+def restore(
+    settings: Settings, dump: Path, *, replacement: Replacement | None = None, progress: Progress | None = None
+) -> Restored:
+    """Restore a backup into a database that is empty, or into any with `replacement`; then migrate and verify it.
+
+    Dropping what is there, restoring, and comparing rows and schema with the manifest are one transaction: whatever
+    goes wrong there leaves the target as it was. Objects belong to the role that restores. Grants are restored if their
+    roles exist.
+
+    Raises:
+        BadBackup: the dump is not what was written.
+        Refused: the target is not empty, or the guard refuses, or the dump is not atb-db's or of a newer version.
+        ToolMissing: there is no pg_restore that can read the dump.
+        Unusable: there is no such file.
+        Unavailable: the server cannot be reached.
+    """
+    watch = Stopwatch()
+    manifest = check_file(dump)
+    _refuse_foreign(manifest, dump)
+    tool = tool_for("pg_restore", major_of(manifest.client_version))
+    watch.lap("check")
+    with reading(settings) as (connection, server):
+        if major_of(server.version) < major_of(manifest.server_version):
+            raise Refused(
+                f"{dump.name} is of PostgreSQL {manifest.server_version}, which {server.version} cannot restore"
+            )
+        present = _guard(connection, replacement)
+    before = None
+    if present and replacement is not None and replacement.backup_folder is not None:
+        before = backup(settings, folder=replacement.backup_folder, progress=progress).path
+        watch.lap("backup")
+    with writing(settings) as (connection, server):
+        for obsolete in _objects(connection):
+            if replacement is None:
+                raise Refused(f"{obsolete.kind} {obsolete.name} has just been made in {server.database}")
+            connection.execute(obsolete.statement.encode())
+        _load(connection, dump, tool, total=manifest.total_rows, progress=progress)
+        notes = _grant(connection, dump, tool)
+        connection.execute(CATALOG_SETTINGS)
+        rows = count_rows(connection)
+        compare_rows(manifest.rows, rows, dump)
+        if fingerprint(read_catalog(connection)) != manifest.schema_fingerprint:
+            raise BadBackup(f"{dump.name} holds another schema than its manifest says")
+    watch.lap("load")
+    migrated = migrate(settings).applied
+    if present and present.environment is not None:
+        # What the database is used for is not a matter of whose rows are in it.
+        mark_environment(settings, present.environment, replace=True)
+    watch.lap("migrate")
+    verification = verify(settings)
+    watch.lap("verify")
+    noted = record(
+        settings,
+        EventType.RESTORE,
+        f"Restored {manifest.total_rows} rows from {dump.name}.",
+        {"file": str(dump), "started_at": manifest.started_at, "migrated": migrated, "seconds": watch.seconds},
+    )
+    return Restored(server, manifest, rows, migrated, verification, before, watch.seconds, (*notes, *noted))
+
+
+def _refuse_foreign(manifest: Manifest, dump: Path) -> None:
+    if manifest.migration is None or "public.trading_sessions" not in manifest.rows:
+        raise Refused(f"{dump.name} is of another schema: it has no record of atb-db's migrations")
+    if manifest.migration not in known_migrations():
+        raise Refused(
+            f"{dump.name} has the migration {manifest.migration}, which this version of atb-db does not know: "
+            f"version {manifest.atb_db_version} made it"
+        )
+
+
+def _guard(connection: Connection, replacement: Replacement | None) -> _Present | None:
+    """What is in the target and may be replaced; None if there is nothing."""
+    objects = _objects(connection)
+    if not objects:
+        return None
+    target = read_target(connection)
+    if replacement is None:
+        raise Refused(
+            f"the database {target.database} is not empty: it has {len(objects)} objects and about {target.load.rows} "
+            "rows; --replace restores over them"
+        )
+    guard(target, replacement.request)
+    return _Present(target.environment)
+
+
+def _objects(connection: Connection) -> list[_Object]:
+    query = (sql_root() / "catalog" / "droppable_objects.sql").read_bytes()
+    return connection.cursor(row_factory=class_row(_Object)).execute(query).fetchall()
+
+
+def _load(connection: Connection, dump: Path, tool: Tool, *, total: int, progress: Progress | None) -> None:
+    done = 0
+    for section in SECTIONS:
+        with closing(pieces(dump, tool, section)) as found:
+            for piece in found:
+                if not isinstance(piece, Rows):
+                    _execute(connection, piece)
+                    continue
+                with connection.cursor().copy(piece.statement) as copy:
+                    for batch in piece.batches:
+                        copy.write(b"".join(batch))
+                        done += len(batch)
+                        if progress is not None:
+                            progress("Restoring", done, total)
+
+
+def _grant(connection: Connection, dump: Path, tool: Tool) -> tuple[str, ...]:
+    try:
+        with connection.transaction():
+            _execute(connection, grants(dump, tool))
+    except (psycopg.errors.UndefinedObject, psycopg.errors.InsufficientPrivilege) as error:
+        return (f"No grants were restored, as {error.diag.message_primary}.",)
+    return ()
+
+
+def _execute(connection: Connection, statements: bytes) -> None:
+    if connection.info.server_version < _KNOWS_SETTING:
+        statements = _UNKNOWN_SETTING.sub(b"", statements)
+    connection.execute(statements)

@@ -1,0 +1,142 @@
+"""Doing things to migrations, one at a time: under the lock, in one transaction, again when a table is in use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import psycopg
+from yoyo.migrations import Migration as YoyoMigration
+
+from atb_db.admin.errors import LockHeld
+from atb_db.admin.migrations.files import Migration, Release
+from atb_db.admin.migrations.progress import Event, Happened, Progress
+from atb_db.admin.migrations.reading import read_facts, run
+from atb_db.admin.migrations.states import Facts
+from atb_db.admin.yoyo_backend import LOCK_TIMEOUT, Backend
+from atb_db.config import Settings
+from atb_db.database.faults import translated
+from atb_db.database.session import accept
+from atb_db.errors import AtbDbError, OutcomeUnknown, Unavailable
+
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 5.0
+_IN_USE: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+
+
+class Engine(NamedTuple):
+    """A connection that holds the lock on migrations."""
+
+    backend: Backend
+    facts: Facts
+    """What there was when the lock was had."""
+    wait: float
+    """Seconds for which a migration is tried again while a table that it changes is in use."""
+    progress: Progress
+
+    def each(self, migrations: Sequence[Migration], do: Callable[[Migration], None]) -> tuple[str, ...]:
+        """Do it to each migration, telling of it; their ids."""
+        self.prepare()
+        for number, migration in enumerate(migrations, 1):
+            self._one(migration, do, number=number, total=len(migrations))
+        return tuple(migration.id for migration in migrations)
+
+    def _one(self, migration: Migration, do: Callable[[Migration], None], *, number: int, total: int) -> None:
+        begun = time.monotonic()
+        pause = _FIRST_PAUSE
+
+        def tell(happened: Happened) -> None:
+            self.progress(Event(migration.id, happened, number, total, time.monotonic() - begun))
+
+        tell(Happened.BEGUN)
+        with named(migration.id):
+            while True:
+                try:
+                    do(migration)
+                    break
+                except _IN_USE:
+                    if not migration.transactional:
+                        raise
+                    if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
+                        raise LockHeld(
+                            f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
+                        ) from None
+                tell(Happened.WAITING)
+                time.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+        self.backend.connection.execute("RESET ALL")  # what the migration may have set
+        tell(Happened.DONE)
+
+    def prepare(self) -> None:
+        """Make the tables that record migrations."""
+        self.backend.ensure_internal_schema_updated()
+        [(there,)] = self.backend.connection.execute("SELECT to_regclass('public._atb_migration') IS NOT NULL")
+        if not there:
+            with self.backend.transaction():
+                run(self.backend.connection, "migration_table")
+
+    def record(self, migration: Migration, *, adopted: bool = False) -> None:
+        """Record the migration as applied; inside the caller's transaction."""
+        # The migration may have set another, and yoyo's tables go by their bare names.
+        self.backend.connection.execute("SET LOCAL search_path TO public")
+        marked = yoyo_migration(migration.id)
+        if adopted:
+            self.backend.unmark_one(marked, log=False)
+        self.backend.mark_one(marked, log=adopted)
+        if not adopted:
+            self.backend.log_migration(marked, "apply")
+        self.record_content(migration, adopted=adopted)
+
+    def record_content(self, migration: Migration, *, adopted: bool = False) -> None:
+        """Record what the migration's file says."""
+        run(self.backend.connection, "record_migration", migration.id, migration.checksum, adopted)
+
+    def forget(self, name: str, *, operation: str) -> None:
+        """Forget the migration; inside the caller's transaction. The operation is rollback or unmark."""
+        self.backend.connection.execute("SET LOCAL search_path TO public")
+        marked = yoyo_migration(name)
+        self.backend.unmark_one(marked, log=False)
+        self.backend.log_migration(marked, operation)
+        run(self.backend.connection, "forget_migration", name)
+
+
+def yoyo_migration(name: str, path: Path | None = None) -> YoyoMigration:
+    """The migration as yoyo knows it."""
+    return YoyoMigration(name, str(path or ""), "")
+
+
+@contextmanager
+def engine(settings: Settings, release: Release, *, wait: float, progress: Progress) -> Iterator[Engine]:
+    """Connect and hold the lock on migrations until the end of the block.
+
+    Raises:
+        LockHeld: another process held it for `wait` seconds.
+        Unavailable: the server cannot be reached, or the connection was lost; the next run goes on from there.
+    """
+    with _resumable(), translated(writes=True), Backend.connect_to(settings) as backend:
+        accept(backend.connection)
+        with backend.lock(wait):
+            yield Engine(backend, read_facts(backend.connection, release), wait, progress)
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Let errors name the migration."""
+    try:
+        with translated(writes=True):
+            yield
+    except AtbDbError as error:
+        error.statement = f"migration {name}"
+        raise
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    try:
+        yield
+    except OutcomeUnknown as error:
+        message = f"{error.message}; run it again, and it goes on from where it was"
+        raise Unavailable(message, statement=error.statement, sqlstate=error.sqlstate) from None

@@ -1,0 +1,125 @@
+"""What is to be done to a database's migrations, or why it must not be: decisions without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from atb_db.admin.errors import Refused
+from atb_db.admin.migrations.files import Migration, Release
+from atb_db.admin.migrations.objects import Object, dropped
+from atb_db.admin.migrations.states import HARMLESS, NOT_APPLIED, Facts, MigrationStatus, State, migration_states
+from atb_db.admin.migrations.tokens import SqlStatement
+
+_NAMED_DIFFERENCES: Final = 3
+_CONTROL: Final = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"})
+
+
+class Plan(NamedTuple):
+    """What `migrate` has to do."""
+
+    apply: tuple[Migration, ...]
+    adopt: tuple[Migration, ...]
+    """To be recorded without being run, because the database has the whole schema already."""
+    complete: tuple[Migration, ...]
+    """Applied before contents were recorded; theirs are to be."""
+
+
+def plan_migrate(release: Release, facts: Facts, *, to: str | None = None) -> Plan:
+    """What brings the database up to the release, or to its migration `to`; one that is out of order goes alone.
+
+    Raises:
+        Refused: something is in the way that has to be looked at; the message says what to do.
+        NotFound: there is no migration `to`.
+    """
+    last = release.find(to) if to is not None else None
+    if facts.unrecorded and facts.differences:
+        raise Refused(_unlike_the_schema(facts))
+    if facts.adoptable:
+        return Plan((), adopt=tuple(release.migrations), complete=())
+    states = {one.id: one for one in migration_states(release, facts)}
+    alone = last is not None and states[last.id].state is State.OUT_OF_ORDER
+    in_the_way = [
+        one for one in states.values() if one.state not in HARMLESS and not (alone and one.state is State.OUT_OF_ORDER)
+    ]
+    if in_the_way:
+        raise Refused(_listed(in_the_way))
+    apply = [
+        migration
+        for migration in release.migrations
+        if states[migration.id].state in NOT_APPLIED and (last is None or migration.id <= last.id)
+    ]
+    if alone:
+        apply = [migration for migration in apply if migration is last]
+    refuse_unusable(apply)
+    unchecked = {record.id for record in facts.records if record.applied_at and record.checksum is None}
+    return Plan(tuple(apply), adopt=(), complete=tuple(one for one in release.migrations if one.id in unchecked))
+
+
+class RollbackPlan(NamedTuple):
+    """One migration that is to be taken back."""
+
+    migration: Migration
+    drops: tuple[Object, ...]
+    """The tables and columns that its rollback drops, with everything stored in them."""
+
+
+def plan_rollback(release: Release, facts: Facts, *, steps: int = 1, to: str | None = None) -> tuple[RollbackPlan, ...]:
+    """The migrations to be taken back, the last applied one first: `steps` of them, or all that came after `to`.
+
+    Raises:
+        Refused: one cannot be taken back, or not by this release.
+        NotFound: `to` is no migration of this release, or not applied.
+    """
+    states = {one.id: one for one in migration_states(release, facts)}
+    begun = [one for one in states.values() if one.state in {State.DIRTY, State.INTERRUPTED, State.RUNNING}]
+    if begun:
+        raise Refused(_listed(begun))
+    applied = [record.id for record in reversed(facts.records)]
+    if to is not None:
+        last = release.find(to).id
+        if last not in applied:
+            raise Refused(f"{last} is not applied")
+        applied = [name for name in applied if name > last]
+    else:
+        applied = applied[:steps]
+    return tuple(_taken_back(release, states[name]) for name in applied)
+
+
+def _taken_back(release: Release, found: MigrationStatus) -> RollbackPlan:
+    if found.state in {State.UNKNOWN, State.DELETED}:
+        raise Refused(_listed([found]))
+    migration = release.find(found.id)
+    if migration.rollback_sql is None:
+        raise Refused(f"{found.id} cannot be taken back: there is no {migration.rollback_path.name}")
+    if any(is_transaction_control(statement) for statement in migration.rollback_statements):
+        raise Refused(f"{migration.rollback_path.name} begins or ends transactions itself")
+    drops = [thing for statement in migration.rollback_statements for thing in dropped(statement)]
+    return RollbackPlan(migration, tuple(thing for thing in drops if thing.kind in {"table", "column"}))
+
+
+def refuse_unusable(migrations: Iterable[Migration]) -> None:
+    """Refuse files whose COMMIT would make half of them permanent, or that would not run as they say."""
+    for migration in migrations:
+        if any(is_transaction_control(statement) for statement in migration.statements):
+            raise Refused(f"{migration.id} begins or ends transactions itself: `atb-db lint` says where")
+        for line, problem in migration.unusable_directives:
+            raise Refused(f"{migration.path.name}:{line}: {problem}")
+
+
+def is_transaction_control(statement: SqlStatement) -> bool:
+    """Whether the statement begins, ends or divides a transaction."""
+    return statement.shape.partition(" ")[0] in _CONTROL or statement.shape.startswith("PREPARE TRANSACTION")
+
+
+def _unlike_the_schema(facts: Facts) -> str:
+    named = [f"{difference.what} {difference.where}" for difference in facts.differences[:_NAMED_DIFFERENCES]]
+    more = len(facts.differences) - len(named)
+    return (
+        "the database has tables of atb_db but no record of migrations, and is not what sql/schema says: "
+        f"{', '.join(named)}{f' and {more} more' if more else ''} (`atb-db verify` lists every difference)"
+    )
+
+
+def _listed(found: Iterable[MigrationStatus]) -> str:
+    return "\n".join(f"{one.id} is {one.state}: {one.repair}" for one in found)

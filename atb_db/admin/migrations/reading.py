@@ -1,0 +1,80 @@
+"""Reading which migrations a database has; nothing here writes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, cast
+
+from psycopg import RawCursor
+from psycopg.rows import TupleRow, tuple_row
+
+from atb_db.admin.catalog import Catalog, differences, read_catalog
+from atb_db.admin.connection import Connection, reading
+from atb_db.admin.migrations.files import Release
+from atb_db.admin.migrations.objects import catalog_objects
+from atb_db.admin.migrations.states import Facts, Record, Status, migration_states
+from atb_db.config import Settings
+from atb_db.database.session import ServerInfo
+from atb_db.sqlfile import sql_root
+
+LOCK: Final = 0x6174625F6462
+"""Key of the advisory lock that whoever migrates holds: "atb_db"."""
+
+
+def status(settings: Settings, *, release: Release | None = None) -> Status:
+    """Which migrations the database has; reads only.
+
+    Raises:
+        Unavailable: the server cannot be reached.
+    """
+    with reading(settings) as (connection, server):
+        return read_status(connection, server, release=release)
+
+
+def read_status(
+    connection: Connection, server: ServerInfo, *, release: Release | None = None, catalog: Catalog | None = None
+) -> Status:
+    """`status` on a connection of which `public` comes first in the search path; `catalog` if it was read already."""
+    release = release or Release()
+    facts = read_facts(connection, release, catalog)
+    return Status(server, tuple(migration_states(release, facts)))
+
+
+def pending(settings: Settings, *, release: Release | None = None) -> tuple[str, ...]:
+    """Ids of the migrations that `migrate` would apply; reads only."""
+    return status(settings, release=release).pending
+
+
+def read_facts(connection: Connection, release: Release, catalog: Catalog | None = None) -> Facts:
+    """What decides the states of the release's migrations."""
+    if catalog is None:
+        catalog = read_catalog(connection)
+    expected, actual = ({entry.name for entry in one if entry.kind == "table"} for one in (release.expected, catalog))
+    return Facts(
+        records=_records(connection),
+        objects=catalog_objects(catalog),
+        invalid_indexes=frozenset(cast("str", name) for (name,) in run(connection, "invalid_indexes")),
+        has_tables=bool(expected & actual),
+        differences=tuple(differences(release.expected, catalog)),
+        running=run(connection, "migration_lock", LOCK) == [(True,)],
+    )
+
+
+def run(connection: Connection, name: str, *arguments: object) -> list[TupleRow]:
+    """The rows that a file of sql/catalog answers."""
+    query = (sql_root() / "catalog" / f"{name}.sql").read_bytes()
+    cursor = RawCursor(connection, row_factory=tuple_row).execute(query, arguments or None)
+    return cursor.fetchall() if cursor.description else []
+
+
+def _records(connection: Connection) -> tuple[Record, ...]:
+    exists = (
+        "SELECT to_regclass('public._yoyo_migration') IS NOT NULL, to_regclass('public._atb_migration') IS NOT NULL"
+    )
+    by_yoyo, by_us = connection.execute(exists).fetchall()[0]
+    applied: dict[str, object] = dict(run(connection, "applied_migrations")) if by_yoyo else {}
+    checksums: dict[str, str] = dict(run(connection, "migration_records")) if by_us else {}
+    return tuple(
+        Record(name, cast("datetime | None", applied.get(name)), checksums.get(name))
+        for name in [*applied, *(name for name in checksums if name not in applied)]
+    )

@@ -1,0 +1,201 @@
+"""What can be said of a migration in a database, and what mends it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from atb_db.admin.catalog import Difference
+from atb_db.admin.migrations.files import Migration, Release
+from atb_db.admin.migrations.objects import Object
+from atb_db.admin.migrations.tokens import SqlStatement
+from atb_db.database.session import ServerInfo
+
+
+class State(StrEnum):
+    """A migration's state in a database."""
+
+    APPLIED = "applied"
+    PENDING = "pending"
+    """Not applied yet, and nothing is in the way."""
+    OUT_OF_ORDER = "out of order"
+    """Not applied, and a later one is."""
+    UNMARKED = "unmarked"
+    """Not recorded, and everything that it makes is there: the database was made from sql/schema, or by hand."""
+    EDITED = "edited"
+    """Applied, and its file says something else since."""
+    MARKED = "marked"
+    """Recorded, and nothing of what it makes is there."""
+    DELETED = "deleted"
+    """Applied, and its file is gone."""
+    UNKNOWN = "unknown"
+    """Applied by a newer release: its number is higher than any that this one has."""
+    INTERRUPTED = "interrupted"
+    """Runs outside a transaction, was begun and has not finished; the next `migrate` finishes it."""
+    DIRTY = "dirty"
+    """The same, and somebody has to look at what it left."""
+    RUNNING = "running"
+    """Another process is applying it now."""
+
+
+NOT_APPLIED: Final = frozenset(
+    {State.PENDING, State.OUT_OF_ORDER, State.UNMARKED, State.INTERRUPTED, State.DIRTY, State.RUNNING}
+)
+HARMLESS: Final = frozenset({State.APPLIED, State.PENDING, State.INTERRUPTED, State.RUNNING, State.UNKNOWN})
+
+
+class Record(NamedTuple):
+    """What a database has recorded of a migration."""
+
+    id: str
+    applied_at: datetime | None
+    """None if it was begun and has not finished."""
+    checksum: str | None
+    """None if it was applied by a version that recorded none."""
+
+
+class MigrationStatus(NamedTuple):
+    """One migration in one database."""
+
+    id: str
+    state: State
+    applied_at: datetime | None = None
+    repair: str | None = None
+    """What to do, with the command; None if nothing is to be done."""
+
+
+class Status(NamedTuple):
+    """The migrations of a database."""
+
+    server: ServerInfo
+    migrations: tuple[MigrationStatus, ...]
+    """Those of this release and those that are recorded, by their ids."""
+
+    @property
+    def applied(self) -> tuple[MigrationStatus, ...]:
+        """Those that are recorded as applied."""
+        return tuple(one for one in self.migrations if one.state not in NOT_APPLIED)
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """Ids of those that are not, in the order in which they will be."""
+        return tuple(one.id for one in self.migrations if one.state in NOT_APPLIED)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Ids of applied ones that this release does not have."""
+        return tuple(one.id for one in self.migrations if one.state in {State.UNKNOWN, State.DELETED})
+
+    @property
+    def problems(self) -> tuple[MigrationStatus, ...]:
+        """Those that `migrate` does not mend by itself."""
+        return tuple(one for one in self.migrations if one.state not in HARMLESS)
+
+
+class Facts(NamedTuple):
+    """What of a database decides the states."""
+
+    records: tuple[Record, ...]
+    objects: frozenset[Object]
+    """What is there."""
+    invalid_indexes: frozenset[str]
+    has_tables: bool
+    """Whether any of the release's tables is there."""
+    differences: tuple[Difference, ...]
+    """What the schema differs in from the release's."""
+    running: bool
+    """Whether some process holds the lock on migrations."""
+
+    @property
+    def unrecorded(self) -> bool:
+        """Whether the schema, or a part of it, is there without a record of any migration."""
+        return self.has_tables and not self.records
+
+    @property
+    def adoptable(self) -> bool:
+        """Whether `migrate` has only to record what there is."""
+        return self.unrecorded and not self.differences
+
+
+def migration_states(release: Release, facts: Facts) -> Iterator[MigrationStatus]:
+    """The state of each migration of the release, and of each that is recorded."""
+    known = {migration.id: migration for migration in release.migrations}
+    records = {record.id: record for record in facts.records}
+    last_known = max(known, default="")
+    last_applied = max((record.id for record in facts.records if record.applied_at), default="")
+    for name in sorted(known.keys() | records.keys()):
+        record, migration = records.get(name), known.get(name)
+        if migration is None:
+            state = State.UNKNOWN if name > last_known else State.DELETED
+        elif record is None:
+            state = _unrecorded_state(release.own_objects[name], facts, late=name < last_applied)
+        elif record.applied_at is None:
+            state = _begun_state(migration, facts)
+        elif record.checksum not in {None, migration.checksum}:
+            state = State.EDITED
+        else:
+            own = release.own_objects[name]
+            state = State.MARKED if own and not own & facts.objects else State.APPLIED
+        yield MigrationStatus(name, state, record and record.applied_at, _repair(name, state, migration, facts))
+
+
+def _unrecorded_state(own: frozenset[Object], facts: Facts, *, late: bool) -> State:
+    if facts.adoptable or (own and own <= facts.objects):
+        return State.UNMARKED
+    return State.OUT_OF_ORDER if late else State.PENDING
+
+
+def _begun_state(migration: Migration, facts: Facts) -> State:
+    if facts.running:
+        return State.RUNNING
+    finishable = all(map(is_repeatable, migration.statements)) and not half_built(migration, facts)
+    return State.INTERRUPTED if finishable else State.DIRTY
+
+
+_REPEATABLE: Final = re.compile(
+    r"(?:CREATE (?:UNIQUE )?INDEX CONCURRENTLY IF NOT EXISTS|DROP INDEX CONCURRENTLY IF EXISTS|REINDEX|VACUUM|ANALYZE"
+    r"|ALTER TYPE .+ ADD VALUE IF NOT EXISTS)\b"
+)
+
+
+def is_repeatable(statement: SqlStatement) -> bool:
+    """Whether the statement may run again after it has run, or begun to."""
+    return _REPEATABLE.match(statement.shape) is not None
+
+
+def half_built(migration: Migration, facts: Facts) -> list[str]:
+    """The invalid indexes that the migration names: what CREATE INDEX CONCURRENTLY leaves when it is interrupted."""
+    named = {token.text.strip('"') for statement in migration.statements for token in statement.tokens}
+    return sorted(facts.invalid_indexes & named)
+
+
+_REPAIRS: Final = {
+    State.PENDING: "`atb-db migrate` applies it",
+    State.OUT_OF_ORDER: "give it a number after the last applied one, or apply it as it is: `atb-db migrate --to {id}`",
+    State.UNMARKED: "if all that it makes is there, record it: `atb-db migrate --adopt {id}`",
+    State.EDITED: (
+        "restore its file from version control and put the change into a new migration (`atb-db new NAME`); "
+        "if the database has the change already: `atb-db migrate --adopt {id}`"
+    ),
+    State.MARKED: "forget the record, `atb-db migrate --forget {id}`, then apply it: `atb-db migrate`",
+    State.DELETED: "restore its file from version control; if it shall never come back: `atb-db migrate --forget {id}`",
+    State.UNKNOWN: "a newer release of atb-db applied it: use that one",
+    State.INTERRUPTED: "`atb-db migrate` finishes it",
+    State.RUNNING: "`atb-db migrate` waits for the process that applies it",
+    State.DIRTY: (
+        "see which of its statements ran; if all did: `atb-db migrate --adopt {id}`; else undo them, then "
+        "`atb-db migrate --forget {id}` and `atb-db migrate`"
+    ),
+}
+
+
+def _repair(name: str, state: State, migration: Migration | None, facts: Facts) -> str | None:
+    if state is State.UNMARKED and facts.adoptable:
+        return "the schema is all there: `atb-db migrate` records it"
+    if state is State.DIRTY and migration is not None and (indexes := half_built(migration, facts)):
+        drops = " ".join(f"-c 'DROP INDEX CONCURRENTLY IF EXISTS \"{index}\"'" for index in indexes)
+        return f"drop what it left half-built, `atb-db psql --write -- {drops}`, then `atb-db migrate`"
+    return None if state is State.APPLIED else _REPAIRS[state].format(id=name)

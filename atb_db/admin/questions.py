@@ -1,0 +1,198 @@
+"""The read statements of the repository, asked by name with arguments as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from enum import Enum
+from inspect import Parameter as Signature
+from typing import Final, NamedTuple, cast
+from uuid import UUID
+
+from atb_db.batch import Batch
+from atb_db.config import Settings
+from atb_db.database import Database
+from atb_db.errors import InvalidInput, NotFound
+from atb_db.repository import statements
+from atb_db.rows import Shape
+from atb_db.statement import Declared, Kind, Parameter
+from atb_db.types import NOW, Json, Number
+
+_NAMES: Final[dict[object, str]] = {
+    Number: "number", Json: "JSON", int: "integer", bool: "true|false", str: "text", datetime: "time", UUID: "UUID",
+}  # fmt: skip
+_BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+class Argument(NamedTuple):
+    """A parameter of a read statement, for people."""
+
+    name: str
+    type: str
+    """Such as integer, number, time or LIVE|BACKTEST|PAPER."""
+    required: bool
+    default: str | None
+    """None where the argument is required, or nothing is assumed."""
+
+
+class Question(NamedTuple):
+    """A read statement."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    description: str
+
+
+class Answer(NamedTuple):
+    """What a read statement answered."""
+
+    columns: tuple[str, ...]
+    """Of joined rows, their columns have the field's name before a dot."""
+    rows: tuple[tuple[object, ...], ...]
+    """Of joined rows, each is a row of its own, with what it is joined to."""
+    result: object
+    """The result as the repository's function has it."""
+    single: bool
+    """Whether the statement answers with one row at the most."""
+
+
+class _Result(NamedTuple):
+    result: object
+
+
+def questions(pattern: str = "") -> list[Question]:
+    """The read statements whose name or description contains the pattern, by name; upper and lower case are equal."""
+    found = (
+        Question(declared.name, tuple(map(_argument, declared.parameters)), _description(declared))
+        for declared in _queries().values()
+    )
+    wanted = pattern.lower()
+    return [one for one in found if wanted in one.name.lower() or wanted in one.description.lower()]
+
+
+def ask(settings: Settings, name: str, texts: Mapping[str, str]) -> Answer:
+    """Run a read statement in a read-only transaction, with its arguments as text.
+
+    Times are ISO 8601 with an offset (2024-03-01T00:00Z), JSON is JSON, `null` is None where None is allowed.
+
+    Raises:
+        NotFound: there is no such read statement, or the row that it is about does not exist.
+        InvalidInput: an argument is unknown, missing, or cannot be read; `field` names it.
+        AtbDbError: as `Database.run`.
+    """
+    declared = find(name)
+    value = declared.value(arguments(declared, texts))
+    # The transaction of a batch is read-only.
+    with Database(settings._replace(pool_min=0, pool_max=1)) as database:
+        result = database.run_batch(Batch(_Result, result=value)).result
+    columns = tuple(column.name or declared.name.partition(".")[2] for column in declared.reader.columns)
+    found = result if isinstance(result, list) else [] if result is None else [result]
+    rows = [flat for one in found for flat in _flat(one, len(columns))]
+    return Answer(columns, tuple(rows), result, declared.reader.shape is not Shape.MANY)
+
+
+def find(name: str) -> Declared[object]:
+    """The read statement of this name, such as trades.get_recent_trades.
+
+    Raises:
+        NotFound: there is none; the message says which are like it.
+    """
+    queries = _queries()
+    if name in queries:
+        return queries[name]
+    alike = get_close_matches(name, queries, n=3, cutoff=0.5) or [one for one in queries if one.endswith(f".{name}")]
+    hint = f"; did you mean {' or '.join(alike)}?" if alike else "; `atb-db queries` lists them"
+    raise NotFound(f"there is no read statement {name[:60]}{hint}")
+
+
+def arguments(declared: Declared[object], texts: Mapping[str, str]) -> dict[str, object]:
+    """The statement's arguments from their texts.
+
+    Raises:
+        InvalidInput: one is unknown, missing, or cannot be read; the message lists what there is.
+    """
+    parameters = {parameter.name: parameter for parameter in declared.parameters}
+    listed = ", ".join(parameters) or "none"
+    for name in texts:
+        if name not in parameters:
+            raise InvalidInput(f"is no parameter (there are: {listed})", statement=declared.name, field=name)
+    for name, parameter in parameters.items():
+        if parameter.default is Signature.empty and name not in texts:
+            raise InvalidInput(f"is needed: --{name} VALUE", statement=declared.name, field=name)
+    return {name: _parsed(declared, parameters[name], text) for name, text in texts.items()}
+
+
+def _queries() -> dict[str, Declared[object]]:
+    return {declared.name: declared for declared in statements() if declared.kind is Kind.QUERY}
+
+
+def _description(declared: Declared[object]) -> str:
+    return declared.text.partition("\n")[0].removeprefix("-- ")
+
+
+def _argument(parameter: Parameter) -> Argument:
+    default = parameter.default
+    required = default is Signature.empty
+    shown = None if required or default is None else "now" if default is NOW else str(default)
+    return Argument(parameter.name, _type_name(parameter), required, shown)
+
+
+def _type_name(parameter: Parameter) -> str:
+    if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
+        return "|".join(str(member.value) for member in parameter.type)
+    return _NAMES[parameter.type]
+
+
+def _boolean(text: str) -> bool:
+    return _BOOLEANS[text.lower()]
+
+
+_PARSERS: Final[dict[object, Callable[[str], object]]] = {
+    int: int, bool: _boolean, datetime: datetime.fromisoformat, UUID: UUID, Json: json.loads,
+}  # fmt: skip
+
+
+def _parsed(declared: Declared[object], parameter: Parameter, text: str) -> object:
+    if text == "null" and parameter.optional:
+        return None
+    try:
+        return _PARSERS.get(parameter.type, str)(text)
+    except (ValueError, KeyError):
+        expected = f"must be {_type_name(parameter)}, not {text[:40]!r}"
+        raise InvalidInput(expected, statement=declared.name, field=parameter.name) from None
+
+
+def _flat(row: object, width: int) -> list[tuple[object, ...]]:
+    if not isinstance(row, tuple):
+        return [(row,)]
+    values = cast("tuple[object, ...]", row)
+    joined = values[-1] if values and isinstance(values[-1], tuple) else None
+    if joined is None:
+        return [values]
+    own = values[:-1]
+    empty = (None,) * (width - len(own))
+    return [(*own, *cast("Sequence[object]", child)) for child in joined] or [(*own, *empty)]
+
+
+def option_texts(words: Sequence[str]) -> dict[str, str]:
+    """`--name value` and `--name=value` by name; a `-` in a name is a `_`.
+
+    Raises:
+        InvalidInput: a word is no option, or an option has no value or two.
+    """
+    texts: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        match = re.fullmatch(r"--([A-Za-z][\w-]*)(?:=(.*))?", word, re.DOTALL)
+        if match is None:
+            raise InvalidInput(f"{word[:40]!r} is no --parameter")
+        name, text = match[1].replace("-", "_"), match[2] if match[2] is not None else next(rest, None)
+        if text is None:
+            raise InvalidInput("has no value", field=name)
+        if name in texts:
+            raise InvalidInput("is given twice", field=name)
+        texts[name] = text
+    return texts

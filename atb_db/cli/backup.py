@@ -1,0 +1,303 @@
+"""`atb-db backup`: making, listing and checking backups."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from atb_db.cli.durations import parse_duration, shown_duration
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.output import print_json, print_message, print_table
+from atb_db.cli.progress import progress_bar
+
+if TYPE_CHECKING:
+    from atb_db.admin.backup.folder import Listed
+    from atb_db.config import Settings
+
+FolderOption: TypeAlias = Annotated[Path, typer.Option("--backup-dir", metavar="DIR", help="Where the backups lie.")]
+EnvironmentOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="ENV",
+        help="development, staging or production: the database that RAILWAY_<ENV>_DATABASE_URL names, if it is set.",
+    ),
+]
+FOLDER: Final = Path("backups")
+RPO: Final = timedelta(minutes=15)
+
+backup_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+
+
+@backup_app.callback()
+def backup_command(
+    context: typer.Context,
+    *,
+    env: EnvironmentOption = None,
+    backup_dir: FolderOption = FOLDER,
+    retention: Annotated[
+        int, typer.Option(metavar="DAYS", min=1, help="Keep every backup of the last so many days.")
+    ] = 7,
+    keep_daily: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N days.")] = 0,
+    keep_weekly: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N weeks.")] = 0,
+    keep_monthly: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N months.")] = 0,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Back up the whole database, and check the backup.
+
+    Makes DIR/<database>/<YYYY>/<MM>/<DD>/backup-<time>.dump in pg_dump's custom format, and its manifest beside it.
+    The dump is there only once it was read through to its end, holds the rows that the database had at its moment,
+    and is on the disk. Then backups of this database that no rule keeps are removed; the newest one never is.
+
+    \b
+    Examples:
+      atb-db backup
+      atb-db backup --env production --backup-dir ./backups --retention 7
+      atb-db backup --retention 2 --keep-daily 14 --keep-weekly 8 --keep-monthly 24
+      atb-db backup list
+      atb-db backup status --rpo 15m || echo "backups are late"
+      atb-db backup verify --all
+      atb-db backup schedule
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage or unusable folder,
+    4 cannot connect, 6 another backup is under way, 7 there is no pg_dump
+    as new as the server, 130 interrupted.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    if context.invoked_subcommand is not None:
+        return
+    from atb_db.admin.backup.dump import backup
+    from atb_db.admin.backup.retention import Retention
+
+    rules = Retention(retention, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
+    with progress_bar() as progress:
+        made = backup(settings_for(url, env), folder=backup_dir, retention=rules, progress=progress)
+    for note in made.notes:
+        print_message(note)
+    command = f"atb-db restore {shlex.quote(str(made.path))} --target URL"
+    if as_json:
+        print_json({**made._asdict(), "restore_command": command})
+        return
+    typer.echo(made.path)
+    manifest = made.manifest
+    print_message(
+        f"{manifest.database}: {manifest.total_rows:,} rows in {manifest.bytes:,} bytes, by pg_dump "
+        f"{manifest.client_version}, in {manifest.seconds:.1f} s; read through and found complete."
+    )
+    if made.removed:
+        print_message(f"Removed {len(made.removed)} that no rule keeps.")
+    print_message(f"Restore it with: {command}")
+
+
+@backup_app.command("list")
+def list_command(
+    *,
+    env: EnvironmentOption = None,
+    backup_dir: FolderOption = FOLDER,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the database's backups, the oldest first; reads only their manifests.
+
+    \b
+    Examples:
+      atb-db backup list
+      atb-db backup list --json | jq '.[-1].path'
+
+    \b
+    Exit codes: 0 listed, 2 wrong usage, 3 some are no good.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.backup.folder import list_backups
+
+    found = list_backups(home_of(settings_for(url, env), backup_dir))
+    if as_json:
+        print_json(found)
+    else:
+        print_table(("Time", "Rows", "Bytes", "Server", "Problem", "File"), [_row(listed) for listed in found])
+    if any(listed.problem for listed in found):
+        raise typer.Exit(ExitCode.FOUND)
+
+
+@backup_app.command("status")
+def status_command(
+    *,
+    rpo: Annotated[
+        timedelta,
+        typer.Option(parser=parse_duration, metavar="TIME", help="How old the newest one may be.", show_default="15m"),
+    ] = RPO,
+    env: EnvironmentOption = None,
+    backup_dir: FolderOption = FOLDER,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the age of the newest backup whose checksum is right; for cron and alerts.
+
+    \b
+    Examples:
+      atb-db backup status
+      atb-db backup status --rpo 1h --json | jq .age_seconds
+
+    \b
+    Exit codes: 0 young enough, 2 wrong usage, 3 too old, or there is none.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.backup.folder import freshness
+
+    found = freshness(home_of(settings_for(url, env), backup_dir))
+    late = found.age is None or found.age > rpo
+    if as_json:
+        seconds = found.age.total_seconds() if found.age is not None else None
+        print_json({"late": late, "age_seconds": seconds, "rpo_seconds": rpo.total_seconds(), **found._asdict()})
+    elif found.newest is None or found.age is None:
+        print_message("There is no good backup.")
+    else:
+        typer.echo(found.newest.path)
+        print_message(f"{shown_duration(found.age)} old; at most {shown_duration(rpo)} is wanted.")
+    for listed in found.passed_over:
+        print_message(f"No good: {listed.problem}.")
+    if late:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+@backup_app.command("verify")
+def verify_command(
+    *,
+    file: Annotated[Path | None, typer.Argument(help="The .dump file.", show_default=False)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of the database's backups.")] = False,
+    env: EnvironmentOption = None,
+    backup_dir: FolderOption = FOLDER,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read backups from the first byte to the last; compare size, checksum and every table's rows with the manifest.
+
+    \b
+    Examples:
+      atb-db backup verify backups/atb/2026/11/24/backup-20261124T171530.123Z.dump
+      atb-db backup verify --all
+
+    \b
+    Exit codes: 0 all good, 2 wrong usage or no such file, 3 some are no good,
+    7 there is no pg_restore that can read them.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    if (file is None) is not everything:
+        raise typer.BadParameter("give either a FILE or --all")
+    from atb_db.admin.backup.checking import check_backup
+    from atb_db.admin.backup.names import dump_files
+    from atb_db.admin.errors import BadBackup
+
+    dumps = [file] if file else dump_files(home_of(settings_for(url, env), backup_dir))
+    results: list[dict[str, object]] = []
+    with progress_bar() as progress:
+        for dump in dumps:
+            problem = None
+            try:
+                check_backup(dump, progress=progress)
+            except BadBackup as error:
+                problem = str(error)
+            results.append({"path": str(dump), "good": problem is None, "problem": problem})
+    if as_json:
+        print_json(results)
+    else:
+        print_table(("Backup", "Problem"), [(result["path"], result["problem"] or "none") for result in results])
+    if not results:
+        print_message("There is no backup.")
+    if not all(result["good"] for result in results) or not results:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+@backup_app.command("schedule")
+def schedule_command(
+    *,
+    rpo: Annotated[
+        timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.", show_default="15m")
+    ] = RPO,
+    env: EnvironmentOption = None,
+    backup_dir: FolderOption = FOLDER,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print configuration for cron and Railway that honours the RPO, and why it does.
+
+    Goes by how long the newest backup took; without one, by a minute.
+
+    \b
+    Examples:
+      atb-db backup schedule
+      atb-db backup schedule --rpo 1h --backup-dir /var/backups/atb
+
+    \b
+    Exit codes: 0 printed, 1 no schedule honours it, 2 wrong usage.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.backup.folder import list_backups
+    from atb_db.admin.backup.schedule import plan
+
+    home = home_of(settings_for(url, env), backup_dir)
+    took = [listed.manifest.seconds for listed in list_backups(home) if listed.manifest is not None]
+    duration = timedelta(seconds=took[-1]) if took else timedelta(minutes=1)
+    found = plan(rpo, duration)
+    folder = shlex.quote(str(backup_dir.absolute()))
+    command = f"atb-db backup --backup-dir {folder}"
+    check = f"atb-db backup status --backup-dir {folder} --rpo {rpo.total_seconds():.0f}s"
+    railway = {"deploy": {"startCommand": command, "cronSchedule": found.cron, "restartPolicyType": "NEVER"}}
+    if as_json:
+        print_json({"cron": found.cron, "command": command, "check": check, "railway": railway, **_seconds(found)})
+        return
+    every, worst = shown_duration(found.every), shown_duration(found.worst_loss)
+    measured = "the newest backup took" if took else "no backup was made yet; assumed are"
+    typer.echo(
+        f"""\
+# A backup is begun every {every} and shows the moment it began: {measured} {duration.total_seconds():.1f} s.
+# At the worst moment the newest finished one is {worst} old; the RPO is {shown_duration(rpo)}.
+# crontab: DATABASE_URL must be set in it or in a .env file of its folder
+{found.cron} {command} --retention 7
+# alert: exits with 3 when the newest good backup is older than the RPO; run it elsewhere than the backup
+*/5 * * * * {check} || echo 'atb-db: backups are late'
+# Railway, railway.json of a service of its own. Its cron is UTC, skips a run while one is under way, and its disk
+# is lost with each deployment: mount a volume at DIR, or copy the files elsewhere."""
+    )
+    print_json(railway)
+
+
+def _seconds(found: tuple[object, ...]) -> dict[str, float]:
+    every, _, worst_loss = found
+    return {
+        f"{name}_seconds": length.total_seconds()
+        for name, length in (("every", every), ("worst_loss", worst_loss))
+        if isinstance(length, timedelta)
+    }
+
+
+def settings_for(url: str | None, env: str | None) -> Settings:
+    """The settings for --url, else for --env, else for DATABASE_URL; unusable ones end the command."""
+    if env is None:
+        return settings_of(url)
+    import os
+
+    if env.lower() not in {"development", "staging", "production"}:
+        raise typer.BadParameter(f"--env is development, staging or production, not {env[:20]!r}")
+    return settings_of(url or os.environ.get(f"RAILWAY_{env.upper()}_DATABASE_URL"))
+
+
+def home_of(settings: Settings, backup_dir: Path) -> Path:
+    """The folder of the database's backups."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    from atb_db.admin.backup.names import database_folder
+
+    name = conninfo_to_dict(settings.conninfo).get("dbname")
+    if not name:
+        print_message("atb-db: DATABASE_URL names no database")
+        raise typer.Exit(ExitCode.USAGE)
+    return database_folder(backup_dir, str(name))
+
+
+def _row(listed: Listed) -> tuple[object, ...]:
+    manifest = listed.manifest
+    known = (manifest.total_rows, manifest.bytes, manifest.server_version) if manifest else ("", "", "")
+    return (f"{listed.time:%Y-%m-%d %H:%M:%S}", *known, listed.problem or "none", listed.path)

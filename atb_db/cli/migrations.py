@@ -1,0 +1,341 @@
+"""The commands on migrations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.output import print_json, print_message, print_table
+
+if TYPE_CHECKING:
+    from atb_db.admin.migrations import Event, Rehearsal, Release, RollbackPlan, Status
+    from atb_db.config import Settings
+
+WaitOption: TypeAlias = Annotated[
+    float,
+    typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another migration, or a table in use."),
+]
+FolderOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--sql", metavar="FOLDER", help="The folder with migrations/, instead of this release's sql."),
+]
+
+
+def migrate_command(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only tell what is pending; writes nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the SQL; writes nothing.")] = False,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Apply it to a scratch copy of the schema, and check the statements.")
+    ] = False,
+    to: Annotated[str | None, typer.Option("--to", metavar="ID", help="The last one to apply, or its number.")] = None,
+    adopt: Annotated[
+        str | None, typer.Option("--adopt", metavar="ID", help="Only record this one, as applied and as it is now.")
+    ] = None,
+    forget: Annotated[
+        str | None, typer.Option("--forget", metavar="ID", help="Only forget what is recorded of this one.")
+    ] = None,
+    wait: WaitOption = 300.0,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the database up to date.
+
+    Applies each migration that the database has not got, in a transaction of its own. Several at once do no harm:
+    one works, the others wait. Killed at any moment, the next run goes on from there. A migration that finds a table
+    in use gives way after two seconds and tries again, so that the engine never queues behind it.
+
+    \b
+    Examples:
+      atb-db migrate
+      atb-db migrate --check || echo "behind"
+      atb-db migrate --rehearse && atb-db migrate
+      atb-db migrate --dry-run --to 0004 | less
+      DATABASE_URL=postgresql://localhost/bot atb-db migrate --json
+
+    \b
+    Exit codes: 0 up to date, 1 a migration failed, 2 wrong usage,
+    3 behind (--check), or the copy is not as it should be (--rehearse),
+    4 cannot connect, 5 what is recorded is not what it seems (atb-db status
+    tells), 6 another migration or a table in use did not end in time,
+    7 pg_dump or psql is missing (--rehearse).
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin import migrations
+
+    only = {"--check": check, "--dry-run": dry_run, "--rehearse": rehearse, "--adopt": adopt, "--forget": forget}
+    asked = [option for option, given in only.items() if given]
+    if len(asked) > 1:
+        raise typer.BadParameter(f"{' and '.join(asked)} do not go together")
+    settings = settings_of(url)
+    if check:
+        _check(settings, as_json=as_json)
+    elif dry_run:
+        _dry_run(settings, to, as_json=as_json)
+    elif rehearse:
+        _rehearse(settings, to, wait, as_json=as_json)
+    elif adopt:
+        done = migrations.adopt(settings, adopt, wait=wait)
+        print_json({"adopted": [done]}) if as_json else print_message(f"{done} is recorded as it is now.")
+    elif forget:
+        done = migrations.forget(settings, forget, wait=wait)
+        print_json({"forgotten": [done]}) if as_json else print_message(f"{done} is forgotten.")
+    else:
+        _migrate(settings, to, wait, as_json=as_json)
+
+
+def rollback_command(
+    *,
+    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="How many to take back.")] = 1,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="ID", help="The last one to keep, or its number; instead of --steps.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: WaitOption = 300.0,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take migrations back, the last one first.
+
+    Each is taken back by its .rollback.sql as it is written, in one transaction; one without that file is refused.
+    What the tables and columns hold that it drops is lost: it says which, and asks.
+
+    \b
+    Examples:
+      atb-db rollback
+      atb-db rollback --to 0003 --yes
+
+    \b
+    Exit codes: 0 taken back, 1 failed, 2 wrong usage, 4 cannot connect,
+    5 it cannot be taken back, or nobody said yes, 6 another migration or
+    a table in use did not end in time.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin import migrations
+
+    settings = settings_of(url)
+    plan = migrations.rollback_plan(settings, steps=steps, to=to)
+    if plan and not yes:
+        _ask(plan)
+    seconds = _Seconds()
+    done = migrations.rollback(settings, plan, wait=wait, progress=seconds.tell)
+    if as_json:
+        print_json({"rolled_back": done, "seconds": seconds.by_id})
+    elif done:
+        seconds.print_table(done, "taken back")
+    else:
+        print_message("Nothing is applied that could be taken back.")
+
+
+def status_command(url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Show the server and the state of each migration, with what mends it; writes nothing.
+
+    \b
+    Examples:
+      atb-db status
+      atb-db status --json | jq -r '.migrations[] | select(.state != "applied").repair'
+
+    \b
+    Exit codes: 0 shown, 2 wrong usage, 4 cannot connect.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin import migrations
+
+    found = migrations.status(settings_of(url))
+    if as_json:
+        print_json(found)
+        return
+    print_server(found.server)
+    _print_status(found)
+
+
+def new_command(
+    name: Annotated[str, typer.Argument(help="What it does, such as 'trades remember their venue'.")],
+    folder: FolderOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a migration: its file with the next number, and the one that takes it back.
+
+    Connects to nothing.
+
+    \b
+    Examples:
+      atb-db new "trades remember their venue"
+      $EDITOR $(atb-db new add-venue)
+
+    \b
+    Exit codes: 0 written, 1 failed, 2 wrong usage.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.migrations import new_migration
+    from atb_db.errors import InvalidInput
+
+    try:
+        made = new_migration(name, release=_release(folder))
+    except InvalidInput as error:
+        raise typer.BadParameter(error.message) from None
+    if as_json:
+        print_json({"files": [str(path) for path in made]})
+    else:
+        for path in made:
+            typer.echo(path)
+
+
+def lint_command(folder: FolderOption = None, as_json: JsonOption = False) -> None:
+    """Check the migrations' files for what must not reach a database.
+
+    By rules of our own and, where it is installed, by squawk's. Connects to nothing.
+
+    \b
+    Examples:
+      atb-db lint
+      atb-db lint --json | jq -r '.findings[].rule'
+
+    \b
+    Exit codes: 0 clean or only warnings, 1 squawk failed, 2 wrong usage,
+    3 something must be mended.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.migrations import lint
+
+    found = lint(_release(folder))
+    if as_json:
+        print_json({"clean": found.clean, **found._asdict()})
+    else:
+        for file, line, rule, severity, message in found.findings:
+            typer.echo(f"{file}:{line}: {severity}: {message} [{rule}]")
+        if not found.squawk:
+            print_message("squawk is not installed, and its rules were not checked: pip install squawk-cli")
+        print_message("Nothing must be mended." if found.clean else "Mend the errors, or see CONTRIBUTING.")
+    if not found.clean:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+class _Seconds:
+    """How long each migration took; told while they run, on a terminal."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, float] = {}
+        self._terminal = sys.stderr.isatty()
+
+    def tell(self, event: Event) -> None:
+        """Remember, and tell a terminal."""
+        from atb_db.admin.migrations import Happened
+
+        what = f"{event.id} ({event.number} of {event.total})"
+        match event.happened:
+            case Happened.BEGUN:
+                self._say(f"{what} …")
+            case Happened.WAITING:
+                self._say(f"{what} waits: a table is in use, {event.seconds:.1f} s")
+            case Happened.DONE:
+                self.by_id[event.id] = round(event.seconds, 3)
+                self._say(f"{what} took {event.seconds:.2f} s")
+
+    def print_table(self, done: Iterable[str], state: str) -> None:
+        """What was done, and how long it took."""
+        print_table(("Migration", "State", "Seconds"), [(name, state, f"{self.by_id[name]:.3f}") for name in done])
+
+    def _say(self, text: str) -> None:
+        if self._terminal:
+            print_message(text)
+
+
+def _migrate(settings: Settings, to: str | None, wait: float, *, as_json: bool) -> None:
+    from atb_db.admin import migrations
+
+    seconds = _Seconds()
+    done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.tell)
+    if as_json:
+        print_json({**done._asdict(), "seconds": seconds.by_id})
+    elif done.applied:
+        seconds.print_table(done.applied, "applied")
+    elif done.adopted:
+        state = "recorded, the schema was there already"
+        print_table(("Migration", "State"), [(name, state) for name in done.adopted])
+    else:
+        print_message("Up to date.")
+
+
+def _check(settings: Settings, *, as_json: bool) -> None:
+    from atb_db.admin import migrations
+
+    found = migrations.status(settings)
+    if as_json:
+        print_json({"pending": found.pending, "problems": found.problems})
+    elif found.pending or found.problems:
+        _print_status(found._replace(migrations=tuple(one for one in found.migrations if one.repair)))
+    else:
+        print_message("Up to date.")
+    if found.pending or found.problems:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _dry_run(settings: Settings, to: str | None, *, as_json: bool) -> None:
+    from atb_db.admin import migrations
+
+    planned = migrations.planned(settings, to=to)
+    if as_json:
+        print_json({"pending": [{"id": one.id, "sql": one.sql} for one in planned]})
+        return
+    for migration in planned:
+        typer.echo(f"-- Migration {migration.id}\n{migration.sql}")
+    if not planned:
+        print_message("Up to date.")
+
+
+def _rehearse(settings: Settings, to: str | None, wait: float, *, as_json: bool) -> None:
+    from atb_db.admin import migrations
+
+    seconds = _Seconds()
+    found = migrations.rehearse(settings, to=to, wait=wait, progress=seconds.tell)
+    if as_json:
+        print_json({"clean": found.clean, **found._asdict(), "seconds": seconds.by_id})
+    else:
+        _print_rehearsal(found, seconds)
+    if not found.clean:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _print_rehearsal(found: Rehearsal, seconds: _Seconds) -> None:
+    seconds.print_table(found.applied, "rehearsed")
+    for name in found.removed:
+        print_message(f"Removed {name}, which an interrupted rehearsal had left behind.")
+    for difference in found.differences:
+        print_message(f"{difference.what} {difference.where} is {difference.problem}, compared with sql/schema.")
+    for mismatch in found.mismatches:
+        print_message(str(mismatch))
+    where = "a database beside the live one" if found.beside else "a throwaway server on this machine"
+    result = "All statements fit the schema that this makes" if found.clean else "This does not make what it should"
+    print_message(f"{result}; tried without rows in {where}, which is removed again.")
+
+
+def _print_status(found: Status) -> None:
+    rows = [
+        (one.id, one.state, f"{one.applied_at:%Y-%m-%d %H:%M:%S} UTC" if one.applied_at else "", one.repair)
+        for one in found.migrations
+    ]
+    print_table(("Migration", "State", "Applied", "What to do"), rows)
+
+
+def _ask(plan: tuple[RollbackPlan, ...]) -> None:
+    for migration, drops in plan:
+        print_message(f"{migration.id} will be taken back.")
+        for thing in drops:
+            print_message(f"  {thing} will be dropped, with everything in it")
+    if not sys.stdin.isatty():
+        print_message("atb-db: nobody is there to be asked: --yes says that you mean it")
+        raise typer.Exit(ExitCode.REFUSED)
+    if not typer.confirm("Go on?", err=True):
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _release(folder: Path | None) -> Release | None:
+    from atb_db.admin.migrations import Release
+
+    if folder is None:
+        return None
+    if not (folder / "migrations").is_dir():
+        raise typer.BadParameter(f"{folder} has no folder migrations")
+    return Release(folder)

@@ -1,0 +1,105 @@
+"""The commands that ask the repository's read statements."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.output import plain_text, print_json, print_message, print_table
+
+if TYPE_CHECKING:
+    from atb_db.admin.questions import Answer, Argument
+
+TAKES_PARAMETERS = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def query_command(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Such as trades.get_recent_trades; `atb-db queries` lists them.")],
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask a read statement of the repository; writes nothing.
+
+    Its parameters are given as --parameter value: times as ISO 8601 with an offset, JSON as JSON, null for NULL. A
+    single row is printed with a line for each field. Joined rows are rows of their own, nested with --json.
+
+    \b
+    Examples:
+      atb-db query sessions.get_active_sessions
+      atb-db query trades.get_recent_trades --session-id 1 --limit 5
+      atb-db query metrics.get_performance_metrics --session-id 1 --json
+      atb-db query trades.get_trades_since --session-id 1 --since 2024-03-01T00:00Z --csv
+
+    \b
+    Exit codes: 0 answered, 1 there is no such session, position …,
+    2 unknown statement or parameter, 4 cannot connect.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.questions import arguments, ask, find, option_texts
+    from atb_db.errors import InvalidInput, NotFound
+
+    try:
+        texts = option_texts(context.args)
+        declared = find(name)
+        declared.value(arguments(declared, texts))
+    except (InvalidInput, NotFound) as error:
+        print_message(f"atb-db: {error}")
+        raise typer.Exit(ExitCode.USAGE) from None
+    answer = ask(settings_of(url), name, texts)
+    if as_json:
+        print_json(answer.result)
+    elif as_csv:
+        _print_csv(answer)
+    elif not answer.rows:
+        print_message("No rows.")
+    elif answer.single and len(answer.rows) == 1 and len(answer.columns) > 1:
+        print_table(("Field", "Value"), zip(answer.columns, map(plain_text, answer.rows[0]), strict=True))
+    else:
+        print_table(answer.columns, [[plain_text(value) for value in row] for row in answer.rows])
+
+
+def queries_command(
+    pattern: Annotated[str, typer.Argument(help="Only those whose name or description contains this.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the read statements that `atb-db query` takes, with their parameters; opens no connection.
+
+    Parameters in brackets may be left out.
+
+    \b
+    Examples:
+      atb-db queries
+      atb-db queries drawdown
+      atb-db queries --json | jq '.[].name'
+
+    \b
+    Exit codes: 0 listed, 3 there is none like that.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.questions import questions
+
+    found = questions(pattern)
+    if as_json:
+        print_json(found)
+    elif found:
+        rows = [(one.name, " ".join(map(_shown, one.arguments)), one.description) for one in found]
+        print_table(("Name", "Parameters", "Description"), rows)
+    if not found:
+        print_message(f"No read statement has {pattern!r} in its name or description.")
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _shown(argument: Argument) -> str:
+    text = f"--{argument.name.replace('_', '-')} {argument.default or argument.type}"
+    return text if argument.required else f"[{text}]"
+
+
+def _print_csv(answer: Answer) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(answer.columns)
+    writer.writerows([plain_text(value) for value in row] for row in answer.rows)

@@ -1,0 +1,248 @@
+"""psycopg_pool's pools, with deadlines: nobody gets a connection that is dead, or waits longer than its call may take.
+
+psycopg_pool connects in the background. Each attempt is told its own deadline, the newest failure is the reason that
+callers are given, and as long as anybody waits there is another attempt every half second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from math import inf
+from time import monotonic
+from typing import Final, NamedTuple, cast
+
+from psycopg.pq import TransactionStatus
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+
+from atb_db.config import Settings
+from atb_db.database.guarded import AsyncConnection, Connection
+from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
+
+LIFETIME: Final = 3600.0
+"""Seconds after which a connection is replaced, less up to a tenth so that not all are at once."""
+IDLE: Final = 600.0
+"""Seconds after which a connection that nobody needed is closed."""
+ATTEMPTS_EVERY: Final = 0.5
+"""Seconds between attempts to connect while the server cannot be reached."""
+_FOREVER: Final = 1e9
+_CLOSING: Final = 2.0
+
+
+class PoolStatistics(NamedTuple):
+    """The connection pool at this moment."""
+
+    open: int
+    """Connections that are open or being opened."""
+    idle: int
+    """Connections that nobody uses."""
+    waiting: int
+    """Callers that wait for a connection."""
+    limit: int
+    """Connections that may be open at the most."""
+
+
+class _Attempts:
+    """What both pools know of their attempts to connect."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.trouble: AtbDbError | None = None
+        self.begun = False
+
+    def wait(self, until: float) -> float:
+        """Seconds that a call may wait for a connection."""
+        return min(until - monotonic(), self.settings.pool_timeout or _FOREVER)
+
+    def refusal(self, error: Exception, seconds: float) -> AtbDbError:
+        """Why there is no connection."""
+        most = self.settings.pool_max
+        if isinstance(error, PoolClosed):
+            return AtbDbError("the database is closed")
+        if isinstance(error, TooManyRequests):
+            waiting = self.settings.pool_waiting
+            return PoolExhausted(f"no connection was to be had: all {most} are in use and {waiting} wait")
+        if self.trouble is not None:
+            return Unavailable(self.trouble.message, sqlstate=self.trouble.sqlstate)
+        return PoolExhausted(f"no connection was to be had: all {most} were in use for {max(seconds, 0):.3g} s")
+
+    def statistics(self, stats: dict[str, int]) -> PoolStatistics:
+        """psycopg_pool's figures under plain names."""
+        return PoolStatistics(
+            open=stats.get("pool_size", 0),
+            idle=stats.get("pool_available", 0),
+            waiting=stats.get("requests_waiting", 0),
+            limit=self.settings.pool_max,
+        )
+
+    def arguments(self) -> dict[str, float]:
+        """What both of psycopg_pool's classes are told."""
+        return {
+            "min_size": self.settings.pool_min,
+            "max_size": self.settings.pool_max,
+            "max_waiting": self.settings.pool_waiting,
+            "max_lifetime": LIFETIME,
+            "max_idle": IDLE,
+            "reconnect_timeout": ATTEMPTS_EVERY,
+        }
+
+
+class Pool:
+    """Connections that threads share; who waits is served in order."""
+
+    def __init__(self, settings: Settings, connect: Callable[[float], Connection]) -> None:
+        self._attempts = _Attempts(settings)
+        self._connect = connect
+        self._pool = ConnectionPool[Connection](
+            connection_class=cast("type[Connection]", self),  # psycopg_pool asks it for `connect` only
+            reconnect_failed=self._try_on,
+            open=False,
+            **self._attempts.arguments(),  # type: ignore[arg-type]
+        )
+
+    def connect(self, _conninfo: str, **_keywords: object) -> Connection:
+        """A new connection, for psycopg_pool."""
+        try:
+            connection = self._connect(inf)  # libpq's connect_timeout bounds it
+        except AtbDbError as error:
+            self._attempts.trouble = error
+            raise
+        self._attempts.trouble = None
+        connection.begin_watch()
+        return connection
+
+    def open(self, until: float) -> Connection:
+        """Start the pool; a connection that was made first and shows that it can be, or why not."""
+        connection = self._connect(until)
+        self._pool.open()
+        self._attempts.begun = True
+        return connection
+
+    @contextmanager
+    def connection(self, until: float = inf) -> Iterator[Connection]:
+        """A connection for the block, which works until that moment of `time.monotonic()`.
+
+        Raises:
+            PoolExhausted: none was free in time, or too many wait already.
+            Unavailable: the server cannot be reached.
+        """
+        connection = self._take(until)
+        connection.until = until
+        try:
+            yield connection
+        finally:
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.abandon()
+            self._pool.putconn(connection)
+
+    def _take(self, until: float) -> Connection:
+        if not self._attempts.begun:
+            self.open(until).close()
+        while True:
+            seconds = self._attempts.wait(until)
+            try:
+                connection = self._pool.getconn(timeout=seconds)
+            except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+                raise self._attempts.refusal(error, seconds) from None
+            if not connection.is_dead():
+                return connection
+            connection.abandon()
+            self._pool.putconn(connection)
+
+    def _try_on(self, pool: ConnectionPool[Connection]) -> None:
+        """Attempt once more for whoever waits: psycopg_pool itself does so only for the next caller."""
+        if pool.get_stats().get("requests_waiting"):
+            pool.resize(pool.min_size + 1, pool.max_size)
+            pool.resize(pool.min_size - 1, pool.max_size)
+
+    def drain(self) -> None:
+        """Replace what is idle: one connection was lost, and finding out one by one would take a wait for each."""
+        if not self._pool.closed:
+            self._pool.drain()
+
+    def statistics(self) -> PoolStatistics:
+        """The pool at this moment."""
+        return self._attempts.statistics(self._pool.get_stats())
+
+    def close(self) -> None:
+        """Close what is idle now and what is in use when it comes back; whoever waits is refused."""
+        self._attempts.begun = True
+        self._pool.close(timeout=_CLOSING)
+
+
+class AsyncPool:
+    """Connections that the tasks of one event loop share; otherwise as `Pool`."""
+
+    def __init__(self, settings: Settings, connect: Callable[[float], Awaitable[AsyncConnection]]) -> None:
+        self._attempts = _Attempts(settings)
+        self._connect = connect
+        self._pool = AsyncConnectionPool[AsyncConnection](
+            connection_class=cast("type[AsyncConnection]", self),
+            reconnect_failed=self._try_on,
+            open=False,
+            **self._attempts.arguments(),  # type: ignore[arg-type]
+        )
+
+    async def connect(self, _conninfo: str, **_keywords: object) -> AsyncConnection:
+        """As `Pool.connect`."""
+        try:
+            connection = await self._connect(inf)
+        except AtbDbError as error:
+            self._attempts.trouble = error
+            raise
+        self._attempts.trouble = None
+        connection.begin_watch()
+        return connection
+
+    async def open(self, until: float) -> AsyncConnection:
+        """As `Pool.open`."""
+        connection = await self._connect(until)
+        await self._pool.open()
+        self._attempts.begun = True
+        return connection
+
+    @asynccontextmanager
+    async def connection(self, until: float = inf) -> AsyncIterator[AsyncConnection]:
+        """As `Pool.connection`."""
+        connection = await self._take(until)
+        connection.until = until
+        try:
+            yield connection
+        finally:
+            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+                connection.abandon()
+            await self._pool.putconn(connection)
+
+    async def _take(self, until: float) -> AsyncConnection:
+        if not self._attempts.begun:
+            await (await self.open(until)).close()
+        while True:
+            seconds = self._attempts.wait(until)
+            try:
+                connection = await self._pool.getconn(timeout=seconds)
+            except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+                raise self._attempts.refusal(error, seconds) from None
+            if not connection.is_dead():
+                return connection
+            connection.abandon()
+            await self._pool.putconn(connection)
+
+    async def _try_on(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
+        """As `Pool._try_on`."""
+        if pool.get_stats().get("requests_waiting"):
+            await pool.resize(pool.min_size + 1, pool.max_size)
+            await pool.resize(pool.min_size - 1, pool.max_size)
+
+    async def drain(self) -> None:
+        """As `Pool.drain`."""
+        if not self._pool.closed:
+            await self._pool.drain()
+
+    def statistics(self) -> PoolStatistics:
+        """As `Pool.statistics`."""
+        return self._attempts.statistics(self._pool.get_stats())
+
+    async def close(self) -> None:
+        """As `Pool.close`."""
+        self._attempts.begun = True
+        await self._pool.close(timeout=_CLOSING)

@@ -1,0 +1,141 @@
+"""What is tried again, when, and how often: one decision for threads and tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from random import random
+from time import monotonic
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from atb_db.errors import (
+    AtbDbError,
+    NotRepeatable,
+    OutcomeUnknown,
+    PoolExhausted,
+    ResourceFull,
+    SerializationRetry,
+    Timeout,
+    Unavailable,
+)
+from atb_db.statement import Statement
+
+log: Final = logging.getLogger("atb_db")
+
+FIRST_PAUSE: Final = 0.02
+LONGEST_PAUSE: Final = 0.5
+_DOUBLINGS: Final = 10
+COLLISIONS: Final = 5
+"""Serialization failures and deadlocks after which a call gives up."""
+
+
+class RetryEvent(NamedTuple):
+    """An attempt failed and there will be another."""
+
+    statement: str | None
+    """None for a transaction as a whole."""
+    request_id: UUID | None
+    error: AtbDbError
+    attempt: int
+    """The one that failed; the first is 1."""
+    pause: float
+    """Seconds until the next."""
+    elapsed: float
+    """Seconds since the call began."""
+
+
+OnRetry = Callable[[RetryEvent], object]
+
+
+def pause_after(error: AtbDbError, *, attempt: int, left: float, jitter: float) -> float | None:
+    """Seconds to wait before the next attempt, or None if there is to be none.
+
+    A lost connection is worth as many attempts as the deadline allows, a collision of transactions five more, anything
+    else none. The pause is `jitter`, a number from 0 to 1, times a bound that doubles with each attempt ("full jitter",
+    Brooker, "Exponential Backoff And Jitter", 2015).
+    """
+    match error:
+        case PoolExhausted() | NotRepeatable():
+            return None
+        case Unavailable() | OutcomeUnknown():
+            pass
+        case SerializationRetry() if attempt <= COLLISIONS:
+            pass
+        case _:
+            return None
+    pause = jitter * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, _DOUBLINGS))
+    return pause if pause < left else None
+
+
+def is_disconnection(error: AtbDbError) -> bool:
+    """Whether other connections of the pool are suspect, too."""
+    return isinstance(error, (Unavailable, OutcomeUnknown, Timeout)) and not isinstance(error, PoolExhausted)
+
+
+class Attempts:
+    """The attempts of one call until its deadline."""
+
+    __slots__ = ("_began", "_count", "_hook", "_statement", "_unknown", "_until")
+
+    def __init__(self, until: float, statement: Statement[object] | None = None, hook: OnRetry | None = None) -> None:
+        self._until = until
+        self._statement = statement
+        self._hook = hook
+        self._began = monotonic()
+        self._count = 1
+        self._unknown: OutcomeUnknown | None = None
+
+    def again(self, error: AtbDbError) -> float:
+        """Seconds to wait before the next attempt.
+
+        Raises:
+            AtbDbError: the attempt's error, if there is to be no other. It is OutcomeUnknown when an earlier attempt
+                may have written and this one does not tell.
+        """
+        now = monotonic()
+        statement = self._statement
+        error.attempts = self._count
+        error.request_id = statement.request_id if statement is not None else None
+        pause = pause_after(error, attempt=self._count, left=self._until - now, jitter=random())  # noqa: S311  no secret
+        if pause is None:
+            unknown = self._unknown
+            if unknown is not None and isinstance(error, (Unavailable, Timeout, SerializationRetry, ResourceFull)):
+                unknown.attempts = self._count
+                raise unknown from error
+            raise error
+        if isinstance(error, OutcomeUnknown):
+            self._unknown = error
+        name = statement.name if statement is not None else None
+        log.warning("%s: attempt %d failed, the next in %.3f s: %s", name or "transaction", self._count, pause, error)
+        if self._hook is not None:
+            self._hook(RetryEvent(name, error.request_id, error, self._count, pause, now - self._began))
+        self._count += 1
+        return pause
+
+
+class Requests:
+    """The request_ids of a transaction function: after a lost COMMIT, only the same ones may be sent again."""
+
+    def __init__(self) -> None:
+        self._sent: set[UUID] = set()
+        self._known: frozenset[UUID] | None = None
+
+    def send(self, statement: Statement[object]) -> None:
+        """Note a statement.
+
+        Raises:
+            NotRepeatable: the transaction may be committed, and this request was not in it.
+        """
+        request_id = statement.request_id if statement.declaration.keyed else None
+        if request_id is None:
+            return
+        if self._known is not None and request_id not in self._known:
+            raise NotRepeatable(statement=statement.name)
+        self._sent.add(request_id)
+
+    def repeat(self, error: AtbDbError) -> None:
+        """Prepare for another run of the function."""
+        if isinstance(error, OutcomeUnknown) and self._known is None:
+            self._known = frozenset(self._sent)
+        self._sent.clear()

@@ -1,0 +1,52 @@
+-- What the groups of atb_db, and everybody (PUBLIC), may do here by a grant or as the owner; names are SQL.
+WITH schemas AS (
+    SELECT oid, nspname, nspowner, nspacl
+      FROM pg_namespace
+     WHERE nspname IN ('public', 'reporting')
+), relations AS (
+    SELECT c.oid, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+           format('%I.%I', s.nspname, c.relname) AS name,
+           coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl
+      FROM pg_class AS c
+      JOIN schemas AS s ON s.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S')
+), lists AS (
+    SELECT 'DATABASE' AS kind, quote_ident(datname) AS name, NULL AS column_name,
+           coalesce(datacl, acldefault('d', datdba)) AS acl
+      FROM pg_database
+     WHERE datname = current_database()
+     UNION ALL
+    SELECT 'SCHEMA', quote_ident(nspname), NULL, coalesce(nspacl, acldefault('n', nspowner))
+      FROM schemas
+     UNION ALL
+    SELECT kind, name, NULL, acl
+      FROM relations
+     UNION ALL
+    SELECT r.kind, r.name, quote_ident(a.attname), a.attacl
+      FROM relations AS r
+      JOIN pg_attribute AS a ON a.attrelid = r.oid AND NOT a.attisdropped
+     UNION ALL
+    SELECT CASE d.defaclobjtype WHEN 'S' THEN 'FUTURE SEQUENCES' ELSE 'FUTURE TABLES' END,
+           quote_ident(s.nspname), NULL, d.defaclacl
+      FROM pg_default_acl AS d
+      JOIN schemas AS s ON s.oid = d.defaclnamespace
+      JOIN pg_roles AS r ON r.oid = d.defaclrole AND r.rolname = 'atb_owner'
+     WHERE d.defaclobjtype IN ('r', 'S')
+), granted AS (
+    SELECT l.kind, l.name, l.column_name,
+           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END AS grantee,
+           a.privilege_type AS privilege
+      FROM lists AS l
+     CROSS JOIN LATERAL aclexplode(l.acl) AS a
+)
+SELECT kind, name, column_name, grantee, privilege
+  FROM granted
+ WHERE grantee IN ('atb_owner', 'atb_runtime', 'atb_reader', 'PUBLIC')
+ UNION
+-- By whatever grant: functions are everybody's unless somebody revoked that.
+SELECT 'FUNCTION', p.oid::regprocedure::text, NULL, r.rolname::text, 'EXECUTE'
+  FROM pg_proc AS p
+  JOIN schemas AS s ON s.oid = p.pronamespace
+ CROSS JOIN pg_roles AS r
+ WHERE r.rolname IN ('atb_owner', 'atb_runtime', 'atb_reader')
+   AND has_function_privilege(r.oid, p.oid, 'EXECUTE')

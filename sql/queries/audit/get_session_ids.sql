@@ -1,0 +1,5 @@
+-- The ids of all sessions but those that are being removed, newest first.
+SELECT id
+  FROM trading_sessions
+ WHERE purge_started_at IS NULL
+ ORDER BY id DESC

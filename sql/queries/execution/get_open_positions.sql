@@ -1,0 +1,17 @@
+-- What is open and what it would earn now, oldest first.
+SELECT p.id, p.session_id, p.symbol, p.side, p.strategy_name, p.entry_time, p.entry_price, p.current_quantity,
+       p.current_size, p.current_price, p.unrealized_pnl, p.unrealized_pnl_percent, p.realized_pnl, p.stop_loss,
+       p.take_profit, p.last_update
+  FROM chosen_sessions(:session_id, :source, NULL, NULL) AS s
+ CROSS JOIN LATERAL (
+           SELECT r.id, r.session_id, r.symbol, r.side, r.strategy_name, r.entry_time, r.entry_price,
+                  r.current_quantity, r.current_size, r.current_price, r.unrealized_pnl, r.unrealized_pnl_percent,
+                  r.realized_pnl, r.stop_loss, r.take_profit, r.last_update
+             FROM positions AS r
+            WHERE r.session_id = s.session_id
+              AND r.status = 'OPEN'
+              AND r.strategy_name = coalesce(:strategy_name, r.strategy_name)
+              AND r.symbol = coalesce(:symbol, r.symbol)
+           OFFSET 0
+       ) AS p
+ ORDER BY p.entry_time, p.id

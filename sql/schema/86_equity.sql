@@ -1,0 +1,216 @@
+-- Which sessions and trades figures are about, and what their equity was.
+-- Filters are alike everywhere: NULL does not filter; without a session, those of verification are left out. Big tables
+-- are read session by session (LATERAL), so that the index on session and time serves every plan, generic ones too.
+-- Names are qualified: these functions are inlined into whatever reads a view, under whatever search_path it has.
+
+CREATE FUNCTION chosen_sessions(session bigint, source trade_source, strategy text, instrument text)
+RETURNS TABLE (session_id bigint, start_time timestamptz, initial_balance numeric)
+LANGUAGE sql STABLE AS $$
+    SELECT s.id, s.start_time::timestamptz, s.initial_balance::numeric
+      FROM public.trading_sessions AS s
+     WHERE s.id = session
+       AND CASE WHEN session IS NOT NULL THEN public.existing_session(session) IS NOT NULL END
+       AND s.mode = coalesce(source, s.mode)
+     UNION ALL
+    SELECT s.id, s.start_time, s.initial_balance
+      FROM public.trading_sessions AS s
+      LEFT JOIN LATERAL (
+               SELECT t.id
+                 FROM public.trades AS t
+                WHERE t.session_id = s.id
+                  AND num_nonnulls(strategy, instrument) > 0
+                  AND t.strategy_name = coalesce(strategy, t.strategy_name)
+                  AND t.symbol = coalesce(instrument, t.symbol)
+                ORDER BY t.exit_time
+                LIMIT 1
+           ) AS traded ON TRUE
+     WHERE session IS NULL
+       AND NOT s.is_verification
+       AND s.mode = coalesce(source, s.mode)
+       AND (num_nonnulls(strategy, instrument) = 0 OR traded.id IS NOT NULL)
+$$;
+COMMENT ON FUNCTION chosen_sessions IS
+'The sessions that figures are about: the given one if it has the mode, or all with the mode that have traded so, but '
+'for those of verification. NULL does not filter. Raises AT404 for an unknown session.';
+
+CREATE FUNCTION chosen_trades(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
+) RETURNS TABLE (
+    id bigint, session_id bigint, symbol text, strategy_name text, exit_reason text,
+    entry_time timestamptz, exit_time timestamptz, pnl numeric, commission numeric, margin_interest_cost numeric,
+    net_pnl numeric
+)
+LANGUAGE sql STABLE AS $$
+    SELECT t.id, s.session_id, t.symbol, t.strategy_name, t.exit_reason,
+           t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.net_pnl
+      FROM public.chosen_sessions(session, source, NULL, NULL) AS s
+     CROSS JOIN LATERAL (
+               SELECT r.id, r.symbol::text, r.strategy_name::text, r.exit_reason::text,
+                      r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric, r.commission::numeric,
+                      r.margin_interest_cost::numeric, r.net_pnl::numeric
+                 FROM public.trades AS r
+                WHERE r.session_id = s.session_id
+                  AND r.exit_time >= coalesce(since, '-infinity')
+                  AND r.exit_time < coalesce(until, 'infinity')
+                  AND r.strategy_name = coalesce(strategy, r.strategy_name)
+                  AND r.symbol = coalesce(instrument, r.symbol)
+               OFFSET 0
+           ) AS t
+$$;
+COMMENT ON FUNCTION chosen_trades IS
+'The trades that figures are about: of the sessions that chosen_sessions chooses, with this strategy and symbol, '
+'closed at or after since and before until. NULL does not filter. Columns mean what they mean in trades.';
+
+CREATE FUNCTION chosen_openings(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
+) RETURNS TABLE (
+    session_id bigint, start_time timestamptz, by_snapshots boolean, opening_balance numeric, opening_equity numeric
+)
+LANGUAGE sql STABLE AS $$
+    SELECT s.session_id, s.start_time, first_snapshot.id IS NOT NULL,
+           s.initial_balance + coalesce(earlier.net_pnl, 0),
+           CASE
+               WHEN first_snapshot.id IS NULL THEN s.initial_balance + coalesce(earlier.net_pnl, 0)
+               ELSE coalesce(last_before.equity, s.initial_balance)
+           END
+      FROM public.chosen_sessions(session, source, strategy, instrument) AS s
+      LEFT JOIN LATERAL (
+               SELECT h.id
+                 FROM public.account_history AS h
+                WHERE h.session_id = s.session_id
+                  AND h.timestamp >= coalesce(since, '-infinity')
+                  AND h.timestamp < coalesce(until, 'infinity')
+                  AND num_nonnulls(strategy, instrument) = 0
+                ORDER BY h.timestamp
+                LIMIT 1
+           ) AS first_snapshot ON TRUE
+      LEFT JOIN LATERAL (
+               SELECT h.equity
+                 FROM public.account_history AS h
+                WHERE h.session_id = s.session_id
+                  AND h.timestamp < since
+                ORDER BY h.timestamp DESC, h.id DESC
+                LIMIT 1
+           ) AS last_before ON TRUE
+      LEFT JOIN LATERAL (
+               SELECT sum(t.net_pnl) AS net_pnl
+                 FROM public.trades AS t
+                WHERE t.session_id = s.session_id
+                  AND t.exit_time < since
+                  AND t.strategy_name = coalesce(strategy, t.strategy_name)
+                  AND t.symbol = coalesce(instrument, t.symbol)
+           ) AS earlier ON TRUE
+$$;
+COMMENT ON FUNCTION chosen_openings IS
+'Where the chosen sessions stood at since, in their base currency: opening_balance = initial balance + net P&L of the '
+'chosen trades before; opening_equity = the newest snapshot before, else the initial balance, if the session''s equity '
+'is told by_snapshots (there are some in the span and neither strategy nor symbol is chosen), else opening_balance.';
+
+CREATE FUNCTION equity_series(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
+) RETURNS TABLE (
+    "time" timestamptz, place bigint, is_opening boolean,
+    opening numeric, equity numeric, peak numeric, drawdown numeric
+)
+LANGUAGE sql STABLE AS $$
+    WITH openings AS MATERIALIZED (
+        SELECT o.session_id, o.start_time, o.by_snapshots, o.opening_equity
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
+    ), single AS (
+        -- The snapshots of one session are its equity as they are, which takes half as long as adding up changes.
+        SELECT o.session_id, o.opening_equity
+          FROM openings AS o
+         WHERE o.by_snapshots AND (SELECT count(*) FROM openings) = 1
+    ), changes AS (
+        SELECT c.time, o.session_id, c.id, c.change
+          FROM openings AS o
+         CROSS JOIN LATERAL (
+                   SELECT h.timestamp::timestamptz AS time, h.id,
+                          h.equity - lag(h.equity::numeric, 1, o.opening_equity) OVER (
+                              ORDER BY h.timestamp, h.id
+                          ) AS change
+                     FROM public.account_history AS h
+                    WHERE o.by_snapshots
+                      AND h.session_id = o.session_id
+                      AND h.timestamp >= coalesce(since, '-infinity')
+                      AND h.timestamp < coalesce(until, 'infinity')
+                    UNION ALL
+                   SELECT t.exit_time, t.id, t.net_pnl
+                     FROM public.trades AS t
+                    WHERE NOT o.by_snapshots
+                      AND t.session_id = o.session_id
+                      AND t.exit_time >= coalesce(since, '-infinity')
+                      AND t.exit_time < coalesce(until, 'infinity')
+                      AND t.strategy_name = coalesce(strategy, t.strategy_name)
+                      AND t.symbol = coalesce(instrument, t.symbol)
+               ) AS c
+         WHERE NOT EXISTS (SELECT FROM single)
+    ), points AS (
+        SELECT time, session_id, id, change, FALSE AS is_opening
+          FROM changes
+         UNION ALL
+        -- A balance starts somewhere; a series of snapshots starts with its first.
+        SELECT least(coalesce(since, min(start_time)), (SELECT min(time) FROM changes)), 0, 0, 0, TRUE
+          FROM openings
+        HAVING NOT bool_or(by_snapshots)
+    ), valued AS (
+        SELECT time, session_id, id, is_opening, capital.opening,
+               row_number() OVER in_order AS place,
+               capital.opening + sum(change) OVER in_order AS equity
+          FROM points
+         CROSS JOIN (SELECT sum(opening_equity) AS opening FROM openings) AS capital
+        WINDOW in_order AS (ORDER BY time, session_id, id ROWS UNBOUNDED PRECEDING)
+    ), peaked AS (
+        SELECT v.time, v.place, v.is_opening, v.opening, v.equity,
+               max(v.equity) OVER (ORDER BY v.time, v.session_id, v.id ROWS UNBOUNDED PRECEDING) AS peak
+          FROM valued AS v
+         UNION ALL
+        SELECT h.time, h.place, FALSE, s.opening_equity, h.equity, h.peak
+          FROM single AS s
+         CROSS JOIN LATERAL (
+                   SELECT a.timestamp::timestamptz AS time, row_number() OVER in_order AS place,
+                          a.equity::numeric AS equity, max(a.equity::numeric) OVER in_order AS peak
+                     FROM public.account_history AS a
+                    WHERE a.session_id = s.session_id
+                      AND a.timestamp >= coalesce(since, '-infinity')
+                      AND a.timestamp < coalesce(until, 'infinity')
+                   WINDOW in_order AS (ORDER BY a.timestamp, a.id ROWS UNBOUNDED PRECEDING)
+               ) AS h
+    )
+    SELECT p.time, p.place, p.is_opening, p.opening, p.equity, p.peak, public.drawdown(p.peak, p.equity)
+      FROM peaked AS p
+$$;
+COMMENT ON FUNCTION equity_series IS
+'The equity of the chosen sessions together, in base currency, at every snapshot (of a session without snapshots in '
+'the span, or when a strategy or symbol is chosen: opening balance + cumulative net P&L at every trade''s exit, after '
+'a first row that is the opening). Several sessions'' capital is added up as if it had been there from the beginning. '
+'peak is the highest equity so far, drawdown = (peak - equity) / peak as a fraction, opening the capital before the '
+'first row.';
+
+CREATE FUNCTION daily_equity(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
+) RETURNS TABLE (day timestamptz, equity numeric, daily_return numeric, max_drawdown numeric)
+LANGUAGE sql STABLE AS $$
+    WITH closing AS (
+        SELECT date_trunc('day', e.time, 'UTC') AS day, max(e.opening) AS opening,
+               (array_agg(e.equity ORDER BY e.place DESC))[1] AS equity, max(e.drawdown) AS max_drawdown
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
+         WHERE NOT e.is_opening
+         GROUP BY date_trunc('day', e.time, 'UTC')
+    ), followed AS (
+        SELECT c.day, c.equity, c.max_drawdown,
+               lag(c.equity, 1, c.opening) OVER in_order AS before,
+               lead(c.day, 1, c.day + interval '24 hours') OVER in_order AS next_day
+          FROM closing AS c
+        WINDOW in_order AS (ORDER BY c.day)
+    )
+    SELECT d.day, f.equity,
+           CASE WHEN d.day > f.day THEN 0 WHEN f.before > 0 THEN round(f.equity / f.before - 1, 12) END,
+           f.max_drawdown
+      FROM followed AS f
+     CROSS JOIN LATERAL generate_series(f.day, f.next_day - interval '24 hours', interval '24 hours') AS d (day)
+$$;
+COMMENT ON FUNCTION daily_equity IS
+'The equity of the chosen sessions at the end of every UTC day from the first to the last that equity_series knows (a '
+'day without news keeps the one before), its return on the day before (on the opening, for the first) as a fraction '
+'rounded to 12 digits, NULL where there was nothing to earn on, and the day''s largest drawdown.';

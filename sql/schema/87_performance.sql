@@ -1,0 +1,173 @@
+-- What is made of the chosen trades and their equity: figures of performance, drawdowns, sums of P&L.
+
+CREATE FUNCTION return_figures(daily_returns numeric[])
+RETURNS TABLE (annualized_volatility numeric, sharpe_ratio numeric, sortino_ratio numeric, var_95 numeric)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT round(f.deviation * sqrt(365::numeric), 12),
+           round(f.mean / nullif(f.deviation, 0) * sqrt(365::numeric), 12),
+           round(f.mean / nullif(f.downside, 0) * sqrt(365::numeric), 12),
+           CASE WHEN f.days > 1 THEN round(f.fifth_percentile, 12) END
+      FROM (
+               SELECT count(r) AS days, avg(r) AS mean, stddev_samp(r) AS deviation,
+                      CASE WHEN count(r) > 1 THEN sqrt(avg(least(r, 0) * least(r, 0))) END AS downside,
+                      percentile_disc(0.05) WITHIN GROUP (ORDER BY r) AS fifth_percentile
+                 FROM unnest(daily_returns) AS returns (r)
+                WHERE r IS NOT NULL
+           ) AS f
+$$;
+COMMENT ON FUNCTION return_figures IS
+'Figures over daily returns (fractions), rounded to 12 digits, NULL with fewer than two of them, annualised with the '
+'square root of 365 because the market trades every day: volatility = sample standard deviation; Sharpe ratio = mean / '
+'standard deviation; Sortino ratio = mean / root mean square of the negative returns over all days; VaR 95 = the '
+'return that 5 % of the days do not exceed, a fraction, negative for a loss. A ratio by zero is NULL.';
+
+CREATE FUNCTION performance_figures(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
+) RETURNS TABLE (
+    total_trades integer, winning_trades integer, losing_trades integer, win_rate numeric,
+    gross_profit numeric, gross_loss numeric, gross_pnl numeric, commission numeric, margin_interest_cost numeric,
+    net_pnl numeric, total_return_percent numeric, profit_factor numeric, expectancy numeric, avg_win numeric,
+    avg_loss numeric, best_trade_pnl numeric, worst_trade_pnl numeric, largest_win_streak integer,
+    largest_loss_streak integer, current_streak integer, max_drawdown numeric,
+    avg_holding_hours numeric, avg_win_holding_hours numeric, avg_loss_holding_hours numeric,
+    best_day timestamptz, best_day_net_pnl numeric, worst_day timestamptz, worst_day_net_pnl numeric,
+    equity_days integer, annualized_return numeric, annualized_volatility numeric, sharpe_ratio numeric,
+    sortino_ratio numeric, calmar_ratio numeric, var_95 numeric
+)
+LANGUAGE sql STABLE AS $$
+    WITH counted AS MATERIALIZED (
+        SELECT t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.exit_time, t.id,
+               extract(epoch FROM t.exit_time - t.entry_time) / 3600 AS holding_hours,
+               row_number() OVER in_order AS place,
+               -- A run of equal outcomes keeps this difference constant.
+               row_number() OVER in_order
+               - row_number() OVER (PARTITION BY sign(t.pnl) ORDER BY t.exit_time, t.id) AS run
+          FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
+        WINDOW in_order AS (ORDER BY t.exit_time, t.id)
+    ), totals AS (
+        SELECT count(*)::integer AS trades,
+               (count(*) FILTER (WHERE c.pnl > 0))::integer AS wins,
+               (count(*) FILTER (WHERE c.pnl < 0))::integer AS losses,
+               coalesce(sum(c.pnl) FILTER (WHERE c.pnl > 0), 0) AS profit,
+               coalesce(-sum(c.pnl) FILTER (WHERE c.pnl < 0), 0) AS loss,
+               coalesce(sum(c.commission), 0) AS commission,
+               coalesce(sum(c.margin_interest_cost), 0) AS interest,
+               coalesce(sum(c.net_pnl), 0) AS net,
+               max(c.pnl) AS best, min(c.pnl) AS worst,
+               avg(c.holding_hours) AS hours,
+               avg(c.holding_hours) FILTER (WHERE c.pnl > 0) AS win_hours,
+               avg(c.holding_hours) FILTER (WHERE c.pnl < 0) AS loss_hours
+          FROM counted AS c
+    ), runs AS (
+        SELECT sign(c.pnl)::integer AS outcome, count(*)::integer AS length, max(c.place) AS last_place
+          FROM counted AS c
+         GROUP BY sign(c.pnl), c.run
+    ), streaks AS (
+        SELECT coalesce(max(r.length) FILTER (WHERE r.outcome = 1), 0) AS win,
+               coalesce(max(r.length) FILTER (WHERE r.outcome = -1), 0) AS loss,
+               coalesce(max(r.outcome * r.length) FILTER (WHERE r.last_place = t.trades), 0) AS current
+          FROM runs AS r
+         CROSS JOIN totals AS t
+    ), days AS (
+        SELECT date_trunc('day', c.exit_time, 'UTC') AS day, sum(c.net_pnl) AS net
+          FROM counted AS c
+         GROUP BY date_trunc('day', c.exit_time, 'UTC')
+    ), best_day AS (
+        SELECT d.day, d.net FROM days AS d ORDER BY d.net DESC, d.day LIMIT 1
+    ), worst_day AS (
+        SELECT d.day, d.net FROM days AS d ORDER BY d.net, d.day LIMIT 1
+    ), openings AS (
+        SELECT sum(o.opening_balance) AS balance, sum(o.opening_equity) AS equity
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
+    ), equity AS (
+        SELECT count(*)::integer AS days, array_agg(e.daily_return) AS returns,
+               coalesce(max(e.max_drawdown), 0) AS max_drawdown,
+               (array_agg(e.equity ORDER BY e.day DESC))[1] AS closing
+          FROM public.daily_equity(session, source, strategy, instrument, since, until) AS e
+    ), grown AS (
+        SELECT CASE
+                   WHEN e.days > 1 AND o.equity > 0
+                       THEN power(greatest(e.closing, 0) / o.equity, 365::numeric / e.days) - 1
+               END AS annualized_return
+          FROM equity AS e
+         CROSS JOIN openings AS o
+    )
+    SELECT t.trades, t.wins, t.losses, t.wins::numeric / nullif(t.trades, 0),
+           t.profit, t.loss, t.profit - t.loss, t.commission, t.interest, t.net,
+           t.net / nullif(o.balance, 0) * 100,
+           t.profit / nullif(t.loss, 0), (t.profit - t.loss) / nullif(t.trades, 0),
+           t.profit / nullif(t.wins, 0), -t.loss / nullif(t.losses, 0), t.best, t.worst,
+           s.win, s.loss, s.current, e.max_drawdown, t.hours, t.win_hours, t.loss_hours,
+           best_day.day, best_day.net, worst_day.day, worst_day.net,
+           e.days, round(g.annualized_return, 12), r.annualized_volatility, r.sharpe_ratio, r.sortino_ratio,
+           round(g.annualized_return / nullif(e.max_drawdown, 0), 12), r.var_95
+      FROM totals AS t
+     CROSS JOIN streaks AS s
+     CROSS JOIN openings AS o
+     CROSS JOIN equity AS e
+     CROSS JOIN grown AS g
+     CROSS JOIN LATERAL public.return_figures(e.returns) AS r
+      LEFT JOIN best_day ON TRUE
+      LEFT JOIN worst_day ON TRUE
+$$;
+COMMENT ON FUNCTION performance_figures IS
+'Every figure of performance over the trades that chosen_trades chooses and the equity of daily_equity; the '
+'definitions and units are those of the view reporting.performance.';
+
+CREATE FUNCTION drawdown_episodes(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
+) RETURNS TABLE (
+    started_at timestamptz, trough_at timestamptz, recovered_at timestamptz, peak numeric, trough numeric,
+    drawdown numeric
+)
+LANGUAGE sql STABLE AS $$
+    WITH numbered AS (
+        SELECT e.time, e.place, e.equity, e.peak, e.drawdown,
+               count(*) FILTER (WHERE e.equity = e.peak) OVER (ORDER BY e.place ROWS UNBOUNDED PRECEDING) AS episode
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
+    ), episodes AS (
+        SELECT min(n.time) AS started_at, (array_agg(n.time ORDER BY n.equity, n.place))[1] AS trough_at,
+               lead(min(n.time)) OVER (ORDER BY n.episode) AS recovered_at,
+               max(n.peak) AS peak, min(n.equity) AS trough, max(n.drawdown) AS drawdown
+          FROM numbered AS n
+         GROUP BY n.episode
+    )
+    SELECT p.started_at, p.trough_at, p.recovered_at, p.peak, p.trough, p.drawdown
+      FROM episodes AS p
+     WHERE p.trough < p.peak
+$$;
+COMMENT ON FUNCTION drawdown_episodes IS
+'Every time that the equity of equity_series was below its peak: since when (the last moment at the peak), when it was '
+'lowest, when it was back at the peak (NULL = not yet), and peak, trough and (peak - trough) / peak as a fraction.';
+
+CREATE FUNCTION pnl_by(
+    dimension text,
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
+) RETURNS TABLE (
+    label text, period_start timestamptz, total_trades integer, winning_trades integer, losing_trades integer,
+    win_rate numeric, gross_pnl numeric, costs numeric, net_pnl numeric, last_exit_time timestamptz
+)
+LANGUAGE sql STABLE AS $$
+    SELECT g.label, g.period_start, count(*)::integer,
+           (count(*) FILTER (WHERE t.pnl > 0))::integer,
+           (count(*) FILTER (WHERE t.pnl < 0))::integer,
+           (count(*) FILTER (WHERE t.pnl > 0))::numeric / count(*),
+           sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
+      FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
+     CROSS JOIN LATERAL (
+               SELECT CASE dimension
+                          WHEN 'exit_reason' THEN t.exit_reason
+                          WHEN 'strategy_name' THEN t.strategy_name
+                          WHEN 'symbol' THEN t.symbol
+                      END AS label,
+                      CASE
+                          WHEN dimension IN ('day', 'week', 'month') THEN date_trunc(dimension, t.exit_time, 'UTC')
+                          WHEN dimension = 'all' THEN 'epoch'
+                      END AS period_start
+           ) AS g
+     GROUP BY g.label, g.period_start
+$$;
+COMMENT ON FUNCTION pnl_by IS
+'The trades that chosen_trades chooses, added up by exit_reason, strategy_name or symbol (label), or by the UTC day, '
+'ISO week (from Monday) or month of their exit (period_start; ''all'' is one period from 1970 on). costs = commission '
+'+ margin interest; net = gross - costs; win_rate is a fraction.';

@@ -1,0 +1,285 @@
+"""Every state that a migration can be in is told by name, with the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from atb_db.admin.connection import reading
+from atb_db.admin.errors import Refused
+from atb_db.admin.migrations import (
+    Release,
+    State,
+    adopt,
+    forget,
+    known_migrations,
+    migrate,
+    planned,
+    read_status,
+    rollback,
+    rollback_plan,
+    status,
+)
+from atb_db.config import Settings
+from atb_db.embedded import Server
+from atb_db.errors import AtbDbError, Conflict, NotFound
+from atb_db.sqlfile import sql_root
+from tests.admin.conftest import Write
+
+ONE = "CREATE TABLE one (id integer);"
+
+
+def change(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def states(settings: Settings, release: Release | None = None) -> dict[str, State]:
+    return {one.id: one.state for one in status(settings, release=release).migrations}
+
+
+def repair(settings: Settings, name: str, release: Release | None = None) -> str:
+    [found] = [one for one in status(settings, release=release).migrations if one.id == name]
+    return found.repair or ""
+
+
+@pytest.fixture
+def settings(empty_url: str) -> Settings:
+    return Settings.load(empty_url)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Release:
+    """This release, in a folder that may be changed."""
+    shutil.copytree(sql_root(), tmp_path / "copy")
+    return Release(tmp_path / "copy")
+
+
+def test_pending_then_applied(settings: Settings, write: Write) -> None:
+    release = write(m0001_one=ONE)
+    assert states(settings, release) == {"0001-one": State.PENDING}
+    migrate(settings, release=release)
+    assert states(settings, release) == {"0001-one": State.APPLIED}
+    assert repair(settings, "0001-one", release) == ""
+
+
+def test_edited_is_told_and_refused_until_restored_or_adopted(settings: Settings, write: Write) -> None:
+    migrate(settings, release=write(m0001_one=ONE))
+    edited = write(m0001_one="CREATE TABLE one (id bigint);", m0002_two="CREATE TABLE two ();")
+    assert states(settings, edited) == {"0001-one": State.EDITED, "0002-two": State.PENDING}
+    with pytest.raises(Refused, match=r"0001-one is edited: .*`atb-db migrate --adopt 0001-one`"):
+        migrate(settings, release=edited)
+    assert adopt(settings, "0001", release=edited) == "0001-one"
+    assert migrate(settings, release=edited).applied == ("0002-two",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-- A comment.\r\nCREATE TABLE one\r\n(\r\n  id   integer /* here */\r\n) ;\r\n",
+        "CREATE TABLE one(id integer)",
+    ],
+)
+def test_comments_white_space_and_line_endings_are_no_edit(settings: Settings, write: Write, text: str) -> None:
+    migrate(settings, release=write(m0001_one=ONE))
+    assert states(settings, write(m0001_one=text)) == {"0001-one": State.APPLIED}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("SELECT 'a  b'", "SELECT 'a b'"),
+        ("DO $$ BEGIN  END $$", "DO $$ BEGIN END $$"),
+        ('SELECT 1 AS "a  b"', 'SELECT 1 AS "a b"'),
+        ("SELECT '-- one'", "SELECT '-- two'"),
+        ("SELECT 1 < - 1", "SELECT 1 <- 1"),
+    ],
+)
+def test_what_strings_and_names_say_is_an_edit(settings: Settings, write: Write, before: str, after: str) -> None:
+    migrate(settings, release=write(m0001_one="CREATE TABLE one ();", m0002_text=before.replace("<", "+")))
+    assert states(settings, write(m0002_text=after))["0002-text"] is State.EDITED
+
+
+def test_deleted_and_applied_by_a_newer_release_are_told_apart(settings: Settings, write: Write) -> None:
+    release = write(m0001_one=ONE, m0002_two="CREATE TABLE two ();", m0003_three="CREATE TABLE three ();")
+    migrate(settings, release=release)
+    (release.folder / "0002-two.sql").unlink()
+    older = Release(release.root)
+    assert states(settings, older)["0002-two"] is State.DELETED
+    with pytest.raises(Refused, match="0002-two is deleted"):
+        migrate(settings, release=older)
+    assert forget(settings, "0002", release=older) == "0002-two"
+    (release.folder / "0003-three.sql").unlink()
+    oldest = Release(release.root)
+    assert states(settings, oldest) == {"0001-one": State.APPLIED, "0003-three": State.UNKNOWN}
+    assert migrate(settings, release=oldest).applied == ()
+
+
+def test_out_of_order_is_refused_and_can_be_asked_for(settings: Settings, write: Write) -> None:
+    migrate(settings, release=write(m0001_one=ONE, m0003_three="CREATE TABLE three ();"))
+    release = write(m0002_two="CREATE TABLE two ();", m0004_four="CREATE TABLE four ();")
+    assert states(settings, release)["0002-two"] is State.OUT_OF_ORDER
+    with pytest.raises(Refused, match="`atb-db migrate --to 0002-two`"):
+        migrate(settings, release=release)
+    assert migrate(settings, to="0002-two", release=release).applied == ("0002-two",)
+    assert migrate(settings, release=release).applied == ("0004-four",)
+
+
+def test_unmarked_is_what_is_there_without_a_record(settings: Settings, empty_url: str) -> None:
+    migrate(settings)
+    last = known_migrations()[-1]
+    change(empty_url, f"DELETE FROM _yoyo_migration WHERE migration_id = '{last}'", "DELETE FROM _atb_migration")
+    assert states(settings)[last] is State.UNMARKED
+    with pytest.raises(Refused, match=f"{last} is unmarked"):
+        migrate(settings)
+    assert adopt(settings, last) == last
+    assert set(states(settings).values()) == {State.APPLIED}
+
+
+def test_a_database_made_from_the_schema_is_unmarked_and_adopted(fresh_url: str) -> None:
+    settings = Settings.load(fresh_url)
+    assert set(states(settings).values()) == {State.UNMARKED}
+    assert "`atb-db migrate` records it" in repair(settings, known_migrations()[0])
+
+
+def test_marked_is_what_is_recorded_and_not_there(settings: Settings, empty_url: str, own: Release) -> None:
+    migrate(settings)
+    with pytest.raises(Refused, match="is applied"):
+        forget(settings, known_migrations()[0])
+    change(empty_url, "ALTER TABLE trading_sessions DROP COLUMN is_verification CASCADE", "DELETE FROM _atb_migration")
+    # An enum's labels stay, so that something of 0003 is there; a release whose 0003 adds the column alone has nothing.
+    path = own.folder / "0003-operations.sql"
+    path.write_text("ALTER TABLE trading_sessions ADD COLUMN is_verification boolean NOT NULL DEFAULT FALSE;")
+    assert states(settings, own)["0003-operations"] is State.MARKED
+    with pytest.raises(Refused, match="`atb-db migrate --forget 0003-operations`"):
+        migrate(settings, release=own)
+
+
+def test_an_interrupted_index_is_dirty_and_the_next_command_is_told(
+    settings: Settings, empty_url: str, write: Write
+) -> None:
+    release = write(
+        m0001_one="CREATE TABLE one (id integer); INSERT INTO one VALUES (1), (1);",
+        m0002_index="-- transactional: false\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS one_id_idx ON one (id);",
+    )
+    command = r"DROP INDEX CONCURRENTLY IF EXISTS \"one_id_idx\""
+    with pytest.raises(Conflict, match=command):
+        migrate(settings, release=release)
+    assert states(settings, release)["0002-index"] is State.DIRTY
+    with pytest.raises(Refused, match="0002-index is dirty: drop what it left half-built"):
+        migrate(settings, release=release)
+    change(empty_url, "DELETE FROM one", 'DROP INDEX CONCURRENTLY IF EXISTS "one_id_idx"')
+    assert states(settings, release)["0002-index"] is State.INTERRUPTED
+    assert migrate(settings, release=release).applied == ("0002-index",)
+
+
+def test_what_cannot_be_repeated_is_looked_at_by_somebody(settings: Settings, empty_url: str, write: Write) -> None:
+    release = write(m0001_one="-- transactional: false\nCREATE TABLE one (); CREATE TABLE one ();")
+    with pytest.raises(AtbDbError, match="`atb-db migrate --adopt 0001-one`"):
+        migrate(settings, release=release)
+    assert states(settings, release) == {"0001-one": State.DIRTY}
+    with pytest.raises(Refused, match="0001-one is dirty"):
+        rollback_plan(settings, release=release)
+    change(empty_url, "DROP TABLE one")
+    forget(settings, "0001", release=release)
+    assert states(settings, release) == {"0001-one": State.PENDING}
+
+
+def test_an_old_record_without_content_is_completed(settings: Settings, empty_url: str, write: Write) -> None:
+    release = write(m0001_one=ONE)
+    migrate(settings, release=release)
+    change(empty_url, "DROP TABLE _atb_migration")
+    assert states(settings, release) == {"0001-one": State.APPLIED}
+    migrate(settings, release=release)
+    assert states(settings, write(m0001_one="CREATE TABLE one ();")) == {"0001-one": State.EDITED}
+
+
+def test_reading_writes_nothing_and_needs_no_more_than_reading(server: Server, empty_url: str, write: Write) -> None:
+    release = write(m0001_one=ONE, r0001_one="DROP TABLE one;")
+    migrate(Settings.load(empty_url), release=release)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE looker LOGIN IN ROLE pg_read_all_data")
+    looker = Settings.load(empty_url.replace("postgres@", "looker@"))
+    more = write(m0002_two="CREATE TABLE two ();")
+    with reading(looker) as (connection, info):
+        assert connection.read_only
+        assert read_status(connection, info, release=more).pending == ("0002-two",)
+    assert [one.id for one in planned(looker, release=more)] == ["0002-two"]
+    assert [one.migration.id for one in rollback_plan(looker, release=more)] == ["0001-one"]
+
+
+def test_rollback_runs_the_file_as_written_in_one_transaction(settings: Settings, empty_url: str, write: Write) -> None:
+    release = write(
+        m0001_one="CREATE TABLE one (id integer PRIMARY KEY); CREATE TABLE two (id integer REFERENCES one);",
+        # Reversed, as yoyo would run it, this fails.
+        r0001_one="DROP TABLE two; DROP TABLE one;",
+    )
+    migrate(settings, release=release)
+    plan = rollback_plan(settings, release=release)
+    assert [[str(thing) for thing in one.drops] for one in plan] == [["table two", "table one"]]
+    assert rollback(settings, plan, release=release) == ("0001-one",)
+    assert migrate(settings, release=release).applied == ("0001-one",)
+    broken = write(r0001_one="DROP TABLE two; DROP TABLE three;")
+    with pytest.raises(AtbDbError, match="three"):
+        rollback(settings, rollback_plan(settings, release=broken), release=broken)
+    change(empty_url, "INSERT INTO one VALUES (1); INSERT INTO two VALUES (1)")
+    assert states(settings, broken) == {"0001-one": State.APPLIED}
+
+
+def test_without_a_rollback_file_there_is_no_way_back_unless_the_file_says_so(settings: Settings, write: Write) -> None:
+    release = write(m0001_one=ONE, m0002_note="-- rollback: not needed\nANALYZE one;", m0003_three="SELECT 1;")
+    migrate(settings, release=release)
+    with pytest.raises(Refused, match=r"0003-three cannot be taken back: there is no 0003-three\.rollback\.sql"):
+        rollback_plan(settings, release=release)
+    (release.folder / "0003-three.rollback.sql").write_text("-- Nothing.\n")
+    release = Release(release.root)
+    with pytest.raises(NotFound):
+        rollback_plan(settings, to="0009", release=release)
+    plan = rollback_plan(settings, to="0001", release=release)
+    assert rollback(settings, plan, release=release) == ("0003-three", "0002-note")
+
+
+@pytest.mark.parametrize(
+    "text", ["BEGIN; CREATE TABLE one (); COMMIT;", "-- depends: 0000-x\nSELECT 1;", "-- transactional: no\nSELECT 1;"]
+)
+def test_files_that_would_not_do_what_they_say_are_refused(settings: Settings, write: Write, text: str) -> None:
+    release = write(m0001_one=text)
+    with pytest.raises(Refused):
+        migrate(settings, release=release)
+    assert states(settings, release) == {"0001-one": State.PENDING}
+
+
+def test_up_to_one_migration(settings: Settings) -> None:
+    first, second, *_ = known_migrations()
+    assert migrate(settings, to="0001").applied == (first,)
+    assert migrate(settings, to=second).applied == (second,)
+    with pytest.raises(NotFound, match="there is no migration 9999"):
+        migrate(settings, to="9999")
+
+
+def test_rows_of_a_select_are_printed_nowhere(
+    settings: Settings, write: Write, capfd: pytest.CaptureFixture[str]
+) -> None:
+    migrate(settings, release=write(m0001_one="CREATE TABLE one (); SELECT 'a row' AS found;"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_one_migration_sets_does_not_reach_the_next(settings: Settings, write: Write) -> None:
+    release = write(
+        m0001_one="CREATE SCHEMA other; SET search_path TO other; CREATE TABLE one ();",
+        m0002_two="CREATE TABLE two ();",
+    )
+    migrate(settings, release=release)
+    with reading(settings) as (connection, _):
+        found = connection.execute("SELECT to_regclass('other.one')::text, to_regclass('public.two')::text").fetchall()
+    assert found == [("other.one", "two")]
+
+
+def test_the_states_as_json(empty_url: str) -> None:
+    found = status(Settings.load(empty_url))
+    assert json.dumps([one.state for one in found.migrations]).count("pending") == len(known_migrations())

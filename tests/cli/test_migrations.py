@@ -1,0 +1,92 @@
+"""The commands on migrations, as their users run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import psycopg
+
+from atb_db.admin.migrations import known_migrations
+from atb_db.cli.exits import ExitCode
+from tests.cli.conftest import COMMAND, Run, environment
+
+EVERY = known_migrations()
+
+
+def test_a_dry_run_prints_the_sql_and_writes_nothing(empty_url: str, run: Run) -> None:
+    code, out, err = run("migrate", "--dry-run", "--to", "0001", url=empty_url)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"-- Migration {EVERY[0]}\n")
+    assert "CREATE TABLE trades" in out
+    [first] = json.loads(run("migrate", "--dry-run", "--to", "0001", "--json", url=empty_url).out)["pending"]
+    assert first["id"] == EVERY[0]
+    assert len(json.loads(run("status", "--json", url=empty_url).out)["migrations"]) == len(EVERY)
+
+
+def test_options_that_do_not_go_together(empty_url: str, run: Run) -> None:
+    code, _, err = run("migrate", "--check", "--rehearse", url=empty_url)
+    assert code == ExitCode.USAGE
+    assert "--check and --rehearse do not go together" in err
+
+
+def test_a_rehearsal_then_the_real_thing_then_back(empty_url: str, run: Run) -> None:
+    code, out, err = run("migrate", "--rehearse", url=empty_url)
+    assert (code, out.splitlines()[1].split()[:2]) == (0, [EVERY[0], "rehearsed"])
+    assert "All statements fit" in err
+    assert run("migrate", "--check", url=empty_url).code == ExitCode.FOUND
+    done = json.loads(run("migrate", "--json", url=empty_url).out)
+    assert (done["applied"], list(done["seconds"])) == (EVERY, EVERY)
+    code, _, err = run("rollback", "--to", EVERY[1], url=empty_url)
+    assert code == ExitCode.REFUSED
+    assert "column trading_sessions.is_verification will be dropped, with everything in it" in err
+    done = json.loads(run("rollback", "--to", "0002", "--yes", "--json", url=empty_url).out)
+    assert done["rolled_back"] == EVERY[:1:-1]
+    assert run("migrate", url=empty_url).code == 0
+
+
+def test_an_edited_migration_is_refused_with_its_repair(empty_url: str, run: Run) -> None:
+    run("migrate", url=empty_url)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("UPDATE _atb_migration SET checksum = 'another' WHERE id = %s", [EVERY[0]])
+    code, out, err = run("migrate", url=empty_url)
+    assert (code, out) == (ExitCode.REFUSED, "")
+    assert f"{EVERY[0]} is edited: restore its file" in err
+    assert run("migrate", "--check", url=empty_url).code == ExitCode.FOUND
+    assert run("migrate", "--adopt", "0001", url=empty_url).code == 0
+    assert run("migrate", "--check", url=empty_url).code == 0
+
+
+def test_new_and_lint_connect_to_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "sql" / "migrations").mkdir(parents=True)
+    code, out, _ = run("new", "trades remember their venue", "--sql", "sql", url="postgresql://nowhere.invalid/x")
+    assert (code, out.split()) == (
+        0,
+        [f"sql/migrations/0001-trades-remember-their-venue{ending}" for ending in (".sql", ".rollback.sql")],
+    )
+    (tmp_path / "sql" / "migrations" / "0001-trades-remember-their-venue.sql").write_text("COMMIT;")
+    code, out, _ = run("lint", "--sql", "sql")
+    assert code == ExitCode.FOUND
+    assert "0001-trades-remember-their-venue.sql:1: error: COMMIT" in out
+    assert json.loads(run("lint", "--sql", "sql", "--json").out)["clean"] is False
+    assert run("new", "?", "--sql", "sql").code == ExitCode.USAGE
+
+
+def test_progress_is_told_to_a_terminal_alone(empty_url: str, tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        (*COMMAND, "migrate", "--json"),
+        env=environment(empty_url),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        out, _ = process.communicate(timeout=60)
+    os.close(theirs)
+    told = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert json.loads(out)["applied"] == EVERY
+    assert f"{EVERY[0]} (1 of {len(EVERY)}) took" in told

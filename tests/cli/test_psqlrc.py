@@ -1,0 +1,51 @@
+"""The handy questions that `atb-db psql` knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from atb_db.repository import statements
+from atb_db.sqlfile import sql_root
+from atb_db.statement import Kind
+from tests.cli.conftest import Run
+
+TEXT = (sql_root() / "psqlrc").read_text(encoding="utf-8")
+QUESTIONS = [name for name in re.findall(r"^\\set (\w+) ", TEXT, re.MULTILINE) if "QUIET" not in name]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_every_question_is_answered(run: Run, fresh_url: str, tmp_path: Path, question: str) -> None:
+    (tmp_path / "ask.sql").write_text(f":{question}\n")
+    done = run("psql", "--", "--set=ON_ERROR_STOP=1", "-f", "ask.sql", url=fresh_url)
+    assert (done.code, done.err) == (0, "")
+    assert "row" in done.out
+
+
+def test_the_banner_names_every_question() -> None:
+    banner = " ".join(re.findall(r"^\\echo (.*)", TEXT, re.MULTILINE))
+    assert set(re.findall(r":(\w+)", banner)) == set(QUESTIONS)
+
+
+def test_no_question_is_called_like_a_parameter() -> None:
+    """Or psql would put it into a query's file."""
+    assert not set(QUESTIONS) & {
+        parameter.name for one in statements() if one.kind is Kind.QUERY for parameter in one.parameters
+    }
+
+
+def test_scripts_see_nothing_of_it(run: Run, fresh_url: str) -> None:
+    assert run("psql", "--", "-At", "-c", "SELECT 1", url=fresh_url).out == "1\n"
+
+
+def test_the_user_s_own_psqlrc_is_read_too(
+    run: Run, fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").write_text("\\set mine 'SELECT 17 AS mine;'\n")
+    monkeypatch.setenv("PSQLRC", str(tmp_path / "own"))
+    (tmp_path / "ask.sql").write_text(":mine\n:sessions\n")
+    done = run("psql", "--", "-f", "ask.sql", url=fresh_url)
+    assert (done.code, done.err) == (0, "")
+    assert "17" in done.out

@@ -1,0 +1,134 @@
+"""`atb-db query` and `atb-db queries`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from atb_db import Database
+from atb_db.admin.questions import arguments, find, questions
+from atb_db.cli.exits import ExitCode
+from atb_db.errors import InvalidInput
+from atb_db.repository import positions, statements, trades
+from atb_db.statement import Kind
+from tests.cli.conftest import Run
+from tests.statements.examples import World, prepare
+
+
+@pytest.fixture(scope="module")
+def asked(server: object) -> tuple[str, World]:
+    """A database with the example's rows."""
+    from atb_db.embedded import Server
+    from tests.conftest import TEMPLATE
+
+    assert isinstance(server, Server)
+    url = server.create_database("questions", template=TEMPLATE)
+    with Database(url) as db:
+        return url, prepare(db)
+
+
+def test_every_read_statement_is_listed_with_its_parameters() -> None:
+    listed = {one.name: one for one in questions()}
+    assert set(listed) == {one.name for one in statements() if one.kind is Kind.QUERY}
+    trades_since = listed["trades.get_trades_since"]
+    assert [(one.name, one.type, one.required) for one in trades_since.arguments] == [
+        ("session_id", "integer", True),
+        ("since", "time", True),
+    ]
+    assert trades_since.description == "A session's trades that were closed at or after a moment, oldest first."
+
+
+def test_no_parameter_is_called_like_an_option_of_the_command() -> None:
+    names = {parameter.name for one in statements() if one.kind is Kind.QUERY for parameter in one.parameters}
+    assert not names & {"json", "csv", "url", "help", "h"}
+
+
+def test_a_table_away_from_a_terminal_has_a_line_for_each_row(run: Run, asked: tuple[str, World]) -> None:
+    url, world = asked
+    done = run("query", "trades.get_recent_trades", "--session-id", str(world.session_id), "--limit=3", url=url)
+    assert done.code == ExitCode.OK
+    header, *lines = done.out.splitlines()
+    assert header.split()[:3] == ["id", "session_id", "position_id"]
+    assert len(lines) == 3
+
+
+def test_json_is_what_the_function_answers(run: Run, asked: tuple[str, World]) -> None:
+    url, world = asked
+    done = run("query", "positions.get_active_positions", "--session_id", str(world.session_id), "--json", url=url)
+    with Database(url) as db:
+        due = db.run(positions.get_active_positions(session_id=world.session_id))
+    found = json.loads(done.out)
+    assert [(one["id"], len(one["orders"])) for one in found] == [(one.id, len(one.orders)) for one in due]
+
+
+def test_csv_has_joined_rows_beside_what_they_are_joined_to(run: Run, asked: tuple[str, World]) -> None:
+    url, world = asked
+    done = run("query", "positions.get_active_positions", "--session-id", str(world.session_id), "--csv", url=url)
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    with Database(url) as db:
+        due = db.run(positions.get_active_positions(session_id=world.session_id))
+    assert [(row["id"], row["orders.id"]) for row in rows] == [
+        (str(one.id), str(order.id)) for one in due for order in one.orders
+    ]
+
+
+def test_a_single_row_has_a_line_for_each_field(run: Run, asked: tuple[str, World]) -> None:
+    url, world = asked
+    done = run("query", "sessions.get_trading_session", "--session-id", str(world.session_id), url=url)
+    assert dict(line.split(maxsplit=1) for line in done.out.splitlines() if " " in line)["mode"] == "PAPER"
+    done = run("query", "account.get_current_balance", "--session-id", str(world.session_id), url=url)
+    assert len(done.out.splitlines()) == 2
+
+
+def test_times_json_and_null_are_read(run: Run, asked: tuple[str, World]) -> None:
+    url, world = asked
+    done = run(
+        "query", "trades.get_trades_since", "--session-id", str(world.session_id), "--since", "2024-03-02T00:00Z",
+        "--json", url=url,
+    )  # fmt: skip
+    with Database(url) as db:
+        due = db.run(trades.get_recent_trades(session_id=world.session_id))
+    assert {one["id"] for one in json.loads(done.out)} == {one.id for one in due if one.exit_time.day == 2}
+    metrics = find("metrics.get_daily_metrics")
+    assert arguments(metrics, {"session_id": "1", "start": "null"}) == {"session_id": 1, "start": None}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("trades.get_recent_trade",), "did you mean trades.get_recent_trades"),
+        (("trades.log_trade",), "there is no read statement trades.log_trade"),
+        (("trades.get_recent_trades",), "session_id: is needed: --session_id VALUE"),
+        (("trades.get_recent_trades", "--session-id", "x"), "session_id: must be integer, not 'x'"),
+        (("trades.get_recent_trades", "--session-id"), "session_id: has no value"),
+        (("trades.get_recent_trades", "--sessions", "1"), "sessions: is no parameter (there are: session_id, limit)"),
+        (("trades.get_recent_trades", "1"), "'1' is no --parameter"),
+        (("trades.get_trades_since", "--session-id", "1", "--since", "2024-03-02"), "since"),
+        (("trades.get_recent_trades", "--session-id=1", "--session_id=2"), "session_id: is given twice"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_before_connecting(run: Run, words: tuple[str, ...], message: str) -> None:
+    done = run("query", *words, url="postgresql://postgres@localhost:1/nowhere")
+    assert (done.code, done.out) == (ExitCode.USAGE, "")
+    assert message in done.err
+
+
+def test_a_row_that_is_not_there(run: Run, asked: tuple[str, World]) -> None:
+    done = run("query", "sessions.get_trading_session", "--session-id", "999999", url=asked[0])
+    assert (done.code, done.out) == (ExitCode.FAILED, "")
+    assert "session 999999 does not exist" in done.err
+
+
+def test_queries_can_be_searched(run: Run) -> None:
+    done = run("queries", "drawdown", "--json")
+    assert done.code == ExitCode.OK
+    assert "reports.get_drawdowns" in {one["name"] for one in json.loads(done.out)}
+    assert run("queries", "no such thing").code == ExitCode.FOUND
+
+
+def test_an_odd_offset_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput, match="must be time"):
+        arguments(find("trades.get_trades_since"), {"session_id": "1", "since": "yesterday"})

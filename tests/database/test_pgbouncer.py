@@ -1,0 +1,141 @@
+"""Behind a PgBouncer that gives a server connection for one transaction: every statement, retries and holds."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from atb_db import Database, Settings
+from atb_db.embedded import Server
+from atb_db.errors import SessionHeld
+from atb_db.repository import positions, sessions, statements
+from atb_db.repository.sessions import HeldSession
+from atb_db.statement import Kind, Statement
+from tests.conftest import TEMPLATE
+from tests.invariants.running import run, run_together
+from tests.statements.examples import World, example, prepare
+
+PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed (Debian: apt install pgbouncer)")
+
+CONFIGURATION = """
+[databases]
+* = host={host} port={port}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {own}
+auth_type = any
+pool_mode = transaction
+default_pool_size = 4
+max_client_conn = 100
+unix_socket_dir =
+"""
+
+
+@pytest.fixture(scope="module")
+def bouncer(server: Server) -> Iterator[str]:
+    """URL of a database with the example's rows, by way of a PgBouncer with four server connections."""
+    assert PROGRAM is not None
+    url = server.create_database("bounced", template=TEMPLATE)
+    parts = conninfo_to_dict(url)
+    own = free_port()
+    target = {"host": parts["host"], "port": parts["port"], "own": own}
+    # It refuses to run as root, and whom it runs as must be able to read its file.
+    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pgbouncer.ini"
+        file.write_text(CONFIGURATION.format(**target).replace("* = ", f"* = user={parts['user']} "))
+        for path in (file, file.parent):
+            path.chmod(0o755)
+        with subprocess.Popen(
+            [PROGRAM, str(file)],
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                bounced = f"postgresql://{parts['user']}@127.0.0.1:{own}/{parts['dbname']}"
+                wait_until_it_answers(bounced, process)
+                yield bounced
+            finally:
+                process.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(100):
+        assert process.poll() is None, "pgbouncer has ended"
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("pgbouncer does not answer")
+
+
+def settings(url: str) -> Settings:
+    return Settings.load(url, environ={"DATABASE_PGBOUNCER": "1"})._replace(pool_max=8)
+
+
+@pytest.fixture(scope="module")
+def prepared(bouncer: str) -> World:
+    with Database(settings(bouncer)) as db:
+        return prepare(db)
+
+
+def test_every_statement_runs(bouncer: str, prepared: World) -> None:
+    with Database(settings(bouncer)) as db:
+        for declaration in statements():
+            if declaration.name not in {"positions.close_position", "sessions.end_trading_session"}:
+                value = example(declaration, prepared)
+                run(db, value)
+                if declaration.kind is not Kind.COPY:
+                    run(db, value)  # on whatever server connection it gets this time
+        for name in ("positions.close_position", "sessions.end_trading_session"):
+            [last] = [declaration for declaration in statements() if declaration.name == name]
+            run(db, example(last, prepared))
+
+
+def test_of_eight_engines_one_holds_the_session_and_goes_on_after_the_lease(bouncer: str) -> None:
+    def claim(holder: str, lease: float) -> Statement[HeldSession]:
+        return sessions.resume_or_create(
+            strategy_name="bounced", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000,
+            holder=holder, lease=lease,
+        )  # fmt: skip
+
+    with Database(settings(bouncer)) as db:
+        answers = run_together(db, [claim(f"engine-{number}", 1) for number in range(8)])
+        held = [answer for answer in answers if isinstance(answer, HeldSession)]
+        assert {type(answer) for answer in answers} == {HeldSession, SessionHeld}
+        assert len(held) == 1
+        time.sleep(1.1)  # nobody renews it
+        with db.transaction() as tx:
+            taken = tx.run(claim("engine-9", 60))
+            assert tx.run(positions.get_active_positions(session_id=taken.session_id)) == []
+        assert taken.session_id == held[0].session_id
+
+
+def test_more_clients_than_server_connections(bouncer: str, prepared: World) -> None:
+    with Database(settings(bouncer)) as db:
+        reads = [sessions.get_trading_session(session_id=prepared.other_session_id) for _ in range(8)]
+        assert {answer.id for answer in run_together(db, reads) if hasattr(answer, "id")} == {prepared.other_session_id}

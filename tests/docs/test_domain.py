@@ -1,0 +1,58 @@
+"""docs/domain.md names things that exist, and forgets none."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from atb_db import repository
+from atb_db.admin.catalog import expected_catalog
+from atb_db.repository import statements
+
+ROOT = Path(__file__).parents[2]
+NAMES = set(re.findall(r"`([^`\n]+)`", (ROOT / "docs" / "domain.md").read_text(encoding="utf-8")))
+CATALOG = {
+    kind: {entry.name for entry in expected_catalog() if entry.kind == kind} for kind in ("table", "view", "enum")
+}
+STATEMENTS = {declared.name for declared in statements()}
+
+
+def functions_of(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+
+
+def exists(name: str) -> bool:
+    if name.startswith("tests/"):
+        path, _, test = name.partition("::")
+        return (ROOT / path).is_file() and (not test or test in functions_of(path))
+    if name.startswith("atb-db ") or name == "atb_db":
+        return True
+    if name.startswith("reporting."):
+        return name in CATALOG["view"]
+    module, _, function = name.partition(".")
+    if function:
+        return name in STATEMENTS or callable(getattr(getattr(repository, module, None), function, None))
+    return name in CATALOG["table"] | CATALOG["enum"]
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_what_is_named_exists(name: str) -> None:
+    assert exists(name)
+
+
+@pytest.mark.parametrize("kind", ["table", "enum"])
+def test_nothing_is_forgotten(kind: str) -> None:
+    assert CATALOG[kind] - NAMES == set()
+
+
+def test_no_view_is_forgotten() -> None:
+    assert {view for view in CATALOG["view"] if view.startswith("reporting.")} - NAMES == set()
+
+
+def test_all_eighteen_failures_are_there() -> None:
+    text = (ROOT / "docs" / "domain.md").read_text(encoding="utf-8")
+    assert [int(number) for number in re.findall(r"^\| (\d+) ", text, re.MULTILINE)] == list(range(1, 19))

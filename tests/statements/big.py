@@ -1,0 +1,119 @@
+"""A world whose tables have grown: 10^5 trades, 10^6 decisions, and so on, spread over 500 of 2500 sessions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SESSION: Final = 100
+"""One of five LIVE sessions, all others are BACKTEST; half of its rows are of the strategy fill."""
+
+# Rows as such: no trigger and no foreign key looks at them, and request_ids grow, so that a million take seconds.
+FILL: Final = """
+SET session_replication_role = replica;
+
+CREATE FUNCTION pg_temp.key(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
+$$ SELECT lpad(to_hex(n), 32, '0')::uuid $$;
+
+INSERT INTO trading_sessions (
+    session_name, mode, strategy_name, symbol, timeframe, base_currency, start_time, initial_balance, current_balance,
+    ledger_entries, end_time, final_balance, total_pnl, total_trades, max_drawdown
+)
+SELECT 'fill', CASE WHEN i % 100 = 97 AND i < 500 THEN 'LIVE' ELSE 'BACKTEST' END::trade_source, 'fill', 'X', '1h',
+       'USDT', '2024-01-01Z', 1000, 1000, 1, '2025-01-01Z', 0, 0, 0, 0
+  FROM generate_series(1, 2500) AS i;
+
+UPDATE trading_sessions SET end_time = NULL, final_balance = NULL, total_pnl = NULL, total_trades = NULL,
+       max_drawdown = NULL
+ WHERE mode = 'LIVE';
+
+INSERT INTO positions (
+    session_id, symbol, side, status, entry_price, entry_time, size, original_size, current_size, quantity,
+    original_quantity, current_quantity, entry_notional, last_update, strategy_name, exit_price, exit_time, exit_reason,
+    request_id
+)
+SELECT s, 'X', 'LONG', 'CLOSED', 1, '2024-01-01Z', 1, 1, 1, 1, 1, 1, 1, '2024-01-01Z',
+       CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END, 1, '2024-01-02Z', 'fill', pg_temp.key(s * 100 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i;
+
+UPDATE positions SET status = 'OPEN', exit_price = NULL, exit_time = NULL, exit_reason = NULL
+ WHERE session_id >= 4 AND id % 100 < 3;
+
+INSERT INTO orders (
+    session_id, position_id, order_type, status, symbol, side, quantity, price, filled_quantity, filled_price,
+    strategy_name, created_at, filled_at, last_update, internal_order_id, request_id
+)
+SELECT p.session_id, p.id, 'ENTRY', 'FILLED', 'X', 'LONG', 1, 1, 1, 1, p.strategy_name, '2024-01-01Z', '2024-01-01Z',
+       '2024-01-01Z', 'fill-' || p.id, p.request_id
+  FROM positions AS p
+ WHERE p.session_id >= 4;
+
+INSERT INTO orders (
+    session_id, order_type, status, symbol, side, quantity, created_at, last_update, internal_order_id
+)
+SELECT s, 'ENTRY', status::order_status, 'X', 'LONG', 1, '2024-01-01Z', '2024-01-01Z', status || i
+  FROM generate_series(4, 503) AS s, generate_series(1, 2) AS i, unnest(ARRAY['PENDING', 'FAILED']) AS status;
+
+INSERT INTO partial_trades (position_id, operation_type, size, quantity, price, pnl, timestamp, request_id)
+SELECT id, 'PARTIAL_EXIT', 1, 1, 1, 0, exit_time, request_id FROM positions WHERE session_id >= 4 AND status = 'CLOSED';
+
+INSERT INTO trades (
+    session_id, symbol, side, source, entry_price, exit_price, size, entry_time, exit_time, pnl, pnl_percent,
+    exit_reason, strategy_name, request_id
+)
+SELECT s, 'X', 'LONG', 'BACKTEST', 1, 1, 1, '2024-01-01Z', '2024-01-01Z'::timestamptz + i * interval '1 hour',
+       i % 3 - 1, 0, 'fill', CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END, pg_temp.key(s * 200 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 199) AS i;
+
+INSERT INTO account_balances (
+    session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
+    updated_by, last_updated, request_id
+)
+SELECT s, e, CASE e WHEN 1 THEN 'INITIAL' ELSE 'ADJUSTMENT' END::ledger_entry_type, 0, 0, 0, 'USDT', 'fill', 'fill',
+       '2024-01-01Z', pg_temp.key(s * 100 + e)
+  FROM generate_series(4, 503) AS s, generate_series(1, 100) AS e;
+
+INSERT INTO account_history (session_id, timestamp, balance, equity, request_id)
+SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 hour', 1000, 1000 + i % 7, pg_temp.key(s * 200 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 199) AS i;
+
+INSERT INTO system_events (session_id, timestamp, event_type, severity, message, request_id)
+SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 hour', 'ERROR', 'ERROR', 'fill', pg_temp.key(s * 100 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i;
+
+INSERT INTO strategy_executions (
+    session_id, timestamp, strategy_name, symbol, signal_type, action_taken, price, request_id
+)
+SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 'fill', 'X', 'hold', 'no_action', 1,
+       pg_temp.key(s * 2000 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 1999) AS i;
+
+INSERT INTO performance_metrics (
+    session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
+    gross_profit, gross_loss, commission, margin_interest_cost, best_trade_pnl, worst_trade_pnl,
+    current_streak, largest_win_streak, largest_loss_streak, peak_balance, max_drawdown
+)
+SELECT s, 'DAILY', '2024-01-01Z'::timestamptz + i * interval '1 day', '2024-01-02Z'::timestamptz + i * interval '1 day',
+       0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  FROM generate_series(4, 503) AS s, generate_series(0, 29) AS i;
+
+INSERT INTO dynamic_performance_metrics (
+    session_id, timestamp, current_drawdown, consecutive_losses, consecutive_wins, risk_adjustment_factor
+)
+SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 0, 0, 0, 1
+  FROM generate_series(4, 503) AS s, generate_series(0, 29) AS i;
+
+INSERT INTO risk_adjustments (
+    session_id, timestamp, adjustment_type, trigger_reason, parameter_name, original_value, adjusted_value,
+    adjustment_factor
+)
+SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 'x', 'x', 'x', 1, 1, 1
+  FROM generate_series(4, 503) AS s, generate_series(0, 29) AS i;
+
+INSERT INTO optimization_cycles (session_id, timestamp, strategy_name, symbol, timeframe, baseline_metrics, decision)
+SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 'fill', 'X', '1h', '{}', 'x'
+  FROM generate_series(4, 503) AS s, generate_series(0, 29) AS i;
+
+INSERT INTO reconciliation_audit_events (session_id, timestamp, entity_type, entity_id, field, reason, severity)
+SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 'x', 'x', 'x', 'x', 'INFO'
+  FROM generate_series(4, 503) AS s, generate_series(0, 29) AS i;
+"""
