@@ -4,7 +4,12 @@ WITH schemas AS (
       FROM pg_namespace
      WHERE nspname IN ('public', 'reporting')
 ), objects AS (
-    SELECT 1 AS step, 'SCHEMA' AS kind, quote_ident(nspname) AS name, NULL AS column_name, nspowner AS owner, nspacl AS acl
+    SELECT 1 AS step,
+           'SCHEMA' AS kind,
+           quote_ident(nspname) AS name,
+           NULL AS column_name,
+           nspowner AS owner,
+           nspacl AS acl
       FROM schemas
      WHERE nspname <> 'public'
      UNION ALL
@@ -33,13 +38,12 @@ WITH schemas AS (
       FROM pg_proc AS p
       JOIN schemas AS s ON s.oid = p.pronamespace
 )
-SELECT kind || ' ' || name AS subject, format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', name) AS statement, 0 AS step
+SELECT format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', name) AS statement, 0 AS step
   FROM objects
  WHERE kind = 'ROUTINE'
    AND acl IS NOT NULL
  UNION ALL
-SELECT o.kind || ' ' || o.name,
-       format(
+SELECT format(
            'GRANT %s%s ON %s %s TO %s%s',
            a.privilege_type,
            ' (' || o.column_name || ')',
@@ -52,4 +56,4 @@ SELECT o.kind || ' ' || o.name,
   FROM objects AS o,
        aclexplode(o.acl) AS a
  WHERE a.grantee <> o.owner
- ORDER BY step, subject, statement
+ ORDER BY step, statement
