@@ -16,10 +16,10 @@ from atb_db.admin.dropping import Droppable, Objects, droppable_objects, read_ob
 from atb_db.admin.errors import LockHeld, Refused
 from atb_db.admin.guards import Request, Target, guard, read_target
 from atb_db.admin.migrations import migrate
+from atb_db.admin.migrations.reading import LOCK
 from atb_db.admin.privileges import is_bookkeeping
 from atb_db.admin.roles import Members, groups_used, set_roles
 from atb_db.admin.verification import verify
-from atb_db.admin.yoyo_backend import LOCK
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError
 from atb_db.repository import deployment, events

@@ -63,8 +63,8 @@ def nuke_command(
     if done.backed_up:
         typer.echo(done.backed_up)
     print_message(
-        f"Dropped {len(done.dropped)} objects of {done.target.database} and made the schema anew; {done.granted} grants "
-        "made again. Verified: the schema is as it should be."
+        f"Dropped {len(done.dropped)} objects of {done.target.database} and made the schema anew, with {done.granted} "
+        "grants as they were. Verified: the schema is as it should be."
     )
     if done.kept:
         print_message(f"Not atb-db's, and kept: {', '.join(done.kept)}. --all drops them too.")
