@@ -13,6 +13,7 @@ from atb_db.cli.demo import demo_command
 from atb_db.cli.drill import drill_command
 from atb_db.cli.exits import exit_code
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
+from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.output import print_message
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
 from atb_db.cli.restore import restore_command
@@ -46,6 +47,8 @@ app.command("queries")(queries_command)
 app.command("end-crashed")(end_crashed_command)
 app.command("purge")(purge_command)
 app.command("purge-logs")(purge_logs_command)
+app.command("nuke")(nuke_command)
+app.command("reset-railway")(reset_command)
 app.command("demo")(demo_command)
 
 

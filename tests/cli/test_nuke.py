@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import json
+
+import psycopg
+import pytest
+
+from atb_db import Database
+from atb_db.admin.deployment import mark_environment
+from atb_db.admin.guards import Allowed, Denied, Load, NameNeeded, Request, Target, judge
+from atb_db.admin.migrations import migrate
+from atb_db.admin.roles import Members, set_roles
+from atb_db.admin.yoyo_backend import Backend
+from atb_db.cli.exits import ExitCode
+from atb_db.config import Settings
+from atb_db.embedded import Server
+from atb_db.repository import control
+from atb_db.types import Environment
+from tests.cli.conftest import Run
+from tests.statements.books import contents, row_counts
+from tests.statements.examples import prepare
+
+FOREIGN = (
+    'CREATE TABLE guests (id integer PRIMARY KEY); CREATE SCHEMA "Of mine"; CREATE VIEW "Of mine".v AS SELECT 1 AS a'
+)
+HERE = Target("127.0.0.1", local=True, database="bot", user="me", environment=None, load=Load(0, 0, 0))
+ELSEWHERE = HERE._replace(host="db.example.com", local=False)
+
+
+def name_of(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
+def value(url: str, query: str) -> object:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode()).fetchall()[0][0]
+
+
+@pytest.fixture
+def used_url(empty_url: str) -> str:
+    """A staging database with rows, migrated."""
+    settings = Settings.load(empty_url)
+    migrate(settings)
+    with Database(settings) as db:
+        prepare(db)
+        db.run(control.set_control_flag(name="halt", reason="test", source="test"))
+    mark_environment(settings, Environment.STAGING, replace=True)
+    return empty_url
+
+
+@pytest.mark.parametrize(
+    ("target", "environment", "expected"),
+    [
+        (HERE, None, Allowed),
+        (HERE, Environment.STAGING, Allowed),
+        (HERE._replace(environment=Environment.STAGING), None, Allowed),
+        (HERE._replace(environment=Environment.STAGING), Environment.PRODUCTION, Denied),
+        (HERE._replace(environment=Environment.PRODUCTION), None, Denied),
+        (HERE._replace(environment=Environment.PRODUCTION), Environment.STAGING, Denied),
+        (HERE._replace(environment=Environment.PRODUCTION), Environment.PRODUCTION, Allowed),
+        (ELSEWHERE, None, Denied),
+        (ELSEWHERE, Environment.STAGING, Denied),
+        (ELSEWHERE, Environment.PRODUCTION, Allowed),
+        (ELSEWHERE._replace(environment=Environment.STAGING), None, Allowed),
+    ],
+)
+def test_the_guard(target: Target, environment: Environment | None, expected: type) -> None:
+    assert type(judge(target, Request(environment, "bot"))) is expected
+    nameless = judge(target, Request(environment))
+    assert type(nameless) is (Denied if expected is Denied else NameNeeded)
+    assert type(judge(target, Request(environment, "Bot"))) is Denied
+
+
+def test_nuke_makes_the_schema_anew(used_url: str, call: Run) -> None:
+    with psycopg.connect(used_url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE ROLE onlooker; GRANT SELECT ON trades TO onlooker; GRANT USAGE ON SCHEMA public TO onlooker"
+        )
+        connection.execute("GRANT SELECT (symbol) ON positions TO onlooker; COMMENT ON SCHEMA public IS 'Mine'")
+        connection.execute(FOREIGN)
+    public = "SELECT nspowner::text || nspacl::text || obj_description(oid) FROM pg_namespace WHERE nspname = 'public'"
+    before = value(used_url, public)
+    code, out, err = call("nuke", "--confirm", name_of(used_url), "--no-backup", "--json", url=used_url)
+    assert code == 0, err
+    done = json.loads(out)
+    wanted = {"table trades", "enum severity", "domain price", "view reporting.daily_equity", "table _yoyo_migration"}
+    assert wanted <= set(done["dropped"])
+    assert set(done["kept"]) == {"table guests", "schema Of mine", 'view "Of mine".v'}
+    assert value(used_url, public) == before
+    assert value(used_url, "SELECT has_table_privilege('onlooker', 'trades', 'SELECT')") is True
+    assert value(used_url, "SELECT has_column_privilege('onlooker', 'positions', 'symbol', 'SELECT')") is True
+    assert value(used_url, "SELECT has_column_privilege('onlooker', 'positions', 'side', 'SELECT')") is False
+    left = {table: rows for table, rows in row_counts(used_url).items() if rows and not table.startswith("_")}
+    assert left == {"system_events": 1, "deployment": 1}
+    assert value(used_url, "SELECT environment::text FROM deployment") == "STAGING"
+    assert call("migrate", url=used_url)[:2] == (0, "")
+    assert call("verify", url=used_url).code == 0
+
+
+def test_nuke_leaves_the_roles_working(server: Server, used_url: str, call: Run) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE onlooking LOGIN")
+    settings = Settings.load(used_url)
+    assert set_roles(settings, Members(readers=("onlooking",))).undone == ()
+    assert call("nuke", "--confirm", name_of(used_url), "--no-backup", url=used_url).code == 0
+    assert call("verify", url=used_url).code == 0
+    assert value(used_url.replace("postgres@", "onlooking@"), "SELECT count(*) FROM trades") == 0
+    assert call("roles", "--check", url=used_url).code == 0
+
+
+def test_a_backup_is_made_first(used_url: str, call: Run) -> None:
+    code, out, _ = call("nuke", "--confirm", name_of(used_url), url=used_url)
+    assert code == 0
+    assert call("backup", "verify", out.strip(), url=used_url).code == 0
+
+
+def test_the_dry_run_lists_and_writes_nothing(used_url: str, call: Run) -> None:
+    with psycopg.connect(used_url, autocommit=True) as connection:
+        connection.execute(FOREIGN)
+    before = contents(used_url)
+    code, out, _ = call("nuke", "--dry-run", url=used_url)
+    assert code == 0
+    lines = [line.split(maxsplit=2) for line in out.splitlines()]
+    assert ["drop", "table", "trades"] in lines
+    assert ["keep", "table", "guests"] in lines
+    assert ["drop", "table", "guests"] in [
+        line.split(maxsplit=2) for line in call("nuke", "--dry-run", "--all", url=used_url).out.splitlines()
+    ]
+    assert contents(used_url) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nuke", "--no-backup"],
+        ["nuke", "--no-backup", "--confirm", "another"],
+        ["nuke", "--no-backup", "--confirm", "NAME", "--env", "production"],
+        ["reset-railway", "staging", "--no-backup"],
+        ["reset-railway", "production", "--yes", "--no-backup"],
+        ["reset-railway", "production", "--yes", "--no-backup", "--confirm", "NAME"],
+    ],
+)
+def test_a_guard_refuses_and_nothing_changes(arguments: list[str], used_url: str, call: Run) -> None:
+    before = contents(used_url)
+    given = [name_of(used_url) if argument == "NAME" else argument for argument in arguments]
+    code, out, err = call(*given, url=used_url)
+    assert (code, out) == (ExitCode.REFUSED, "")
+    assert err.splitlines()[-1].startswith("atb-db: ")
+    assert contents(used_url) == before
+
+
+def test_production_must_be_named(used_url: str, call: Run) -> None:
+    mark_environment(Settings.load(used_url), Environment.PRODUCTION, replace=True)
+    name = name_of(used_url)
+    assert call("nuke", "--no-backup", "--confirm", name, url=used_url).code == ExitCode.REFUSED
+    assert call("reset-railway", "staging", "--yes", "--no-backup", url=used_url).code == ExitCode.REFUSED
+    assert call("reset-railway", "production", "--yes", "--no-backup", url=used_url).code == ExitCode.REFUSED
+    assert call("nuke", "--no-backup", "--confirm", name, "--env", "production", url=used_url).code == 0
+
+
+def test_what_depends_on_ours_is_not_dropped_silently(used_url: str, call: Run) -> None:
+    with psycopg.connect(used_url, autocommit=True) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT symbol FROM trades; CREATE TABLE notes (s severity, t text)")
+    before = contents(used_url)
+    name = name_of(used_url)
+    code, _, err = call("nuke", "--no-backup", "--confirm", name, url=used_url)
+    assert code == ExitCode.REFUSED
+    assert "table notes, view mine" in err
+    assert contents(used_url) == before
+    assert call("nuke", "--no-backup", "--confirm", name, "--all", url=used_url).code == 0
+    assert value(used_url, "SELECT to_regclass('mine') IS NULL AND to_regclass('notes') IS NULL") is True
+
+
+def test_a_migration_under_way_is_not_disturbed(used_url: str, call: Run) -> None:
+    with Backend.connect_to(Settings.load(used_url)) as holder, holder.lock():
+        for arguments in (("nuke", "--confirm", name_of(used_url)), ("reset-railway", "staging", "--yes")):
+            assert call(*arguments, "--no-backup", url=used_url).code == ExitCode.LOCKED
+
+
+def test_reset_empties_the_tables(server: Server, used_url: str, call: Run) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN")
+        connection.execute(f"ALTER DATABASE {name_of(used_url)} OWNER TO keeper".encode())
+    with psycopg.connect(used_url, autocommit=True) as connection:
+        for kind, name in connection.execute(
+            "SELECT CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, oid::regclass::text FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v')"
+        ).fetchall():
+            connection.execute(f"ALTER {kind} {name} OWNER TO keeper".encode())
+    migrations = contents(used_url)["_yoyo_migration"]
+    keeper = used_url.replace("postgres@", "keeper@")
+    code, out, _ = call("reset-railway", "staging", "--yes", "--no-backup", "--json", "--url", keeper)
+    assert code == 0
+    assert json.loads(out)["rows"] > 50
+    left = row_counts(used_url)
+    assert {table for table, rows in left.items() if rows and table[0] != "_"} == {
+        "deployment",
+        "system_control_flags",
+        "system_events",
+    }
+    assert value(used_url, "SELECT active FROM system_control_flags WHERE name = 'halt'") is True
+    assert value(used_url, "SELECT string_agg(event_type::text, ',') FROM system_events") == "RESET"
+    assert value(used_url, "SELECT id FROM system_events") == 1
+    assert contents(used_url)["_yoyo_migration"] == migrations
+    assert call("verify", url=used_url).code == 0
