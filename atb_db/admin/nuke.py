@@ -85,7 +85,8 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
 
     Raises:
         Refused: the guard refuses, or objects of others would go too and not `everything`; nothing has changed.
-        LockHeld: a migration is under way, or somebody holds a lock on a table.
+        LockHeld: a migration is under way.
+        Timeout: somebody holds a lock on a table.
         PermissionDenied: an object belongs to somebody else.
         AtbDbError: the new schema is not as it should be.
     """
@@ -93,10 +94,14 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
     with writing(settings) as (connection, _):
         target = _begin(connection, request)
         objects, marker, groups = read_objects(connection), read_deployment(connection), groups_used(connection)
-        doomed = [*objects.ours, *(objects.foreign if everything else ())]
+        others = objects.foreign if everything else ()
+        doomed = [*objects.ours, *others]
         grants = _grants(connection)
-        for one in doomed:
-            connection.execute(one.statement.encode())
+        _drop(connection, objects.ours)
+        # What is still granted is granted on objects of others.
+        still = set(_grants(connection))
+        grants = [statement for statement in grants if statement not in still]
+        _drop(connection, others)
         _refuse_losses(connection, () if everything else objects.foreign)
         owner = next((one.owner for one in objects.ours if one.name == "trading_sessions"), target.user)
         connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
@@ -129,9 +134,9 @@ def reset(settings: Settings, request: Request, *, backup_folder: Path | None) -
     backup first.
 
     Raises:
-        Refused: the guard refuses; nothing has changed.
-        LockHeld: a migration is under way, or somebody holds a lock on a table.
-        AtbDbError: a table of somebody else refers to one of these.
+        Refused: the guard refuses, or a table of somebody else refers to one of these; nothing has changed.
+        LockHeld: a migration is under way.
+        Timeout: somebody holds a lock on a table.
     """
     backed_up = _back_up(settings, request, backup_folder)
     with writing(settings) as (connection, _):
@@ -146,7 +151,10 @@ def reset(settings: Settings, request: Request, *, backup_folder: Path | None) -
         names = sql.SQL(", ").join(sql.Identifier("public", name) for name in tables)
         connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names))
         rows = _count(connection, tables)
-        connection.execute(sql.SQL("TRUNCATE TABLE {} RESTART IDENTITY").format(names))
+        try:
+            connection.execute(sql.SQL("TRUNCATE TABLE {} RESTART IDENTITY").format(names))
+        except psycopg.errors.FeatureNotSupported as error:
+            raise Refused(f"a table that is not atb_db's stands in the way: {error.diag.message_detail}") from None
         if left := _count(connection, tables):
             raise AtbDbError(f"{left} rows are still there")
         perform(connection, _told(f"Emptied {len(tables)} tables of {rows} rows.", target, tables))
@@ -168,6 +176,11 @@ def _begin(connection: Connection, request: Request) -> Target:
     if connection.execute("SELECT pg_try_advisory_xact_lock(%s::bigint)", [LOCK]).fetchone() != (True,):
         raise LockHeld("a migration is under way")
     return target
+
+
+def _drop(connection: Connection, objects: Iterable[Droppable]) -> None:
+    for one in objects:
+        connection.execute(one.statement.encode())
 
 
 def _refuse_losses(connection: Connection, foreign: Sequence[Droppable]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from atb_db.cli.exits import ExitCode
 from atb_db.cli.output import print_message
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def requested(settings: Settings, *, env: str | None, confirm: str | None, purpo
     target = find_target(settings)
     print_message(shown_target(target))
     if isinstance(judge(target, request), NameNeeded) and sys.stdin.isatty():
-        request = request._replace(name=typer.prompt(f"Its name, {purpose}", err=True))
+        try:
+            request = request._replace(name=typer.prompt(f"Its name, {purpose}", err=True))
+        except typer.Abort:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
     return request
 
 

@@ -37,10 +37,16 @@ WITH schemas AS (
            p.proacl
       FROM pg_proc AS p
       JOIN schemas AS s ON s.oid = p.pronamespace
+     UNION ALL
+    SELECT 2, 'TYPE', format('%I.%I', s.nspname, t.typname), NULL, t.typowner, t.typacl
+      FROM pg_type AS t
+      JOIN schemas AS s ON s.oid = t.typnamespace
+     WHERE t.typtype IN ('e', 'd')
 )
-SELECT format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', name) AS statement, 0 AS step
+-- Everybody may use a new function or type until somebody says otherwise.
+SELECT format('REVOKE ALL ON %s %s FROM PUBLIC', kind, name) AS statement, 0 AS step
   FROM objects
- WHERE kind = 'ROUTINE'
+ WHERE kind IN ('ROUTINE', 'TYPE')
    AND acl IS NOT NULL
  UNION ALL
 SELECT format(

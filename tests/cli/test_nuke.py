@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
+import time
 
 import psycopg
 import pytest
@@ -9,14 +14,16 @@ from atb_db import Database
 from atb_db.admin.deployment import mark_environment
 from atb_db.admin.guards import Allowed, Denied, Load, NameNeeded, Request, Target, judge
 from atb_db.admin.migrations import migrate
+from atb_db.admin.nuke import nuke, reset
 from atb_db.admin.roles import Members, set_roles
 from atb_db.admin.yoyo_backend import Backend
-from atb_db.cli.exits import ExitCode
+from atb_db.cli.exits import ExitCode, exit_code
 from atb_db.config import Settings
 from atb_db.embedded import Server
+from atb_db.errors import Timeout
 from atb_db.repository import control
 from atb_db.types import Environment
-from tests.cli.conftest import Run
+from tests.cli.conftest import COMMAND, Run, environment
 from tests.statements.books import contents, row_counts
 from tests.statements.examples import prepare
 
@@ -203,3 +210,115 @@ def test_reset_empties_the_tables(server: Server, used_url: str, call: Run) -> N
     assert value(used_url, "SELECT id FROM system_events") == 1
     assert contents(used_url)["_yoyo_migration"] == migrations
     assert call("verify", url=used_url).code == 0
+
+
+def test_grants_on_ours_are_made_again_and_those_on_others_left_alone(used_url: str, call: Run) -> None:
+    with psycopg.connect(used_url, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS grantee; CREATE ROLE grantee")
+        connection.execute("CREATE TABLE guests (id integer); GRANT SELECT ON guests, trades TO grantee")
+        connection.execute("CREATE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+        connection.execute("GRANT EXECUTE ON FUNCTION one() TO grantee")
+        connection.execute("REVOKE USAGE ON TYPE severity FROM PUBLIC; GRANT USAGE ON TYPE severity TO grantee")
+    granted = "SELECT (SELECT typacl::text FROM pg_type WHERE typname = 'severity') || relacl::text FROM pg_class"
+    ours, others = (f"{granted} WHERE oid = '{name}'::regclass" for name in ("trades", "guests"))
+    before = [value(used_url, query) for query in (ours, others)]
+    name = name_of(used_url)
+    done = json.loads(call("nuke", "--confirm", name, "--no-backup", "--json", url=used_url).out)
+    assert [value(used_url, query) for query in (ours, others)] == before
+    assert (done["granted"], done["notes"]) == (3, [])
+    done = json.loads(call("nuke", "--confirm", name, "--no-backup", "--all", "--json", url=used_url).out)
+    assert {"table guests", "function one()"} <= set(done["dropped"])
+    assert (done["granted"], done["notes"]) == (3, [])
+    assert value(used_url, ours) == before[0]
+
+
+def test_a_table_in_use_is_not_waited_for_long(used_url: str) -> None:
+    before = contents(used_url)
+    settings = Settings.load(used_url)._replace(lock_timeout=0.1)
+    request = Request(Environment.STAGING, name_of(used_url))
+    with psycopg.connect(used_url) as holder:
+        holder.execute("SELECT FROM trades")
+        for command in (nuke, reset):
+            with pytest.raises(Timeout) as refused:
+                command(settings, request, backup_folder=None)
+            assert exit_code(refused.value) is ExitCode.LOCKED
+    assert contents(used_url) == before
+
+
+def test_reset_names_the_table_that_stands_in_the_way(used_url: str, call: Run) -> None:
+    with psycopg.connect(used_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE notes (session_id bigint REFERENCES trading_sessions)")
+    before = contents(used_url)
+    code, _, err = call("reset-railway", "staging", "--yes", "--no-backup", url=used_url)
+    assert code == ExitCode.REFUSED
+    assert 'Table "notes" references "trading_sessions"' in err
+    assert contents(used_url) == before
+
+
+def test_who_owns_the_database_needs_no_other_right(server: Server, empty_url: str, call: Run) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS holder; CREATE ROLE holder LOGIN")
+        connection.execute(f"ALTER DATABASE {name_of(empty_url)} OWNER TO holder".encode())
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("GRANT CREATE ON SCHEMA public TO holder")  # before PostgreSQL 15 everybody had it
+    holder = empty_url.replace("postgres@", "holder@")
+    for done in ("made", "made anew"):
+        code, _, err = call("nuke", "--confirm", name_of(empty_url), "--no-backup", "--url", holder)
+        assert code == 0, (done, err)
+    owners = "SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname IN ('public', 'reporting')"
+    assert value(empty_url, owners) == "holder"
+
+
+@pytest.mark.parametrize("seconds", [0.3, 0.5, 0.7])
+def test_killed_at_any_moment_nothing_is_half_done(used_url: str, seconds: float, call: Run) -> None:
+    before = contents(used_url)
+    command = (*COMMAND, "nuke", "--no-backup", "--confirm", name_of(used_url))
+    with subprocess.Popen(command, env=environment(used_url), stderr=subprocess.DEVNULL) as killed:
+        time.sleep(seconds)
+        killed.kill()
+    wait_until_alone(used_url)
+    rows = row_counts(used_url)
+    assert contents(used_url) == before or rows["trades"] == 0
+    assert value(used_url, "SELECT environment::text FROM deployment") == "STAGING"
+    assert call("migrate", url=used_url).code == 0
+    assert call("verify", url=used_url).code == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("NAME\n", ExitCode.OK), ("another\n", ExitCode.REFUSED), ("\x03", ExitCode.INTERRUPTED)],
+    ids=["the name", "another", "ctrl-c"],
+)
+def test_the_name_is_asked_for_on_a_terminal(used_url: str, typed: str, code: ExitCode) -> None:
+    before = contents(used_url)
+    ours, theirs = pty.openpty()
+    # A terminal turns Ctrl-C into a signal only for whom it controls.
+    control = (
+        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    with subprocess.Popen(
+        (sys.executable, "-c", control, *COMMAND, "nuke", "--no-backup"),
+        env=environment(used_url),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    ) as asking:
+        shown = b""
+        while b"Its name" not in shown:
+            shown += os.read(ours, 1000)
+        os.write(ours, typed.replace("NAME", name_of(used_url)).encode())
+        assert asking.wait(30) == code
+    os.close(theirs)
+    os.close(ours)
+    assert b"STAGING: about" in shown
+    assert (contents(used_url) == before) is (code is not ExitCode.OK)
+
+
+def wait_until_alone(url: str) -> None:
+    """Until the server has noticed that a client was killed."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + 10
+    while value(url, others) != 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
