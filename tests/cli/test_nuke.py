@@ -6,6 +6,8 @@ import pty
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from itertools import count
 
 import psycopg
 import pytest
@@ -27,6 +29,7 @@ from tests.cli.conftest import COMMAND, Run, environment
 from tests.statements.books import contents, row_counts
 from tests.statements.examples import prepare
 
+_numbers = count(1)
 FOREIGN = (
     'CREATE TABLE guests (id integer PRIMARY KEY); CREATE SCHEMA "Of mine"; CREATE VIEW "Of mine".v AS SELECT 1 AS a'
 )
@@ -43,16 +46,25 @@ def value(url: str, query: str) -> object:
         return connection.execute(query.encode()).fetchall()[0][0]
 
 
-@pytest.fixture
-def used_url(empty_url: str) -> str:
-    """A staging database with rows, migrated."""
-    settings = Settings.load(empty_url)
+@pytest.fixture(scope="module")
+def used_template(server: Server) -> str:
+    """A staging database with rows, migrated, to which nobody is connected."""
+    settings = Settings.load(server.create_database("used", template="template0"))
     migrate(settings)
     with Database(settings) as db:
         prepare(db)
         db.run(control.set_control_flag(name="halt", reason="test", source="test"))
     mark_environment(settings, Environment.STAGING, replace=True)
-    return empty_url
+    return "used"
+
+
+@pytest.fixture
+def used_url(server: Server, used_template: str) -> Iterator[str]:
+    """A copy of it, of the test's own."""
+    name = f"used_{next(_numbers)}"
+    yield server.create_database(name, template=used_template)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.mark.parametrize(
