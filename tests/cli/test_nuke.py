@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import time
@@ -316,11 +317,15 @@ def test_the_name_is_asked_for_on_a_terminal(used_url: str, typed: str, code: Ex
         stderr=theirs,
         start_new_session=True,
     ) as asking:
-        shown = b""
-        while b"Its name" not in shown:
-            shown += os.read(ours, 1000)
-        os.write(ours, typed.replace("NAME", name_of(used_url)).encode())
-        assert asking.wait(30) == code
+        try:
+            shown = b""
+            while b"Its name" not in shown:
+                assert select.select([ours], [], [], 30)[0], shown
+                shown += os.read(ours, 1000)
+            os.write(ours, typed.replace("NAME", name_of(used_url)).encode())
+            assert asking.wait(30) == code
+        finally:
+            asking.kill()
     os.close(theirs)
     os.close(ours)
     assert b"STAGING: about" in shown
