@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from atb_db.cli.backup import backup_app
+from atb_db.cli.collation import check_collation_command, fix_collation_command
 from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
 from atb_db.cli.drill import drill_command
@@ -46,6 +47,8 @@ app.command("queries")(queries_command)
 app.command("end-crashed")(end_crashed_command)
 app.command("purge")(purge_command)
 app.command("purge-logs")(purge_logs_command)
+app.command("check-collation")(check_collation_command)
+app.command("fix-collation")(fix_collation_command)
 app.command("demo")(demo_command)
 
 
