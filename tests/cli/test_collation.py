@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from time import monotonic, sleep
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -46,7 +47,7 @@ def versions(url: str) -> tuple[object, ...] | None:
         return connection.execute(query).fetchone()
 
 
-def change(url: str, statement: str) -> None:
+def change(url: str, statement: LiteralString) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(statement)
 
@@ -102,7 +103,7 @@ def test_an_index_in_another_order_is_found_and_finds_its_rows_again(icu_url: st
             return connection.execute("SELECT FROM names WHERE name = 'a'").rowcount
 
     assert found() == 0
-    code, out, err = call("check-collation", url=icu_url)
+    code, out, _ = call("check-collation", url=icu_url)
     assert (code, "names_idx" in out, versions(icu_url)) == (ExitCode.FOUND, True, (True, None))
     assert "amcheck: item order invariant violated" in " ".join(out.split())
     code, out, _ = call("fix-collation", url=icu_url)
