@@ -180,7 +180,7 @@ def fix_collation(settings: Settings, *, everything: bool = False, progress: Pro
 def _check(
     connection: Connection, server: ServerInfo, *, quick: bool, progress: Progress | None, skip_due: bool = False
 ) -> CollationCheck:
-    collations = tuple(_collations(connection))
+    collations = tuple(read_collations(connection))
     versioned = {one.name for one in collations if one.actual is not None or one.recorded is not None}
     indexes = [one for one in _read(connection, "text_indexes", TextIndex) if versioned & set(one.collations)]
     changed = {one.name for one in collations if one.changed}
@@ -205,7 +205,8 @@ def _check(
     )
 
 
-def _collations(connection: Connection) -> Iterator[Collation]:
+def read_collations(connection: Connection) -> Iterator[Collation]:
+    """The database's own collation, then those that its indexes name."""
     name = "collation" if connection.info.server_version >= _RECORDS_VERSIONS else "collation_before_15"
     recorded, actual = cast("tuple[str | None, str | None]", connection.execute(_query(name)).fetchall()[0])
     known = read_deployment(connection)

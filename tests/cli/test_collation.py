@@ -17,12 +17,14 @@ from atb_db.embedded import Server
 from atb_db.sqlfile import schema_sql, sql_root
 from tests.cli.conftest import COMMAND, Run, environment
 
+CREATE_TEMPLATE = "CREATE DATABASE icu_template TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+
 
 @pytest.fixture(scope="module")
 def icu_template(server: Server) -> str:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         try:
-            connection.execute("CREATE DATABASE icu_template TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+            connection.execute(CREATE_TEMPLATE)
         except (psycopg.errors.FeatureNotSupported, psycopg.errors.SyntaxError):
             pytest.skip("this PostgreSQL was built without ICU, or is older than 15")
     with psycopg.connect(server.url(database="icu_template")) as connection:
@@ -75,7 +77,7 @@ def test_a_version_without_a_change_is_remembered(icu_url: str, run: Run) -> Non
 
 
 @pytest.mark.parametrize("pretend", [PRETEND_RECORDED, PRETEND_SEEN])
-def test_a_change_is_found_and_mended_once(icu_url: str, run: Run, call: Run, pretend: str) -> None:
+def test_a_change_is_found_and_mended_once(icu_url: str, run: Run, call: Run, pretend: LiteralString) -> None:
     assert call("check-collation", "--quick", url=icu_url)[0] == 0
     change(icu_url, pretend)
     code, out, _ = call("check-collation", "--quick", "--json", url=icu_url)
