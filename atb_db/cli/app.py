@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from atb_db.cli.backup import backup_app
+from atb_db.cli.collation import check_collation_command, fix_collation_command
 from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
+from atb_db.cli.doctor import doctor_command
 from atb_db.cli.drill import drill_command
 from atb_db.cli.exits import exit_code
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
@@ -49,6 +51,9 @@ app.command("purge")(purge_command)
 app.command("purge-logs")(purge_logs_command)
 app.command("nuke")(nuke_command)
 app.command("reset-railway")(reset_command)
+app.command("doctor")(doctor_command)
+app.command("check-collation")(check_collation_command)
+app.command("fix-collation")(fix_collation_command)
 app.command("demo")(demo_command)
 
 
