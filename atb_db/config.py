@@ -101,7 +101,7 @@ class Settings(NamedTuple):
             "DATABASE_REPLICA_LAG": replica_lag,
         }
         given = {name: str(value) for name, value in arguments.items() if value is not None}
-        found = {**_environment(environ, dotenv), **given}
+        found = {**read_variables(environ, dotenv), **given}
         defaults = cls._field_defaults
         connect = partial(_conninfo, ssl_mode=ssl_mode, application_name=application_name, found=found)
         settings = cls(
@@ -138,7 +138,11 @@ def redacted(conninfo: str) -> str:
     return f"{parts.get('user') or '(system user)'}@{where}/{parts.get('dbname') or '(default)'}"
 
 
-def _environment(environ: Mapping[str, str] | None, dotenv: Path | None) -> Mapping[str, str]:
+def read_variables(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Mapping[str, str]:
+    """The variables that settings come from: those of the `.env` file of the current folder, over them the environment.
+
+    Secrets are among them.
+    """
     path = dotenv or Path(".env")
     values: dict[str, str] = {}
     if path.is_file():

@@ -11,10 +11,12 @@ from atb_db.cli.backup import backup_app
 from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
 from atb_db.cli.drill import drill_command
+from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import exit_code
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
 from atb_db.cli.output import print_message
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
+from atb_db.cli.railway import setup_railway_command
 from atb_db.cli.restore import restore_command
 from atb_db.cli.retention import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.roles import roles_command
@@ -41,6 +43,8 @@ app.command("psql")(psql_command)
 app.add_typer(backup_app, name="backup")
 app.command("restore")(restore_command)
 app.command("drill")(drill_command)
+app.command("setup-railway")(setup_railway_command)
+app.add_typer(environment_app, name="environment")
 app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
 app.command("queries")(queries_command)
 app.command("end-crashed")(end_crashed_command)
