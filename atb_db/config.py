@@ -117,7 +117,7 @@ class Settings(NamedTuple):
             "DATABASE_REPLICA_LAG": replica_lag,
         }
         given = {name: str(value) for name, value in arguments.items() if value is not None}
-        found = {**_environment(environ, dotenv), **given}
+        found = {**read_variables(environ, dotenv), **given}
         defaults = cls._field_defaults
         connect = partial(_conninfo, ssl_mode=ssl_mode, application_name=application_name, found=found)
         settings = cls(
@@ -161,7 +161,7 @@ def sources(
     from psycopg.conninfo import conninfo_to_dict
 
     given = os.environ if environ is None else environ
-    texts = _environment(environ, dotenv)
+    texts = read_variables(environ, dotenv)
     found = {name: Source.ENVIRONMENT if name in given else Source.DOTENV for name, text in texts.items() if text}
     if url:
         found["DATABASE_URL"] = Source.ARGUMENT
@@ -172,7 +172,11 @@ def sources(
     return found
 
 
-def _environment(environ: Mapping[str, str] | None, dotenv: Path | None) -> Mapping[str, str]:
+def read_variables(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Mapping[str, str]:
+    """The variables that settings come from: those of the `.env` file of the current folder, over them the environment.
+
+    Secrets are among them.
+    """
     path = dotenv or Path(".env")
     values: dict[str, str] = {}
     if path.is_file():

@@ -111,6 +111,7 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         _mark(connection, marker)
         perform(connection, _told(f"Dropped {len(doomed)} objects and made the schema anew.", target, map(str, doomed)))
     migrate(settings)
+    _give_records(settings, owner)
     if groups:
         set_roles(settings, Members())
     findings = verify(settings)
@@ -205,6 +206,15 @@ def _grant(connection: Connection, statement: str) -> str | None:
     except psycopg.ProgrammingError as error:
         return f"Not granted again, as {error.diag.message_primary}: {statement}"
     return None
+
+
+def _give_records(settings: Settings, owner: str) -> None:
+    """Give the records of migrations to the schema's owner, whoever has dropped everything, so that it can go on."""
+    with writing(settings) as (connection, _):
+        for one in read_objects(connection).ours:
+            if is_bookkeeping(one.name) and one.owner != owner:
+                name = sql.Identifier("public", one.name)
+                connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(name, sql.Identifier(owner)))
 
 
 def _mark(connection: Connection, marker: Deployment | None) -> None:

@@ -13,11 +13,13 @@ from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
 from atb_db.cli.doctor import doctor_command
 from atb_db.cli.drill import drill_command
+from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import exit_code
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
 from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.output import print_message
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
+from atb_db.cli.railway import setup_railway_command
 from atb_db.cli.restore import restore_command
 from atb_db.cli.retention import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.roles import roles_command
@@ -44,6 +46,8 @@ app.command("psql")(psql_command)
 app.add_typer(backup_app, name="backup")
 app.command("restore")(restore_command)
 app.command("drill")(drill_command)
+app.command("setup-railway")(setup_railway_command)
+app.add_typer(environment_app, name="environment")
 app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
 app.command("queries")(queries_command)
 app.command("end-crashed")(end_crashed_command)
