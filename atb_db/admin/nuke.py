@@ -211,6 +211,7 @@ def _grant(connection: Connection, statement: str) -> str | None:
 def _give_records(settings: Settings, owner: str) -> None:
     """Give the records of migrations to the schema's owner, whoever has dropped everything, so that it can go on."""
     with writing(settings) as (connection, _):
+        connection.execute(CATALOG_SETTINGS)
         for one in read_objects(connection).ours:
             if is_bookkeeping(one.name) and one.owner != owner:
                 name = sql.Identifier("public", one.name)

@@ -280,6 +280,12 @@ def test_who_owns_the_database_needs_no_other_right(server: Server, empty_url: s
         assert code == 0, (done, err)
     owners = "SELECT string_agg(DISTINCT tableowner, ',') FROM pg_tables WHERE schemaname IN ('public', 'reporting')"
     assert value(empty_url, owners) == "holder"
+    code, _, err = call("nuke", "--confirm", name_of(empty_url), "--no-backup", "--url", empty_url)
+    assert code == 0, err
+    assert value(empty_url, owners) == "holder"  # also when a superuser was called
+    for command in ("status", "migrate", "verify"):
+        code, _, err = call(command, "--url", holder)
+        assert code == 0, (command, err)
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.5, 0.7])
