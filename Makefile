@@ -93,6 +93,9 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
 	@$(PY) -m atb_db.admin.catalog
 
+docs: $(VENV)/.dev ## Write docs/cli.md again from the commands' --help
+	@$(PY) -m atb_db.cli.reference docs/cli.md
+
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/
 	@$(PY) -m build --no-isolation
 
@@ -100,4 +103,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov fmt catalog wheel clean
+.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov fmt catalog docs wheel clean

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,7 +14,22 @@ from atb_db.errors import ConfigurationError
 
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
+_URL_PARTS: Final = {
+    "DATABASE_SSL_MODE": "sslmode",
+    "DATABASE_APPLICATION_NAME": "application_name",
+    "DATABASE_CONNECT_TIMEOUT": "connect_timeout",
+}
 _PRIVATE_SUFFIXES: Final = (".internal", ".local", ".localhost", ".lan")
+
+
+class Source(StrEnum):
+    """Where a setting comes from."""
+
+    ARGUMENT = "argument"
+    ENVIRONMENT = "environment"
+    DOTENV = ".env"
+    URL = "in the URL"
+    DEFAULT = "default"
 
 
 class Settings(NamedTuple):
@@ -101,7 +117,7 @@ class Settings(NamedTuple):
             "DATABASE_REPLICA_LAG": replica_lag,
         }
         given = {name: str(value) for name, value in arguments.items() if value is not None}
-        found = {**_environment(environ, dotenv), **given}
+        found = {**read_variables(environ, dotenv), **given}
         defaults = cls._field_defaults
         connect = partial(_conninfo, ssl_mode=ssl_mode, application_name=application_name, found=found)
         settings = cls(
@@ -138,7 +154,29 @@ def redacted(conninfo: str) -> str:
     return f"{parts.get('user') or '(system user)'}@{where}/{parts.get('dbname') or '(default)'}"
 
 
-def _environment(environ: Mapping[str, str] | None, dotenv: Path | None) -> Mapping[str, str]:
+def sources(
+    url: str | None = None, *, environ: Mapping[str, str] | None = None, dotenv: Path | None = None
+) -> Mapping[str, Source]:
+    """Where each setting comes from, by the names of `Settings.load`; what is not in it has its default."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    given = os.environ if environ is None else environ
+    texts = read_variables(environ, dotenv)
+    found = {name: Source.ENVIRONMENT if name in given else Source.DOTENV for name, text in texts.items() if text}
+    if url:
+        found["DATABASE_URL"] = Source.ARGUMENT
+    inside = conninfo_to_dict((url or texts.get("DATABASE_URL", "")).strip())
+    found |= {name: Source.URL for name, part in _URL_PARTS.items() if part in inside and name not in found}
+    if "PGSSLMODE" in found:
+        found.setdefault("DATABASE_SSL_MODE", found["PGSSLMODE"])
+    return found
+
+
+def read_variables(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Mapping[str, str]:
+    """The variables that settings come from: those of the `.env` file of the current folder, over them the environment.
+
+    Secrets are among them.
+    """
     path = dotenv or Path(".env")
     values: dict[str, str] = {}
     if path.is_file():

@@ -16,7 +16,7 @@ from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 
 # Kinds whose names begin with the table, view or domain that they are part of.
-_PARTS: Final = frozenset({"column", "constraint", "index", "policy", "rule", "trigger"})
+PARTS: Final = frozenset({"column", "constraint", "index", "policy", "rule", "trigger"})
 
 
 class Entry(NamedTuple):
@@ -68,10 +68,10 @@ def differences(expected: Iterable[Entry], actual: Iterable[Entry]) -> list[Diff
     """Every difference, sorted; of a table, view or domain that is only in one of the two, not also its parts."""
     wanted = {(entry.kind, entry.name): entry for entry in expected}
     found = {(entry.kind, entry.name): entry for entry in actual}
-    alone = {name for kind, name in wanted.keys() ^ found.keys() if kind not in _PARTS}
+    alone = {name for kind, name in wanted.keys() ^ found.keys() if kind not in PARTS}
     different: list[Difference] = []
     for kind, name in sorted(wanted.keys() | found.keys()):
-        if kind in _PARTS and name.rpartition(".")[0] in alone:
+        if kind in PARTS and name.rpartition(".")[0] in alone:
             continue
         here, there = wanted.get((kind, name)), found.get((kind, name))
         if here is None or there is None or not _same(here.definition, there.definition):

@@ -8,13 +8,18 @@ from typing import Annotated
 import typer
 
 from atb_db.cli.backup import backup_app
+from atb_db.cli.collation import check_collation_command, fix_collation_command
 from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
+from atb_db.cli.doctor import doctor_command
 from atb_db.cli.drill import drill_command
+from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import exit_code
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
+from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.output import print_message
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
+from atb_db.cli.railway import setup_railway_command
 from atb_db.cli.restore import restore_command
 from atb_db.cli.retention import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.roles import roles_command
@@ -41,11 +46,18 @@ app.command("psql")(psql_command)
 app.add_typer(backup_app, name="backup")
 app.command("restore")(restore_command)
 app.command("drill")(drill_command)
+app.command("setup-railway")(setup_railway_command)
+app.add_typer(environment_app, name="environment")
 app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
 app.command("queries")(queries_command)
 app.command("end-crashed")(end_crashed_command)
 app.command("purge")(purge_command)
 app.command("purge-logs")(purge_logs_command)
+app.command("nuke")(nuke_command)
+app.command("reset-railway")(reset_command)
+app.command("doctor")(doctor_command)
+app.command("check-collation")(check_collation_command)
+app.command("fix-collation")(fix_collation_command)
 app.command("demo")(demo_command)
 
 

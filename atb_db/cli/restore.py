@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +9,13 @@ import typer
 
 from atb_db.cli.backup import FOLDER, FolderOption, settings_for
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import requested
 from atb_db.cli.options import JsonOption, UrlOption
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from atb_db.admin.backup.restore import Replacement
-    from atb_db.admin.guards import Target
     from atb_db.config import Settings
 
 
@@ -88,20 +87,6 @@ def restore_command(
 
 def _replacement(settings: Settings, *, confirm: str | None, env: str | None, folder: Path | None) -> Replacement:
     from atb_db.admin.backup.restore import Replacement
-    from atb_db.admin.guards import NameNeeded, Request, find_target, judge
-    from atb_db.types import Environment
 
-    request = Request(environment=Environment(env.upper()) if env else None, name=confirm)
-    target = find_target(settings)
-    print_message(_shown(target))
-    if isinstance(judge(target, request), NameNeeded) and sys.stdin.isatty():
-        request = request._replace(name=typer.prompt("Its name, to drop everything in it", err=True))
+    request = requested(settings, env=env, confirm=confirm, purpose="to drop everything in it")
     return Replacement(request, folder)
-
-
-def _shown(target: Target) -> str:
-    load = target.load
-    return (
-        f"{target.database} on {target.host} as {target.user}, {target.environment or 'unmarked'}: about {load.rows:,} "
-        f"rows, {load.connections} other connections"
-    )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import psycopg
-from psycopg.rows import class_row
 
 from atb_db.admin.backup.archive import SECTIONS, Progress, Rows, grants, pieces
 from atb_db.admin.backup.checking import check_file, compare_rows
@@ -19,6 +18,7 @@ from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.catalog import read_catalog
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
 from atb_db.admin.deployment import mark_environment
+from atb_db.admin.dropping import droppable_objects
 from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.guards import Request, guard, read_target
 from atb_db.admin.migrations import known_migrations, migrate
@@ -26,7 +26,6 @@ from atb_db.admin.tools import Tool, major_of, tool_for
 from atb_db.admin.verification import Verification, verify
 from atb_db.config import Settings
 from atb_db.database.session import ServerInfo
-from atb_db.sqlfile import sql_root
 from atb_db.types import Environment, EventType
 
 # Of PostgreSQL 17's pg_restore; an older server does not know it.
@@ -59,15 +58,6 @@ class Restored(NamedTuple):
     """What each step took."""
     notes: tuple[str, ...]
     """What somebody should know, one sentence each."""
-
-
-class _Object(NamedTuple):
-    kind: str
-    name: str
-    statement: str
-    """The DROP of it."""
-    owner: str
-    parts: int
 
 
 class _Present(NamedTuple):
@@ -108,7 +98,7 @@ def restore(
         before = backup(settings, folder=replacement.backup_folder, progress=progress).path
         watch.lap("backup")
     with writing(settings) as (connection, server):
-        for obsolete in _objects(connection):
+        for obsolete in droppable_objects(connection):
             if replacement is None:
                 raise Refused(f"{obsolete.kind} {obsolete.name} has just been made in {server.database}")
             connection.execute(obsolete.statement.encode())
@@ -148,7 +138,7 @@ def _refuse_foreign(manifest: Manifest, dump: Path) -> None:
 
 def _guard(connection: Connection, replacement: Replacement | None) -> _Present | None:
     """What is in the target and may be replaced; None if there is nothing."""
-    objects = _objects(connection)
+    objects = droppable_objects(connection)
     if not objects:
         return None
     target = read_target(connection)
@@ -159,11 +149,6 @@ def _guard(connection: Connection, replacement: Replacement | None) -> _Present 
         )
     guard(target, replacement.request)
     return _Present(target.environment)
-
-
-def _objects(connection: Connection) -> list[_Object]:
-    query = (sql_root() / "catalog" / "droppable_objects.sql").read_bytes()
-    return connection.cursor(row_factory=class_row(_Object)).execute(query).fetchall()
 
 
 def _load(connection: Connection, dump: Path, tool: Tool, *, total: int, progress: Progress | None) -> None:

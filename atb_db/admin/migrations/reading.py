@@ -8,7 +8,7 @@ from typing import Final, cast
 from psycopg import RawCursor
 from psycopg.rows import TupleRow, tuple_row
 
-from atb_db.admin.catalog import Catalog, differences, read_catalog
+from atb_db.admin.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.admin.connection import Connection, reading
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import catalog_objects
@@ -55,7 +55,10 @@ def read_facts(connection: Connection, release: Release, catalog: Catalog | None
         objects=catalog_objects(catalog),
         invalid_indexes=frozenset(cast("str", name) for (name,) in run(connection, "invalid_indexes")),
         has_tables=bool(expected & actual),
-        differences=tuple(differences(release.expected, catalog)),
+        # Tables, views and the like of somebody else are none of ours.
+        differences=tuple(
+            one for one in differences(release.expected, catalog) if one.problem != "unexpected" or one.what in PARTS
+        ),
         running=run(connection, "migration_lock", LOCK) == [(True,)],
     )
 

@@ -1,0 +1,60 @@
+"""`atb-db doctor`: everything about an installation on one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.output import print_json, print_message, print_table
+
+if TYPE_CHECKING:
+    from atb_db.admin.doctor import Diagnosis
+
+
+def doctor_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
+    """Tell on one page how the installation is: configuration, server, programs, migrations, backups, load.
+
+    Each setting comes with its source: --url, environment, .env, the URL, or default. What a database that is marked
+    DEVELOPMENT or STAGING can do without, such as backups, is mentioned only. `atb-db verify` looks at the schema.
+
+    \b
+    Examples:
+      atb-db doctor
+      atb-db doctor --json | jq '.findings[] | .what, .where, .repair'
+
+    \b
+    Exit codes: 0 healthy, 1 failed, 2 wrong usage, 3 something is to be done,
+    4 cannot connect.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.doctor import diagnose
+
+    found = diagnose(settings_of(url), url=url)
+    if as_json:
+        print_json({"healthy": found.healthy, **found._asdict()})
+    else:
+        _print(found)
+    if found.unreachable is not None:
+        print_message(f"atb-db: {found.unreachable}")
+        raise typer.Exit(ExitCode.UNREACHABLE)
+    if not found.healthy:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _print(found: Diagnosis) -> None:
+    print_table(("Setting", "Value", "Source"), [(one.name, one.value, str(one.source)) for one in found.settings])
+    if found.server is None:
+        return
+    print_server(found.server)
+    typer.echo()
+    print_table(("Server", "Value"), found.facts)
+    if found.findings:
+        typer.echo()
+        rows = [(one.level, one.problem, one.what, one.where, one.expected, one.actual) for one in found.findings]
+        print_table(("Level", "Problem", "What", "Where", "Expected", "Actual"), rows)
+    for one in found.findings:
+        if one.repair is not None:
+            print_message(f"{one.what} {one.where}: {one.repair}")
+    print_message("Healthy." if found.healthy else "Something is to be done.")

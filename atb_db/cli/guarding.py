@@ -1,0 +1,46 @@
+"""Asking before something is destroyed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.output import print_message
+
+if TYPE_CHECKING:
+    from atb_db.admin.guards import Request, Target
+    from atb_db.config import Settings
+
+ConfirmOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--confirm", metavar="NAME", help="The database's name, which is asked for on a terminal."),
+]
+NoBackupOption: TypeAlias = Annotated[bool, typer.Option("--no-backup", help="Do not back up the database first.")]
+
+
+def requested(settings: Settings, *, env: str | None, confirm: str | None, purpose: str) -> Request:
+    """What was said to the guard, after showing what is about to be hit; on a terminal the name is asked for."""
+    from atb_db.admin.guards import NameNeeded, Request, find_target, judge
+    from atb_db.types import Environment
+
+    request = Request(environment=Environment(env.upper()) if env else None, name=confirm)
+    target = find_target(settings)
+    print_message(shown_target(target))
+    if isinstance(judge(target, request), NameNeeded) and sys.stdin.isatty():
+        try:
+            request = request._replace(name=typer.prompt(f"Its name, {purpose}", err=True))
+        except typer.Abort:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+    return request
+
+
+def shown_target(target: Target) -> str:
+    """The database, what it is used for, what is in it and who else is there."""
+    load = target.load
+    return (
+        f"{target.database} on {target.host} as {target.user}, {target.environment or 'unmarked'}: about {load.rows:,} "
+        f"rows, {load.connections} other connections"
+    )

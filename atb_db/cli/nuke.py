@@ -1,0 +1,126 @@
+"""`atb-db nuke` and `atb-db reset-railway`: beginning anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atb_db.cli.backup import FOLDER, EnvironmentOption, FolderOption, settings_for
+from atb_db.cli.guarding import ConfirmOption, NoBackupOption, requested, shown_target
+from atb_db.cli.options import JsonOption, UrlOption
+from atb_db.cli.output import print_json, print_message, print_table
+
+if TYPE_CHECKING:
+    from atb_db.admin.nuke import Contents
+
+
+def nuke_command(
+    *,
+    env: EnvironmentOption = None,
+    confirm: ConfirmOption = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Drop also what is not atb-db's, extensions aside.")
+    ] = False,
+    no_backup: NoBackupOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list every object; writes nothing.")] = False,
+    backup_dir: FolderOption = FOLDER,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Drop everything in the database and make the schema anew, in one transaction, after a verified backup.
+
+    Tables, views, enums, domains, functions and the records of migrations go; the schema public keeps its owner,
+    grants and comment, and grants on the new objects are as they were. Objects that are not atb-db's stay, unless
+    --all. A database that is marked PRODUCTION, or is not on this machine and not marked, needs --env production.
+
+    \b
+    Examples:
+      atb-db nuke --dry-run
+      atb-db nuke
+      atb-db nuke --confirm atb --no-backup
+      atb-db nuke --env production --confirm atb
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 4 cannot connect,
+    5 refused by a guard, or nobody to ask, or objects of others would go,
+    6 a lock is held, 7 there is no pg_dump as new as the server,
+    130 interrupted.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.nuke import nuke, survey
+
+    settings = settings_for(url, env)
+    if dry_run:
+        _print_contents(survey(settings), everything=everything, as_json=as_json)
+        return
+    request = requested(settings, env=env, confirm=confirm, purpose="to drop everything in it")
+    done = nuke(settings, request, backup_folder=None if no_backup else backup_dir, everything=everything)
+    for note in done.notes:
+        print_message(note)
+    if as_json:
+        print_json(done)
+        return
+    if done.backed_up:
+        typer.echo(done.backed_up)
+    print_message(
+        f"Dropped {len(done.dropped)} objects of {done.target.database} and made the schema anew, with {done.granted} "
+        "grants as they were. Verified: the schema is as it should be."
+    )
+    if done.kept:
+        print_message(f"Not atb-db's, and kept: {', '.join(done.kept)}. --all drops them too.")
+
+
+def reset_command(
+    *,
+    environment: Annotated[str, typer.Argument(metavar="staging|production", help="What the database is used for.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; production needs --confirm NAME as well.")] = False,
+    confirm: ConfirmOption = None,
+    no_backup: NoBackupOption = False,
+    backup_dir: FolderOption = FOLDER,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Empty the tables of a deployment in one transaction, after a verified backup.
+
+    The database is the one that RAILWAY_STAGING_DATABASE_URL or RAILWAY_PRODUCTION_DATABASE_URL names, else
+    DATABASE_URL; it must not be marked as something else. Structure, records of migrations, roles and grants stay,
+    and so do control flags: an active kill switch stays active. The tables' owner may do it; no superuser is needed.
+
+    \b
+    Examples:
+      atb-db reset-railway staging --yes
+      atb-db reset-railway staging
+      atb-db reset-railway production --yes --confirm railway
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 4 cannot connect,
+    5 refused by a guard, or nobody to ask, 6 a lock is held,
+    7 there is no pg_dump as new as the server, 130 interrupted.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.guards import find_target
+    from atb_db.admin.nuke import reset
+
+    if environment.lower() not in {"staging", "production"}:
+        raise typer.BadParameter(f"must be staging or production, not {environment[:20]!r}")
+    settings = settings_for(url, environment)
+    if yes and confirm is None and environment.lower() == "staging":
+        confirm = find_target(settings).database
+    request = requested(settings, env=environment, confirm=confirm, purpose="to empty its tables")
+    done = reset(settings, request, backup_folder=None if no_backup else backup_dir)
+    if as_json:
+        print_json(done)
+        return
+    if done.backed_up:
+        typer.echo(done.backed_up)
+    print_message(f"Emptied {len(done.tables)} tables of {done.target.database}: {done.rows:,} rows.")
+
+
+def _print_contents(found: Contents, *, everything: bool, as_json: bool) -> None:
+    kept = () if everything else found.objects.foreign
+    dropped = [one for one in (*found.objects.ours, *found.objects.foreign) if one not in kept]
+    if as_json:
+        print_json({"target": found.target, "dropped": list(map(str, dropped)), "kept": list(map(str, kept))})
+        return
+    print_message(shown_target(found.target))
+    rows = [("drop", one.kind, one.name) for one in dropped] + [("keep", one.kind, one.name) for one in kept]
+    print_table(("What", "Kind", "Name"), rows)
