@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from atb_db import Database
+from atb_db.database import Transaction
 from atb_db.repository import positions
 from tests.invariants.running import Rollback
 from tests.statements.examples import World, at, trade
@@ -25,7 +26,12 @@ SNAPSHOTS = """
 INSERT INTO account_history (session_id, timestamp, balance, equity)
 SELECT %(session)s, %(day)s::timestamptz + i * interval '1 second', 1000, 1000 FROM generate_series(1, %(many)s) AS i
 """
-ROWS_READ = "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+ROWS_READ = "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_xact_user_tables"
+
+
+def rows_of(transaction: Transaction) -> int:
+    [(rows,)] = transaction._connection.execute(ROWS_READ).fetchall()
+    return int(str(rows))
 
 
 @pytest.mark.parametrize("act", ["trades.log_trade", "positions.close_position"])
@@ -40,14 +46,13 @@ def test_a_trade_reads_as_much_among_20_000_of_its_day_as_alone(
     }[act]
 
     def rows_read() -> int:
-        found: list[int] = []
+        read = -1
         with suppress(Rollback), fresh_world_db.transaction() as transaction:
-            found += [rows for (rows,) in transaction._connection.execute(ROWS_READ)]
+            before = rows_of(transaction)
             transaction.run(statement)
-            found += [rows for (rows,) in transaction._connection.execute(ROWS_READ)]
+            read = rows_of(transaction) - before
             raise Rollback
-        before, after = found
-        return after - before
+        return read
 
     with psycopg.connect(fresh_world_url, autocommit=True) as owner:
         owner.execute("VACUUM ANALYZE")
