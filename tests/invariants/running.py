@@ -14,6 +14,10 @@ from atb_db.statement import Kind, Statement
 T = TypeVar("T")
 
 
+class Rollback(Exception):  # noqa: N818  not an error
+    """Ends a transaction without a trace."""
+
+
 def run(db: Database, statement: Statement[object]) -> object:
     """The result; the number of rows for a bulk load of this one."""
     if statement.declaration.kind is Kind.COPY:

@@ -17,6 +17,7 @@ from atb_db.constraints import VIOLATIONS
 from atb_db.errors import Conflict
 from atb_db.repository import orders
 from atb_db.types import OrderStatus
+from tests.invariants.running import Rollback
 from tests.statements.books import contents
 from tests.statements.examples import World, at, trade
 
@@ -212,7 +213,3 @@ def test_orders_move_forward_only(world_db: Database, world: World, old: OrderSt
                 transaction.run(move)
             assert (caught.value.statement, caught.value.field) == ("orders.update_order_status", "status")
         raise Rollback
-
-
-class Rollback(Exception):  # noqa: N818  not an error
-    """Ends a transaction without a trace."""
