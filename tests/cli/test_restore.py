@@ -9,11 +9,14 @@ import pytest
 from atb_db import Database
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.names import manifest_file
+from atb_db.admin.backup.restore import Replacement, restore
 from atb_db.admin.deployment import mark_environment
+from atb_db.admin.guards import Request
 from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
 from atb_db.embedded import Server
+from atb_db.errors import Timeout
 from atb_db.repository import control
 from atb_db.types import Environment
 from tests.cli.conftest import Run
@@ -183,13 +186,13 @@ def test_it_does_not_depend_on_where_people_sit(
     assert call("restore", made, url=empty_url).code == 0
 
 
-def test_an_application_that_is_at_work_is_not_waited_for(dump: Path, used_url: str, call: Run) -> None:
-    name = used_url.rpartition("/")[2]
+def test_an_application_that_is_at_work_is_not_waited_for_long(dump: Path, used_url: str) -> None:
+    settings = Settings.load(used_url, lock_timeout=0.1)
+    request = Request(environment=Environment.STAGING, name=used_url.rpartition("/")[2])
     with psycopg.connect(used_url) as connection:
         connection.execute("SELECT name FROM system_control_flags")
-        options = ("--replace", "--confirm", name, "--env", "staging", "--no-backup")
-        code, _, err = call("restore", str(dump), *options, url=f"{used_url}?options=-c%20lock_timeout%3D100")
-    assert code == ExitCode.LOCKED, err
+        with pytest.raises(Timeout, match="lock timeout"):
+            restore(settings, dump, replacement=Replacement(request, None))
     assert flags(used_url) == "halt"
 
 
