@@ -106,13 +106,15 @@ class Declared(Generic[R_co]):
         self.text = compiled.text
         self.sql = compiled.text.encode()
         self._names = tuple(parameter.name for parameter in self.parameters)
-        self._places = {name: place for place, name in enumerate(self._names)}
+        self._fields = {parameter.name: (place, parameter) for place, parameter in enumerate(self.parameters)}
         self._defaults = [parameter.default for parameter in self.parameters]
+        self._usual = [_usual(parameter) for parameter in self.parameters]
         self._unmade = tuple(self._makers())
         self._partial = UNSET in self._defaults
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
         self.keyed = "request_id" in self._names
+        self.key = (self.sql, (0,) * len(self.order))
         # copy_events loads what log_event records: either knows a row of the other's for the same request.
         self._recorder = re.sub(r"\.copy_(\w+)s$", r".log_\1", self.name)
 
@@ -163,15 +165,15 @@ class Declared(Generic[R_co]):
             return lambda values: (values[indexes[0]],)
         return itemgetter(*indexes) if indexes else lambda _: ()
 
-    def _makers(self) -> Iterator[tuple[int, Callable[[], object]]]:
+    def _makers(self) -> Iterator[tuple[int, object, Callable[[], object]]]:
         """The places of defaults that are made anew for each value, and of parameters that have none."""
         for place, (name, default) in enumerate(zip(self._names, self._defaults, strict=True)):
             if default is NOW:
-                yield place, partial(datetime.now, UTC)
+                yield place, default, partial(datetime.now, UTC)
             elif default is NEW:
-                yield place, new_request_id
+                yield place, default, new_request_id
             elif default is _MISSING:
-                yield place, partial(self._miss, name)
+                yield place, default, partial(self._miss, name)
 
     def _miss(self, name: str) -> None:
         raise TypeError(f"{self.name}() is missing its argument {name!r}")
@@ -185,24 +187,23 @@ class Declared(Generic[R_co]):
         """
         values = self._defaults.copy()
         changed: list[str] = []
-        for name, argument in given.items():
-            place = self._places.get(name)
-            if place is None:
-                raise TypeError(f"{self.name}() has no parameter {name!r}")
-            if argument is values[place]:
-                continue
-            changed.append(name)
-            parameter = self.parameters[place]
-            if argument is None and parameter.optional:
-                values[place] = None
-                continue
-            try:
-                values[place] = parameter.coerce(name, argument)
-            except InvalidInput as error:
-                error.statement = self.name
-                raise
-        for place, make in self._unmade:
-            if values[place] is self._defaults[place]:
+        fields = self._fields
+        try:
+            for name, argument in given.items():
+                place, (_, _, optional, default, coerce) = fields[name]
+                if argument is default:
+                    continue
+                changed.append(name)
+                values[place] = None if argument is None and optional else coerce(name, argument)
+        except InvalidInput as error:
+            error.statement = self.name
+            raise
+        except KeyError:
+            if unknown := [name for name in given if name not in fields]:
+                raise TypeError(f"{self.name}() has no parameter {unknown[0]!r}") from None
+            raise
+        for place, default, make in self._unmade:
+            if values[place] is default:
                 values[place] = make()
         return Statement(self, tuple(values), tuple(changed))
 
@@ -221,14 +222,16 @@ class Declared(Generic[R_co]):
 
     def _hash(self, values: tuple[object, ...], given: tuple[str, ...]) -> int:
         # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
-        content: list[object] = [self._recorder]
+        content = [self._recorder]
         for name in sorted(given):
-            place = self._places[name]
-            value, default = values[place], self._defaults[place]
-            if name != "request_id" and not (type(value) is type(default) and value == default):
-                # 1.0 and 1.00 are the same number.
-                content += (name, value.normalize(_EXACT) if type(value) is Decimal else value)
-        return int.from_bytes(blake2b(repr(content).encode(), digest_size=8).digest(), signed=True)
+            if name == "request_id":
+                continue
+            place = self._fields[name][0]
+            text = _told(name, values[place])
+            if text != self._usual[place]:
+                content.append(text)
+        # No text has a NUL in it.
+        return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
 
     def read(self, rows: Iterable[object]) -> R_co:
         """The result from the made rows.
@@ -340,6 +343,22 @@ def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:
     if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
         default = coerce(parameter.name, default)
     return Parameter(parameter.name, enum if enum is not None else inner, optional, default, coerce)
+
+
+def _told(name: str, value: object) -> str:
+    """A parameter and its value as text: equal for equal ones, as 1.0 and 1.00 are."""
+    if value is None:
+        return name
+    return f"{name}={value.normalize(_EXACT) if type(value) is Decimal else value}"
+
+
+def _usual(parameter: Parameter) -> str | None:
+    """The default as `_told`; None if there is none that stays the same."""
+    name, _, _, default, coerce = parameter
+    if default is None:
+        return name
+    made_anew = default is _MISSING or default is UNSET or default is NEW or default is NOW
+    return None if made_anew else _told(name, coerce(name, default))
 
 
 def _union(members: Iterable[object]) -> object:

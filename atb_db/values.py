@@ -155,15 +155,26 @@ def to_json(field: str, value: object) -> JsonText:
     if isinstance(value, str) or not isinstance(_unwrapped(value), (Mapping, Sequence)):
         raise InvalidInput(f"must be a JSON object or array, not {shortened(value)}", field=field)
     try:
-        text = json.dumps(
-            _plain(value, field), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-        )
+        text = _quick_json(value) or _write_json(_plain(value, field))
         size = len(text.encode())
     except RecursionError:
         raise InvalidInput("is nested too deeply or contains itself", field=field) from None
     if size > LARGEST_JSON:
         raise InvalidInput(f"is {size} bytes of JSON; at most {LARGEST_JSON} can be stored", field=field)
     return JsonText(text)
+
+
+_write_json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
+
+
+def _quick_json(value: object) -> str | None:
+    """The document if JSON has all that is in it, in a third of the time; None if it must be looked through."""
+    try:
+        text = _write_json(value)
+        text.encode()
+    except (TypeError, ValueError):
+        return None
+    return None if "\\u0000" in text else text
 
 
 def _unwrapped(value: object) -> object:
