@@ -249,8 +249,11 @@ class AsyncDatabase:
         attempts = Attempts(until, statement, self._on_retry)
         while True:
             try:
-                async with self._pool.connection(until) as connection:
+                connection = await self._pool.take(until)
+                try:
                     return await use(connection)
+                finally:
+                    await self._pool.give(connection)
             except AtbDbError as error:
                 await self._pause(attempts, error)
 
@@ -405,9 +408,7 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
 async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: bool = True) -> R:
     declaration = statement.declaration
     try:
-        cursor = AsyncRawCursor(connection, row_factory=declaration.reader.row_factory)
-        await cursor.execute(declaration.sql, statement.server_values())
-        rows = await cursor.fetchall() if cursor.description else []
+        rows = await connection.ask(declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
         raise failure(connection, error, declaration, writes=alone and writing(statement)) from None

@@ -295,8 +295,11 @@ class Database:
         attempts = Attempts(until, statement, self._on_retry)
         while True:
             try:
-                with self._pool.connection(until) as connection:
+                connection = self._pool.take(until)
+                try:
                     return use(connection)
+                finally:
+                    self._pool.give(connection)
             except AtbDbError as error:
                 self._pause(attempts, error)
 
@@ -451,9 +454,7 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
 def _run(connection: Connection, statement: Statement[R], *, alone: bool = True) -> R:
     declaration = statement.declaration
     try:
-        cursor = RawCursor(connection, row_factory=declaration.reader.row_factory)
-        cursor.execute(declaration.sql, statement.server_values())
-        rows = cursor.fetchall() if cursor.description else []
+        rows = connection.ask(declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
         raise failure(connection, error, declaration, writes=alone and writing(statement)) from None

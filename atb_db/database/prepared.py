@@ -1,0 +1,56 @@
+"""Running by name what a connection has prepared, without all that a cursor does for queries that it has never seen.
+
+A cursor converts the query, finds a dumper for each value and a loader for each column, and keeps what it may be asked
+for later. That is most of the client's work for a row, and for a prepared statement the same every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import abc
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.generators import execute
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
+
+from atb_db.database.session import CONTEXT
+from atb_db.statement import Declared
+
+
+class Prepared:
+    """The statements that psycopg has prepared on one connection."""
+
+    def __init__(self, connection: psycopg.Connection[object] | psycopg.AsyncConnection[object]) -> None:
+        self._pgconn = connection.pgconn
+        # psycopg takes out what it deallocates, all of them after a ROLLBACK, and gives no name twice.
+        self._names = connection._prepared._names  # noqa: SLF001
+        self._loaders: dict[bytes, tuple[bytes, abc.Transformer]] = {}
+
+    def run(self, declaration: Declared[object], values: Sequence[object]) -> abc.PQGen[list[object]] | None:
+        """What makes the statement's rows, for the connection's `wait`; None if the statement is not prepared."""
+        name = self._names.get(declaration.key)
+        return None if name is None else self._run(name, declaration, values)
+
+    def _run(self, name: bytes, declaration: Declared[object], values: Sequence[object]) -> abc.PQGen[list[object]]:
+        self._pgconn.send_query_prepared(name, [None if value is None else str(value).encode() for value in values])
+        [result] = yield from execute(self._pgconn)
+        if result.status == ExecStatus.TUPLES_OK:
+            return self._load(name, declaration, result)
+        if result.status == ExecStatus.COMMAND_OK:
+            return []
+        raise error_from_result(result)
+
+    def _load(self, name: bytes, declaration: Declared[object], result: PGresult) -> list[object]:
+        prepared_as, loaders = self._loaders.get(declaration.sql, (None, None))
+        if loaders is None or prepared_as != name:
+            loaders = Transformer(CONTEXT)
+            loaders.set_pgresult(result)
+            self._loaders[declaration.sql] = name, loaders
+        else:
+            loaders.set_pgresult(result, set_loaders=False)
+        rows = loaders.load_rows(0, result.ntuples, declaration.reader.make)
+        loaders.set_pgresult(None, set_loaders=False)  # or the result would stay in memory
+        return rows
