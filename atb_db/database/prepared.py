@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 import psycopg
 from psycopg import abc
-from psycopg.adapt import Transformer
+from psycopg.adapt import Loader, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
-from atb_db.database.session import CONTEXT
+from atb_db.database.session import Adapters
+from atb_db.rows import Labels, Reader
 from atb_db.statement import Declared
 
 
@@ -28,6 +29,7 @@ class Prepared:
         # psycopg takes out what it deallocates, all of them after a ROLLBACK, and gives no name twice.
         self._names = connection._prepared._names  # noqa: SLF001
         self._loaders: dict[bytes, tuple[bytes, abc.Transformer]] = {}
+        self._context = Adapters()
 
     def run(self, declaration: Declared[object], values: Sequence[object]) -> abc.PQGen[list[object]] | None:
         """What makes the statement's rows, for the connection's `wait`; None if the statement is not prepared."""
@@ -46,11 +48,23 @@ class Prepared:
     def _load(self, name: bytes, declaration: Declared[object], result: PGresult) -> list[object]:
         prepared_as, loaders = self._loaders.get(declaration.sql, (None, None))
         if loaders is None or prepared_as != name:
-            loaders = Transformer(CONTEXT)
-            loaders.set_pgresult(result)
+            loaders = self._loaders_of(declaration.reader, result)
             self._loaders[declaration.sql] = name, loaders
         else:
             loaders.set_pgresult(result, set_loaders=False)
-        rows = loaders.load_rows(0, result.ntuples, declaration.reader.make)
+        rows = loaders.load_rows(0, result.ntuples, declaration.reader.new)
         loaders.set_pgresult(None, set_loaders=False)  # or the result would stay in memory
         return rows
+
+    def _loaders_of(self, reader: Reader, result: PGresult) -> abc.Transformer:
+        for place, members in reader.labels.items():
+            self._context.adapters.register_loader(result.ftype(place), _label_loader(members))
+        loaders = Transformer(self._context)
+        loaders.set_pgresult(result)
+        return loaders
+
+
+def _label_loader(members: Labels) -> type[Loader]:
+    """Loads the labels of one of the database's enums as members, by a look-up and nothing else."""
+    by_label = {str(label).encode(): member for label, member in members.items()}
+    return type("LabelLoader", (Loader,), {"load": staticmethod(by_label.__getitem__)})

@@ -71,7 +71,7 @@ class Adapters:
             self.adapters.register_dumper(kind, _Inferred)
 
 
-CONTEXT: Final[AdaptContext] = Adapters()
+_CONTEXT: Final[AdaptContext] = Adapters()
 
 
 class ConnectArguments(NamedTuple):
@@ -109,7 +109,7 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         parts.setdefault(name, value)
     return ConnectArguments(
         make_conninfo("", **parts),
-        {"autocommit": True, "prepare_threshold": None if settings.pgbouncer else 0, "context": CONTEXT},
+        {"autocommit": True, "prepare_threshold": None if settings.pgbouncer else 0, "context": _CONTEXT},
     )
 
 

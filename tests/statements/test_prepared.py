@@ -73,4 +73,4 @@ def test_a_column_that_changed_its_type_meanwhile_is_read_anew(
     with psycopg.connect(fresh_world_url, autocommit=True) as owner:
         owner.execute("DROP SCHEMA reporting CASCADE")  # which stands on it
         owner.execute("ALTER TABLE trading_sessions ALTER current_balance TYPE text")
-    assert [writer.run(ask) for _ in range(3)] == [str(balance)] * 3  # type: ignore[comparison-overlap]
+    assert [writer.run(ask) for _ in range(3)] == [str(balance)] * 3
