@@ -61,6 +61,8 @@ _COERCIONS: Final[dict[object, Coerce]] = {
     UUID: to_uuid,
 }
 
+_REMEMBERED: Final = 100
+
 _MISSING: Final = inspect.Parameter.empty
 
 # The usual context rounds to 28 digits, and overflows.
@@ -106,10 +108,14 @@ class Declared(Generic[R_co]):
         self.text = compiled.text
         self.sql = compiled.text.encode()
         self._names = tuple(parameter.name for parameter in self.parameters)
-        self._fields = {parameter.name: (place, parameter) for place, parameter in enumerate(self.parameters)}
+        self._fields = {
+            parameter.name: (place, parameter.default, parameter.optional, parameter.coerce)
+            for place, parameter in enumerate(self.parameters)
+        }
         self._defaults = [parameter.default for parameter in self.parameters]
         self._usual = [_usual(parameter) for parameter in self.parameters]
         self._unmade = tuple(self._makers())
+        self._orders: dict[tuple[str, ...], list[tuple[str, int]]] = {}
         self._partial = UNSET in self._defaults
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
@@ -157,7 +163,7 @@ class Declared(Generic[R_co]):
             raise self._fail(f"no :{unused[0]} uses its parameter {unused[0]}")
         return compiled
 
-    def _arrangement(self) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
+    def _arrangement(self) -> Callable[[tuple[str | None, ...]], tuple[str | None, ...]]:
         """From the signature's order, with `given` and `request_hash` behind it, to the SQL's."""
         places = [*self._names, GIVEN, REQUEST_HASH]
         indexes = [places.index(name) for name in self.order]
@@ -190,7 +196,7 @@ class Declared(Generic[R_co]):
         fields = self._fields
         try:
             for name, argument in given.items():
-                place, (_, _, optional, default, coerce) = fields[name]
+                place, default, optional, coerce = fields[name]
                 if argument is default:
                     continue
                 changed.append(name)
@@ -210,26 +216,32 @@ class Declared(Generic[R_co]):
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.name}>"
 
-    def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[object, ...]:
-        """The values of `$1 … $n`."""
-        changed = hash_ = None
-        if self._partial:
-            changed = "{" + ",".join(given) + "}"
-            values = tuple(None if value is UNSET else value for value in values)
-        if self.keyed:
-            hash_ = self._hash(values, given)
-        return self._arrange((*values, changed, hash_))
+    def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[str | None, ...]:
+        """The values of `$1 … $n` as text."""
+        texts = [None if value is None or value is UNSET else str(value) for value in values]
+        changed = "{" + ",".join(given) + "}" if self._partial else None
+        hash_ = str(self._hash(values, texts, given)) if self.keyed else None
+        return self._arrange((*texts, changed, hash_))
 
-    def _hash(self, values: tuple[object, ...], given: tuple[str, ...]) -> int:
+    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int]]:
+        """The given parameters but request_id, and their places, by name."""
+        found = self._orders.get(given)
+        if found is None:
+            found = sorted((name, self._fields[name][0]) for name in given if name != "request_id")
+            if len(self._orders) < _REMEMBERED:
+                self._orders[given] = found
+        return found
+
+    def _hash(self, values: tuple[object, ...], texts: list[str | None], given: tuple[str, ...]) -> int:
         # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
         content = [self._recorder]
-        for name in sorted(given):
-            if name == "request_id":
-                continue
-            place = self._fields[name][0]
-            text = _told(name, values[place])
+        for name, place in self._in_order(given):
+            text = texts[place]
+            # Only such a number has another form.
+            if text and (text[-1] == "0" or "E" in text) and type(number := values[place]) is Decimal:
+                text = _canonical(number)
             if text != self._usual[place]:
-                content.append(text)
+                content.append(name if text is None else f"{name}={text}")
         # No text has a NUL in it.
         return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
 
@@ -310,8 +322,8 @@ class Statement(Generic[R_co]):
         found = self.args.get("request_id")
         return found if isinstance(found, UUID) else None
 
-    def server_values(self) -> tuple[object, ...]:
-        """The values of `$1 … $n`."""
+    def server_values(self) -> tuple[str | None, ...]:
+        """The values of `$1 … $n` as text."""
         return self.declaration.server_values(self.values, self.given)
 
     def __eq__(self, other: object) -> bool:
@@ -345,20 +357,18 @@ def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:
     return Parameter(parameter.name, enum if enum is not None else inner, optional, default, coerce)
 
 
-def _told(name: str, value: object) -> str:
-    """A parameter and its value as text: equal for equal ones, as 1.0 and 1.00 are."""
-    if value is None:
-        return name
-    return f"{name}={value.normalize(_EXACT) if type(value) is Decimal else value}"
+def _canonical(number: Decimal) -> str:
+    """One text for equal numbers: 1.0 and 1.00 are the same."""
+    return str(number.normalize(_EXACT))
 
 
-def _usual(parameter: Parameter) -> str | None:
-    """The default as `_told`; None if there is none that stays the same."""
-    name, _, _, default, coerce = parameter
-    if default is None:
-        return name
-    made_anew = default is _MISSING or default is UNSET or default is NEW or default is NOW
-    return None if made_anew else _told(name, coerce(name, default))
+def _usual(parameter: Parameter) -> object:
+    """The text of the default; something else if it is made anew for each value, or there is none."""
+    default = parameter.default
+    if default is None or default is _MISSING or default is UNSET or default is NEW or default is NOW:
+        return default
+    made = parameter.coerce(parameter.name, default)
+    return _canonical(made) if isinstance(made, Decimal) else str(made)
 
 
 def _union(members: Iterable[object]) -> object:

@@ -31,10 +31,12 @@ E = TypeVar("E", bound=Enum)
 def to_decimal(field: str, value: object) -> Decimal:
     """The exact number: `Decimal(str(value))`, finite."""
     kind = type(value)
-    if kind is float:
+    if type(value) is Decimal:
+        number = value
+    elif kind is float:
         number = Decimal(repr(value))
-    elif kind is Decimal or kind is int:
-        number = Decimal(value)  # type: ignore[arg-type]  # one of the two
+    elif type(value) is int:
+        number = Decimal(value)
     elif isinstance(value, bool) or not (isinstance(value, (int, float, str, Decimal)) or _is_scalar(value)):
         raise InvalidInput(f"must be a number, not {shortened(value)}", field=field)
     else:
@@ -152,11 +154,14 @@ def to_json(field: str, value: object) -> JsonText:
     """The document as compact JSON text; NaN and Infinity become null, Decimals and times become strings."""
     if isinstance(value, JsonText):
         return value
-    if isinstance(value, str) or not isinstance(_unwrapped(value), (Mapping, Sequence)):
+    kind = type(value)
+    if isinstance(value, str) or not (
+        kind is dict or kind is list or isinstance(_unwrapped(value), (Mapping, Sequence))
+    ):
         raise InvalidInput(f"must be a JSON object or array, not {shortened(value)}", field=field)
     try:
         text = _quick_json(value) or _write_json(_plain(value, field))
-        size = len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode())
     except RecursionError:
         raise InvalidInput("is nested too deeply or contains itself", field=field) from None
     if size > LARGEST_JSON:
@@ -171,7 +176,8 @@ def _quick_json(value: object) -> str | None:
     """The document if JSON has all that is in it, in a third of the time; None if it must be looked through."""
     try:
         text = _write_json(value)
-        text.encode()
+        if not text.isascii():
+            text.encode()
     except (TypeError, ValueError):
         return None
     return None if "\\u0000" in text else text

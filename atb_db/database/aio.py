@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
-from itertools import chain
 from math import inf
 from time import monotonic, perf_counter
 from types import TracebackType
@@ -32,11 +31,11 @@ from atb_db.database.session import (
     USUAL_TIMEOUT,
     ServerInfo,
     accept,
+    bulk_load,
     check_defaults,
     check_zone,
     deadline,
     first_unanswered,
-    loader,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -459,16 +458,15 @@ async def _stream(connection: AsyncConnection, statement: Statement[list[T]]) ->
 
 
 async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
+    load = bulk_load(rows)
+    if load is None:
         return 0
-    values = loader(first)
+    declaration, blocks = load
     cursor = AsyncRawCursor(connection)
-    with translated(first.declaration, writes=False):
-        async with _unhurried(connection), cursor.copy(first.declaration.sql) as copy:
-            for row in chain([first], iterator):
-                await copy.write_row(values(row))
+    with translated(declaration, writes=False):
+        async with _unhurried(connection), cursor.copy(declaration.sql) as copy:
+            for block in blocks:
+                await copy.write(block)
     return cursor.rowcount
 
 

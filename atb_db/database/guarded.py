@@ -93,7 +93,7 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
 
-    def ask(self, declaration: Declared[object], values: Sequence[object]) -> list[object]:
+    def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """Run a statement; its rows, made but not joined."""
         known = self.prepared.run(declaration, values)
         if known is not None:
@@ -129,7 +129,7 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
 
-    async def ask(self, declaration: Declared[object], values: Sequence[object]) -> list[object]:
+    async def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """As `Connection.ask`."""
         known = self.prepared.run(declaration, values)
         if known is not None:

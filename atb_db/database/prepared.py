@@ -31,13 +31,13 @@ class Prepared:
         self._loaders: dict[bytes, tuple[bytes, abc.Transformer]] = {}
         self._context = Adapters()
 
-    def run(self, declaration: Declared[object], values: Sequence[object]) -> abc.PQGen[list[object]] | None:
+    def run(self, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]] | None:
         """What makes the statement's rows, for the connection's `wait`; None if the statement is not prepared."""
         name = self._names.get(declaration.key)
         return None if name is None else self._run(name, declaration, values)
 
-    def _run(self, name: bytes, declaration: Declared[object], values: Sequence[object]) -> abc.PQGen[list[object]]:
-        self._pgconn.send_query_prepared(name, [None if value is None else str(value).encode() for value in values])
+    def _run(self, name: bytes, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]]:
+        self._pgconn.send_query_prepared(name, [None if value is None else value.encode() for value in values])
         [result] = yield from execute(self._pgconn)
         if result.status == ExecStatus.TUPLES_OK:
             return self._load(name, declaration, result)

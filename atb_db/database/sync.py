@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from itertools import chain
 from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
@@ -32,11 +31,11 @@ from atb_db.database.session import (
     USUAL_TIMEOUT,
     ServerInfo,
     accept,
+    bulk_load,
     check_defaults,
     check_zone,
     deadline,
     first_unanswered,
-    loader,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -504,19 +503,18 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
 
 
 def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
+    load = bulk_load(rows)
+    if load is None:
         return 0
-    values = loader(first)
+    declaration, blocks = load
     cursor = RawCursor(connection)
     with (
-        translated(first.declaration, writes=False),
+        translated(declaration, writes=False),
         _unhurried(connection),
-        cursor.copy(first.declaration.sql) as copy,
+        cursor.copy(declaration.sql) as copy,
     ):
-        for row in chain([first], iterator):
-            copy.write_row(values(row))
+        for block in blocks:
+            copy.write(block)
     return cursor.rowcount
 
 
