@@ -20,11 +20,11 @@ from functools import partial, update_wrapper
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Final, Generic, NamedTuple, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
-from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, reader_for, without_none
+from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, is_row_type, reader_for, without_none
 from atb_db.sqlfile import compile_sql, query_file
 from atb_db.types import NEW, NOW, UNSET, Json, Number, Unset
 from atb_db.values import (
@@ -35,6 +35,7 @@ from atb_db.values import (
     to_int,
     to_json,
     to_label,
+    to_rows,
     to_text,
     to_time,
     to_uuid,
@@ -85,7 +86,7 @@ class Parameter(NamedTuple):
 
     name: str
     type: object
-    """The annotation without None and Unset; an Enum class for `Enum | str`."""
+    """The annotation without None and Unset; an Enum class for `Enum | str`, a NamedTuple for a sequence of it."""
     optional: bool
     default: object
     coerce: Coerce
@@ -342,19 +343,29 @@ class Statement(Generic[R_co]):
 def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:
     if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         raise UnsupportedAnnotationError(f"{parameter.name} must be keyword-only")
+    kind, optional, coerce = _coercion(parameter.name, annotation)
+    default = parameter.default
+    if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
+        default = coerce(parameter.name, default)
+    return Parameter(parameter.name, kind, optional, default, coerce)
+
+
+def _coercion(name: str, annotation: object) -> tuple[object, bool, Coerce]:
+    """The annotation without None and Unset, whether it had None, and what makes such values exact."""
     inner, optional = without_none(annotation)
-    if Unset in (members := get_args(inner)):
+    members = get_args(inner)
+    if Unset in members:
         inner, _ = without_none(_union(member for member in members if member is not Unset))
+    if get_origin(inner) is Sequence and is_row_type(row := members[0]):
+        fields = [(field, *_coercion(field, hint)[1:]) for field, hint in get_type_hints(row).items()]
+        return row, optional, to_rows(row, fields)
     enum = next(
         (member for member in (inner, *get_args(inner)) if isinstance(member, type) and issubclass(member, Enum)), None
     )
     coerce = to_label(enum) if enum is not None else _COERCIONS.get(inner)
     if coerce is None:
-        raise UnsupportedAnnotationError(f"{parameter.name}: {annotation} is no type that a parameter can have")
-    default = parameter.default
-    if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
-        default = coerce(parameter.name, default)
-    return Parameter(parameter.name, enum if enum is not None else inner, optional, default, coerce)
+        raise UnsupportedAnnotationError(f"{name}: {annotation} is no type that a parameter can have")
+    return (enum if enum is not None else inner), optional, coerce
 
 
 def _canonical(number: Decimal) -> str:
@@ -367,8 +378,7 @@ def _usual(parameter: Parameter) -> object:
     default = parameter.default
     if default is None or default is _MISSING or default is UNSET or default is NEW or default is NOW:
         return default
-    made = parameter.coerce(parameter.name, default)
-    return _canonical(made) if isinstance(made, Decimal) else str(made)
+    return _canonical(default) if isinstance(default, Decimal) else str(default)
 
 
 def _union(members: Iterable[object]) -> object:

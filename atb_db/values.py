@@ -169,6 +169,38 @@ def to_json(field: str, value: object) -> JsonText:
     return JsonText(text)
 
 
+class RowsText(str):
+    """Rows as the text of a JSON array of objects, every value in it as text, ready to be sent."""
+
+    __slots__ = ()
+
+
+def to_rows(row_type: type, fields: Sequence[tuple[str, bool, Coerce]]) -> Callable[[str, object], RowsText]:
+    """A coercion of rows of a NamedTuple; a field is its name, whether it may be None, and its own coercion."""
+
+    def coerce(name: str, value: object) -> RowsText:
+        if isinstance(value, RowsText):
+            return value
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise InvalidInput(f"must be a sequence of {row_type.__name__}, not {shortened(value)}", field=name)
+        return RowsText(_write_json([plain(f"{name}[{number}]", row) for number, row in enumerate(value)]))
+
+    def plain(name: str, row: object) -> dict[str, str]:
+        if not isinstance(row, row_type):
+            raise InvalidInput(f"must be a {row_type.__name__}, not {shortened(row)}", field=name)
+        texts = {}
+        for (field, optional, make), value in zip(fields, row, strict=True):  # type: ignore[call-overload]  # a tuple
+            if value is not None or not optional:
+                try:
+                    texts[field] = str(make(field, value))
+                except InvalidInput as error:
+                    error.field = f"{name}.{field}"
+                    raise
+        return texts
+
+    return coerce
+
+
 _write_json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
