@@ -1,4 +1,4 @@
-"""Examples of the commands that record many rows at once."""
+"""Examples of statements for many rows: those that record them at once, and those that have added them up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from atb_db.repository import trades
+from atb_db.repository import metrics, trades
 from atb_db.repository.trades import NewTrade
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _FULL: Final = NewTrade(
 )
 
 BULK_EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
+    "metrics.get_total_metrics": lambda world: metrics.get_total_metrics(session_id=world.session_id),
     "trades.log_trades": lambda world: trades.log_trades(
         session_id=world.session_id, trades=[_FULL, _FULL._replace(pnl=-3, exit_time=_ENTRY + timedelta(days=1))]
     ),
