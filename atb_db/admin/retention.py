@@ -129,8 +129,8 @@ def purge_session(
         NotFound: the session does not exist.
     """
     mark = (
-        "UPDATE trading_sessions SET purge_started_at = coalesce(purge_started_at, clock_timestamp())"
-        " WHERE id = %s AND end_time IS NOT NULL RETURNING id"
+        "UPDATE trading_sessions SET purge_started_at = coalesce(purge_started_at, clock_timestamp()),"
+        " ledger_entries = NULL WHERE id = %s AND end_time IS NOT NULL RETURNING id"
     )
     removed: list[Removed] = []
     with changing(settings) as (connection, _):

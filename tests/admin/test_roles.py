@@ -204,6 +204,16 @@ def test_what_is_forbidden_is_refused(roled: Roled) -> None:
             assert isinstance(caught.value, errors.InsufficientPrivilege), (login, statement)
 
 
+def test_the_engine_cannot_set_a_balance(roled: Roled, world: World) -> None:  # noqa: F811
+    for change, state in (
+        ("current_balance = 5", "23503"),
+        ("ledger_entries = 1, current_balance = initial_balance", "AT409"),
+    ):
+        with roled.connect("engine") as engine, pytest.raises(psycopg.Error) as caught:
+            engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
+        assert caught.value.sqlstate == state
+
+
 def test_the_owner_group_migrates(own: Roled) -> None:
     assert set_roles(Settings.load(own.url), MEMBERS).undone == ()
     with own.connect("deploy") as connection:
