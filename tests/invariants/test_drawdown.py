@@ -46,22 +46,22 @@ def lose_in_another_order_than_booked(db: Database, session_id: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("snapshots", "traded", "due"),
+    ("recorded", "due"),
     [
-        ("none", False, "0"),
-        ("none", True, "0.01"),
-        ("one by one", True, "0.045454545455"),
-        ("loaded", True, "0.045454545455"),
+        ("nothing", "0"),
+        ("trades", "0.01"),
+        ("trades and snapshots", "0.045454545455"),
+        ("trades and loaded snapshots", "0.045454545455"),
     ],
 )
-def test_every_place_tells_the_same(  # noqa: PLR0913  fixtures
-    fresh_world_db: Database, fresh_world_url: str, world: World, snapshots: str, traded: bool, due: str
+def test_every_place_tells_the_same(
+    fresh_world_db: Database, fresh_world_url: str, world: World, recorded: str, due: str
 ) -> None:
     db, session_id = fresh_world_db, world.empty_session_id
-    if traded:
+    if "trades" in recorded:
         lose_in_another_order_than_booked(db, session_id)
-    if snapshots != "none":
-        record = account.log_account_snapshot if snapshots == "one by one" else account.copy_account_snapshots
+    if "snapshots" in recorded:
+        record = account.copy_account_snapshots if "loaded" in recorded else account.log_account_snapshot
         for hours, equity in EQUITY:
             run(db, record(session_id=session_id, balance=equity, equity=equity, timestamp=at(hours)))
     while_active = told(db, fresh_world_url, session_id)
