@@ -12,7 +12,7 @@ import typer
 from atb_db.admin.wording import counted
 from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from atb_db.config import Settings
 
 FolderOption: TypeAlias = Annotated[Path, typer.Option("--backup-dir", metavar="DIR", help="Where the backups lie.")]
-EnvironmentOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--env",
-        metavar="ENV",
-        help="development, staging or production: the database that RAILWAY_<ENV>_DATABASE_URL names, if it is set.",
-    ),
-]
 FOLDER: Final = Path("backups")
 RPO: Final = Duration(minutes=15)
 
@@ -270,17 +262,6 @@ def _seconds(found: tuple[object, ...]) -> dict[str, float]:
         for name, length in (("every", every), ("worst_loss", worst_loss))
         if isinstance(length, timedelta)
     }
-
-
-def settings_for(url: str | None, env: str | None) -> Settings:
-    """The settings for --url, else for --env, else for DATABASE_URL; unusable ones end the command."""
-    if env is None:
-        return settings_of(url)
-    import os
-
-    if env.lower() not in {"development", "staging", "production"}:
-        raise typer.BadParameter(f"--env is development, staging or production, not {env[:20]!r}")
-    return settings_of(url or os.environ.get(f"RAILWAY_{env.upper()}_DATABASE_URL"))
 
 
 def home_of(settings: Settings, backup_dir: Path) -> Path:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from atb_db.admin.wording import counted
-from atb_db.cli.backup import FOLDER, RPO, EnvironmentOption, FolderOption, home_of, settings_for
+from atb_db.cli.backup import FOLDER, RPO, FolderOption, home_of
 from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 

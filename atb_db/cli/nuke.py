@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atb_db.admin.wording import counted
-from atb_db.cli.backup import FOLDER, EnvironmentOption, FolderOption, settings_for
+from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.guarding import ConfirmOption, NoBackupOption, requested, shown_target
-from atb_db.cli.options import JsonOption, UrlOption
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 
 if TYPE_CHECKING:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atb_db.admin.wording import counted
-from atb_db.cli.backup import EnvironmentOption
-from atb_db.cli.environment import environment_of
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, environment_of, settings_of
 from atb_db.cli.output import print_json, print_message
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atb_db.admin.wording import counted
-from atb_db.cli.backup import FOLDER, FolderOption, settings_for
+from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import requested
-from atb_db.cli.options import JsonOption, UrlOption
+from atb_db.cli.options import JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
