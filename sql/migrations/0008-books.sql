@@ -14,10 +14,37 @@ COMMENT ON COLUMN trading_sessions.current_balance IS
 COMMENT ON COLUMN trading_sessions.ledger_entries IS
 'Number of the newest entry in account_balances; NULL once the session is being removed.';
 
+DO $$
+DECLARE
+    wrong text;
+BEGIN
+    SELECT string_agg(
+               format('session %s has %s and entry %s, its ledger %s and %s', s.id, s.current_balance, s.ledger_entries,
+                      l.total_balance, l.entry_number),
+               '; ' ORDER BY s.id
+           )
+      INTO wrong
+      FROM trading_sessions AS s
+      LEFT JOIN LATERAL (
+               SELECT b.entry_number, b.total_balance
+                 FROM account_balances AS b
+                WHERE b.session_id = s.id
+                ORDER BY b.entry_number DESC
+                LIMIT 1
+           ) AS l ON TRUE
+     WHERE s.ledger_entries IS NOT NULL
+       AND (s.ledger_entries, s.current_balance) IS DISTINCT FROM (l.entry_number, l.total_balance);
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', MESSAGE = format(
+            'a balance or a ledger was changed by hand; set current_balance and ledger_entries to the ledger''s: %s',
+            wrong
+        );
+    END IF;
+END
+$$;
+
 -- A session says what its newest ledger entry says, or the transaction does not commit: book() moves both. A session
 -- that is being removed has no entry number, and so nothing to refer to.
--- A balance that was set by hand stops this: `atb-db audit` names the session. It is mended by setting current_balance
--- and ledger_entries to the total_balance and entry_number of the newest entry, and the difference is booked then.
 -- squawk-ignore constraint-missing-not-valid, adding-foreign-key-constraint
 ALTER TABLE trading_sessions ADD CONSTRAINT trading_sessions_balance_fkey
 FOREIGN KEY (id, ledger_entries, current_balance)
@@ -56,7 +83,9 @@ LANGUAGE sql STABLE AS $$
                    SELECT max(public.drawdown(curve.peak, curve.balance))
                      FROM (
                               SELECT v.balance,
-                                     greatest(v.initial_balance, max(v.balance) OVER (ORDER BY v.exit_time, v.id)) AS peak
+                                     greatest(
+                                         v.initial_balance, max(v.balance) OVER (ORDER BY v.exit_time, v.id)
+                                     ) AS peak
                                 FROM (
                                          SELECT t.id, t.exit_time, s.initial_balance,
                                                 s.initial_balance

@@ -205,7 +205,9 @@ LANGUAGE sql STABLE AS $$
                    SELECT max(public.drawdown(curve.peak, curve.balance))
                      FROM (
                               SELECT v.balance,
-                                     greatest(v.initial_balance, max(v.balance) OVER (ORDER BY v.exit_time, v.id)) AS peak
+                                     greatest(
+                                         v.initial_balance, max(v.balance) OVER (ORDER BY v.exit_time, v.id)
+                                     ) AS peak
                                 FROM (
                                          SELECT t.id, t.exit_time, s.initial_balance,
                                                 s.initial_balance
