@@ -328,16 +328,18 @@ LANGUAGE sql STABLE AS $$
           FROM equity AS e
          CROSS JOIN openings AS o
     )
-    SELECT t.trades, t.wins, t.losses, t.wins::numeric / nullif(t.trades, 0),
+    SELECT t.trades, t.wins, t.losses, trim_scale(t.wins::numeric / nullif(t.trades, 0)),
            t.profit, t.loss, t.profit - t.loss, t.commission, t.interest, t.net,
-           t.net / nullif(o.balance, 0) * 100,
-           t.profit / nullif(t.loss, 0), (t.profit - t.loss) / nullif(t.trades, 0),
-           t.profit / nullif(t.wins, 0), -t.loss / nullif(t.losses, 0), t.best, t.worst,
-           t.win_streak, t.loss_streak, t.current_streak, e.max_drawdown, t.hours / nullif(t.trades, 0),
-           t.win_hours / nullif(t.wins, 0), t.loss_hours / nullif(t.losses, 0),
+           trim_scale(t.net / nullif(o.balance, 0) * 100),
+           trim_scale(t.profit / nullif(t.loss, 0)), trim_scale((t.profit - t.loss) / nullif(t.trades, 0)),
+           trim_scale(t.profit / nullif(t.wins, 0)), trim_scale(-t.loss / nullif(t.losses, 0)), t.best, t.worst,
+           t.win_streak, t.loss_streak, t.current_streak, trim_scale(e.max_drawdown),
+           trim_scale(t.hours / nullif(t.trades, 0)), trim_scale(t.win_hours / nullif(t.wins, 0)),
+           trim_scale(t.loss_hours / nullif(t.losses, 0)),
            best_day.day, best_day.net, worst_day.day, worst_day.net,
-           e.days, round(g.annualized_return, 12), r.annualized_volatility, r.sharpe_ratio, r.sortino_ratio,
-           round(g.annualized_return / nullif(e.max_drawdown, 0), 12), r.var_95
+           e.days, trim_scale(round(g.annualized_return, 12)), trim_scale(r.annualized_volatility),
+           trim_scale(r.sharpe_ratio), trim_scale(r.sortino_ratio),
+           trim_scale(round(g.annualized_return / nullif(e.max_drawdown, 0), 12)), trim_scale(r.var_95)
       FROM totals AS t
      CROSS JOIN openings AS o
      CROSS JOIN equity AS e
