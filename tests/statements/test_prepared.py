@@ -71,6 +71,8 @@ def test_a_column_that_changed_its_type_meanwhile_is_read_anew(
     with suppress(AtbDbError), writer.transaction():
         raise AtbDbError("undo")
     with psycopg.connect(fresh_world_url, autocommit=True) as owner:
-        owner.execute("DROP SCHEMA reporting CASCADE")  # which stands on it
+        # What stands on it.
+        owner.execute("DROP SCHEMA reporting CASCADE")
+        owner.execute("ALTER TABLE trading_sessions DROP CONSTRAINT trading_sessions_balance_fkey")
         owner.execute("ALTER TABLE trading_sessions ALTER current_balance TYPE text")
     assert [writer.run(ask) for _ in range(3)] == [str(balance)] * 3
