@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from math import inf
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
@@ -25,6 +26,8 @@ NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
 BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 USUAL_TIMEOUT: Final = "SET LOCAL statement_timeout TO DEFAULT"
 _PREPARED_STATEMENTS: Final = 1000
+_BLOCK: Final = 64 * 1024
+_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _NETWORK: Final = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -207,18 +210,67 @@ def refuse_stale(statements: Iterable[Statement[object]]) -> None:
             raise StatementError("writes, and cannot be stale", statement=statement.name)
 
 
-def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[object]]:
-    """What makes a bulk load's columns from each of its rows, which must all be of the first one's declaration."""
+def bulk_load(rows: Iterable[Statement[None]]) -> tuple[Declared[None], Iterator[bytes]] | None:
+    """A bulk load: its declaration, and its rows in COPY's text format, some at a time; None without rows."""
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        return None
     declaration = first.declaration
     if declaration.kind is not Kind.COPY:
         raise StatementError("is no row of a bulk load: use run()", statement=first.name)
+    return declaration, _blocks(declaration, chain([first], iterator))
 
-    def values(row: Statement[None]) -> Sequence[object]:
+
+def _blocks(declaration: Declared[None], rows: Iterable[Statement[None]]) -> Iterator[bytes]:
+    lines: list[str] = []
+    size = 0
+    for row in rows:
         if row.declaration is not declaration:
             raise StatementError(f"is in a bulk load of {declaration.name}", statement=row.name)
-        return row.server_values()
+        line = "\t".join(
+            [
+                "\\N" if text is None else text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
+                for text in row.server_values()
+            ]
+        )
+        lines.append(line)
+        size += len(line)
+        if size >= _BLOCK:
+            yield ("\n".join(lines) + "\n").encode()
+            lines.clear()
+            size = 0
+    yield "".join(f"{line}\n" for line in lines).encode()
 
-    return values
+
+class Load(Iterable[Statement[None]]):
+    """The rows of a bulk load, and which sessions they are for."""
+
+    REFUSE_ENDED: Final = b"SELECT count(active_session(id)) FROM unnest($1::bigint[]) AS named (id)"
+    """Single commands ask this of each row; here all rows are asked once, in their transaction."""
+
+    def __init__(self, rows: Iterable[Statement[None]]) -> None:
+        self._rows = rows
+        self._sessions: set[object] = set()
+        self.declaration: Declared[None] | None = None
+        """That of the rows, once there was one."""
+
+    def __iter__(self) -> Iterator[Statement[None]]:
+        """Each row, noting its session."""
+        places: list[int] = []
+        for row in self._rows:
+            if self.declaration is None:
+                self.declaration = row.declaration
+                names = enumerate(parameter.name for parameter in row.declaration.parameters)
+                places = [place for place, name in names if name == "session_id"]
+            yield row
+            for place in places:
+                self._sessions.add(row.values[place])
+
+    @property
+    def sessions(self) -> str:
+        """The ids of the sessions, as an array."""
+        return "{" + ",".join(str(session) for session in self._sessions if session is not None) + "}"
 
 
 def first_unanswered(

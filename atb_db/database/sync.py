@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from itertools import chain
 from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
@@ -30,13 +29,14 @@ from atb_db.database.session import (
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
+    Load,
     ServerInfo,
     accept,
+    bulk_load,
     check_defaults,
     check_zone,
     deadline,
     first_unanswered,
-    loader,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -175,9 +175,12 @@ class Database:
         Each row is the value of one `copy_…` function, all of the same. Loading the same request_ids again is an
         IdempotencyConflict, so a repeated load doubles nothing; once rows were sent, nothing is tried again. `timeout`
         is the longest that the server may take to take more.
+
+        Raises:
+            SessionClosed: a row is for a session that has ended; load first, then end it.
         """
         with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return _copy_in(connection, rows)
+            return _load(connection, rows)
 
     @contextmanager
     def transaction(self, *, timeout: float | None = None) -> Iterator[Transaction]:
@@ -295,8 +298,11 @@ class Database:
         attempts = Attempts(until, statement, self._on_retry)
         while True:
             try:
-                with self._pool.connection(until) as connection:
+                connection = self._pool.take(until)
+                try:
                     return use(connection)
+                finally:
+                    self._pool.give(connection)
             except AtbDbError as error:
                 self._pause(attempts, error)
 
@@ -408,7 +414,7 @@ class Transaction:
 
     def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """Bulk-load rows inside the transaction; as `Database.copy_in`."""
-        return _copy_in(self._ready([], inf), rows)
+        return _load(self._ready([], inf), rows)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -451,9 +457,7 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
 def _run(connection: Connection, statement: Statement[R], *, alone: bool = True) -> R:
     declaration = statement.declaration
     try:
-        cursor = RawCursor(connection, row_factory=declaration.reader.row_factory)
-        cursor.execute(declaration.sql, statement.server_values())
-        rows = cursor.fetchall() if cursor.description else []
+        rows = connection.ask(declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
         raise failure(connection, error, declaration, writes=alone and writing(statement)) from None
@@ -502,20 +506,28 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
             yield cast("Iterator[T]", reader.assemble(rows))
 
 
+def _load(connection: Connection, rows: Iterable[Statement[None]]) -> int:
+    load = Load(rows)
+    loaded = _copy_in(connection, load)
+    if loaded:
+        with translated(load.declaration, writes=False):
+            RawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions])
+    return loaded
+
+
 def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
+    load = bulk_load(rows)
+    if load is None:
         return 0
-    values = loader(first)
+    declaration, blocks = load
     cursor = RawCursor(connection)
     with (
-        translated(first.declaration, writes=False),
+        translated(declaration, writes=False),
         _unhurried(connection),
-        cursor.copy(first.declaration.sql) as copy,
+        cursor.copy(declaration.sql) as copy,
     ):
-        for row in chain([first], iterator):
-            copy.write_row(values(row))
+        for block in blocks:
+            copy.write(block)
     return cursor.rowcount
 
 
