@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import types
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, auto
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple, TypeGuard, Union, cast, get_args, get_origin, get_type_hints
 
 Row = tuple[object, ...]
 Make = Callable[[Sequence[object]], object]
+Labels = Mapping[object, object]
 
 
 class Shape(Enum):
@@ -40,6 +42,10 @@ class Reader(NamedTuple):
     columns: tuple[Column, ...]
     make: Make
     """One row of the cursor to a result or, where rows are joined, to a plain tuple."""
+    new: Make
+    """The same for a row whose labels are members already."""
+    labels: Mapping[int, Labels] = {}
+    """The members of columns that are enums, by the columns' places from 0."""
     join: Callable[[list[Row]], object] | None = None
     """Consecutive plain tuples with the same first column to one result; None where no rows are joined."""
 
@@ -81,7 +87,7 @@ def reader_for(annotation: object) -> Reader:
     first column are one result.
     """
     if annotation is None or annotation is type(None):
-        return Reader(Shape.NOTHING, (), tuple)
+        return Reader(Shape.NOTHING, (), tuple, tuple)
     if get_origin(annotation) is list:
         return _reader(Shape.MANY, get_args(annotation)[0])
     inner, optional = without_none(annotation)
@@ -106,22 +112,34 @@ def _reader(shape: Shape, row: object) -> Reader:
     if not is_row_type(row):
         if not isinstance(row, type) or issubclass(row, (dict, tuple, list)):
             raise UnsupportedAnnotationError(f"rows cannot be read into {row}")
-        convert = _conversion(row)
-        return Reader(
-            shape,
-            (Column(None, row, optional=False),),
-            itemgetter(0) if convert is None else lambda values: convert[values[0]],
-        )
+        return _labelled(shape, (Column(None, row, optional=False),), itemgetter(0))
     columns, child = _columns(row)
-    make = _maker(row, columns)
     if child is None:
-        return Reader(shape, columns, make)
+        return _labelled(shape, columns, _maker(row))
     inner, grandchild = _columns(child, nested=True)
     if grandchild is not None:
         raise UnsupportedAnnotationError(f"{child} has joined rows inside joined rows")
     prefix = list(get_type_hints(row))[-1]
     nested = tuple(column._replace(name=f"{prefix}.{column.name}") for column in inner)
-    return Reader(shape, columns + nested, tuple, _joining(row, columns, child, inner))
+    return _labelled(shape, columns + nested, tuple, _joining(row, len(columns), child))
+
+
+def _labelled(
+    shape: Shape, columns: tuple[Column, ...], new: Make, join: Callable[[list[Row]], object] | None = None
+) -> Reader:
+    labels = {
+        place: {None: None, **{member.value: member for member in column.type}}
+        for place, column in enumerate(columns)
+        if isinstance(column.type, type) and issubclass(column.type, Enum)
+    }
+
+    def make(values: Sequence[object]) -> object:
+        converted = list(values)
+        for place, members in labels.items():
+            converted[place] = members[converted[place]]
+        return new(converted)
+
+    return Reader(shape, columns, make if labels else new, new, labels, join)
 
 
 def _columns(row: type, *, nested: bool = False) -> tuple[tuple[Column, ...], type | None]:
@@ -141,37 +159,18 @@ def _columns(row: type, *, nested: bool = False) -> tuple[tuple[Column, ...], ty
     return tuple(columns), child
 
 
-def _conversion(annotation: object) -> dict[object, object] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return {None: None, **{member.value: member for member in annotation}}
-    return None
+def _maker(row: type) -> Make:
+    # As row._make, without its check of the length: every statement's columns are compared with its row type.
+    return cast("Make", partial(tuple.__new__, row))
 
 
-def _maker(row: type, columns: Sequence[Column]) -> Make:
-    conversions = [
-        (index, found) for index, column in enumerate(columns) if (found := _conversion(column.type)) is not None
-    ]
-    new = row._make  # type: ignore[attr-defined]
-    if not conversions:
-        return new  # type: ignore[no-any-return]
-
-    def make(values: Sequence[object]) -> object:
-        converted = list(values)
-        for index, labels in conversions:
-            converted[index] = labels[converted[index]]
-        return new(converted)
-
-    return make
-
-
-def _joining(
-    row: type, columns: Sequence[Column], child: type, inner: Sequence[Column]
-) -> Callable[[list[Row]], object]:
-    width = len(columns)
-    make_row, make_child = _maker(row, columns), _maker(child, inner)
+def _joining(row: type, width: int, child: type) -> Callable[[list[Row]], object]:
+    make_row, make_child = _maker(row), _maker(child)
+    child_of = itemgetter(slice(width, None))
 
     def join(group: list[Row]) -> object:
-        children = tuple(make_child(values[width:]) for values in group if values[width] is not None)
-        return make_row((*group[0][:width], children))
+        first = group[0]
+        children = () if first[width] is None else tuple(map(make_child, map(child_of, group)))
+        return make_row((*first[:width], children))
 
     return join

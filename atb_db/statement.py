@@ -20,11 +20,11 @@ from functools import partial, update_wrapper
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Final, Generic, NamedTuple, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
-from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, reader_for, without_none
+from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, is_row_type, reader_for, without_none
 from atb_db.sqlfile import compile_sql, query_file
 from atb_db.types import NEW, NOW, UNSET, Json, Number, Unset
 from atb_db.values import (
@@ -35,6 +35,7 @@ from atb_db.values import (
     to_int,
     to_json,
     to_label,
+    to_rows,
     to_text,
     to_time,
     to_uuid,
@@ -61,6 +62,8 @@ _COERCIONS: Final[dict[object, Coerce]] = {
     UUID: to_uuid,
 }
 
+_REMEMBERED: Final = 100
+
 _MISSING: Final = inspect.Parameter.empty
 
 # The usual context rounds to 28 digits, and overflows.
@@ -83,7 +86,7 @@ class Parameter(NamedTuple):
 
     name: str
     type: object
-    """The annotation without None and Unset; an Enum class for `Enum | str`."""
+    """The annotation without None and Unset; an Enum class for `Enum | str`, a NamedTuple for a sequence of it."""
     optional: bool
     default: object
     coerce: Coerce
@@ -106,13 +109,19 @@ class Declared(Generic[R_co]):
         self.text = compiled.text
         self.sql = compiled.text.encode()
         self._names = tuple(parameter.name for parameter in self.parameters)
-        self._places = {name: place for place, name in enumerate(self._names)}
+        self._fields = {
+            parameter.name: (place, parameter.default, parameter.optional, parameter.coerce)
+            for place, parameter in enumerate(self.parameters)
+        }
         self._defaults = [parameter.default for parameter in self.parameters]
+        self._usual = [_usual(parameter) for parameter in self.parameters]
         self._unmade = tuple(self._makers())
+        self._orders: dict[tuple[str, ...], list[tuple[str, int]]] = {}
         self._partial = UNSET in self._defaults
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
         self.keyed = "request_id" in self._names
+        self.key = (self.sql, (0,) * len(self.order))
         # copy_events loads what log_event records: either knows a row of the other's for the same request.
         self._recorder = re.sub(r"\.copy_(\w+)s$", r".log_\1", self.name)
 
@@ -155,7 +164,7 @@ class Declared(Generic[R_co]):
             raise self._fail(f"no :{unused[0]} uses its parameter {unused[0]}")
         return compiled
 
-    def _arrangement(self) -> Callable[[tuple[object, ...]], tuple[object, ...]]:
+    def _arrangement(self) -> Callable[[tuple[str | None, ...]], tuple[str | None, ...]]:
         """From the signature's order, with `given` and `request_hash` behind it, to the SQL's."""
         places = [*self._names, GIVEN, REQUEST_HASH]
         indexes = [places.index(name) for name in self.order]
@@ -163,15 +172,15 @@ class Declared(Generic[R_co]):
             return lambda values: (values[indexes[0]],)
         return itemgetter(*indexes) if indexes else lambda _: ()
 
-    def _makers(self) -> Iterator[tuple[int, Callable[[], object]]]:
+    def _makers(self) -> Iterator[tuple[int, object, Callable[[], object]]]:
         """The places of defaults that are made anew for each value, and of parameters that have none."""
         for place, (name, default) in enumerate(zip(self._names, self._defaults, strict=True)):
             if default is NOW:
-                yield place, partial(datetime.now, UTC)
+                yield place, default, partial(datetime.now, UTC)
             elif default is NEW:
-                yield place, new_request_id
+                yield place, default, new_request_id
             elif default is _MISSING:
-                yield place, partial(self._miss, name)
+                yield place, default, partial(self._miss, name)
 
     def _miss(self, name: str) -> None:
         raise TypeError(f"{self.name}() is missing its argument {name!r}")
@@ -185,50 +194,57 @@ class Declared(Generic[R_co]):
         """
         values = self._defaults.copy()
         changed: list[str] = []
-        for name, argument in given.items():
-            place = self._places.get(name)
-            if place is None:
-                raise TypeError(f"{self.name}() has no parameter {name!r}")
-            if argument is values[place]:
-                continue
-            changed.append(name)
-            parameter = self.parameters[place]
-            if argument is None and parameter.optional:
-                values[place] = None
-                continue
-            try:
-                values[place] = parameter.coerce(name, argument)
-            except InvalidInput as error:
-                error.statement = self.name
-                raise
-        for place, make in self._unmade:
-            if values[place] is self._defaults[place]:
+        fields = self._fields
+        try:
+            for name, argument in given.items():
+                place, default, optional, coerce = fields[name]
+                if argument is default:
+                    continue
+                changed.append(name)
+                values[place] = None if argument is None and optional else coerce(name, argument)
+        except InvalidInput as error:
+            error.statement = self.name
+            raise
+        except KeyError:
+            if unknown := [name for name in given if name not in fields]:
+                raise TypeError(f"{self.name}() has no parameter {unknown[0]!r}") from None
+            raise
+        for place, default, make in self._unmade:
+            if values[place] is default:
                 values[place] = make()
         return Statement(self, tuple(values), tuple(changed))
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.name}>"
 
-    def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[object, ...]:
-        """The values of `$1 … $n`."""
-        changed = hash_ = None
-        if self._partial:
-            changed = "{" + ",".join(given) + "}"
-            values = tuple(None if value is UNSET else value for value in values)
-        if self.keyed:
-            hash_ = self._hash(values, given)
-        return self._arrange((*values, changed, hash_))
+    def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[str | None, ...]:
+        """The values of `$1 … $n` as text."""
+        texts = [None if value is None or value is UNSET else str(value) for value in values]
+        changed = "{" + ",".join(given) + "}" if self._partial else None
+        hash_ = str(self._hash(values, texts, given)) if self.keyed else None
+        return self._arrange((*texts, changed, hash_))
 
-    def _hash(self, values: tuple[object, ...], given: tuple[str, ...]) -> int:
+    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int]]:
+        """The given parameters but request_id, and their places, by name."""
+        found = self._orders.get(given)
+        if found is None:
+            found = sorted((name, self._fields[name][0]) for name in given if name != "request_id")
+            if len(self._orders) < _REMEMBERED:
+                self._orders[given] = found
+        return found
+
+    def _hash(self, values: tuple[object, ...], texts: list[str | None], given: tuple[str, ...]) -> int:
         # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
-        content: list[object] = [self._recorder]
-        for name in sorted(given):
-            place = self._places[name]
-            value, default = values[place], self._defaults[place]
-            if name != "request_id" and not (type(value) is type(default) and value == default):
-                # 1.0 and 1.00 are the same number.
-                content += (name, value.normalize(_EXACT) if type(value) is Decimal else value)
-        return int.from_bytes(blake2b(repr(content).encode(), digest_size=8).digest(), signed=True)
+        content = [self._recorder]
+        for name, place in self._in_order(given):
+            text = texts[place]
+            # Only such a number has another form.
+            if text and (text[-1] == "0" or "E" in text) and type(number := values[place]) is Decimal:
+                text = _canonical(number)
+            if text != self._usual[place]:
+                content.append(name if text is None else f"{name}={text}")
+        # No text has a NUL in it.
+        return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
 
     def read(self, rows: Iterable[object]) -> R_co:
         """The result from the made rows.
@@ -307,8 +323,8 @@ class Statement(Generic[R_co]):
         found = self.args.get("request_id")
         return found if isinstance(found, UUID) else None
 
-    def server_values(self) -> tuple[object, ...]:
-        """The values of `$1 … $n`."""
+    def server_values(self) -> tuple[str | None, ...]:
+        """The values of `$1 … $n` as text."""
         return self.declaration.server_values(self.values, self.given)
 
     def __eq__(self, other: object) -> bool:
@@ -327,19 +343,42 @@ class Statement(Generic[R_co]):
 def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:
     if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
         raise UnsupportedAnnotationError(f"{parameter.name} must be keyword-only")
+    kind, optional, coerce = _coercion(parameter.name, annotation)
+    default = parameter.default
+    if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
+        default = coerce(parameter.name, default)
+    return Parameter(parameter.name, kind, optional, default, coerce)
+
+
+def _coercion(name: str, annotation: object) -> tuple[object, bool, Coerce]:
+    """The annotation without None and Unset, whether it had None, and what makes such values exact."""
     inner, optional = without_none(annotation)
-    if Unset in (members := get_args(inner)):
+    members = get_args(inner)
+    if Unset in members:
         inner, _ = without_none(_union(member for member in members if member is not Unset))
+    if get_origin(inner) is Sequence and is_row_type(row := members[0]):
+        fields = [(field, *_coercion(field, hint)[1:]) for field, hint in get_type_hints(row).items()]
+        return row, optional, to_rows(row, fields)
     enum = next(
         (member for member in (inner, *get_args(inner)) if isinstance(member, type) and issubclass(member, Enum)), None
     )
     coerce = to_label(enum) if enum is not None else _COERCIONS.get(inner)
     if coerce is None:
-        raise UnsupportedAnnotationError(f"{parameter.name}: {annotation} is no type that a parameter can have")
+        raise UnsupportedAnnotationError(f"{name}: {annotation} is no type that a parameter can have")
+    return (enum if enum is not None else inner), optional, coerce
+
+
+def _canonical(number: Decimal) -> str:
+    """One text for equal numbers: 1.0 and 1.00 are the same."""
+    return str(number.normalize(_EXACT))
+
+
+def _usual(parameter: Parameter) -> object:
+    """The text of the default; something else if it is made anew for each value, or there is none."""
     default = parameter.default
-    if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
-        default = coerce(parameter.name, default)
-    return Parameter(parameter.name, enum if enum is not None else inner, optional, default, coerce)
+    if default is None or default is _MISSING or default is UNSET or default is NEW or default is NOW:
+        return default
+    return _canonical(default) if isinstance(default, Decimal) else str(default)
 
 
 def _union(members: Iterable[object]) -> object:

@@ -14,7 +14,7 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import tuple_row
 
-from atb_db.rows import Shape
+from atb_db.rows import Shape, is_row_type
 from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind, Parameter
 from atb_db.types import Json, JsonValue, Number
 
@@ -159,7 +159,7 @@ def _type_problem(declared: object, found: _Type) -> str | None:
         if found.labels != labels:
             return f"has the labels {', '.join(labels)} and {found.name} has {', '.join(found.labels)}"
         return None
-    if found.base in _TYPES.get(declared, ()):
+    if found.base in (("json",) if is_row_type(declared) else _TYPES.get(declared, ())):
         return None
     return f"is declared {getattr(declared, '__name__', declared)} and is {found.name} in the SQL"
 

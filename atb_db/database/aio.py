@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
-from itertools import chain
 from math import inf
 from time import monotonic, perf_counter
 from types import TracebackType
@@ -32,11 +31,11 @@ from atb_db.database.session import (
     USUAL_TIMEOUT,
     ServerInfo,
     accept,
+    bulk_load,
     check_defaults,
     check_zone,
     deadline,
     first_unanswered,
-    loader,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -249,8 +248,11 @@ class AsyncDatabase:
         attempts = Attempts(until, statement, self._on_retry)
         while True:
             try:
-                async with self._pool.connection(until) as connection:
+                connection = await self._pool.take(until)
+                try:
                     return await use(connection)
+                finally:
+                    await self._pool.give(connection)
             except AtbDbError as error:
                 await self._pause(attempts, error)
 
@@ -405,9 +407,7 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
 async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: bool = True) -> R:
     declaration = statement.declaration
     try:
-        cursor = AsyncRawCursor(connection, row_factory=declaration.reader.row_factory)
-        await cursor.execute(declaration.sql, statement.server_values())
-        rows = await cursor.fetchall() if cursor.description else []
+        rows = await connection.ask(declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
         raise failure(connection, error, declaration, writes=alone and writing(statement)) from None
@@ -458,16 +458,15 @@ async def _stream(connection: AsyncConnection, statement: Statement[list[T]]) ->
 
 
 async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
+    load = bulk_load(rows)
+    if load is None:
         return 0
-    values = loader(first)
+    declaration, blocks = load
     cursor = AsyncRawCursor(connection)
-    with translated(first.declaration, writes=False):
-        async with _unhurried(connection), cursor.copy(first.declaration.sql) as copy:
-            for row in chain([first], iterator):
-                await copy.write_row(values(row))
+    with translated(declaration, writes=False):
+        async with _unhurried(connection), cursor.copy(declaration.sql) as copy:
+            for block in blocks:
+                await copy.write(block)
     return cursor.rowcount
 
 

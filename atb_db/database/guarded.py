@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextvars import ContextVar
 from math import inf
 from time import monotonic
@@ -14,6 +14,9 @@ from psycopg.abc import PQGen, PQGenConn
 from psycopg.pq import ConnStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
+
+from atb_db.database.prepared import Prepared
+from atb_db.statement import Declared
 
 R = TypeVar("R")
 
@@ -48,6 +51,7 @@ class Guarded:
     stall: float = inf
     """Seconds that the server may take to make any progress."""
     replication: Replication
+    prepared: Prepared
 
     def begin_watch(self) -> None:
         """Prepare `is_dead`."""
@@ -87,6 +91,17 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
         """Listen for the server's warning that it did not wait for the standby."""
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
+        self.prepared = Prepared(self)
+
+    def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
+        """Run a statement; its rows, made but not joined."""
+        known = self.prepared.run(declaration, values)
+        if known is not None:
+            with self.lock:
+                return self.wait(known)
+        cursor = psycopg.RawCursor(self, row_factory=declaration.reader.row_factory)
+        cursor.execute(declaration.sql, values)
+        return cursor.fetchall() if cursor.description else []
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
@@ -112,6 +127,17 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
         """As `Connection.watch_replication`."""
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
+        self.prepared = Prepared(self)
+
+    async def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
+        """As `Connection.ask`."""
+        known = self.prepared.run(declaration, values)
+        if known is not None:
+            async with self.lock:
+                return await self.wait(known)
+        cursor = psycopg.AsyncRawCursor(self, row_factory=declaration.reader.row_factory)
+        await cursor.execute(declaration.sql, values)
+        return await cursor.fetchall() if cursor.description else []
 
     async def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:
         """As `Connection.wait`."""

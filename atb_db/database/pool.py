@@ -120,22 +120,26 @@ class Pool:
 
     @contextmanager
     def connection(self, until: float = inf) -> Iterator[Connection]:
-        """A connection for the block, which works until that moment of `time.monotonic()`.
+        """A connection for the block; as `take`."""
+        connection = self.take(until)
+        try:
+            yield connection
+        finally:
+            self.give(connection)
+
+    def give(self, connection: Connection) -> None:
+        """Take a connection back; one that is in the middle of something is closed."""
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            connection.abandon()
+        self._pool.putconn(connection)
+
+    def take(self, until: float) -> Connection:
+        """A connection that works until that moment of `time.monotonic()`; it must be given back.
 
         Raises:
             PoolExhausted: none was free in time, or too many wait already.
             Unavailable: the server cannot be reached.
         """
-        connection = self._take(until)
-        connection.until = until
-        try:
-            yield connection
-        finally:
-            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-                connection.abandon()
-            self._pool.putconn(connection)
-
-    def _take(self, until: float) -> Connection:
         if not self._attempts.begun:
             self.open(until).close()
         while True:
@@ -145,6 +149,7 @@ class Pool:
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
                 raise self._attempts.refusal(error, seconds) from None
             if not connection.is_dead():
+                connection.until = until
                 return connection
             connection.abandon()
             self._pool.putconn(connection)
@@ -204,16 +209,20 @@ class AsyncPool:
     @asynccontextmanager
     async def connection(self, until: float = inf) -> AsyncIterator[AsyncConnection]:
         """As `Pool.connection`."""
-        connection = await self._take(until)
-        connection.until = until
+        connection = await self.take(until)
         try:
             yield connection
         finally:
-            if connection.pgconn.transaction_status != TransactionStatus.IDLE:
-                connection.abandon()
-            await self._pool.putconn(connection)
+            await self.give(connection)
 
-    async def _take(self, until: float) -> AsyncConnection:
+    async def give(self, connection: AsyncConnection) -> None:
+        """As `Pool.give`."""
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            connection.abandon()
+        await self._pool.putconn(connection)
+
+    async def take(self, until: float) -> AsyncConnection:
+        """As `Pool.take`."""
         if not self._attempts.begun:
             await (await self.open(until)).close()
         while True:
@@ -223,6 +232,7 @@ class AsyncPool:
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
                 raise self._attempts.refusal(error, seconds) from None
             if not connection.is_dead():
+                connection.until = until
                 return connection
             connection.abandon()
             await self._pool.putconn(connection)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from math import inf
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
@@ -25,6 +26,8 @@ NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
 BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 USUAL_TIMEOUT: Final = "SET LOCAL statement_timeout TO DEFAULT"
 _PREPARED_STATEMENTS: Final = 1000
+_BLOCK: Final = 64 * 1024
+_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 _NETWORK: Final = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -207,18 +210,37 @@ def refuse_stale(statements: Iterable[Statement[object]]) -> None:
             raise StatementError("writes, and cannot be stale", statement=statement.name)
 
 
-def loader(first: Statement[None]) -> Callable[[Statement[None]], Sequence[object]]:
-    """What makes a bulk load's columns from each of its rows, which must all be of the first one's declaration."""
+def bulk_load(rows: Iterable[Statement[None]]) -> tuple[Declared[None], Iterator[bytes]] | None:
+    """A bulk load: its declaration, and its rows in COPY's text format, some at a time; None without rows."""
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        return None
     declaration = first.declaration
     if declaration.kind is not Kind.COPY:
         raise StatementError("is no row of a bulk load: use run()", statement=first.name)
+    return declaration, _blocks(declaration, chain([first], iterator))
 
-    def values(row: Statement[None]) -> Sequence[object]:
+
+def _blocks(declaration: Declared[None], rows: Iterable[Statement[None]]) -> Iterator[bytes]:
+    lines: list[str] = []
+    size = 0
+    for row in rows:
         if row.declaration is not declaration:
             raise StatementError(f"is in a bulk load of {declaration.name}", statement=row.name)
-        return row.server_values()
-
-    return values
+        line = "\t".join(
+            [
+                "\\N" if text is None else text if text.isprintable() and "\\" not in text else text.translate(_ESCAPES)
+                for text in row.server_values()
+            ]
+        )
+        lines.append(line)
+        size += len(line)
+        if size >= _BLOCK:
+            yield ("\n".join(lines) + "\n").encode()
+            lines.clear()
+            size = 0
+    yield "".join(f"{line}\n" for line in lines).encode()
 
 
 def first_unanswered(

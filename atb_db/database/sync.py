@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from itertools import chain
 from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
@@ -32,11 +31,11 @@ from atb_db.database.session import (
     USUAL_TIMEOUT,
     ServerInfo,
     accept,
+    bulk_load,
     check_defaults,
     check_zone,
     deadline,
     first_unanswered,
-    loader,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -295,8 +294,11 @@ class Database:
         attempts = Attempts(until, statement, self._on_retry)
         while True:
             try:
-                with self._pool.connection(until) as connection:
+                connection = self._pool.take(until)
+                try:
                     return use(connection)
+                finally:
+                    self._pool.give(connection)
             except AtbDbError as error:
                 self._pause(attempts, error)
 
@@ -451,9 +453,7 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
 def _run(connection: Connection, statement: Statement[R], *, alone: bool = True) -> R:
     declaration = statement.declaration
     try:
-        cursor = RawCursor(connection, row_factory=declaration.reader.row_factory)
-        cursor.execute(declaration.sql, statement.server_values())
-        rows = cursor.fetchall() if cursor.description else []
+        rows = connection.ask(declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
         raise failure(connection, error, declaration, writes=alone and writing(statement)) from None
@@ -503,19 +503,18 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
 
 
 def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
+    load = bulk_load(rows)
+    if load is None:
         return 0
-    values = loader(first)
+    declaration, blocks = load
     cursor = RawCursor(connection)
     with (
-        translated(first.declaration, writes=False),
+        translated(declaration, writes=False),
         _unhurried(connection),
-        cursor.copy(first.declaration.sql) as copy,
+        cursor.copy(declaration.sql) as copy,
     ):
-        for row in chain([first], iterator):
-            copy.write_row(values(row))
+        for block in blocks:
+            copy.write(block)
     return cursor.rowcount
 
 

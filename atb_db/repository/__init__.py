@@ -1,84 +1,20 @@
-"""The repository: what can be read from and written to the books, one function per SQL file."""
+"""The repository: what can be read from and written to the books, one function per SQL file.
+
+    from atb_db.repository import positions, trades
+
+Each module is a subject, and is loaded when it is imported.
+"""
 
 from __future__ import annotations
 
-from atb_db.repository import (
-    account,
-    audit,
-    control,
-    dashboard,
-    deployment,
-    events,
-    execution,
-    markets,
-    metrics,
-    monitoring,
-    optimization,
-    orders,
-    portfolio,
-    positions,
-    predictions,
-    reconciliation,
-    reports,
-    risk,
-    server,
-    sessions,
-    strategies,
-    trades,
-)
+from importlib import import_module
+from pkgutil import iter_modules
+
 from atb_db.statement import Declared, declarations
 
-__all__ = [
-    "account",
-    "audit",
-    "control",
-    "dashboard",
-    "deployment",
-    "events",
-    "execution",
-    "markets",
-    "metrics",
-    "monitoring",
-    "optimization",
-    "orders",
-    "portfolio",
-    "positions",
-    "predictions",
-    "reconciliation",
-    "reports",
-    "risk",
-    "server",
-    "sessions",
-    "statements",
-    "strategies",
-    "trades",
-]
+__all__ = ["statements"]
 
 
 def statements() -> list[Declared[object]]:
     """Every declared statement, by name."""
-    return declarations(
-        [
-            account,
-            audit,
-            control,
-            deployment,
-            events,
-            execution,
-            markets,
-            metrics,
-            monitoring,
-            optimization,
-            orders,
-            portfolio,
-            positions,
-            predictions,
-            reconciliation,
-            reports,
-            risk,
-            server,
-            sessions,
-            strategies,
-            trades,
-        ]
-    )
+    return declarations([import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -51,6 +52,37 @@ class Trade(NamedTuple):
     mae_time: datetime | None
 
 
+class NewTrade(NamedTuple):
+    """A completed trade to be logged: `log_trade`'s arguments, with the same meanings and units."""
+
+    symbol: str
+    side: PositionSide | str
+    entry_price: Number
+    exit_price: Number
+    size: Number
+    entry_time: datetime
+    exit_time: datetime
+    pnl: Number
+    exit_reason: str
+    strategy_name: str
+    quantity: Number | None = None
+    commission: Number = 0
+    margin_interest_cost: Number = 0
+    stop_loss: Number | None = None
+    take_profit: Number | None = None
+    strategy_config: Json | None = None
+    confidence_score: Number | None = None
+    order_id: str | None = None
+    exchange: str | None = None
+    timeframe: str | None = None
+    mfe: Number | None = None
+    mfe_price: Number | None = None
+    mfe_time: datetime | None = None
+    mae: Number | None = None
+    mae_price: Number | None = None
+    mae_time: datetime | None = None
+
+
 @command
 def log_trade(
     *,
@@ -88,6 +120,16 @@ def log_trade(
     For backtests and imports; a position's trade is logged by close_position. pnl is gross, in the session's base
     currency; the balance changes by pnl - commission - margin_interest_cost. The trade counts on the UTC day of its
     exit_time.
+    """
+    ...
+
+
+@command
+def log_trades(*, session_id: int, trades: Sequence[NewTrade], request_id: UUID = NEW) -> list[int]:
+    """Log completed trades that have no positions, in their order, all or none, as log_trade does each; their ids.
+
+    One statement for a backtest's thousands of trades: the ledger has an entry for each of them, and the metrics are
+    those of logging one after the other.
     """
     ...
 

@@ -1,0 +1,48 @@
+-- Log completed trades that have no positions, in their order, all or none, as log_trade does each; their ids.
+WITH session AS (
+    SELECT id, mode, timeframe
+      FROM trading_sessions
+     WHERE id = :session_id
+       AND existing_session(:session_id) IS NOT NULL
+), trade AS (
+    INSERT INTO trades (
+        session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
+        pnl, pnl_percent, commission, margin_interest_cost, stop_loss, take_profit, exit_reason,
+        strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
+        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
+    )
+    SELECT s.id, t.symbol, t.side, s.mode, t.entry_price, t.exit_price, t.size, t.quantity, t.entry_time, t.exit_time,
+           t.pnl, trade_pnl_percent(t.side, t.entry_price, t.exit_price, t.quantity, t.pnl),
+           t.commission, t.margin_interest_cost, t.stop_loss, t.take_profit, t.exit_reason,
+           t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
+           coalesce(t.timeframe, s.timeframe),
+           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time,
+           numbered_request(:request_id, t.number), :request_hash
+      FROM session AS s
+     CROSS JOIN ROWS FROM (
+               -- Plain types: the table's own domains check each value, once.
+               json_to_recordset(:trades) AS (
+                   symbol text, side position_side, entry_price numeric, exit_price numeric, size numeric,
+                   entry_time timestamptz, exit_time timestamptz, pnl numeric, exit_reason text, strategy_name text,
+                   quantity numeric, commission numeric, margin_interest_cost numeric, stop_loss numeric,
+                   take_profit numeric, strategy_config text, confidence_score numeric, order_id text, exchange text,
+                   timeframe text, mfe numeric, mfe_price numeric, mfe_time timestamptz, mae numeric,
+                   mae_price numeric, mae_time timestamptz
+               )
+           ) WITH ORDINALITY AS t (
+               symbol, side, entry_price, exit_price, size, entry_time, exit_time, pnl, exit_reason, strategy_name,
+               quantity, commission, margin_interest_cost, stop_loss, take_profit, strategy_config, confidence_score,
+               order_id, exchange, timeframe, mfe, mfe_price, mfe_time, mae, mae_price, mae_time, number
+           )
+     ORDER BY t.number
+    ON CONFLICT (request_id) DO UPDATE
+       SET request_id = CASE trades.request_hash
+               WHEN excluded.request_hash THEN excluded.request_id
+               ELSE refuse_request(excluded.request_id)
+           END
+    RETURNING id, trades AS booked, xmax = 0 AS inserted
+)
+SELECT id
+  FROM trade
+ WHERE (SELECT book_trades(array_agg(booked ORDER BY id)) FROM trade WHERE inserted) IS NOT NULL
+ ORDER BY id

@@ -1,0 +1,76 @@
+"""A statement that its connection has prepared is run by its name, and answers what a cursor answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+import psycopg
+import pytest
+from psycopg import RawCursor
+
+from atb_db import Database, Settings
+from atb_db.errors import AtbDbError
+from atb_db.repository import account, statements
+from atb_db.statement import Declared, Kind
+from tests.statements.examples import World, example
+
+OF_THE_MOMENT = {"reports.get_table_sizes", "server.get_server_state"}
+QUERIES = [declaration for declaration in statements() if declaration.kind is Kind.QUERY]
+
+
+@pytest.fixture(scope="module")
+def reader(world_url: str) -> Iterator[Database]:
+    """The world on a single connection."""
+    with Database(Settings.load(world_url, environ={})._replace(pool_max=1)) as database:
+        yield database
+
+
+@pytest.fixture
+def writer(fresh_world_url: str) -> Iterator[Database]:
+    """A world of the test's own on a single connection."""
+    with Database(Settings.load(fresh_world_url, environ={})._replace(pool_max=1)) as database:
+        yield database
+
+
+def is_known(database: Database, declaration: Declared[object]) -> bool:
+    with database._pool.connection() as connection:
+        return declaration.key in connection.prepared._names
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+def test_it_answers_what_a_cursor_answers(reader: Database, world: World, query: Declared[object]) -> None:
+    statement = example(query, world)
+    first, second = reader.run(statement), reader.run(statement)
+    with reader._pool.connection() as connection:
+        cursor = RawCursor(connection, row_factory=query.reader.row_factory)
+        cursor.execute(query.sql, statement.server_values())
+        from_cursor = query.read(cursor.fetchall())
+    assert is_known(reader, query)
+    if query.name not in OF_THE_MOMENT:
+        assert first == second == from_cursor
+
+
+def test_it_is_prepared_again_after_what_takes_it_away(writer: Database, world: World) -> None:
+    adjust = account.adjust_balance(session_id=world.session_id, delta=1, reason="fee")
+    balance = writer.run(adjust)
+    with suppress(AtbDbError), writer.transaction() as transaction:
+        transaction.run(adjust)
+        raise AtbDbError("undo")
+    assert not is_known(writer, adjust.declaration)  # a ROLLBACK takes away all
+    assert [writer.run(adjust) for _ in range(3)] == [balance] * 3
+    assert is_known(writer, adjust.declaration)
+
+
+def test_a_column_that_changed_its_type_meanwhile_is_read_anew(
+    writer: Database, fresh_world_url: str, world: World
+) -> None:
+    ask = account.get_current_balance(session_id=world.session_id)
+    balance = writer.run(ask)
+    assert writer.run(ask) == balance
+    with suppress(AtbDbError), writer.transaction():
+        raise AtbDbError("undo")
+    with psycopg.connect(fresh_world_url, autocommit=True) as owner:
+        owner.execute("DROP SCHEMA reporting CASCADE")  # which stands on it
+        owner.execute("ALTER TABLE trading_sessions ALTER current_balance TYPE text")
+    assert [writer.run(ask) for _ in range(3)] == [str(balance)] * 3
