@@ -257,14 +257,14 @@ OPERATIONS: Final = (
         for database, entries in (("books", "1 000 entries"), ("cache", "many entries"))
     ),
     Operation(
-        "active positions, 10 × 3 orders",
+        "active positions, 10 x 3 orders",
         "positions.get_active_positions",
         lambda world, _: {"session_id": world.few},
         "reads",
         database="history",
     ),
     Operation(
-        "active positions, 200 × 3 orders",
+        "active positions, 200 x 3 orders",
         "positions.get_active_positions",
         lambda world, _: {"session_id": world.many},
         "reads",

@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 import psycopg
 
 from atb_db import Database, Settings
-from atb_db.admin.migrations import migrate
 from atb_db.embedded import Server
 from atb_db.repository import metrics, positions, sessions
-
+from atb_db.sqlfile import schema_sql
+from atb_db.statement import Statement
 from benchmarks.operations import START, Scale
 
 TODAY: Final = (0, 1_000, 10_000, 50_000)
@@ -26,9 +26,10 @@ INSERT INTO trades (
 )
 SELECT %(session_id)s, 'BTCUSDT', CASE i %% 3 WHEN 0 THEN 'SHORT' ELSE 'LONG' END::position_side, 'PAPER',
        40000 + i %% 997, 40000 + i %% 991, 0.05, 0.0125, %(start)s + i * interval '%(every)s second',
-       %(start)s + i * interval '%(every)s second', (i * 7919 %% 2001 - 1000) / 100.0, (i * 7919 %% 2001 - 1000) / 1000.0,
-       0.05, CASE i %% 4 WHEN 0 THEN 'stop_loss' ELSE 'take_profit' END, 'bench', '{"fast": 12, "slow": 26}', 0.7,
-       gen_random_uuid()
+       %(start)s + i * interval '%(every)s second', (i * 7919 %% 2001 - 1000) / 100.0,
+       (i * 7919 %% 2001 - 1000) / 1000.0, 0.05, CASE i %% 4 WHEN 0 THEN 'stop_loss' ELSE 'take_profit' END, 'bench',
+       '{"fast": 12, "slow": 26}',
+       0.7, gen_random_uuid()
   FROM generate_series(1, %(trades)s) AS i
 """
 
@@ -117,7 +118,8 @@ class World(NamedTuple):
 def seed(server: Server, scale: Scale) -> World:
     """Make the databases books, history and cache; books is to be copied, the others are only read, or nearly."""
     books = Settings.load(server.create_database("books", template="template0"), environ={})
-    migrate(books)
+    with psycopg.connect(books.conninfo) as connection:
+        connection.execute(schema_sql().encode())
     with Database(books) as db:
         today = {count: _session(db, f"today {count}") for count in TODAY}
         trading, backtest, closing = (_session(db, name) for name in ("trading", "backtest", "closing"))
@@ -179,7 +181,7 @@ def _session(db: Database, name: str) -> int:
     )
 
 
-def _open(session_id: int, number: int) -> object:
+def _open(session_id: int, number: int) -> Statement[int]:
     return positions.open_position(
         session_id=session_id,
         symbol="BTCUSDT",

@@ -63,6 +63,7 @@ class Contender(ABC):
             taken.append(perf_counter_ns() - start)
         return Timing(taken, process_time_ns() - cpu)
 
+    @abstractmethod
     def close(self) -> None:
         """Leave the database."""
 

@@ -17,7 +17,9 @@ from benchmarks.seeding import World
 def sql_of(statement: str) -> str:
     """The statement's file with psycopg's placeholders."""
     declared = DECLARED[statement]
-    return re.sub(r"\$(\d+)", lambda match: f"%({declared.order[int(match[1]) - 1]})s", declared.text.replace("%", "%%"))
+    return re.sub(
+        r"\$(\d+)", lambda match: f"%({declared.order[int(match[1]) - 1]})s", declared.text.replace("%", "%%")
+    )
 
 
 class Handwritten(Contender):

@@ -16,7 +16,6 @@ from psycopg.conninfo import conninfo_to_dict
 from atb_db.embedded import find_binaries
 from benchmarks.contenders.base import DECLARED, Contender, Timing, every_argument
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World
 
 
 class Pgbench(Contender):
@@ -44,6 +43,9 @@ class Pgbench(Contender):
             subprocess.run([*command, *place], check=True, capture_output=True, cwd=folder)
             (log,) = Path(folder).glob("log.*")
             return Timing([int(line.split()[2]) * 1000 for line in log.read_text().splitlines()], 0)
+
+    def close(self) -> None:
+        """Each series of calls is a process of its own."""
 
     def _script(self, operation: Operation) -> str:
         values = every_argument(operation.statement, operation.arguments(self.world, 0))

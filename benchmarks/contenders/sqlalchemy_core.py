@@ -320,7 +320,9 @@ class Core(Contender):
             )
         )
 
-    def _trade(self, connection: sa.Connection, session: object, *, booked: Decimal = Decimal(0), **given: object) -> int:
+    def _trade(
+        self, connection: sa.Connection, session: object, *, booked: Decimal = Decimal(0), **given: object
+    ) -> int:
         table = self.t.trades
         trade = connection.execute(insert(table).values(**given).returning(table)).one()
         balance = self._book(

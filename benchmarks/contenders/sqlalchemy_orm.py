@@ -264,9 +264,7 @@ class Orm(Contender):
 
     def get_daily_metrics(self, session: Session, *, session_id: int, start: datetime, end: datetime) -> object:
         query = session.query(PerformanceMetrics).filter_by(session_id=session_id, period="DAILY")
-        return query.filter(
-            PerformanceMetrics.period_start >= start, PerformanceMetrics.period_start < end
-        ).all()
+        return query.filter(PerformanceMetrics.period_start >= start, PerformanceMetrics.period_start < end).all()
 
     def get_equity_curve(self, session: Session, *, session_id: int, points: int) -> object:
         query = session.query(AccountHistory).filter_by(session_id=session_id).order_by(AccountHistory.timestamp)
@@ -275,9 +273,7 @@ class Orm(Contender):
         parts = (rows[start : start + part] for start in range(0, len(rows), part))
         return [extreme for rows in parts for extreme in (min(rows, key=_equity), max(rows, key=_equity))]
 
-    def _trade(
-        self, session: Session, running: TradingSession, trade: Trade, booked: Decimal = Decimal(0)
-    ) -> Trade:
+    def _trade(self, session: Session, running: TradingSession, trade: Trade, booked: Decimal = Decimal(0)) -> Trade:
         _added(session, trade)
         opening = running.current_balance - booked
         change = trade.net_pnl - booked
