@@ -4,34 +4,108 @@ from __future__ import annotations
 
 import argparse
 import sys
-from time import perf_counter
+from statistics import median
+from time import perf_counter, perf_counter_ns
 
-from atb_db.embedded import postgresql
+import psycopg
+
+from atb_db.embedded import Server, postgresql
+from benchmarks.bulk import bulks, measure_bulk
+from benchmarks.concurrency import measure_tasks, measure_threads
 from benchmarks.contenders import CONTENDERS
-from benchmarks.measuring import measure
-from benchmarks.operations import FULL, OPERATIONS, QUICK
-from benchmarks.seeding import seed
+from benchmarks.counting import count
+from benchmarks.measuring import Measured, measure
+from benchmarks.operations import FULL, OPERATIONS, QUICK, Scale
+from benchmarks.report import write
+from benchmarks.results import Results, about, load
+from benchmarks.seeding import World, seed
+from benchmarks.starting import measure_starts
+
+COUNTED = (
+    "log_trade, 0 trades today",
+    "open_position",
+    "close_position",
+    "log_event",
+    "active positions, 10 x 3 orders",
+)
 
 
 def main() -> None:
     """Measure, and write what was measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer rows")
-    parser.add_argument("--only", default="", metavar="TEXT", help="operations whose names contain it; writes nothing")
+    parser.add_argument("--only", metavar="TEXT", help="single statements whose names contain it; writes nothing")
+    parser.add_argument("--report", action="store_true", help="only write the page again from results.json")
     options = parser.parse_args()
+    if options.report:
+        write(load())
+        return
     scale = QUICK if options.quick else FULL
-    began = perf_counter()
     with postgresql(durable=True, settings={"shared_buffers": "512MB", "max_connections": "100"}) as server:
+        _tell("seeding")
         world = seed(server, scale)
-        print(f"seeded in {perf_counter() - began:.0f} s", file=sys.stderr)
-        for operation in OPERATIONS:
-            if options.only not in operation.name:
-                continue
-            found = measure(server, world, operation, CONTENDERS, scale)
-            base = found["psycopg, by hand"].median
-            print(operation.name)
-            for name, one in found.items():
-                print(f"    {name:24} {one.median:10.3f} ms  {one.median / base:7.2f}  cpu {one.cpu:.3f}  {one.calls}")
+        if options.only is not None:
+            for operation in OPERATIONS:
+                if options.only in operation.name:
+                    _print(operation.name, measure(server, world, operation, CONTENDERS, scale))
+            return
+        results = _everything(server, world, scale, quick=options.quick)
+    results.save()
+    write(results)
+
+
+def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> Results:
+    known = about(server.version, quick=quick)
+    single, bulk = {}, {}
+    for operation in OPERATIONS:
+        single[operation.name] = measure(server, world, operation, CONTENDERS, scale)
+        _print(operation.name, single[operation.name])
+    for one in bulks(scale):
+        bulk[one.name] = measure_bulk(server, world, one, scale)
+        _print(one.name, bulk[one.name])
+    _tell("threads, tasks, starts, counts")
+    return Results(
+        about=known,
+        single=single,
+        groups={operation.name: operation.group for operation in OPERATIONS},
+        bulk=bulk,
+        threads={
+            name: {str(threads): one._asdict() for threads, one in by.items()}
+            for name, by in measure_threads(server, world, scale).items()
+        },
+        tasks={name: one._asdict() for name, one in measure_tasks(server, world, scale).items()},
+        starts=measure_starts(scale),
+        counts={
+            operation.name: count(server, world, operation, CONTENDERS)
+            for operation in OPERATIONS
+            if operation.name in COUNTED
+        },
+        select_1=_select_1(server.url(database="history")),
+    )
+
+
+def _select_1(url: str) -> float:
+    with psycopg.connect(url, autocommit=True) as connection:
+        taken = []
+        for _ in range(1000):
+            start = perf_counter_ns()
+            connection.execute("SELECT 1").fetchone()
+            taken.append((perf_counter_ns() - start) / 1e6)
+    return median(taken)
+
+
+_BEGAN = perf_counter()
+
+
+def _tell(what: str) -> None:
+    print(f"{perf_counter() - _BEGAN:6.0f} s  {what}", file=sys.stderr)
+
+
+def _print(name: str, found: dict[str, Measured]) -> None:
+    _tell(name)
+    base = found["psycopg, by hand"].median
+    for contender, one in found.items():
+        print(f"    {contender:24} {one.median:10.3f} ms  {one.median / base:7.2f}", file=sys.stderr)
 
 
 if __name__ == "__main__":

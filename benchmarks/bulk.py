@@ -235,7 +235,7 @@ def bulks(scale: Scale) -> list[Bulk]:
                 rows,
                 lambda world, n: execution(world.backtest, n),
                 executions,
-                {"SQLAlchemy ORM": 1000, "SQLAlchemy Core": 50_000},
+                {"SQLAlchemy ORM": scale.few, "SQLAlchemy Core": 50_000},
                 _EXECUTED,
             )
             for rows in scale.bulk
@@ -245,7 +245,7 @@ def bulks(scale: Scale) -> list[Bulk]:
             scale.trades,
             lambda world, n: trade(world.backtest, n),
             booked,
-            {"SQLAlchemy ORM": 500, "SQLAlchemy Core": 500},
+            {"SQLAlchemy ORM": scale.few, "SQLAlchemy Core": scale.few},
             _BOOKED,
         ),
     ]

@@ -28,6 +28,8 @@ class Scale(NamedTuple):
     bulk: tuple[int, ...]
     trades: int
     """Of a backtest."""
+    few: int
+    """Rows of a bulk load by those who are slow at it."""
 
     @property
     def positions(self) -> int:
@@ -35,8 +37,8 @@ class Scale(NamedTuple):
         return self.rounds * self.limit + 50
 
 
-FULL: Final = Scale(9, 0.4, 400, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000)
-QUICK: Final = Scale(3, 0.1, 60, 20_000, 100_000, 20_000, (10_000,), 1_000)
+FULL: Final = Scale(9, 0.4, 400, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000)
+QUICK: Final = Scale(3, 0.06, 60, 20_000, 100_000, 20_000, (10_000,), 1_000, 150)
 
 
 class Operation(NamedTuple):
