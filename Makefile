@@ -85,6 +85,11 @@ sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 
+##@ Measure
+
+growth: $(VENV)/.dev ## How writes and reads fare while the tables grow (ARGS="--largest 10000000")
+	@$(PY) -m benchmarks.growth $(ARGS)
+
 ##@ Chores
 
 fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
@@ -118,4 +123,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov fmt catalog docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov growth fmt catalog docs wheel bench bench-quick clean

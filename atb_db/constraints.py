@@ -171,8 +171,10 @@ _INTERNAL: Final = {
     "system_control_flags_pkey": "the flag has a row already",
     "system_events_pkey": "the id exists already",
     "trades_pkey": "the id exists already",
+    "trading_sessions_balance_fkey": "a session's balance is what its newest ledger entry says",
     "trading_sessions_final_figures": "a session has final figures exactly when it has ended",
     "trading_sessions_ledger_entries_positive": "a session's ledger has at least its first entry",
+    "trading_sessions_ledger_until_purged": "a session counts its ledger's entries until it is being removed",
     "trading_sessions_purged_when_ended": "only a session that has ended can be removed",
     "trading_sessions_pkey": "the id exists already",
 }

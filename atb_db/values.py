@@ -176,11 +176,17 @@ class RowsText(str):
 
 
 def to_rows(row_type: type, fields: Sequence[tuple[str, bool, Coerce]]) -> Callable[[str, object], RowsText]:
-    """A coercion of rows of a NamedTuple; a field is its name, whether it may be None, and its own coercion."""
+    """A coercion of rows of a NamedTuple; a field is its name, whether it may be None, and its own coercion.
+
+    The text that it makes is taken, too, as a statement that was kept elsewhere has it; the server checks its values.
+    """
+    names = {field for field, _, _ in fields}
 
     def coerce(name: str, value: object) -> RowsText:
         if isinstance(value, RowsText):
             return value
+        if isinstance(value, str) and _is_rows(value, names):
+            return RowsText(value)
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise InvalidInput(f"must be a sequence of {row_type.__name__}, not {shortened(value)}", field=name)
         return RowsText(_write_json([plain(f"{name}[{number}]", row) for number, row in enumerate(value)]))
@@ -199,6 +205,17 @@ def to_rows(row_type: type, fields: Sequence[tuple[str, bool, Coerce]]) -> Calla
         return texts
 
     return coerce
+
+
+def _is_rows(text: str, names: AbstractSet[str]) -> bool:
+    try:
+        rows = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and row.keys() <= names and all(isinstance(cell, str) for cell in row.values())
+        for row in rows
+    )
 
 
 _write_json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode

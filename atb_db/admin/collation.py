@@ -18,6 +18,7 @@ from atb_db.admin.connection import Connection, changing, perform, writing
 from atb_db.admin.ddl import quoted
 from atb_db.admin.deployment import read_deployment
 from atb_db.admin.errors import LockHeld
+from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database.session import ServerInfo
 from atb_db.errors import AtbDbError
@@ -234,7 +235,7 @@ def _amcheck(
                     broken.append(Reason(index, f"amcheck: {error.diag.message_primary}"))
     except (psycopg.ProgrammingError, psycopg.NotSupportedError, psycopg.errors.ReadOnlySqlTransaction) as error:
         return f"not available: {error.diag.message_primary}", broken
-    return f"{len(indexes)} indexes read", broken
+    return f"{counted(len(indexes), 'index')} read", broken
 
 
 @contextmanager

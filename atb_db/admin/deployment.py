@@ -43,6 +43,17 @@ def show_environment(settings: Settings) -> Marked:
         return Marked(server, read_deployment(connection))
 
 
+def refuse_others(settings: Settings, environment: Environment) -> None:
+    """Go on only where nobody has marked the database as something else; reads only.
+
+    Raises:
+        Refused: somebody has.
+        Unavailable: the server cannot be reached.
+    """
+    with reading(settings) as (connection, server):
+        _refuse_others(read_environment(connection), environment, server)
+
+
 def mark_environment(settings: Settings, environment: Environment, *, replace: bool = False) -> Marked:
     """Say what the database is used for; saying the same again changes nothing.
 
@@ -53,9 +64,14 @@ def mark_environment(settings: Settings, environment: Environment, *, replace: b
     """
     with writing(settings) as (connection, server):
         before = read_environment(connection)
-        if before is not None and before is not environment and not replace:
-            raise Refused(f"the database {server.database} is marked {before}, not {environment}")
+        if not replace:
+            _refuse_others(before, environment, server)
         if before is not environment:
             set_by = f"{server.user} from {socket.gethostname()}"
             perform(connection, deployment.set_environment(environment=environment, set_by=set_by))
         return Marked(server, read_deployment(connection))
+
+
+def _refuse_others(marked: Environment | None, environment: Environment, server: ServerInfo) -> None:
+    if marked is not None and marked is not environment:
+        raise Refused(f"the database {server.database} is marked {marked}, not {environment}")

@@ -20,6 +20,7 @@ from atb_db.admin.migrations.reading import LOCK
 from atb_db.admin.privileges import is_bookkeeping
 from atb_db.admin.roles import Members, groups_used, set_roles
 from atb_db.admin.verification import verify
+from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError
 from atb_db.repository import deployment, events
@@ -109,7 +110,10 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         connection.execute("RESET ROLE")
         notes = [note for statement in grants if (note := _grant(connection, statement))]
         _mark(connection, marker)
-        perform(connection, _told(f"Dropped {len(doomed)} objects and made the schema anew.", target, map(str, doomed)))
+        perform(
+            connection,
+            _told(f"Dropped {counted(len(doomed), 'object')} and made the schema anew.", target, map(str, doomed)),
+        )
     migrate(settings)
     _give_records(settings, owner)
     if groups:
@@ -158,7 +162,9 @@ def reset(settings: Settings, request: Request, *, backup_folder: Path | None) -
             raise Refused(f"a table that is not atb_db's stands in the way: {error.diag.message_detail}") from None
         if left := _count(connection, tables):
             raise AtbDbError(f"{left} rows are still there")
-        perform(connection, _told(f"Emptied {len(tables)} tables of {rows} rows.", target, tables))
+        perform(
+            connection, _told(f"Emptied {counted(len(tables), 'table')} of {counted(rows, 'row')}.", target, tables)
+        )
     return Emptied(target, tuple(tables), rows, backed_up)
 
 

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from atb_db.admin.connection import Connection, changing
 from atb_db.admin.errors import Refused
+from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import NotFound
@@ -112,8 +113,8 @@ def ended_sessions(
         for session_id, name, mode, end_time in rows:
             if end_time is None:
                 raise Refused(f"session {session_id} has not ended: end it first")
-            counted = tuple(_counted(connection, session_id))
-            found.append(PurgedSession(session_id, name, TradeSource(mode), end_time, counted))
+            removed = tuple(_rows_of(connection, session_id))
+            found.append(PurgedSession(session_id, name, TradeSource(mode), end_time, removed))
     return found
 
 
@@ -129,8 +130,8 @@ def purge_session(
         NotFound: the session does not exist.
     """
     mark = (
-        "UPDATE trading_sessions SET purge_started_at = coalesce(purge_started_at, clock_timestamp())"
-        " WHERE id = %s AND end_time IS NOT NULL RETURNING id"
+        "UPDATE trading_sessions SET purge_started_at = coalesce(purge_started_at, clock_timestamp()),"
+        " ledger_entries = NULL WHERE id = %s AND end_time IS NOT NULL RETURNING id"
     )
     removed: list[Removed] = []
     with changing(settings) as (connection, _):
@@ -188,13 +189,13 @@ def _log(table: str) -> str:
     return table
 
 
-def announce_purge(settings: Settings, *, session_ids: Sequence[int], counted: Sequence[Removed]) -> None:
+def announce_purge(settings: Settings, *, session_ids: Sequence[int], removed: Sequence[Removed]) -> None:
     """Record a PURGE event with what is about to be removed: a purge that is killed has left its event too."""
     rows: dict[str, int] = {}
-    for one in counted:
+    for one in removed:
         rows[one.table] = rows.get(one.table, 0) + one.rows
     details = {"sessions": list(session_ids), "rows": rows}
-    message = f"Purging {len(session_ids)} sessions and {sum(rows.values())} rows"
+    message = f"Purging {counted(len(session_ids), 'session')} and {counted(sum(rows.values()), 'row')}"
     with Database(settings) as database:
         database.run(events.log_event(event_type="PURGE", message=message, details=details, component="atb-db"))
 
@@ -219,7 +220,7 @@ def end_crashed_sessions(settings: Settings, found: Sequence[SilentSession]) -> 
     return ended
 
 
-def _counted(connection: Connection, session_id: int) -> Iterator[Removed]:
+def _rows_of(connection: Connection, session_id: int) -> Iterator[Removed]:
     for table, belongs in SESSION_TABLES.items():
         count = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(sql.Identifier(table), belongs)
         if rows := cast("int", connection.execute(count, {"session": session_id}).fetchall()[0][0]):

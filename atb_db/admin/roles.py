@@ -43,6 +43,12 @@ _OWNABLE: Final = {
     "domain": "DOMAIN",
     "schema": "SCHEMA",
 }
+_EVERYBODYS_EXCESS: Final = {
+    # On PostgreSQL 14, everybody may create objects in public, and so hide ours.
+    ("SCHEMA", EVERYBODY, "CREATE"),
+    # A temporary table hides ours too, and fills the disk of a database that its maker may only read.
+    ("DATABASE", EVERYBODY, "TEMPORARY"),
+}
 _SET_OPTION: Final = 160000
 _ROUNDS: Final = 3
 
@@ -124,12 +130,7 @@ def grant_changes(connection: Connection) -> Iterator[RoleChange]:
     excess = {
         one
         for one in held - due
-        if one.grantee != OWNER
-        and (
-            one.name in names
-            # On PostgreSQL 14, everybody may create objects in public, and so hide ours.
-            or (one.kind, one.grantee, one.privilege) == ("SCHEMA", EVERYBODY, "CREATE")
-        )
+        if one.grantee != OWNER and (one.name in names or (one.kind, one.grantee, one.privilege) in _EVERYBODYS_EXCESS)
     }
     yield from (_granting(*group) for group in _grouped(due - held))
     yield from (_revoking(*group) for group in _grouped(excess))

@@ -83,8 +83,7 @@ def remove_trials(settings: Settings) -> list[PurgedSession]:
     if not session_ids:  # to `ended_sessions` this would mean all
         return []
     found = ended_sessions(settings, ended_before=datetime.now(UTC), named=session_ids)
-    counted = [rows for one in found for rows in one.removed]
-    announce_purge(settings, session_ids=session_ids, counted=counted)
+    announce_purge(settings, session_ids=session_ids, removed=[rows for one in found for rows in one.removed])
     for one in found:
         purge_session(settings, one.session_id)
     return found

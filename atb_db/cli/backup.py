@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from atb_db.cli.durations import parse_duration, shown_duration
+from atb_db.admin.wording import counted
+from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
@@ -20,16 +21,8 @@ if TYPE_CHECKING:
     from atb_db.config import Settings
 
 FolderOption: TypeAlias = Annotated[Path, typer.Option("--backup-dir", metavar="DIR", help="Where the backups lie.")]
-EnvironmentOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--env",
-        metavar="ENV",
-        help="development, staging or production: the database that RAILWAY_<ENV>_DATABASE_URL names, if it is set.",
-    ),
-]
 FOLDER: Final = Path("backups")
-RPO: Final = timedelta(minutes=15)
+RPO: Final = Duration(minutes=15)
 
 backup_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -87,7 +80,7 @@ def backup_command(
     typer.echo(made.path)
     manifest = made.manifest
     print_message(
-        f"{manifest.database}: {manifest.total_rows:,} rows in {manifest.bytes:,} bytes, by pg_dump "
+        f"{manifest.database}: {counted(manifest.total_rows, 'row')} in {counted(manifest.bytes, 'byte')}, by pg_dump "
         f"{manifest.client_version}, in {manifest.seconds:.1f} s; read through and found complete."
     )
     if made.removed:
@@ -129,7 +122,7 @@ def status_command(
     *,
     rpo: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="How old the newest one may be.", show_default="15m"),
+        typer.Option(parser=parse_duration, metavar="TIME", help="How old the newest one may be."),
     ] = RPO,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
@@ -214,9 +207,7 @@ def verify_command(
 @backup_app.command("schedule")
 def schedule_command(
     *,
-    rpo: Annotated[
-        timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.", show_default="15m")
-    ] = RPO,
+    rpo: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.")] = RPO,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
     url: UrlOption = None,
@@ -271,17 +262,6 @@ def _seconds(found: tuple[object, ...]) -> dict[str, float]:
         for name, length in (("every", every), ("worst_loss", worst_loss))
         if isinstance(length, timedelta)
     }
-
-
-def settings_for(url: str | None, env: str | None) -> Settings:
-    """The settings for --url, else for --env, else for DATABASE_URL; unusable ones end the command."""
-    if env is None:
-        return settings_of(url)
-    import os
-
-    if env.lower() not in {"development", "staging", "production"}:
-        raise typer.BadParameter(f"--env is development, staging or production, not {env[:20]!r}")
-    return settings_of(url or os.environ.get(f"RAILWAY_{env.upper()}_DATABASE_URL"))
 
 
 def home_of(settings: Settings, backup_dir: Path) -> Path:

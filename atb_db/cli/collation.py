@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atb_db.admin.wording import counted
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
@@ -90,8 +91,8 @@ def fix_collation_command(
         for note in done.notes:
             print_message(note)
         print_message(
-            f"Rebuilt {len(done.rebuilt)} indexes, removed {len(done.removed)} half-built ones, "
-            f"recorded the versions of {len(done.refreshed)} collations."
+            f"Rebuilt {counted(len(done.rebuilt), 'index')}, removed {len(done.removed)} half-built, "
+            f"recorded the versions of {counted(len(done.refreshed), 'collation')}."
         )
     if done.undone:
         raise typer.Exit(ExitCode.FAILED)

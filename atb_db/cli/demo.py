@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from atb_db.admin.wording import counted
 from atb_db.cli.output import print_json, print_message
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def _print_audit(console: Console, report: DemoReport) -> None:
     if not report.findings:
         console.print("[green]The books balance[/]: ledger, positions, orders, trades and metrics agree.")
         return
-    console.print(f"[red]The books do not balance[/]: {len(report.findings)} contradictions.")
+    console.print(f"[red]The books do not balance[/]: {counted(len(report.findings), 'contradiction')}.")
     for finding in report.findings[:LONGEST_LIST]:
         console.print(f"  {finding.identity}: {finding.subject} is {finding.actual}, due is {finding.expected}")
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from atb_db.cli.backup import FOLDER, RPO, EnvironmentOption, FolderOption, home_of, settings_for
-from atb_db.cli.durations import parse_duration, shown_duration
+from atb_db.admin.wording import counted
+from atb_db.cli.backup import FOLDER, RPO, FolderOption, home_of
+from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from atb_db.admin.backup.drill import Drill
     from atb_db.config import Settings
 
-RTO: Final = timedelta(hours=1)
+RTO: Final = Duration(hours=1)
 
 
 def drill_command(
@@ -35,12 +36,8 @@ def drill_command(
     same_server: Annotated[
         bool, typer.Option("--same-server", help="Restore into a new database beside the live one.")
     ] = False,
-    rto: Annotated[
-        timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How long it may take.", show_default="1h")
-    ] = RTO,
-    rpo: Annotated[
-        timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.", show_default="15m")
-    ] = RPO,
+    rto: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How long it may take.")] = RTO,
+    rpo: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.")] = RPO,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
     url: UrlOption = None,
@@ -95,8 +92,9 @@ def _print_drill(found: Drill) -> None:
     typer.echo()
     if found.manifest and found.server:
         print_message(
-            f"Restored {found.manifest.total_rows:,} rows of {found.file.name} in PostgreSQL {found.server}; audited "
-            f"{found.sessions_audited} sessions, ran {found.statements_run} read statements."
+            f"Restored {counted(found.manifest.total_rows, 'row')} of {found.file.name} in PostgreSQL {found.server}; "
+            f"audited {counted(found.sessions_audited, 'session')}, "
+            f"ran {counted(found.statements_run, 'read statement')}."
         )
     for problem in found.problems:
         print_message(problem)

@@ -14,6 +14,14 @@ _LONGEST: Final = timedelta(days=36525)
 _WHOLE: Final = re.compile(rf"(?:{_PARTS.pattern}\s*)+", re.IGNORECASE)
 
 
+class Duration(timedelta):
+    """A length of time that says itself as people write it, also as a default in `--help`."""
+
+    def __str__(self) -> str:
+        """Such as `90d`."""
+        return shown_duration(self)
+
+
 def parse_duration(text: str | timedelta) -> timedelta:
     """The length of time that `15m`, `1h30m` or `7d` says; more than zero, a century at the most.
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.options import JsonOption, UrlOption, environment_of, print_server, settings_of
 from atb_db.cli.output import print_json, print_message
 
 if TYPE_CHECKING:
     from atb_db.admin.deployment import Marked
-    from atb_db.types import Environment
-
-_NAMES: Final = ("development", "staging", "production")
 
 environment_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -101,15 +98,6 @@ def set_command(
     elif not yes and marked is not None and wanted is not marked:
         raise Refused(f"the database {server.database} is marked {marked}: --yes marks it {wanted}")
     _print(mark_environment(settings, wanted, replace=yes), as_json=as_json)
-
-
-def environment_of(text: str) -> Environment:
-    """The environment that an option or argument names; another word ends the command."""
-    from atb_db.types import Environment
-
-    if text.lower() not in _NAMES:
-        raise typer.BadParameter(f"an environment is development, staging or production, not {text[:20]!r}")
-    return Environment(text.upper())
 
 
 def _print(marked: Marked, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import environment_of
 from atb_db.cli.output import print_message
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ NoBackupOption: TypeAlias = Annotated[bool, typer.Option("--no-backup", help="Do
 def requested(settings: Settings, *, env: str | None, confirm: str | None, purpose: str) -> Request:
     """What was said to the guard, after showing what is about to be hit; on a terminal the name is asked for."""
     from atb_db.admin.guards import NameNeeded, Request, find_target, judge
-    from atb_db.types import Environment
 
-    request = Request(environment=Environment(env.upper()) if env else None, name=confirm)
+    request = Request(environment=environment_of(env) if env else None, name=confirm)
     target = find_target(settings)
     print_message(shown_target(target))
     if isinstance(judge(target, request), NameNeeded) and sys.stdin.isatty():

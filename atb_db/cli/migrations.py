@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.options import (
+    EnvironmentOption,
+    JsonOption,
+    UrlOption,
+    environment_of,
+    print_server,
+    settings_for,
+    settings_of,
+)
 from atb_db.cli.output import print_json, print_message, print_table
 
 if TYPE_CHECKING:
     from atb_db.admin.migrations import Event, Rehearsal, Release, RollbackPlan, Status
     from atb_db.config import Settings
+    from atb_db.types import Environment
 
 WaitOption: TypeAlias = Annotated[
     float,
@@ -42,6 +51,7 @@ def migrate_command(
         str | None, typer.Option("--forget", metavar="ID", help="Only forget what is recorded of this one.")
     ] = None,
     wait: WaitOption = 300.0,
+    env: EnvironmentOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,7 +59,9 @@ def migrate_command(
 
     Applies each migration that the database has not got, in a transaction of its own. Several at once do no harm:
     one works, the others wait. Killed at any moment, the next run goes on from there. A migration that finds a table
-    in use gives way after two seconds and tries again, so that the engine never queues behind it.
+    in use gives way after two seconds and tries again, so that the engine never queues behind it. With --env, the
+    database is marked as what it is used for, which the guards of destructive commands go by; one that is marked as
+    something else is refused before anything is done.
 
     \b
     Examples:
@@ -57,13 +69,15 @@ def migrate_command(
       atb-db migrate --check || echo "behind"
       atb-db migrate --rehearse && atb-db migrate
       atb-db migrate --dry-run --to 0004 | less
+      atb-db migrate --env production
       DATABASE_URL=postgresql://localhost/bot atb-db migrate --json
 
     \b
     Exit codes: 0 up to date, 1 a migration failed, 2 wrong usage,
     3 behind (--check), or the copy is not as it should be (--rehearse),
     4 cannot connect, 5 what is recorded is not what it seems (atb-db status
-    tells), 6 another migration or a table in use did not end in time,
+    tells), or the database is marked as something else (--env),
+    6 another migration or a table in use did not end in time,
     7 pg_dump or psql is missing (--rehearse).
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import migrations
@@ -72,7 +86,7 @@ def migrate_command(
     asked = [option for option, given in only.items() if given]
     if len(asked) > 1:
         raise typer.BadParameter(f"{' and '.join(asked)} do not go together")
-    settings = settings_of(url)
+    settings = settings_for(url, env)
     if check:
         _check(settings, as_json=as_json)
     elif dry_run:
@@ -86,7 +100,7 @@ def migrate_command(
         done = migrations.forget(settings, forget, wait=wait)
         print_json({"forgotten": [done]}) if as_json else print_message(f"{done} is forgotten.")
     else:
-        _migrate(settings, to, wait, as_json=as_json)
+        _migrate(settings, to, wait, environment_of(env) if env else None, as_json=as_json)
 
 
 def rollback_command(
@@ -242,11 +256,18 @@ class _Seconds:
             print_message(text)
 
 
-def _migrate(settings: Settings, to: str | None, wait: float, *, as_json: bool) -> None:
+def _migrate(
+    settings: Settings, to: str | None, wait: float, environment: Environment | None, *, as_json: bool
+) -> None:
     from atb_db.admin import migrations
+    from atb_db.admin.deployment import mark_environment, refuse_others
 
     seconds = _Seconds()
+    if environment is not None:
+        refuse_others(settings, environment)
     done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.tell)
+    if environment is not None:
+        mark_environment(settings, environment)
     if as_json:
         print_json({**done._asdict(), "seconds": seconds.by_id})
     elif done.applied:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.cli.backup import FOLDER, EnvironmentOption, FolderOption, settings_for
+from atb_db.admin.wording import counted
+from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.guarding import ConfirmOption, NoBackupOption, requested, shown_target
-from atb_db.cli.options import JsonOption, UrlOption
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def nuke_command(
     if done.backed_up:
         typer.echo(done.backed_up)
     print_message(
-        f"Dropped {len(done.dropped)} objects of {done.target.database} and made the schema anew, with {done.granted} "
-        "grants as they were. Verified: the schema is as it should be."
+        f"Dropped {counted(len(done.dropped), 'object')} of {done.target.database} and made the schema anew, with "
+        f"{counted(done.granted, 'grant')} as before. Verified: the schema is as it should be."
     )
     if done.kept:
         print_message(f"Not atb-db's, and kept: {', '.join(done.kept)}. --all drops them too.")
@@ -112,7 +113,9 @@ def reset_command(
         return
     if done.backed_up:
         typer.echo(done.backed_up)
-    print_message(f"Emptied {len(done.tables)} tables of {done.target.database}: {done.rows:,} rows.")
+    print_message(
+        f"Emptied {counted(len(done.tables), 'table')} of {done.target.database}: {counted(done.rows, 'row')}."
+    )
 
 
 def _print_contents(found: Contents, *, everything: bool, as_json: bool) -> None:

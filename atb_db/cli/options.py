@@ -12,6 +12,7 @@ from atb_db.cli.output import print_message
 if TYPE_CHECKING:
     from atb_db.config import Settings
     from atb_db.database import ServerInfo
+    from atb_db.types import Environment
 
 UrlOption: TypeAlias = Annotated[
     str | None,
@@ -19,6 +20,14 @@ UrlOption: TypeAlias = Annotated[
         "--url",
         metavar="URL",
         help="The database, instead of DATABASE_URL; a password in it is seen by every local user.",
+    ),
+]
+EnvironmentOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="ENV",
+        help="development, staging or production: the database that RAILWAY_<ENV>_DATABASE_URL names, if it is set.",
     ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -34,6 +43,26 @@ def settings_of(url: str | None) -> Settings:
     except ConfigurationError as error:
         print_message(f"atb-db: {error}")
         raise typer.Exit(ExitCode.USAGE) from None
+
+
+def settings_for(url: str | None, env: str | None) -> Settings:
+    """The settings for --url, else for --env, else for DATABASE_URL; unusable ones end the command."""
+    from atb_db.config import read_variables
+
+    if env is None:
+        return settings_of(url)
+    return settings_of(url or read_variables().get(f"RAILWAY_{environment_of(env)}_DATABASE_URL"))
+
+
+def environment_of(text: str) -> Environment:
+    """The environment that an option or argument names; another word ends the command."""
+    from atb_db.types import Environment
+
+    try:
+        return Environment(text.upper())
+    except ValueError:
+        names = "development, staging or production"
+        raise typer.BadParameter(f"an environment is {names}, not {text[:20]!r}") from None
 
 
 def print_server(server: ServerInfo) -> None:

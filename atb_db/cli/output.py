@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import typer
+
+_WIDEST: Final = 40
+"""Characters to which a column is aligned; one long cell moves its own line only."""
 
 
 @runtime_checkable
@@ -73,7 +76,7 @@ def _draw_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right:
 
 def _align_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[bool]) -> None:
     lines = [list(columns), *([" ".join(_shown(cell).split()) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [min(max(map(len, column)), _WIDEST) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [
             cell.rjust(width) if to_right else cell.ljust(width)

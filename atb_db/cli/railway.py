@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.cli.backup import EnvironmentOption
-from atb_db.cli.environment import environment_of
+from atb_db.admin.wording import counted
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, environment_of, settings_of
 from atb_db.cli.output import print_json, print_message
 
 if TYPE_CHECKING:
@@ -98,4 +97,4 @@ def _remove(url: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"rows": rows, "sessions": removed})
     else:
-        print_message(f"Removed {len(removed)} verification sessions with {rows:,} rows.")
+        print_message(f"Removed {counted(len(removed), 'verification session')} with {counted(rows, 'row')}.")

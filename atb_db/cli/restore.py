@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.cli.backup import FOLDER, FolderOption, settings_for
+from atb_db.admin.wording import counted
+from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import requested
-from atb_db.cli.options import JsonOption, UrlOption
+from atb_db.cli.options import JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
@@ -77,8 +78,9 @@ def restore_command(
             print_message(f"What was there before: {done.backed_up}")
         seconds = sum(done.seconds.values())
         print_message(
-            f"Restored {done.manifest.total_rows:,} rows into {done.server.database} in {seconds:.1f} s, as of "
-            f"{done.manifest.started_at:%Y-%m-%d %H:%M:%S} UTC; {len(done.migrated)} later migrations applied."
+            f"Restored {counted(done.manifest.total_rows, 'row')} into {done.server.database} in {seconds:.1f} s, "
+            f"as of {done.manifest.started_at:%Y-%m-%d %H:%M:%S} UTC; "
+            f"{counted(len(done.migrated), 'later migration')} applied."
         )
         print_message("The schema is as it should be." if clean else "atb-db verify lists what differs.")
     if not clean:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from atb_db.cli.durations import parse_duration, shown_duration
+from atb_db.admin.wording import counted
+from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from atb_db.admin.retention import PurgedSession
 
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+OLD_SESSION: Final = Duration(days=90)
+OLD_LOG: Final = Duration(days=180)
+SILENCE: Final = Duration(days=1)
+
 BatchOption = Annotated[int, typer.Option(min=1, help="Rows removed in one transaction.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")]
 
@@ -25,8 +30,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only tell what wo
 def purge_command(
     *,
     older_than: Annotated[
-        timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="Ended longer ago than that.")
-    ] = timedelta(days=90),
+        timedelta,
+        typer.Option(parser=parse_duration, metavar="TIME", help="Ended longer ago than that."),
+    ] = OLD_SESSION,
     mode: Annotated[
         list[TradeSource] | None, typer.Option(case_sensitive=False, help="BACKTEST and PAPER if not given.")
     ] = None,
@@ -66,22 +72,25 @@ def purge_command(
     if not as_json:
         _print_sessions(found)
     if found and not dry_run:
-        _confirm(f"Remove {len(found)} sessions with {rows:,} rows for good?", yes=yes)
-        counted = [part for one in found for part in one.removed]
-        retention.announce_purge(settings, session_ids=[one.session_id for one in found], counted=counted)
+        _confirm(f"Remove {counted(len(found), 'session')} with {counted(rows, 'row')} for good?", yes=yes)
+        parts = [part for one in found for part in one.removed]
+        retention.announce_purge(settings, session_ids=[one.session_id for one in found], removed=parts)
         for one in found:
             retention.purge_session(settings, one.session_id, batch=batch, progress=_tell)
     if as_json:
         print_json({"dry_run": dry_run, "rows": rows, "sessions": found})
     else:
-        print_message(f"{'Would remove' if dry_run else 'Removed'} {len(found)} sessions with {rows:,} rows.")
+        print_message(
+            f"{'Would remove' if dry_run else 'Removed'} {counted(len(found), 'session')} with {counted(rows, 'row')}."
+        )
 
 
 def purge_logs_command(
     *,
     older_than: Annotated[
-        timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="Recorded longer ago than that.")
-    ] = timedelta(days=180),
+        timedelta,
+        typer.Option(parser=parse_duration, metavar="TIME", help="Recorded longer ago than that."),
+    ] = OLD_LOG,
     batch: BatchOption = 10_000,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -109,21 +118,22 @@ def purge_logs_command(
     if not as_json:
         print_table(("Table", "Rows"), found)
     if rows and not dry_run:
-        _confirm(f"Remove {rows:,} rows for good?", yes=yes)
-        retention.announce_purge(settings, session_ids=[], counted=found)
+        _confirm(f"Remove {counted(rows, 'row')} for good?", yes=yes)
+        retention.announce_purge(settings, session_ids=[], removed=found)
         for table in retention.LOG_TABLES:
             retention.purge_log(settings, table, before=before, batch=batch, progress=_tell)
     if as_json:
         print_json({"dry_run": dry_run, "rows": rows, "logs": found})
     else:
-        print_message(f"{'Would remove' if dry_run else 'Removed'} {rows:,} rows.")
+        print_message(f"{'Would remove' if dry_run else 'Removed'} {counted(rows, 'row')}.")
 
 
 def end_crashed_command(
     *,
     idle: Annotated[
-        timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="Without a sign of life for so long.")
-    ] = timedelta(days=1),
+        timedelta,
+        typer.Option(parser=parse_duration, metavar="TIME", help="Without a sign of life for so long."),
+    ] = SILENCE,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     url: UrlOption = None,
@@ -154,12 +164,12 @@ def end_crashed_command(
         ]
         print_table(("Session", "Name", "Mode", "Last sign of life (UTC)"), rows)
     if found and not dry_run:
-        _confirm(f"End {len(found)} sessions that were silent for {shown_duration(idle)}?", yes=yes)
+        _confirm(f"End {counted(len(found), 'session')} silent for {shown_duration(idle)}?", yes=yes)
         found = retention.end_crashed_sessions(settings, found)
     if as_json:
         print_json({"dry_run": dry_run, "sessions": found})
     else:
-        print_message(f"{'Would end' if dry_run else 'Ended'} {len(found)} sessions.")
+        print_message(f"{'Would end' if dry_run else 'Ended'} {counted(len(found), 'session')}.")
 
 
 def _print_sessions(found: list[PurgedSession]) -> None:
@@ -188,4 +198,4 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 def _tell(what: str, rows: int) -> None:
     if sys.stderr.isatty():
-        typer.echo(f"\r{what}: {rows:,} rows\x1b[K", err=True, nl=False)
+        typer.echo(f"\r{what}: {counted(rows, 'row')}\x1b[K", err=True, nl=False)

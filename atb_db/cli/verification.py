@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atb_db.admin.wording import counted
 from atb_db.cli.excerpts import excerpts
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
@@ -99,7 +100,7 @@ def audit_command(
             rows = [(number, *book) for number, book in found.findings]
             print_table(("Session", "Identity", "Subject", "Expected", "Actual"), rows)
         count = len(found.findings)
-        books = f"the books of {found.audited} session{'s' if found.audited != 1 else ''}"
+        books = f"the books of {counted(found.audited, 'session')}"
         print_message(f"Contradictions in {books}: {count}." if count else f"Audited {books}: they balance.")
     if found.findings:
         raise typer.Exit(ExitCode.FOUND)
@@ -140,7 +141,7 @@ def _print_verification(found: Verification) -> None:
         print_message("The books were not audited, for the schema is not as it should be.")
     elif found.books.audited < found.books.sessions:
         print_message(
-            f"Audited the books of the newest {found.books.audited} of {found.books.sessions} sessions; "
+            f"Audited the books of the newest {found.books.audited} of {counted(found.books.sessions, 'session')}; "
             "`atb-db audit` audits all."
         )
     from atb_db.admin.findings import Level

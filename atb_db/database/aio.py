@@ -29,6 +29,7 @@ from atb_db.database.session import (
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
+    Load,
     ServerInfo,
     accept,
     bulk_load,
@@ -145,7 +146,7 @@ class AsyncDatabase:
     async def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
         """As `Database.copy_in`."""
         async with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return await _copy_in(connection, rows)
+            return await _load(connection, rows)
 
     @asynccontextmanager
     async def transaction(self, *, timeout: float | None = None) -> AsyncIterator[AsyncTransaction]:
@@ -364,7 +365,7 @@ class AsyncTransaction:
 
     async def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """As `Transaction.copy_in`."""
-        return await _copy_in(self._ready([], inf), rows)
+        return await _load(self._ready([], inf), rows)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncTransaction]:
@@ -455,6 +456,15 @@ async def _stream(connection: AsyncConnection, statement: Statement[list[T]]) ->
             rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
             async with aclosing(cast("AsyncGenerator[object]", rows)):
                 yield cast("AsyncIterator[T]", reader.assemble_async(rows))
+
+
+async def _load(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
+    load = Load(rows)
+    loaded = await _copy_in(connection, load)
+    if loaded:
+        with translated(load.declaration, writes=False):
+            await AsyncRawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions])
+    return loaded
 
 
 async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:

@@ -7,6 +7,7 @@ for later. That is most of the client's work for a row, and for a prepared state
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import psycopg
 from psycopg import abc
@@ -19,6 +20,8 @@ from psycopg.pq.abc import PGresult
 from atb_db.database.session import Adapters
 from atb_db.rows import Labels, Reader
 from atb_db.statement import Declared
+
+_GOOD: Final = frozenset({ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK})
 
 
 class Prepared:
@@ -38,12 +41,14 @@ class Prepared:
 
     def _run(self, name: bytes, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]]:
         self._pgconn.send_query_prepared(name, [None if value is None else value.encode() for value in values])
-        [result] = yield from execute(self._pgconn)
-        if result.status == ExecStatus.TUPLES_OK:
-            return self._load(name, declaration, result)
-        if result.status == ExecStatus.COMMAND_OK:
-            return []
-        raise error_from_result(result)
+        results = yield from execute(self._pgconn)
+        for result in results:
+            # The rows come before the COMMIT, whose failure is a second result.
+            if result.status not in _GOOD:
+                raise error_from_result(result)
+        if not results:
+            raise psycopg.InternalError("got no result from the query")
+        return self._load(name, declaration, results[0]) if results[0].status == ExecStatus.TUPLES_OK else []
 
     def _load(self, name: bytes, declaration: Declared[object], result: PGresult) -> list[object]:
         prepared_as, loaders = self._loaders.get(declaration.sql, (None, None))

@@ -243,6 +243,36 @@ def _blocks(declaration: Declared[None], rows: Iterable[Statement[None]]) -> Ite
     yield "".join(f"{line}\n" for line in lines).encode()
 
 
+class Load(Iterable[Statement[None]]):
+    """The rows of a bulk load, and which sessions they are for."""
+
+    REFUSE_ENDED: Final = b"SELECT count(active_session(id)) FROM unnest($1::bigint[]) AS named (id)"
+    """Single commands ask this of each row; here all rows are asked once, in their transaction."""
+
+    def __init__(self, rows: Iterable[Statement[None]]) -> None:
+        self._rows = rows
+        self._sessions: set[object] = set()
+        self.declaration: Declared[None] | None = None
+        """That of the rows, once there was one."""
+
+    def __iter__(self) -> Iterator[Statement[None]]:
+        """Each row, noting its session."""
+        places: list[int] = []
+        for row in self._rows:
+            if self.declaration is None:
+                self.declaration = row.declaration
+                names = enumerate(parameter.name for parameter in row.declaration.parameters)
+                places = [place for place, name in names if name == "session_id"]
+            yield row
+            for place in places:
+                self._sessions.add(row.values[place])
+
+    @property
+    def sessions(self) -> str:
+        """The ids of the sessions, as an array."""
+        return "{" + ",".join(str(session) for session in self._sessions if session is not None) + "}"
+
+
 def first_unanswered(
     statements: Sequence[Statement[object]],
     cursors: Sequence[psycopg.RawCursor[object] | psycopg.AsyncRawCursor[object]],

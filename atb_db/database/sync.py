@@ -29,6 +29,7 @@ from atb_db.database.session import (
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
+    Load,
     ServerInfo,
     accept,
     bulk_load,
@@ -174,9 +175,12 @@ class Database:
         Each row is the value of one `copy_…` function, all of the same. Loading the same request_ids again is an
         IdempotencyConflict, so a repeated load doubles nothing; once rows were sent, nothing is tried again. `timeout`
         is the longest that the server may take to take more.
+
+        Raises:
+            SessionClosed: a row is for a session that has ended; load first, then end it.
         """
         with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return _copy_in(connection, rows)
+            return _load(connection, rows)
 
     @contextmanager
     def transaction(self, *, timeout: float | None = None) -> Iterator[Transaction]:
@@ -410,7 +414,7 @@ class Transaction:
 
     def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """Bulk-load rows inside the transaction; as `Database.copy_in`."""
-        return _copy_in(self._ready([], inf), rows)
+        return _load(self._ready([], inf), rows)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -500,6 +504,15 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
         rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
         with closing(cast("Generator[object]", rows)):
             yield cast("Iterator[T]", reader.assemble(rows))
+
+
+def _load(connection: Connection, rows: Iterable[Statement[None]]) -> int:
+    load = Load(rows)
+    loaded = _copy_in(connection, load)
+    if loaded:
+        with translated(load.declaration, writes=False):
+            RawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions])
+    return loaded
 
 
 def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:

@@ -15,6 +15,12 @@ from atb_db.statement import Declared, declarations
 __all__ = ["statements"]
 
 
+def __getattr__(name: str) -> object:
+    if any(module.name == name for module in iter_modules(__path__)):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def statements() -> list[Declared[object]]:
     """Every declared statement, by name."""
     return declarations([import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)])

@@ -95,6 +95,35 @@ class DailyMetrics(NamedTuple):
     max_drawdown: Decimal
 
 
+class TotalMetrics(NamedTuple):
+    """Figures over all trades of a session, kept up to date by every trade; as DailyMetrics.
+
+    opening_balance is the initial balance. current_streak is negative for losses, 0 after a trade with pnl 0.
+    """
+
+    opening_balance: Decimal
+    total_trades: int
+    winning_trades: int
+    losing_trades: int
+    win_rate: Decimal
+    gross_profit: Decimal
+    gross_loss: Decimal
+    gross_pnl: Decimal
+    commission: Decimal
+    margin_interest_cost: Decimal
+    net_pnl: Decimal
+    profit_factor: Decimal | None
+    expectancy: Decimal
+    avg_win: Decimal | None
+    avg_loss: Decimal | None
+    best_trade_pnl: Decimal
+    worst_trade_pnl: Decimal
+    current_streak: int
+    largest_win_streak: int
+    largest_loss_streak: int
+    max_drawdown: Decimal
+
+
 @query
 def get_performance_metrics(
     *,
@@ -120,6 +149,15 @@ def get_daily_metrics(
     """A session's metrics by UTC day from one day to before another, oldest first; days without trades have no row.
 
     None leaves that end of the span open.
+    """
+    ...
+
+
+@query
+def get_total_metrics(*, session_id: int) -> TotalMetrics | None:
+    """A session's metrics over all its trades, as its books keep them: one row, however many trades; None before one.
+
+    For what these do not say, such as the Sharpe ratio, or for a part of the trades there is get_performance_metrics.
     """
     ...
 

@@ -97,7 +97,8 @@ def update_order_status(
 
     filled_quantity is the total so far and filled_price its average. FILLED without a quantity means all of it, without
     a price at the requested one. Conflict when the state is final, would go back, or a fill would shrink. Where
-    record_fill has recorded all that is filled, its average and its commission are exact, and stay.
+    record_fill has recorded all that is filled, its average and its commission are exact, and stay. Also of a session
+    that has ended: the exchange goes on without it.
     """
     ...
 
@@ -118,7 +119,8 @@ def record_fill(
     units of the base asset, commission in the session's base currency. The order becomes PARTIALLY_FILLED or FILLED,
     its filled_price the volume-weighted average of its fills. Totals that update_order_status told before are not
     counted twice: they stay until the single fills reach them, and then become exact. InvalidInput when the fills
-    exceed the order; a final order takes fills up to what it has filled, and is a Conflict beyond.
+    exceed the order; a final order takes fills up to what it has filled, and is a Conflict beyond. Also of a session
+    that has ended: an exchange may tell late.
     """
     ...
 
@@ -127,7 +129,7 @@ def record_fill(
 def link_order_to_position(*, order_id: int, position_id: int, timestamp: datetime = NOW) -> int:
     """Say which position an order belongs to, once the position exists; the order's id.
 
-    Both are of the same session. Conflict when the order belongs to another position.
+    Both are of the same session, which may have ended. Conflict when the order belongs to another position.
     """
     ...
 

@@ -128,7 +128,8 @@ def update_position(
 ) -> int:
     """Change the given fields of an open position; NULL clears one. The position's id.
 
-    What is not given keeps its value; None stores NULL. Conflict when the position is closed.
+    What is not given keeps its value; None stores NULL. Conflict when the position is closed, SessionClosed when its
+    session is.
     """
     ...
 

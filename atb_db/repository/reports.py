@@ -106,7 +106,7 @@ class Outcome(NamedTuple):
 class SessionSummary(NamedTuple):
     """A session and its completed trades; amounts are in base_currency, win_rate and max_drawdown are fractions.
 
-    max_drawdown is the final figure of an ended session, else that of the balance that the trades left so far.
+    max_drawdown is that of PerformanceMetrics: of the equity, over the whole session so far.
     """
 
     session_id: int

@@ -14,7 +14,7 @@ CREATE TABLE trading_sessions (
     is_active boolean NOT NULL GENERATED ALWAYS AS (end_time IS NULL) STORED,
     initial_balance amount NOT NULL,
     current_balance amount NOT NULL,
-    ledger_entries integer NOT NULL,
+    ledger_entries integer,
     final_balance amount,
     total_pnl amount,
     total_trades integer,
@@ -32,6 +32,7 @@ CREATE TABLE trading_sessions (
     CONSTRAINT trading_sessions_end_after_start CHECK (end_time >= start_time),
     CONSTRAINT trading_sessions_initial_balance_nonnegative CHECK (initial_balance >= 0),
     CONSTRAINT trading_sessions_ledger_entries_positive CHECK (ledger_entries >= 1),
+    CONSTRAINT trading_sessions_ledger_until_purged CHECK ((ledger_entries IS NULL) = (purge_started_at IS NOT NULL)),
     CONSTRAINT trading_sessions_purged_when_ended CHECK (purge_started_at IS NULL OR end_time IS NOT NULL),
     CONSTRAINT trading_sessions_final_figures CHECK (
         num_nulls(end_time, final_balance, total_pnl, total_trades, max_drawdown) IN (0, 5)
@@ -56,8 +57,9 @@ COMMENT ON COLUMN trading_sessions.end_time IS 'When the session ended; NULL whi
 COMMENT ON COLUMN trading_sessions.is_active IS 'True until the session has ended.';
 COMMENT ON COLUMN trading_sessions.initial_balance IS 'Balance at the start, in base_currency.';
 COMMENT ON COLUMN trading_sessions.current_balance IS
-'Balance now, in base_currency: the sum of the session''s ledger.';
-COMMENT ON COLUMN trading_sessions.ledger_entries IS 'Number of the newest entry in account_balances.';
+'Balance now, in base_currency: the sum of the session''s ledger, which a foreign key holds.';
+COMMENT ON COLUMN trading_sessions.ledger_entries IS
+'Number of the newest entry in account_balances; NULL once the session is being removed.';
 COMMENT ON COLUMN trading_sessions.final_balance IS 'Balance at the end, in base_currency.';
 COMMENT ON COLUMN trading_sessions.total_pnl IS 'Net P&L of all trades, in base_currency; set at the end.';
 COMMENT ON COLUMN trading_sessions.total_trades IS 'Number of completed trades; set at the end.';

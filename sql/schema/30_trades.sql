@@ -158,8 +158,8 @@ COMMENT ON COLUMN performance_metrics.largest_loss_streak IS 'Longest run of los
 COMMENT ON COLUMN performance_metrics.peak_balance IS
 'Highest value of opening_balance + cumulative net P&L, the opening included, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.max_drawdown IS
-'Largest (running peak - value) / running peak of opening_balance + cumulative net P&L, as a fraction rounded '
-'to 12 digits.';
+'Largest (running peak - value) / running peak of opening_balance + cumulative net P&L in order of booking, as a '
+'fraction rounded to 12 digits; a session''s maximum drawdown is that of its equity (session_drawdown).';
 COMMENT ON COLUMN performance_metrics.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN performance_metrics.profit_factor IS 'gross_profit / gross_loss; NULL without losses.';
 COMMENT ON COLUMN performance_metrics.expectancy IS 'Mean pnl of a trade, in the session''s base currency.';

@@ -57,6 +57,12 @@ COMMENT ON COLUMN account_balances.request_id IS
 COMMENT ON COLUMN account_balances.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
 
+-- A session says what its newest ledger entry says, or the transaction does not commit: book() moves both. A session
+-- that is being removed has no entry number, and so nothing to refer to.
+ALTER TABLE trading_sessions ADD CONSTRAINT trading_sessions_balance_fkey
+FOREIGN KEY (id, ledger_entries, current_balance)
+REFERENCES account_balances (session_id, entry_number, total_balance) DEFERRABLE INITIALLY DEFERRED;
+
 CREATE TABLE account_history (
     id bigint GENERATED ALWAYS AS IDENTITY,
     session_id bigint NOT NULL,

@@ -164,24 +164,73 @@ SELECT session_id, period, period_start, period_end, opening_balance,
  GROUP BY session_id, period, period_start, period_end, opening_balance;
 COMMENT ON VIEW recomputed_metrics IS
 'What performance_metrics must say, computed anew from trades and ledger; the columns mean the same.';
+COMMENT ON COLUMN recomputed_metrics.session_id IS 'Session whose trades are counted.';
+COMMENT ON COLUMN recomputed_metrics.period IS 'DAILY or ALL_TIME.';
+COMMENT ON COLUMN recomputed_metrics.period_start IS 'First moment of the period; 1970-01-01 for ALL_TIME.';
+COMMENT ON COLUMN recomputed_metrics.period_end IS 'First moment after the period; NULL for ALL_TIME.';
+COMMENT ON COLUMN recomputed_metrics.opening_balance IS
+'Where the period''s balance starts, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.total_trades IS 'Number of trades, those with pnl = 0 included.';
+COMMENT ON COLUMN recomputed_metrics.winning_trades IS 'Number of trades with pnl > 0.';
+COMMENT ON COLUMN recomputed_metrics.losing_trades IS 'Number of trades with pnl < 0.';
+COMMENT ON COLUMN recomputed_metrics.gross_profit IS 'Sum of the positive pnl, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.gross_loss IS
+'Sum of the negative pnl without its sign, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.commission IS 'Sum of commission, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.margin_interest_cost IS
+'Sum of margin_interest_cost, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.best_trade_pnl IS 'Largest pnl of one trade, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.worst_trade_pnl IS 'Smallest pnl of one trade, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.current_streak IS
+'Wins in a row up to the newest booking; negative: losses in a row; 0 after a trade with pnl = 0.';
+COMMENT ON COLUMN recomputed_metrics.largest_win_streak IS 'Longest run of winning trades, in order of booking.';
+COMMENT ON COLUMN recomputed_metrics.largest_loss_streak IS 'Longest run of losing trades, in order of booking.';
+COMMENT ON COLUMN recomputed_metrics.peak_balance IS
+'Highest value of opening_balance + cumulative net P&L, the opening included, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.max_drawdown IS
+'Largest (running peak - value) / running peak of that value in order of booking, as a fraction.';
 
-CREATE FUNCTION equity_drawdown(session bigint) RETURNS numeric
-LANGUAGE sql VOLATILE AS $$
-    SELECT max(drawdown(peak, equity))
-      FROM (
-               SELECT h.equity, max(h.equity) OVER (ORDER BY h.timestamp, h.id) AS peak
-                 FROM account_history AS h
-                WHERE h.session_id = session
-           ) AS curve
+CREATE FUNCTION session_drawdown(session bigint) RETURNS numeric
+LANGUAGE sql STABLE AS $$
+    SELECT coalesce(
+               (
+                   SELECT max(public.drawdown(curve.peak, curve.equity))
+                     FROM (
+                              SELECT h.equity, max(h.equity) OVER (ORDER BY h.timestamp, h.id) AS peak
+                                FROM public.account_history AS h
+                               WHERE h.session_id = session
+                          ) AS curve
+               ),
+               (
+                   SELECT max(public.drawdown(curve.peak, curve.balance))
+                     FROM (
+                              SELECT v.balance,
+                                     greatest(
+                                         v.initial_balance, max(v.balance) OVER (ORDER BY v.exit_time, v.id)
+                                     ) AS peak
+                                FROM (
+                                         SELECT t.id, t.exit_time, s.initial_balance,
+                                                s.initial_balance
+                                                + sum(t.net_pnl) OVER (ORDER BY t.exit_time, t.id) AS balance
+                                           FROM public.trading_sessions AS s
+                                           JOIN public.trades AS t ON t.session_id = s.id
+                                          WHERE s.id = session
+                                     ) AS v
+                          ) AS curve
+               ),
+               0
+           )
 $$;
-COMMENT ON FUNCTION equity_drawdown IS
-'Largest (running peak - equity) / running peak of a session''s snapshots, as a fraction; NULL without snapshots.';
+COMMENT ON FUNCTION session_drawdown IS
+'The one maximum drawdown of a session, that of its equity_series: largest (running peak - value) / running peak, as a '
+'fraction rounded to 12 digits, of its snapshots if there are any, else of initial balance + cumulative net P&L in '
+'order of exit; 0 without trades.';
 
 CREATE FUNCTION final_figures(session bigint)
 RETURNS TABLE (total_pnl numeric, total_trades integer, win_rate numeric, max_drawdown numeric)
 LANGUAGE sql VOLATILE AS $$
-    SELECT coalesce(sum(m.net_pnl), 0), coalesce(sum(m.total_trades), 0)::integer, max(m.win_rate),
-           coalesce(equity_drawdown(session), max(m.max_drawdown), 0)
+    SELECT coalesce(sum(m.net_pnl), 0), coalesce(sum(m.total_trades), 0)::integer, trim_scale(max(m.win_rate)),
+           trim_scale(session_drawdown(session))
       FROM performance_metrics AS m
      WHERE m.session_id = session AND m.period = 'ALL_TIME'
 $$;
@@ -228,6 +277,24 @@ COMMENT ON FUNCTION refuse_change IS 'Trigger of append-only tables: refuses eve
 CREATE TRIGGER account_balances_append_only BEFORE UPDATE ON account_balances
 FOR EACH ROW EXECUTE FUNCTION refuse_change();
 COMMENT ON TRIGGER account_balances_append_only ON account_balances IS 'The ledger is append-only.';
+
+CREATE FUNCTION refuse_shorter_ledger() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'ledger_entries',
+        MESSAGE = format('the ledger of session %s only grows: entry %s is not its newest', old.id, new.ledger_entries);
+END
+$$;
+COMMENT ON FUNCTION refuse_shorter_ledger IS
+'Trigger of trading_sessions: refuses with AT409 to go back to an earlier ledger entry, or to one after the removal '
+'began.';
+
+CREATE TRIGGER trading_sessions_ledger_only_grows BEFORE UPDATE ON trading_sessions
+FOR EACH ROW
+WHEN (new.ledger_entries IS NOT NULL AND (new.ledger_entries >= old.ledger_entries) IS NOT TRUE)
+EXECUTE FUNCTION refuse_shorter_ledger();
+COMMENT ON TRIGGER trading_sessions_ledger_only_grows ON trading_sessions IS
+'The balance is that of the newest ledger entry, never of an earlier one.';
 
 CREATE FUNCTION refuse_backward_order() RETURNS trigger
 LANGUAGE plpgsql AS $$

@@ -1,18 +1,5 @@
 -- Many trades booked at once: what row by row would leave, with each table written by one statement.
 
-CREATE FUNCTION numbered_request(request uuid, number bigint) RETURNS uuid
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT (
-               left(request::text, 24)
-               || lpad(
-                   to_hex((('x' || right(request::text, 12))::bit(48)::bigint + number - 1) & 281474976710655), 12, '0'
-               )
-           )::uuid
-$$;
-COMMENT ON FUNCTION numbered_request IS
-'The request_id of the nth of several rows that one request records: the request''s own for the first, then counting '
-'its last 48 bits up.';
-
 CREATE FUNCTION trade_pnl_percent(
     side position_side, entry_price numeric, exit_price numeric, quantity numeric, pnl numeric
 ) RETURNS numeric
@@ -54,8 +41,8 @@ BEGIN
         update_reason, updated_by, last_updated, request_id, request_hash
     )
     SELECT session, last_entry + t.ordinality, 'TRADE',
-           opening + sum(t.net_pnl) OVER in_order - t.net_pnl, t.net_pnl, opening + sum(t.net_pnl) OVER in_order, currency,
-           t.exit_reason, 'engine', t.exit_time, t.request_id, t.request_hash
+           opening + sum(t.net_pnl) OVER in_order - t.net_pnl, t.net_pnl, opening + sum(t.net_pnl) OVER in_order,
+           currency, t.exit_reason, 'engine', t.exit_time, t.request_id, t.request_hash
       FROM unnest(booked) WITH ORDINALITY AS t
     WINDOW in_order AS (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING);
     INSERT INTO performance_metrics AS kept (
@@ -65,66 +52,62 @@ BEGIN
     )
     WITH ordered AS (
         SELECT t.ordinality AS number, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost,
-               date_trunc('day', t.exit_time, 'UTC') AS day,
+               date_trunc('day', t.exit_time, 'UTC') AS day, sign(t.pnl)::integer AS outcome,
                opening - t.net_pnl + sum(t.net_pnl) OVER (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING) AS balance
           FROM unnest(booked) WITH ORDINALITY AS t
     ), counted AS (
-        SELECT o.number, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, p.period, p.period_start, p.period_end,
-               p.opening
+        SELECT o.number, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.outcome,
+               p.period, p.period_start, p.period_end, m.peak_balance, m.current_streak,
+               m.opening_balance + m.net_pnl AS standing, p.opening
           FROM ordered AS o
          CROSS JOIN LATERAL (
                    VALUES ('DAILY'::metric_period, o.day, o.day + interval '24 hours', o.balance),
                           ('ALL_TIME'::metric_period, 'epoch'::timestamptz, NULL, initial)
                ) AS p (period, period_start, period_end, opening)
-    ), valued AS (
-        SELECT c.*, m AS before,
-               coalesce(m.opening_balance, first_value(c.opening) OVER in_order) AS opening_balance,
-               coalesce(m.opening_balance + m.net_pnl, first_value(c.opening) OVER in_order)
-               + sum(c.net_pnl) OVER in_order AS value,
-               -- A run of equal outcomes keeps this difference constant; the first one continues the streak before.
-               row_number() OVER in_order - row_number() OVER (
-                   PARTITION BY c.period, c.period_start, sign(c.pnl) ORDER BY c.number
-               ) AS run
-          FROM counted AS c
           LEFT JOIN performance_metrics AS m
-            ON m.session_id = session AND m.period = c.period AND m.period_start = c.period_start
+            ON m.session_id = session AND m.period = p.period AND m.period_start = p.period_start
+    ), valued AS (
+        SELECT c.*, row_number() OVER in_order AS place, first_value(c.opening) OVER in_order AS first_opening,
+               coalesce(c.standing, first_value(c.opening) OVER in_order) + sum(c.net_pnl) OVER in_order AS value,
+               -- Where a run of equal outcomes begins; at 0 if it continues the streak before the first trade.
+               CASE
+                   WHEN lag(c.outcome, 1, sign(c.current_streak)::integer) OVER in_order IS DISTINCT FROM c.outcome
+                       THEN row_number() OVER in_order
+               END AS run_start,
+               lead(c.number) OVER in_order IS NULL AS is_last
+          FROM counted AS c
         WINDOW in_order AS (PARTITION BY c.period, c.period_start ORDER BY c.number ROWS UNBOUNDED PRECEDING)
     ), measured AS (
         SELECT v.*,
-               greatest(
-                   coalesce((v.before).peak_balance, v.opening_balance), max(v.value) OVER (
-                       PARTITION BY v.period, v.period_start ORDER BY v.number ROWS UNBOUNDED PRECEDING
-                   )
-               ) AS peak,
-               sign(v.pnl)::integer * (
-                   row_number() OVER (
-                       PARTITION BY v.period, v.period_start, sign(v.pnl), v.run ORDER BY v.number
-                   )
-                   + CASE
-                         WHEN v.run = 0 AND sign((v.before).current_streak) = sign(v.pnl)
-                             THEN abs((v.before).current_streak)
-                         ELSE 0
-                     END
-               ) AS streak
+               greatest(coalesce(v.peak_balance, v.first_opening), max(v.value) OVER in_order) AS peak,
+               v.outcome * (
+                   v.place - coalesce(max(v.run_start) OVER in_order - 1, -abs(v.current_streak))
+               )::integer AS streak
           FROM valued AS v
+        WINDOW in_order AS (PARTITION BY v.period, v.period_start ORDER BY v.number ROWS UNBOUNDED PRECEDING)
+    ), added AS (
+        SELECT m.period, m.period_start, m.period_end, m.first_opening, count(*)::integer AS trades,
+               (count(*) FILTER (WHERE m.outcome = 1))::integer AS wins,
+               (count(*) FILTER (WHERE m.outcome = -1))::integer AS losses,
+               sum(greatest(m.pnl, 0)) AS profit, sum(greatest(-m.pnl, 0)) AS loss,
+               sum(m.commission) AS commission, sum(m.margin_interest_cost) AS interest,
+               max(m.pnl) AS best, min(m.pnl) AS worst, max(m.streak) FILTER (WHERE m.is_last) AS streak,
+               greatest(max(m.streak), 0) AS win_streak, greatest(max(-m.streak), 0) AS loss_streak,
+               max(m.peak) AS peak, max(drawdown(m.peak, m.value)) AS drawdown
+          FROM measured AS m
+         GROUP BY m.period, m.period_start, m.period_end, m.first_opening
     )
-    SELECT session, m.period, m.period_start, m.period_end, m.opening_balance,
-           coalesce(max((m.before).total_trades), 0) + count(*),
-           coalesce(max((m.before).winning_trades), 0) + count(*) FILTER (WHERE m.pnl > 0),
-           coalesce(max((m.before).losing_trades), 0) + count(*) FILTER (WHERE m.pnl < 0),
-           coalesce(max((m.before).gross_profit), 0) + sum(greatest(m.pnl, 0)),
-           coalesce(max((m.before).gross_loss), 0) + sum(greatest(-m.pnl, 0)),
-           coalesce(max((m.before).commission), 0) + sum(m.commission),
-           coalesce(max((m.before).margin_interest_cost), 0) + sum(m.margin_interest_cost),
-           greatest(max((m.before).best_trade_pnl), max(m.pnl)),
-           least(max((m.before).worst_trade_pnl), min(m.pnl)),
-           (array_agg(m.streak ORDER BY m.number DESC))[1],
-           greatest(max((m.before).largest_win_streak), max(m.streak), 0),
-           greatest(max((m.before).largest_loss_streak), max(-m.streak), 0),
-           max(m.peak),
-           greatest(max((m.before).max_drawdown), max(drawdown(m.peak, m.value)))
-      FROM measured AS m
-     GROUP BY m.period, m.period_start, m.period_end, m.opening_balance
+    SELECT session, a.period, a.period_start, a.period_end, coalesce(m.opening_balance, a.first_opening),
+           coalesce(m.total_trades, 0) + a.trades, coalesce(m.winning_trades, 0) + a.wins,
+           coalesce(m.losing_trades, 0) + a.losses, coalesce(m.gross_profit, 0) + a.profit,
+           coalesce(m.gross_loss, 0) + a.loss, coalesce(m.commission, 0) + a.commission,
+           coalesce(m.margin_interest_cost, 0) + a.interest, greatest(m.best_trade_pnl, a.best),
+           least(m.worst_trade_pnl, a.worst), a.streak, greatest(m.largest_win_streak, a.win_streak),
+           greatest(m.largest_loss_streak, a.loss_streak), greatest(m.peak_balance, a.peak),
+           greatest(m.max_drawdown, a.drawdown)
+      FROM added AS a
+      LEFT JOIN performance_metrics AS m
+        ON m.session_id = session AND m.period = a.period AND m.period_start = a.period_start
     ON CONFLICT (session_id, period, period_start) DO UPDATE
        SET total_trades = excluded.total_trades,
            winning_trades = excluded.winning_trades,
@@ -144,6 +127,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION book_trades IS
-'Books completed trades of one session in their order, as book_trade does each with its whole net P&L: the change of the '
-'balance, a ledger entry a trade, the metrics of their days and of all time. The number of trades; 0 for NULL. Raises '
-'AT404 and AT410 as active_session does.';
+'Books completed trades of one session in their order, as book_trade does each with its whole net P&L: the change of '
+'the balance, a ledger entry a trade, the metrics of their days and of all time. The number of trades; 0 for NULL. '
+'Raises AT404 and AT410 as active_session does.';

@@ -110,7 +110,7 @@ CREATE FUNCTION equity_series(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
 ) RETURNS TABLE (
     "time" timestamptz, place bigint, is_opening boolean,
-    opening numeric, equity numeric, peak numeric, drawdown numeric
+    opening numeric, equity numeric, peak numeric, drawdown numeric, next_time timestamptz
 )
 LANGUAGE sql STABLE AS $$
     WITH openings AS MATERIALIZED (
@@ -155,21 +155,22 @@ LANGUAGE sql STABLE AS $$
         HAVING NOT bool_or(by_snapshots)
     ), valued AS (
         SELECT time, session_id, id, is_opening, capital.opening,
-               row_number() OVER in_order AS place,
+               row_number() OVER in_order AS place, lead(time) OVER in_order AS next_time,
                capital.opening + sum(change) OVER in_order AS equity
           FROM points
          CROSS JOIN (SELECT sum(opening_equity) AS opening FROM openings) AS capital
         WINDOW in_order AS (ORDER BY time, session_id, id ROWS UNBOUNDED PRECEDING)
     ), peaked AS (
-        SELECT v.time, v.place, v.is_opening, v.opening, v.equity,
+        SELECT v.time, v.place, v.is_opening, v.opening, v.equity, v.next_time,
                max(v.equity) OVER (ORDER BY v.time, v.session_id, v.id ROWS UNBOUNDED PRECEDING) AS peak
           FROM valued AS v
          UNION ALL
-        SELECT h.time, h.place, FALSE, s.opening_equity, h.equity, h.peak
+        SELECT h.time, h.place, FALSE, s.opening_equity, h.equity, h.next_time, h.peak
           FROM single AS s
          CROSS JOIN LATERAL (
                    SELECT a.timestamp::timestamptz AS time, row_number() OVER in_order AS place,
-                          a.equity::numeric AS equity, max(a.equity::numeric) OVER in_order AS peak
+                          a.equity::numeric AS equity, max(a.equity::numeric) OVER in_order AS peak,
+                          lead(a.timestamp::timestamptz) OVER in_order AS next_time
                      FROM public.account_history AS a
                     WHERE a.session_id = s.session_id
                       AND a.timestamp >= coalesce(since, '-infinity')
@@ -177,7 +178,7 @@ LANGUAGE sql STABLE AS $$
                    WINDOW in_order AS (ORDER BY a.timestamp, a.id ROWS UNBOUNDED PRECEDING)
                ) AS h
     )
-    SELECT p.time, p.place, p.is_opening, p.opening, p.equity, p.peak, public.drawdown(p.peak, p.equity)
+    SELECT p.time, p.place, p.is_opening, p.opening, p.equity, p.peak, public.drawdown(p.peak, p.equity), p.next_time
       FROM peaked AS p
 $$;
 COMMENT ON FUNCTION equity_series IS
@@ -185,18 +186,29 @@ COMMENT ON FUNCTION equity_series IS
 'the span, or when a strategy or symbol is chosen: opening balance + cumulative net P&L at every trade''s exit, after '
 'a first row that is the opening). Several sessions'' capital is added up as if it had been there from the beginning. '
 'peak is the highest equity so far, drawdown = (peak - equity) / peak as a fraction, opening the capital before the '
-'first row.';
+'first row, next_time the next row''s time.';
 
 CREATE FUNCTION daily_equity(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
 ) RETURNS TABLE (day timestamptz, equity numeric, daily_return numeric, max_drawdown numeric)
 LANGUAGE sql STABLE AS $$
-    WITH closing AS (
-        SELECT date_trunc('day', e.time, 'UTC') AS day, max(e.opening) AS opening,
-               (array_agg(e.equity ORDER BY e.place DESC))[1] AS equity, max(e.drawdown) AS max_drawdown
+    WITH points AS (
+        SELECT date_trunc('day', e.time, 'UTC') AS day, e.opening, e.equity, e.peak, e.next_time
           FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
          WHERE NOT e.is_opening
-         GROUP BY date_trunc('day', e.time, 'UTC')
+    ), falls AS (
+        -- Below one peak the lowest equity is the deepest fall: one division for all of them.
+        SELECT p.day, p.peak, max(p.opening) AS opening, min(p.equity) AS lowest,
+               max(p.equity) FILTER (
+                   WHERE p.next_time IS NULL OR p.next_time >= p.day + interval '24 hours'
+               ) AS closing
+          FROM points AS p
+         GROUP BY p.day, p.peak
+    ), closing AS (
+        SELECT f.day, max(f.opening) AS opening, max(f.closing) AS equity,
+               max(public.drawdown(f.peak, f.lowest)) AS max_drawdown
+          FROM falls AS f
+         GROUP BY f.day
     ), followed AS (
         SELECT c.day, c.equity, c.max_drawdown,
                lag(c.equity, 1, c.opening) OVER in_order AS before,

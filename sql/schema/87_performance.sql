@@ -35,43 +35,48 @@ CREATE FUNCTION performance_figures(
     sortino_ratio numeric, calmar_ratio numeric, var_95 numeric
 )
 LANGUAGE sql STABLE AS $$
-    WITH counted AS MATERIALIZED (
-        SELECT t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.exit_time, t.id,
-               extract(epoch FROM t.exit_time - t.entry_time) / 3600 AS holding_hours,
+    WITH ordered AS (
+        SELECT t.id, t.exit_time, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost,
+               t.exit_time - t.entry_time AS held, sign(t.pnl)::integer AS outcome,
                row_number() OVER in_order AS place,
-               -- A run of equal outcomes keeps this difference constant.
-               row_number() OVER in_order
-               - row_number() OVER (PARTITION BY sign(t.pnl) ORDER BY t.exit_time, t.id) AS run
+               -- Where a run of equal outcomes begins.
+               CASE
+                   WHEN lag(sign(t.pnl)) OVER in_order IS DISTINCT FROM sign(t.pnl) THEN row_number() OVER in_order
+               END AS run_start,
+               lead(t.id) OVER in_order IS NULL AS is_last
           FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
         WINDOW in_order AS (ORDER BY t.exit_time, t.id)
-    ), totals AS (
-        SELECT count(*)::integer AS trades,
-               (count(*) FILTER (WHERE c.pnl > 0))::integer AS wins,
-               (count(*) FILTER (WHERE c.pnl < 0))::integer AS losses,
-               coalesce(sum(c.pnl) FILTER (WHERE c.pnl > 0), 0) AS profit,
-               coalesce(-sum(c.pnl) FILTER (WHERE c.pnl < 0), 0) AS loss,
-               coalesce(sum(c.commission), 0) AS commission,
-               coalesce(sum(c.margin_interest_cost), 0) AS interest,
-               coalesce(sum(c.net_pnl), 0) AS net,
-               max(c.pnl) AS best, min(c.pnl) AS worst,
-               avg(c.holding_hours) AS hours,
-               avg(c.holding_hours) FILTER (WHERE c.pnl > 0) AS win_hours,
-               avg(c.holding_hours) FILTER (WHERE c.pnl < 0) AS loss_hours
-          FROM counted AS c
-    ), runs AS (
-        SELECT sign(c.pnl)::integer AS outcome, count(*)::integer AS length, max(c.place) AS last_place
-          FROM counted AS c
-         GROUP BY sign(c.pnl), c.run
-    ), streaks AS (
-        SELECT coalesce(max(r.length) FILTER (WHERE r.outcome = 1), 0) AS win,
-               coalesce(max(r.length) FILTER (WHERE r.outcome = -1), 0) AS loss,
-               coalesce(max(r.outcome * r.length) FILTER (WHERE r.last_place = t.trades), 0) AS current
-          FROM runs AS r
-         CROSS JOIN totals AS t
-    ), days AS (
-        SELECT date_trunc('day', c.exit_time, 'UTC') AS day, sum(c.net_pnl) AS net
+    ), counted AS (
+        SELECT o.exit_time, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.held, o.outcome, o.is_last,
+               (
+                   o.place + 1 - max(o.run_start) OVER (ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
+               )::integer AS streak
+          FROM ordered AS o
+    ), days AS MATERIALIZED (
+        SELECT date_trunc('day', c.exit_time, 'UTC') AS day, count(*) AS trades,
+               count(*) FILTER (WHERE c.outcome = 1) AS wins, count(*) FILTER (WHERE c.outcome = -1) AS losses,
+               sum(c.pnl) FILTER (WHERE c.outcome = 1) AS profit, -sum(c.pnl) FILTER (WHERE c.outcome = -1) AS loss,
+               sum(c.commission) AS commission, sum(c.margin_interest_cost) AS interest, sum(c.net_pnl) AS net,
+               max(c.pnl) AS best, min(c.pnl) AS worst, sum(c.held) AS held,
+               sum(c.held) FILTER (WHERE c.outcome = 1) AS wins_held,
+               sum(c.held) FILTER (WHERE c.outcome = -1) AS losses_held,
+               max(c.streak) FILTER (WHERE c.outcome = 1) AS win_streak,
+               max(c.streak) FILTER (WHERE c.outcome = -1) AS loss_streak,
+               max(c.outcome * c.streak) FILTER (WHERE c.is_last) AS current_streak
           FROM counted AS c
          GROUP BY date_trunc('day', c.exit_time, 'UTC')
+    ), totals AS (
+        SELECT coalesce(sum(d.trades), 0)::integer AS trades, coalesce(sum(d.wins), 0)::integer AS wins,
+               coalesce(sum(d.losses), 0)::integer AS losses, coalesce(sum(d.profit), 0) AS profit,
+               coalesce(sum(d.loss), 0) AS loss, coalesce(sum(d.commission), 0) AS commission,
+               coalesce(sum(d.interest), 0) AS interest, coalesce(sum(d.net), 0) AS net,
+               max(d.best) AS best, min(d.worst) AS worst,
+               extract(epoch FROM sum(d.held)) / 3600 AS hours,
+               extract(epoch FROM sum(d.wins_held)) / 3600 AS win_hours,
+               extract(epoch FROM sum(d.losses_held)) / 3600 AS loss_hours,
+               coalesce(max(d.win_streak), 0) AS win_streak, coalesce(max(d.loss_streak), 0) AS loss_streak,
+               coalesce(max(d.current_streak), 0) AS current_streak
+          FROM days AS d
     ), best_day AS (
         SELECT d.day, d.net FROM days AS d ORDER BY d.net DESC, d.day LIMIT 1
     ), worst_day AS (
@@ -92,17 +97,19 @@ LANGUAGE sql STABLE AS $$
           FROM equity AS e
          CROSS JOIN openings AS o
     )
-    SELECT t.trades, t.wins, t.losses, t.wins::numeric / nullif(t.trades, 0),
+    SELECT t.trades, t.wins, t.losses, trim_scale(t.wins::numeric / nullif(t.trades, 0)),
            t.profit, t.loss, t.profit - t.loss, t.commission, t.interest, t.net,
-           t.net / nullif(o.balance, 0) * 100,
-           t.profit / nullif(t.loss, 0), (t.profit - t.loss) / nullif(t.trades, 0),
-           t.profit / nullif(t.wins, 0), -t.loss / nullif(t.losses, 0), t.best, t.worst,
-           s.win, s.loss, s.current, e.max_drawdown, t.hours, t.win_hours, t.loss_hours,
+           trim_scale(t.net / nullif(o.balance, 0) * 100),
+           trim_scale(t.profit / nullif(t.loss, 0)), trim_scale((t.profit - t.loss) / nullif(t.trades, 0)),
+           trim_scale(t.profit / nullif(t.wins, 0)), trim_scale(-t.loss / nullif(t.losses, 0)), t.best, t.worst,
+           t.win_streak, t.loss_streak, t.current_streak, trim_scale(e.max_drawdown),
+           trim_scale(t.hours / nullif(t.trades, 0)), trim_scale(t.win_hours / nullif(t.wins, 0)),
+           trim_scale(t.loss_hours / nullif(t.losses, 0)),
            best_day.day, best_day.net, worst_day.day, worst_day.net,
-           e.days, round(g.annualized_return, 12), r.annualized_volatility, r.sharpe_ratio, r.sortino_ratio,
-           round(g.annualized_return / nullif(e.max_drawdown, 0), 12), r.var_95
+           e.days, trim_scale(round(g.annualized_return, 12)), trim_scale(r.annualized_volatility),
+           trim_scale(r.sharpe_ratio), trim_scale(r.sortino_ratio),
+           trim_scale(round(g.annualized_return / nullif(e.max_drawdown, 0), 12)), trim_scale(r.var_95)
       FROM totals AS t
-     CROSS JOIN streaks AS s
      CROSS JOIN openings AS o
      CROSS JOIN equity AS e
      CROSS JOIN grown AS g
@@ -151,7 +158,7 @@ LANGUAGE sql STABLE AS $$
     SELECT g.label, g.period_start, count(*)::integer,
            (count(*) FILTER (WHERE t.pnl > 0))::integer,
            (count(*) FILTER (WHERE t.pnl < 0))::integer,
-           (count(*) FILTER (WHERE t.pnl > 0))::numeric / count(*),
+           trim_scale((count(*) FILTER (WHERE t.pnl > 0))::numeric / count(*)),
            sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
       FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
      CROSS JOIN LATERAL (

@@ -29,10 +29,12 @@ LANGUAGE sql STABLE AS $$
            (count(*) FILTER (WHERE o.status = 'FAILED'))::integer,
            (count(*) FILTER (WHERE o.status = 'EXPIRED'))::integer,
            (count(*) FILTER (WHERE o.status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN')))::integer,
-           (count(*) FILTER (WHERE o.status = 'FILLED'))::numeric
-           / nullif(count(*) FILTER (WHERE o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')), 0),
-           count(o.slippage)::integer, round(avg(o.slippage), 12), max(o.slippage),
-           coalesce(sum(o.slippage * o.price * o.filled_quantity), 0),
+           trim_scale(
+               (count(*) FILTER (WHERE o.status = 'FILLED'))::numeric
+               / nullif(count(*) FILTER (WHERE o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')), 0)
+           ),
+           count(o.slippage)::integer, trim_scale(round(avg(o.slippage), 12)), trim_scale(max(o.slippage)),
+           trim_scale(coalesce(sum(o.slippage * o.price * o.filled_quantity), 0)),
            sum(o.commission), max(o.created_at)
       FROM public.chosen_sessions(session, source, NULL, NULL) AS s
      CROSS JOIN LATERAL (
@@ -63,8 +65,8 @@ RETURNS TABLE (
     trades_opened_today integer, open_positions integer, unrealized_pnl numeric
 )
 LANGUAGE sql STABLE AS $$
-    SELECT s.current_balance, newest.equity, newest.timestamp, coalesce(m.total_trades, 0), m.win_rate,
-           m.profit_factor, m.expectancy, coalesce(m.current_streak, 0),
+    SELECT s.current_balance, newest.equity, newest.timestamp, coalesce(m.total_trades, 0),
+           trim_scale(m.win_rate), trim_scale(m.profit_factor), trim_scale(m.expectancy), coalesce(m.current_streak, 0),
            coalesce(m.gross_profit - m.gross_loss, 0), coalesce(m.net_pnl, 0),
            days.trades_today, days.gross_today, days.net_today, days.trades_week, days.gross_week, days.net_week,
            opened.closed_again + holding.opened_today, holding.positions, holding.unrealized_pnl

@@ -10,9 +10,11 @@ CREATE VIEW reporting.sessions AS
 SELECT s.start_time AS time, s.id AS session_id, s.session_name, s.mode, s.strategy_name, s.symbol, s.timeframe,
        s.exchange, s.base_currency, s.end_time, s.is_active, s.initial_balance, s.current_balance,
        coalesce(m.total_trades, 0) AS total_trades, coalesce(m.winning_trades, 0) AS winning_trades,
-       coalesce(m.losing_trades, 0) AS losing_trades, m.win_rate,
-       coalesce(m.gross_profit - m.gross_loss, 0) AS gross_pnl, coalesce(m.net_pnl, 0) AS net_pnl, m.profit_factor,
-       m.expectancy, coalesce(s.max_drawdown, m.max_drawdown, 0) AS max_drawdown
+       coalesce(m.losing_trades, 0) AS losing_trades,
+       trim_scale(m.win_rate)::fraction AS win_rate,
+       coalesce(m.gross_profit - m.gross_loss, 0) AS gross_pnl, coalesce(m.net_pnl, 0) AS net_pnl,
+       trim_scale(m.profit_factor)::ratio AS profit_factor, trim_scale(m.expectancy)::amount AS expectancy,
+       trim_scale(coalesce(s.max_drawdown, session_drawdown(s.id))) AS max_drawdown
   FROM trading_sessions AS s
   LEFT JOIN performance_metrics AS m
     ON m.session_id = s.id AND m.period = 'ALL_TIME' AND m.period_start = 'epoch'::timestamptz
@@ -42,8 +44,8 @@ COMMENT ON COLUMN reporting.sessions.net_pnl IS
 COMMENT ON COLUMN reporting.sessions.profit_factor IS 'gross_profit / gross_loss; NULL without losses.';
 COMMENT ON COLUMN reporting.sessions.expectancy IS 'Mean pnl of a trade, in the session''s base currency.';
 COMMENT ON COLUMN reporting.sessions.max_drawdown IS
-'Largest (running peak - value) / running peak, as a fraction: the final figure of an ended session, else that of '
-'initial balance + cumulative net P&L so far.';
+'Largest (running peak - value) / running peak, as a fraction: of the equity in account_history when there is any, '
+'else of initial balance + cumulative net P&L; so far, if the session is active.';
 
 CREATE VIEW reporting.account_summary AS
 SELECT now() AS time, s.id AS session_id, s.session_name, s.mode, s.strategy_name, s.symbol, s.base_currency,

@@ -4,7 +4,7 @@ CREATE VIEW reporting.trades AS
 SELECT t.exit_time AS time, t.session_id, s.mode, t.id AS trade_id, t.position_id, t.strategy_name, t.symbol, t.side,
        t.entry_time, t.entry_price, t.exit_price, t.size, t.quantity, t.pnl AS gross_pnl, t.commission,
        t.margin_interest_cost, t.net_pnl, t.pnl_percent, sign(t.pnl)::integer AS outcome,
-       extract(EPOCH FROM t.exit_time - t.entry_time) / 3600 AS holding_hours, t.exit_reason, t.stop_loss,
+       trim_scale(extract(EPOCH FROM t.exit_time - t.entry_time) / 3600) AS holding_hours, t.exit_reason, t.stop_loss,
        t.take_profit, t.confidence_score, t.mfe, t.mae, t.exchange, t.timeframe
   FROM trades AS t
   JOIN trading_sessions AS s ON s.id = t.session_id AND NOT s.is_verification;

@@ -2,7 +2,7 @@
 
 CREATE VIEW reporting.daily_pnl AS
 SELECT m.period_start AS time, m.session_id, s.mode, s.strategy_name, s.symbol, m.total_trades, m.winning_trades,
-       m.losing_trades, m.win_rate, m.gross_profit - m.gross_loss AS gross_pnl,
+       m.losing_trades, trim_scale(m.win_rate)::fraction AS win_rate, m.gross_profit - m.gross_loss AS gross_pnl,
        m.commission + m.margin_interest_cost AS costs, m.net_pnl
   FROM performance_metrics AS m
   JOIN trading_sessions AS s ON s.id = m.session_id AND NOT s.is_verification
@@ -25,7 +25,7 @@ CREATE VIEW reporting.weekly_pnl AS
 SELECT date_trunc('week', m.period_start, 'UTC') AS time, m.session_id, s.mode, s.strategy_name, s.symbol,
        sum(m.total_trades)::integer AS total_trades, sum(m.winning_trades)::integer AS winning_trades,
        sum(m.losing_trades)::integer AS losing_trades,
-       sum(m.winning_trades)::numeric / sum(m.total_trades) AS win_rate,
+       trim_scale(sum(m.winning_trades)::numeric / sum(m.total_trades)) AS win_rate,
        sum(m.gross_profit - m.gross_loss) AS gross_pnl, sum(m.commission + m.margin_interest_cost) AS costs,
        sum(m.net_pnl) AS net_pnl
   FROM performance_metrics AS m
@@ -51,7 +51,7 @@ CREATE VIEW reporting.monthly_pnl AS
 SELECT date_trunc('month', m.period_start, 'UTC') AS time, m.session_id, s.mode, s.strategy_name, s.symbol,
        sum(m.total_trades)::integer AS total_trades, sum(m.winning_trades)::integer AS winning_trades,
        sum(m.losing_trades)::integer AS losing_trades,
-       sum(m.winning_trades)::numeric / sum(m.total_trades) AS win_rate,
+       trim_scale(sum(m.winning_trades)::numeric / sum(m.total_trades)) AS win_rate,
        sum(m.gross_profit - m.gross_loss) AS gross_pnl, sum(m.commission + m.margin_interest_cost) AS costs,
        sum(m.net_pnl) AS net_pnl
   FROM performance_metrics AS m

@@ -48,6 +48,8 @@ def test_every_table_that_refers_to_a_session_is_known(fresh_url: str) -> None:
     with psycopg.connect(fresh_url) as connection:
         references = connection.execute(
             "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint WHERE contype = 'f'"
+            # A session refers to its ledger too, until its removal begins.
+            " AND conname <> 'trading_sessions_balance_fkey'"
         ).fetchall()
     reached = {"trading_sessions"}
     while more := {child for child, parent in references if parent in reached} - reached:

@@ -177,6 +177,9 @@ def forbidden() -> Iterator[tuple[str, str]]:
         yield login, "ALTER TYPE severity ADD VALUE 'ODD'"
         yield login, "ALTER DOMAIN price DROP CONSTRAINT price_positive"
         yield login, "CREATE TABLE odd ()"
+        yield login, "CREATE TEMPORARY TABLE odd ()"
+        yield login, "CREATE TEMPORARY SEQUENCE odd"
+        yield login, "CREATE FUNCTION pg_temp.odd() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
         yield login, "CREATE SCHEMA odd"
         yield login, "DROP SCHEMA public CASCADE"
         yield login, f"SET ROLE {OWNER}"
@@ -204,6 +207,16 @@ def test_what_is_forbidden_is_refused(roled: Roled) -> None:
             assert isinstance(caught.value, errors.InsufficientPrivilege), (login, statement)
 
 
+def test_the_engine_cannot_set_a_balance(roled: Roled, world: World) -> None:  # noqa: F811
+    for change, state in (
+        ("current_balance = 5", "23503"),
+        ("ledger_entries = 1, current_balance = initial_balance", "AT409"),
+    ):
+        with roled.connect("engine") as engine, pytest.raises(psycopg.Error) as caught:
+            engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
+        assert caught.value.sqlstate == state
+
+
 def test_the_owner_group_migrates(own: Roled) -> None:
     assert set_roles(Settings.load(own.url), MEMBERS).undone == ()
     with own.connect("deploy") as connection:
@@ -223,7 +236,7 @@ def test_readers_have_a_statement_timeout(own: Roled) -> None:
     with own.connect("grafana") as connection:
         assert connection.execute("SHOW statement_timeout").fetchone() == ("30s",)
         with pytest.raises(errors.ReadOnlySqlTransaction):
-            connection.execute("CREATE TEMPORARY TABLE odd ()")
+            connection.execute("INSERT INTO deployment DEFAULT VALUES")
     with own.connect("engine") as connection:
         assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
 
@@ -236,6 +249,7 @@ DRIFTS: Final = [
     ("GRANT INSERT ON orders TO atb_reader", "grant", "atb_reader on table orders"),
     ("REVOKE UPDATE (request_id) ON trades FROM atb_runtime", "grant", "atb_runtime on table trades.request_id"),
     ("GRANT CREATE ON SCHEMA public TO PUBLIC", "grant", "PUBLIC on schema public"),
+    ("GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", "grant", "PUBLIC on database {database}"),
     ("REVOKE EXECUTE ON FUNCTION drawdown FROM PUBLIC", "grant", "atb_reader on function drawdown(numeric,numeric)"),
     ("ALTER TABLE trades OWNER TO postgres", "owner", "table trades"),
     ("ALTER ROLE atb_runtime CREATEDB", "role", "atb_runtime"),
@@ -247,11 +261,11 @@ DRIFTS: Final = [
 
 @pytest.mark.parametrize(("drift", "what", "where"), DRIFTS, ids=[drift for drift, _, _ in DRIFTS])
 def test_what_went_astray_is_named_and_mended(own: Roled, drift: str, what: str, where: str) -> None:
-    settings = Settings.load(own.url)
+    settings, database = Settings.load(own.url), psycopg.conninfo.conninfo_to_dict(own.url)["dbname"]
     set_roles(settings, MEMBERS)
-    execute(own.url, drift.format(database=psycopg.conninfo.conninfo_to_dict(own.url)["dbname"]))
+    execute(own.url, drift.format(database=database))
     found = check_roles(settings, MEMBERS)
-    assert (what, where) in {(one.what, one.where) for one in found}
+    assert (what, where.format(database=database)) in {(one.what, one.where) for one in found}
     assert {one.what for one in found} == {what}
     assert set_roles(settings, MEMBERS).undone == ()
     assert check_roles(settings, MEMBERS) == ()

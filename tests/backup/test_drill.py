@@ -31,7 +31,7 @@ def broken(server: Server, tmp_path: Path, saved: Saved) -> Iterator[Saved]:
     """A backup of books that do not balance."""
     url = server.create_database("broken_books", template=saved.home.name)
     with psycopg.connect(url) as connection:
-        connection.execute("UPDATE trading_sessions SET current_balance = current_balance + 1")
+        connection.execute("UPDATE trading_sessions SET initial_balance = initial_balance + 1")
         connection.execute("DROP INDEX positions_open_idx")
     made = backup(Settings.load(url), folder=tmp_path)
     yield Saved(Settings.load(url), tmp_path, made.path, made.manifest)

@@ -22,6 +22,12 @@ INSERT INTO trading_sessions (
 )
 SELECT 'old', 'BACKTEST', 'old', 'X', '1h', 'USDT', '2020-01-01Z', 0, 0, 1 FROM generate_series(1, 100);
 
+INSERT INTO account_balances (
+    session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
+    updated_by, last_updated
+)
+SELECT id, 1, 'INITIAL', 0, 0, 0, 'USDT', 'x', 'x', start_time FROM trading_sessions;
+
 INSERT INTO dynamic_performance_metrics (
     session_id, timestamp, current_drawdown, consecutive_losses, consecutive_wins, risk_adjustment_factor
 )

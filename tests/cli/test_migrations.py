@@ -60,6 +60,18 @@ def test_an_edited_migration_is_refused_with_its_repair(empty_url: str, run: Run
     assert run("migrate", "--check", url=empty_url).code == 0
 
 
+def test_migrating_says_what_the_database_is_used_for(empty_url: str, run: Run) -> None:
+    assert run("migrate", "--env", "staging", url=empty_url).code == 0
+    assert run("environment", url=empty_url).out == "STAGING\n"
+    assert run("migrate", "--env", "staging", url=empty_url).code == 0
+    code, out, err = run("migrate", "--env", "production", url=empty_url)
+    assert (code, out) == (ExitCode.REFUSED, "")
+    assert "is marked STAGING, not PRODUCTION" in err
+    code, _, err = run("migrate", "--env", "prod", url=empty_url)
+    assert code == ExitCode.USAGE
+    assert "development, staging or production, not 'prod'" in err
+
+
 def test_new_and_lint_connect_to_nothing(run: Run, tmp_path: Path) -> None:
     (tmp_path / "sql" / "migrations").mkdir(parents=True)
     code, out, _ = run("new", "trades remember their venue", "--sql", "sql", url="postgresql://nowhere.invalid/x")

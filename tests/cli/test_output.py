@@ -30,6 +30,11 @@ def test_away_from_a_terminal_a_row_is_a_line(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "Name            Rows\nfirst one  1,234,567\nsecond             8\n"
 
 
+def test_one_long_cell_pads_no_other_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("Name", "Text"), [("a" * 300, "x"), ("short", "y")])
+    assert capsys.readouterr().out.splitlines()[1:] == ["a" * 300 + "  x", "short" + " " * 37 + "y"]
+
+
 def test_on_a_terminal_it_is_drawn_without_colours_if_so_wanted(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ ACTS: Final[dict[str, set[str]]] = {
     "positions.apply_partial_exit": {"positions", "partial_trades"} | BOOKED,
     "positions.close_position": {"positions", "orders", "trades", "performance_metrics"} | BOOKED,
     "trades.log_trade": {"trades", "performance_metrics"} | BOOKED,
+    "trades.log_trades": {"trades", "performance_metrics"} | BOOKED,
     "account.adjust_balance": BOOKED,
     "account.set_balance": {"system_events"} | BOOKED,
     "sessions.create_trading_session": {"system_events"} | BOOKED,

@@ -208,6 +208,9 @@ def test_an_unknown_session_is_refused(db: Database) -> None:
     [
         ("none", "trades"),
         (7, "trades"),
+        ('[{"pnl": 1}]', "trades"),
+        ('[{"profit": "1"}]', "trades"),
+        ('{"pnl": "1"}', "trades"),
         ([("BTCUSDT",)], "trades[0]"),
         ([new_trade(), new_trade(float("nan"))], "trades[1].pnl"),
         ([new_trade(side="SIDEWAYS")], "trades[0].side"),
@@ -221,6 +224,14 @@ def test_what_is_no_trade_is_refused_by_its_place(given_trades: object, field: s
     with pytest.raises(InvalidInput) as refusal:
         trades.log_trades.value({"session_id": 1, "trades": given_trades})
     assert (refusal.value.statement, refusal.value.field) == ("trades.log_trades", field)
+
+
+def test_the_text_of_a_value_makes_the_same_value() -> None:
+    request_id = new_request_id()
+    value = trades.log_trades(session_id=1, trades=[new_trade(strategy_config={"a": [1]})], request_id=request_id)
+    again = trades.log_trades.value({"session_id": 1, "trades": str(value.args["trades"]), "request_id": request_id})
+    assert again == value
+    assert again.server_values() == value.server_values()
 
 
 @pytest.mark.parametrize(

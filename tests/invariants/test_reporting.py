@@ -25,10 +25,12 @@ from atb_db.repository import (
     positions,
     reports,
     sessions,
+    statements,
     trades,
 )
+from atb_db.statement import Kind
 from atb_db.types import OrderType
-from tests.statements.examples import START, World, at, trade
+from tests.statements.examples import START, World, at, example, trade
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
@@ -95,6 +97,18 @@ def test_views_answer_the_same_under_any_settings(
 
 def at_utc(rows: list[tuple[object, ...]]) -> list[list[object]]:
     return [[value.astimezone(UTC) if isinstance(value, datetime) else value for value in row] for row in rows]
+
+
+def test_no_quotient_trails_zeros(
+    world_db: Database, connection: psycopg.Connection, views: dict[str, list[str]], world: World
+) -> None:
+    """A quotient has 16 digits or more after the point, also when it is 0 or 1."""
+    queries = [one for one in statements() if one.kind is Kind.QUERY]
+    answers = {one.name: repr(world_db.run(example(one, world))) for one in queries}
+    for view in views:
+        answers[view] = repr(connection.execute(f"SELECT * FROM reporting.{view}".encode()).fetchall())
+    trailing = {name: re.findall(r"Decimal\('[\d.]*0{13}'\)|0E-1[3-9]|0E-2", told) for name, told in answers.items()}
+    assert {name: found for name, found in trailing.items() if found} == {}
 
 
 def test_performance_is_the_same_as_a_view(world_db: Database, connection: psycopg.Connection, world: World) -> None:

@@ -15,7 +15,7 @@ from atb_db import Database
 from atb_db import types as package_types
 from atb_db.constraints import VIOLATIONS
 from atb_db.errors import Conflict
-from atb_db.repository import orders
+from atb_db.repository import orders, sessions
 from atb_db.types import OrderStatus
 from tests.invariants.running import Rollback
 from tests.statements.books import contents
@@ -83,8 +83,8 @@ def test_everything_has_a_comment(catalog: psycopg.Connection) -> None:
            AND obj_description(oid, 'pg_class') IS NULL
         UNION ALL
         SELECT c.relname || '.' || a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
-         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
-           AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+           AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
         UNION ALL
         SELECT typname FROM pg_type
          WHERE typnamespace = 'public'::regnamespace AND typtype IN ('e', 'd')
@@ -112,6 +112,47 @@ def test_every_foreign_key_has_an_index(catalog: psycopg.Connection) -> None:
         """,
     )
     assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("current_balance = 5", "23503"),
+        ("ledger_entries = ledger_entries + 1", "23503"),
+        ("ledger_entries = 1, current_balance = initial_balance", "AT409"),
+        ("ledger_entries = NULL", "23514"),
+        ("ledger_entries = NULL, purge_started_at = now()", "23514"),
+    ],
+)
+def test_a_balance_is_that_of_the_newest_ledger_entry(
+    owner: psycopg.Connection, world: World, change: str, state: str
+) -> None:
+    with pytest.raises(psycopg.Error) as caught:
+        owner.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
+    assert caught.value.sqlstate == state
+
+
+def test_a_session_begins_with_its_ledger(owner: psycopg.Connection) -> None:
+    with pytest.raises(errors.ForeignKeyViolation) as caught:
+        owner.execute(
+            "INSERT INTO trading_sessions (session_name, mode, strategy_name, symbol, timeframe, base_currency,"
+            " start_time, initial_balance, current_balance, ledger_entries)"
+            " VALUES ('x', 'PAPER', 's', 'BTCUSDT', '1h', 'USDT', now(), 1, 1, 1)"
+        )
+    assert caught.value.diag.constraint_name == "trading_sessions_balance_fkey"
+
+
+def test_the_mark_of_a_removal_stays(owner: psycopg.Connection, fresh_world_db: Database, world: World) -> None:
+    """Or a session could come back with the balance of any of its entries."""
+    fresh_world_db.run(sessions.end_trading_session(session_id=world.session_id))
+    owner.execute(
+        "UPDATE trading_sessions SET purge_started_at = now(), ledger_entries = NULL WHERE end_time > '-infinity'"
+    )
+    with pytest.raises(psycopg.Error, match="only grows") as caught:
+        owner.execute(
+            "UPDATE trading_sessions SET purge_started_at = NULL, ledger_entries = 1 WHERE end_time > '-infinity'"
+        )
+    assert caught.value.sqlstate == "AT409"
 
 
 def test_the_ledger_is_append_only(owner: psycopg.Connection, fresh_world_url: str) -> None:

@@ -12,9 +12,10 @@ from typing import Any, Final, NamedTuple
 from atb_db import Database
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.values import JsonText
+from atb_db.values import JsonText, RowsText
 from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_analytics
 from tests.statements.examples_backup import BACKUP_EXAMPLES
+from tests.statements.examples_bulk import BULK_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 from tests.statements.examples_restart import RESTART_EXAMPLES, prepare_restart
@@ -177,6 +178,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
     **MORE_EXAMPLES,
     **BACKUP_EXAMPLES,
+    **BULK_EXAMPLES,
     **DEPLOYMENT_EXAMPLES,
     **RESTART_EXAMPLES,
     "account.adjust_balance": lambda world: account.adjust_balance(
@@ -404,5 +406,6 @@ _OTHERS: Final[dict[type, Callable[[Any], object]]] = {
     Decimal: lambda value: value / 2,
     str: lambda value: value + "x",
     JsonText: lambda value: [json.loads(value)],
+    RowsText: lambda value: RowsText(value.replace('"size":"0.1"', '"size":"0.2"')),
     datetime: lambda value: value + timedelta(microseconds=1),
 }

@@ -34,7 +34,7 @@ WHOLE: Final = {
 
 BUILT_IN: Final = {"generate_series", "unnest", "jsonb_each", "jsonb_array_elements_text"}
 
-NOT_INLINED: Final = {"last_sign_of_life"}
+NOT_INLINED: Final = {"last_sign_of_life", "session_drawdown"}
 """Functions of a session whose reads are no part of the plan that calls them: they are explained on their own."""
 
 WITHOUT_SESSION: Final = {

@@ -10,7 +10,7 @@ import pytest
 from psycopg import RawCursor
 
 from atb_db import Database, Settings
-from atb_db.errors import AtbDbError
+from atb_db.errors import AtbDbError, Conflict
 from atb_db.repository import account, statements
 from atb_db.statement import Declared, Kind
 from tests.statements.examples import World, example
@@ -71,6 +71,30 @@ def test_a_column_that_changed_its_type_meanwhile_is_read_anew(
     with suppress(AtbDbError), writer.transaction():
         raise AtbDbError("undo")
     with psycopg.connect(fresh_world_url, autocommit=True) as owner:
-        owner.execute("DROP SCHEMA reporting CASCADE")  # which stands on it
+        # What stands on it.
+        owner.execute("DROP SCHEMA reporting CASCADE")
+        owner.execute("ALTER TABLE trading_sessions DROP CONSTRAINT trading_sessions_balance_fkey")
         owner.execute("ALTER TABLE trading_sessions ALTER current_balance TYPE text")
     assert [writer.run(ask) for _ in range(3)] == [str(balance)] * 3
+
+
+def test_what_fails_at_the_commit_is_an_error(writer: Database, fresh_world_url: str, world: World) -> None:
+    """Its row has come by then."""
+    adjust = [account.adjust_balance(session_id=world.session_id, delta=1, reason="fee") for _ in range(3)]
+    for statement in adjust[:2]:
+        writer.run(statement)
+    with psycopg.connect(fresh_world_url, autocommit=True) as owner:
+        owner.execute(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'AT409', MESSAGE = 'not at the commit'; END $$"
+        )
+        owner.execute(
+            "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON account_balances DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+        with pytest.raises(Conflict, match="not at the commit"):
+            writer.run(adjust[2])
+        owner.execute("DROP TRIGGER fail ON account_balances")
+    assert is_known(writer, adjust[2].declaration)
+    before = writer.run(account.get_current_balance(session_id=world.session_id))
+    assert writer.run(adjust[2]) == before + 1

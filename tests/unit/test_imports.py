@@ -34,3 +34,9 @@ def test_a_subject_loads_no_other() -> None:
     found = loaded("from atb_db.repository import trades")
     assert {name for name in found if name.startswith("atb_db.repository.")} == {"atb_db.repository.trades"}
     assert "psycopg" not in found
+
+
+def test_a_subject_is_also_an_attribute() -> None:
+    code = "import atb_db.repository; print(atb_db.repository.trades.log_trade, hasattr(atb_db.repository, 'nothing'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "<command trades.log_trade> False\n"

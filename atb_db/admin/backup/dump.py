@@ -24,6 +24,7 @@ from atb_db.admin.connection import Connection, reading
 from atb_db.admin.deployment import read_environment
 from atb_db.admin.migrations import read_status
 from atb_db.admin.tools import Invocation, connection_environment, major_of, running, tool_for
+from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database.session import ServerInfo
 from atb_db.types import EventType
@@ -70,7 +71,7 @@ def backup(
     noted = record(
         settings,
         EventType.BACKUP,
-        f"Backup of {server.database}: {manifest.total_rows} rows, {manifest.bytes} bytes.",
+        f"Backup of {server.database}: {counted(manifest.total_rows, 'row')}, {counted(manifest.bytes, 'byte')}.",
         {"file": str(path), **manifest._asdict(), "started_at": manifest.started_at, "removed": len(removed)},
     )
     return Backup(path, manifest, removed, (*noted, *volume_notes(folder, os.environ)))

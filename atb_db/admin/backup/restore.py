@@ -24,6 +24,7 @@ from atb_db.admin.guards import Request, guard, read_target
 from atb_db.admin.migrations import known_migrations, migrate
 from atb_db.admin.tools import Tool, major_of, tool_for
 from atb_db.admin.verification import Verification, verify
+from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database.session import ServerInfo
 from atb_db.types import Environment, EventType
@@ -120,7 +121,7 @@ def restore(
     noted = record(
         settings,
         EventType.RESTORE,
-        f"Restored {manifest.total_rows} rows from {dump.name}.",
+        f"Restored {counted(manifest.total_rows, 'row')} from {dump.name}.",
         {"file": str(dump), "started_at": manifest.started_at, "migrated": migrated, "seconds": watch.seconds},
     )
     return Restored(server, manifest, rows, migrated, verification, before, watch.seconds, (*notes, *noted))

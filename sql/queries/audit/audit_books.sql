@@ -43,15 +43,7 @@ WITH session AS MATERIALIZED (
            (SELECT count(*) FROM closings) AS trade_count,
            (SELECT count(*) FROM closings WHERE pnl > 0) AS wins,
            coalesce((SELECT sum(pnl) FROM partials WHERE status = 'OPEN'), 0) AS open_pnl,
-           coalesce(
-               equity_drawdown(s.id),
-               (
-                   SELECT r.max_drawdown
-                     FROM recomputed_metrics AS r
-                    WHERE r.session_id = s.id AND r.period = 'ALL_TIME'
-               ),
-               0
-           ) AS due_drawdown
+           session_drawdown(s.id) AS due_drawdown
       FROM session AS s
 ), session_checks AS (
     SELECT c.identity, 'session ' || t.id || ', ' || c.subject AS subject, c.expected, c.actual

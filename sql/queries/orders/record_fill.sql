@@ -21,7 +21,9 @@ WITH fill AS (
            END,
            filled_price = CASE
                WHEN o.recorded_quantity + f.quantity < o.filled_quantity THEN o.filled_price
-               ELSE (o.recorded_notional + f.quantity * f.price) / (o.recorded_quantity + f.quantity)
+               ELSE trim_scale(
+                   (o.recorded_notional + f.quantity * f.price) / (o.recorded_quantity + f.quantity)
+               )
            END,
            commission = CASE
                WHEN o.recorded_quantity + f.quantity < o.filled_quantity THEN o.commission

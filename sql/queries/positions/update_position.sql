@@ -38,6 +38,9 @@ WITH updated AS (
            last_update = :last_update
      WHERE id = :position_id
        AND status = 'OPEN'
-    RETURNING id
+    RETURNING id, session_id
 )
-SELECT coalesce((SELECT id FROM updated), refuse_position(:position_id)) AS id
+SELECT coalesce(
+           (SELECT id FROM updated WHERE active_session(session_id) IS NOT NULL),
+           refuse_position(:position_id)
+       ) AS id

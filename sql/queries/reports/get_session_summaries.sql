@@ -1,8 +1,10 @@
 -- The sessions with what they earned, newest first.
 SELECT s.id AS session_id, s.session_name, s.mode, s.strategy_name, s.symbol, s.timeframe, s.exchange, s.base_currency,
        s.start_time, s.end_time, s.is_active, s.initial_balance, s.current_balance,
-       coalesce(m.total_trades, 0) AS total_trades, m.win_rate, coalesce(m.gross_profit - m.gross_loss, 0) AS gross_pnl,
-       coalesce(m.net_pnl, 0) AS net_pnl, m.profit_factor, coalesce(s.max_drawdown, m.max_drawdown, 0) AS max_drawdown,
+       coalesce(m.total_trades, 0) AS total_trades, trim_scale(m.win_rate) AS win_rate,
+       coalesce(m.gross_profit - m.gross_loss, 0) AS gross_pnl, coalesce(m.net_pnl, 0) AS net_pnl,
+       trim_scale(m.profit_factor) AS profit_factor,
+       trim_scale(coalesce(s.max_drawdown, session_drawdown(s.id))) AS max_drawdown,
        open.positions AS open_positions
   FROM (
            SELECT t.id, t.session_name, t.mode, t.strategy_name, t.symbol, t.timeframe, t.exchange, t.base_currency,

@@ -1,6 +1,7 @@
 -- Log completed trades that have no positions, in their order, all or none, as log_trade does each; their ids.
 WITH session AS (
-    SELECT id, mode, timeframe
+    SELECT id, mode, timeframe, left(:request_id::uuid::text, 24) AS request_prefix,
+           ('x' || right(:request_id::uuid::text, 12))::bit(48)::bigint AS first_request
       FROM trading_sessions
      WHERE id = :session_id
        AND existing_session(:session_id) IS NOT NULL
@@ -17,9 +18,11 @@ WITH session AS (
            t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
            coalesce(t.timeframe, s.timeframe),
            t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time,
-           numbered_request(:request_id, t.number), :request_hash
+           -- The first has the request's own id, the others count its last 48 bits up.
+           (s.request_prefix || lpad(to_hex((s.first_request + t.number - 1) & 281474976710655), 12, '0'))::uuid,
+           :request_hash
       FROM session AS s
-     CROSS JOIN ROWS FROM (
+     CROSS JOIN ROWS FROM ( -- noqa: PRS
                -- Plain types: the table's own domains check each value, once.
                json_to_recordset(:trades) AS (
                    symbol text, side position_side, entry_price numeric, exit_price numeric, size numeric,
