@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from statistics import median
-from time import perf_counter, perf_counter_ns
-
-import psycopg
+from collections.abc import Sequence
+from time import perf_counter
 
 from atb_db.embedded import Server, postgresql
 from benchmarks.bulk import bulks, measure_bulk
@@ -15,7 +13,7 @@ from benchmarks.concurrency import measure_tasks, measure_threads
 from benchmarks.contenders import CONTENDERS
 from benchmarks.counting import count
 from benchmarks.measuring import Measured, measure
-from benchmarks.operations import FULL, OPERATIONS, QUICK, Scale
+from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
 from benchmarks.report import write
 from benchmarks.results import Results, about, load
 from benchmarks.seeding import World, seed
@@ -45,9 +43,9 @@ def main() -> None:
         _tell("seeding")
         world = seed(server, scale)
         if options.only is not None:
-            for operation in OPERATIONS:
-                if options.only in operation.name:
-                    _print(operation.name, measure(server, world, operation, CONTENDERS, scale))
+            for together in TOGETHER:
+                if chosen := [operation for operation in together if options.only in operation.name]:
+                    _single(server, world, chosen, scale)
             return
         results = _everything(server, world, scale, quick=options.quick)
     results.save()
@@ -57,9 +55,8 @@ def main() -> None:
 def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> Results:
     known = about(server.version, quick=quick)
     single, bulk = {}, {}
-    for operation in OPERATIONS:
-        single[operation.name] = measure(server, world, operation, CONTENDERS, scale)
-        _print(operation.name, single[operation.name])
+    for together in TOGETHER:
+        single |= _single(server, world, together, scale)
     for one in bulks(scale):
         bulk[one.name] = measure_bulk(server, world, one, scale)
         _print(one.name, bulk[one.name])
@@ -80,18 +77,16 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
             for operation in OPERATIONS
             if operation.name in COUNTED
         },
-        select_1=_select_1(server.url(database="history")),
     )
 
 
-def _select_1(url: str) -> float:
-    with psycopg.connect(url, autocommit=True) as connection:
-        taken = []
-        for _ in range(1000):
-            start = perf_counter_ns()
-            connection.execute("SELECT 1").fetchone()
-            taken.append((perf_counter_ns() - start) / 1e6)
-    return median(taken)
+def _single(
+    server: Server, world: World, together: Sequence[Operation], scale: Scale
+) -> dict[str, dict[str, Measured]]:
+    found = measure(server, world, together, CONTENDERS, scale)
+    for name, by in found.items():
+        _print(name, by)
+    return found
 
 
 _BEGAN = perf_counter()
@@ -103,9 +98,8 @@ def _tell(what: str) -> None:
 
 def _print(name: str, found: dict[str, Measured]) -> None:
     _tell(name)
-    base = found["psycopg, by hand"].median
     for contender, one in found.items():
-        print(f"    {contender:24} {one.median:10.3f} ms  {one.median / base:7.2f}", file=sys.stderr)
+        print(f"    {contender:24} {one.median:10.3f} ms  {one.ratio:7.2f}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from atb_db.repository import events, trades
 from benchmarks.contenders import Contender, Core, Orm
 from benchmarks.contenders.base import DECLARED
 from benchmarks.contenders.handwritten import sql_of
-from benchmarks.measuring import Disagreement, Measured
+from benchmarks.measuring import Disagreement, Measured, compared
 from benchmarks.operations import Arguments, Operation, Scale, execution, trade
 from benchmarks.seeding import World
 
@@ -277,7 +277,7 @@ def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict
                 connection.execute(sql.SQL("DROP DATABASE loaded WITH (FORCE)"))
     if len({repr(trace) for trace in traces.values()}) > 1:
         raise Disagreement(f"{bulk.name}: not all have left behind the same: {traces}")
-    return {name: Measured.of(found, len(found), 0.0) for name, found in taken.items()}
+    return compared(taken, {name: (len(found), 0.0) for name, found in taken.items()})
 
 
 def _trace(url: str, bulk: Bulk, world: World) -> object:

@@ -122,7 +122,7 @@ def count(
     """What a warm call of the operation sends, by contender."""
     found: dict[str, Counts] = {}
     for contender in contenders:
-        if not (contender.in_process and contender.can(operation)):
+        if not (contender.answers and contender.can(operation)):
             continue
         url = server.create_database("counted", template=operation.database)
         with _counted(url) as (proxied, proxy):

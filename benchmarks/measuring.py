@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from statistics import median
+from time import perf_counter
 from typing import Final, NamedTuple
 
 import psycopg
@@ -18,7 +19,9 @@ from benchmarks.seeding import World
 
 WARM: Final = 12
 """Calls before the first round: statements are prepared after the fifth."""
-LONG: Final = 20.0
+SLOW: Final = 0.2
+"""Seconds of a call from which on nothing is gained by calling it until it is prepared."""
+LONG: Final = 8.0
 """Seconds after which a contender has been measured enough."""
 
 
@@ -31,11 +34,26 @@ class Measured(NamedTuple):
     calls: int
     cpu: float
     """The client's, a call."""
+    ratio: float
+    """Against psycopg by hand: the median of the rounds' ratios, for what disturbs a round disturbs both."""
 
-    @classmethod
-    def of(cls, rounds: Sequence[float], calls: int, cpu: float) -> Measured:
-        """From the medians of the rounds."""
-        return cls(median(rounds), min(rounds), max(rounds), calls, cpu)
+
+HAND: Final = "psycopg, by hand"
+
+
+def compared(rounds: Mapping[str, Sequence[float]], cpu: Mapping[str, tuple[int, float]]) -> dict[str, Measured]:
+    """What the rounds of some contenders say; of each the calls and their client's milliseconds besides."""
+    base = rounds[HAND]
+    return {
+        name: Measured(
+            median(found),
+            min(found),
+            max(found),
+            *cpu[name],
+            median(own / by_hand for own, by_hand in zip(found, base, strict=False)),
+        )
+        for name, found in rounds.items()
+    }
 
 
 class Disagreement(Exception):  # noqa: N818
@@ -54,14 +72,17 @@ class Running:
         self.cpu = 0.0
         self.seconds = 0.0
         self.size = 1
+        self.first = 0.0
 
     def warm_up(self, *, calls: int) -> object:
         """The first calls; what the first one answered."""
-        if not self.contender.in_process:
+        if not self.contender.answers:
             self.contender.timed(self.operation, [next(self.numbers) for _ in range(calls)])
             return None
         arguments = self.operation.arguments(self.contender.world, next(self.numbers))
+        start = perf_counter()
         first = self.contender.call(self.operation, self.contender.prepare(self.operation, arguments))
+        self.first = perf_counter() - start
         if calls > 1:
             self.contender.timed(self.operation, [next(self.numbers) for _ in range(calls - 1)])
         return told(self.operation, first)
@@ -78,39 +99,47 @@ class Running:
         self.seconds += sum(timing.calls) / 1e9
         self.size = max(1, min(scale.limit, int(scale.seconds * 1000 / taken)))
 
-    @property
-    def measured(self) -> Measured:
-        """What was measured; the first round, whose size was a guess, counts when there is no other."""
-        rounds = self.rounds[1:] or self.rounds
-        return Measured.of(rounds, self.calls, self.cpu / self.calls)
-
 
 def measure(
-    server: Server, world: World, operation: Operation, contenders: Sequence[type[Contender]], scale: Scale
-) -> dict[str, Measured]:
-    """What a call takes each of those that can do it.
+    server: Server,
+    world: World,
+    operations: Sequence[Operation],
+    contenders: Sequence[type[Contender]],
+    scale: Scale,
+) -> dict[str, dict[str, Measured]]:
+    """What a call of each operation takes each of those that can do it; all of them take turns.
 
     Raises:
         Disagreement: one has answered something else, or has left something else behind.
     """
-    able = [contender for contender in contenders if contender.can(operation)]
-    urls = {contender: _url(server, operation, contender) for contender in able}
-    running = [Running(contender(urls[contender], world), operation) for contender in able]
+    running = [
+        Running(contender(_url(server, operation, contender), world), operation)
+        for operation in operations
+        for contender in contenders
+        if contender.can(operation)
+    ]
     try:
-        _warm_up(running, operation)
+        for operation in operations:
+            _warm_up([one for one in running if one.operation is operation], operation)
         gc.collect()
         gc.freeze()
         for number in range(scale.rounds):
-            first = number % len(running)
+            first = number * 3 % len(running)
             for one in (*running[first:], *running[:first]):
                 one.run(scale)
         gc.unfreeze()
-        return {one.contender.name: one.measured for one in running}
+        return {operation.name: _measured(running, operation) for operation in operations}
     finally:
         for one in running:
             one.contender.close()
-        for contender in able:
-            _drop(server, urls[contender], operation)
+            _drop(server, one.contender.url, one.operation)
+
+
+def _measured(running: Sequence[Running], operation: Operation) -> dict[str, Measured]:
+    own = {one.contender.name: one for one in running if one.operation is operation}
+    # The first round's size is a guess; it counts when there is no other.
+    rounds = {name: one.rounds[1:] or one.rounds for name, one in own.items()}
+    return compared(rounds, {name: (one.calls, one.cpu / one.calls) for name, one in own.items()})
 
 
 def _warm_up(running: Sequence[Running], operation: Operation) -> None:
@@ -119,14 +148,14 @@ def _warm_up(running: Sequence[Running], operation: Operation) -> None:
     for one in running:
         name = one.contender.name
         answer = one.warm_up(calls=3)
-        if one.contender.in_process:  # pgbench reads nothing, and repeats the first call's values
+        if one.contender.answers:
             answers[name] = answer
             traces[name] = _fingerprint(one.contender.url, operation) if operation.fingerprint else None
     for what, found in (("answered", answers), ("left behind", traces)):
         if len({repr(value) for value in found.values()}) > 1:
             raise Disagreement(f"{operation.name}: not all have {what} the same: {found}")
     for one in running:
-        if one.contender.name != "SQLAlchemy ORM":  # which prepares nothing that more calls would show
+        if one.first < SLOW:
             one.warm_up(calls=WARM)
 
 
@@ -142,7 +171,7 @@ def _copied(operation: Operation) -> bool:
 def _url(server: Server, operation: Operation, contender: type[Contender]) -> str:
     if not _copied(operation):
         return server.url(database=operation.database)
-    return server.create_database(f"of {contender.name}", template=operation.database)
+    return server.create_database(f"{operation.name} of {contender.name}", template=operation.database)
 
 
 def _drop(server: Server, url: str, operation: Operation) -> None:

@@ -37,8 +37,8 @@ class Scale(NamedTuple):
         return self.rounds * self.limit + 50
 
 
-FULL: Final = Scale(9, 0.4, 400, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000)
-QUICK: Final = Scale(3, 0.06, 60, 20_000, 100_000, 20_000, (10_000,), 1_000, 150)
+FULL: Final = Scale(15, 0.12, 300, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000)
+QUICK: Final = Scale(5, 0.04, 60, 20_000, 100_000, 20_000, (10_000,), 1_000, 150)
 
 
 class Operation(NamedTuple):
@@ -294,6 +294,20 @@ OPERATIONS: Final = (
         database="history",
     ),
     Operation(
+        "metrics kept by the books",
+        "metrics.get_total_metrics",
+        lambda world, _: {"session_id": world.traded},
+        "reads",
+        database="history",
+    ),
+    Operation(
+        "dashboard",
+        "dashboard.dashboard",
+        lambda world, _: {"session_id": world.traded, "now": START + timedelta(days=500)},
+        "reads",
+        database="history",
+    ),
+    Operation(
         "daily metrics, kept by the books",
         "metrics.get_daily_metrics",
         lambda world, _: {"session_id": world.traded, "start": _DAY, "end": _DAY + timedelta(days=1)},
@@ -308,3 +322,7 @@ OPERATIONS: Final = (
         database="history",
     ),
 )
+
+# Those that are compared with each other are measured together.
+_GROWING: Final = tuple(one for one in OPERATIONS if one.statement == "trades.log_trade")
+TOGETHER: Final = (_GROWING, *((one,) for one in OPERATIONS if one not in _GROWING))

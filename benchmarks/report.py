@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measuring import Measured
+from benchmarks.measuring import HAND, Measured
 from benchmarks.plots import bars, lines, short
 from benchmarks.results import Results
-from benchmarks.targets import HAND, OURS, targets
+from benchmarks.targets import OURS, targets
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGE: Final = DOCS / "benchmarks.md"
@@ -75,8 +75,7 @@ def _timings(found: Mapping[str, Mapping[str, Measured]]) -> Iterator[str]:
     names = _names(found.values())
     rows = []
     for operation, by in found.items():
-        base = by[HAND].median
-        cells = (f"{short(by[name].median)} ({short(by[name].median / base)})" if name in by else "" for name in names)
+        cells = (f"{short(by[name].median)} ({short(by[name].ratio)})" if name in by else "" for name in names)
         rows.append((operation, *cells))
     return _table(("", *names), rows)
 
@@ -85,7 +84,7 @@ def _plots(results: Results) -> dict[str, str]:
     plots = {}
     for group in ("commands", "reads"):
         ratios = {
-            name: {one: found[one].median / found[HAND].median for one in found if one != HAND}
+            name: {one: found[one].ratio for one in found if one != HAND}
             for name, found in results.single.items()
             if results.groups[name] == group
         }

@@ -26,7 +26,6 @@ class Results(NamedTuple):
     tasks: dict[str, dict[str, float]]
     starts: dict[str, Measured]
     counts: dict[str, dict[str, tuple[int, int, int]]]
-    select_1: float
 
     def save(self) -> None:
         """Write the file."""

@@ -56,4 +56,6 @@ def measure_starts(scale: Scale) -> dict[str, Measured]:
                 subprocess.run(command, check=True, capture_output=True)
                 if number:  # the first one compiles
                     taken[name].append((perf_counter() - start) * 1000)
-    return {name: Measured(median(found), min(found), max(found), len(found), 0.0) for name, found in taken.items()}
+    return {
+        name: Measured(median(found), min(found), max(found), len(found), 0.0, 0.0) for name, found in taken.items()
+    }

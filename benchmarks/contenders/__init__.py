@@ -6,11 +6,11 @@ from benchmarks.contenders.aiosql_psycopg import Aiosql
 from benchmarks.contenders.asyncpg_pool import Asyncpg
 from benchmarks.contenders.atb import AtbDb
 from benchmarks.contenders.base import Contender
-from benchmarks.contenders.handwritten import Bare, Handwritten
+from benchmarks.contenders.handwritten import Bare, Handwritten, RoundTrip
 from benchmarks.contenders.pgbench import Pgbench
 from benchmarks.contenders.sqlalchemy_core import Core
 from benchmarks.contenders.sqlalchemy_orm import Orm
 
-CONTENDERS: tuple[type[Contender], ...] = (AtbDb, Handwritten, Bare, Aiosql, Asyncpg, Core, Orm, Pgbench)
+CONTENDERS: tuple[type[Contender], ...] = (AtbDb, Handwritten, Bare, Aiosql, Asyncpg, Core, Orm, Pgbench, RoundTrip)
 
 __all__ = ["CONTENDERS", "AtbDb", "Bare", "Contender", "Core", "Handwritten", "Orm", "Pgbench"]

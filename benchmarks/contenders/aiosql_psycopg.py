@@ -18,7 +18,9 @@ def queries() -> Queries:
     """Every statement under its name with an underscore for the dot."""
     texts = (
         f"-- name: {declared.name.replace('.', '_')}\n{declared.path.read_text(encoding='utf-8')}"
-        for declared in (DECLARED[name] for name in sorted({operation.statement for operation in OPERATIONS}))
+        for declared in (
+            DECLARED[name] for name in sorted({operation.statement for operation in OPERATIONS} & DECLARED.keys())
+        )
     )
     return aiosql.from_str("\n\n".join(texts), "psycopg", mandatory_parameters=False)
 
@@ -35,7 +37,7 @@ class Aiosql(Contender):
     @classmethod
     def can(cls, operation: Operation) -> bool:
         # Its way of reading a command's rows needs a result, which this one has not got.
-        return operation.statement != "predictions.set_prediction"
+        return super().can(operation) and operation.statement != "predictions.set_prediction"
 
     def prepare(self, operation: Operation, arguments: Arguments) -> tuple[str, Arguments]:
         return operation.statement.replace(".", "_"), every_argument(operation.statement, arguments)

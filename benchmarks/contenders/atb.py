@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from atb_db import Database, Settings
-from benchmarks.contenders.base import DECLARED, Contender
+from atb_db.repository.dashboard import dashboard
+from benchmarks.contenders.base import DASHBOARD, DECLARED, Contender
 from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World
 
@@ -17,10 +18,16 @@ class AtbDb(Contender):
         self.db = Database(Settings.load(url, environ={})._replace(query_deadline=0, pool_max=4))
         self.db.open()
 
+    @classmethod
+    def can(cls, operation: Operation) -> bool:
+        return True
+
     def prepare(self, operation: Operation, arguments: Arguments) -> object:
         return arguments
 
     def call(self, operation: Operation, prepared: Arguments) -> object:
+        if operation.statement == DASHBOARD:
+            return self.db.run_batch(dashboard(**prepared))
         return self.db.run(DECLARED[operation.statement](**prepared))
 
     def close(self) -> None:

@@ -13,12 +13,16 @@ from uuid import uuid4
 from psycopg.types.json import Jsonb
 
 from atb_db.repository import statements
+from atb_db.repository.dashboard import Dashboard
 from atb_db.statement import Declared
 from atb_db.types import NEW, NOW
 from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World
 
 DECLARED: dict[str, Declared[object]] = {declared.name: declared for declared in statements()}
+DASHBOARD = "dashboard.dashboard"
+"""No statement but a batch of them."""
+_TRADES, _EQUITY = (Dashboard._fields.index(name) for name in ("trades", "equity"))
 
 
 class Timing(NamedTuple):
@@ -33,7 +37,8 @@ class Contender(ABC):
     """One connection pool, or what stands for it, on one database."""
 
     name: ClassVar[str]
-    in_process: ClassVar[bool] = True
+    answers: ClassVar[bool] = True
+    """Whether what it answers and leaves behind is compared with the others'."""
 
     def __init__(self, url: str, world: World) -> None:
         self.url = url
@@ -42,7 +47,7 @@ class Contender(ABC):
     @classmethod
     def can(cls, operation: Operation) -> bool:
         """Whether it knows how to do this."""
-        return True
+        return operation.statement != DASHBOARD
 
     @abstractmethod
     def prepare(self, operation: Operation, arguments: Arguments) -> object:
@@ -100,6 +105,11 @@ def told(operation: Operation, result: object) -> object:
         case "metrics.get_performance_metrics":
             places = {"total_trades": 0, "winning_trades": 1, "gross_profit": 4, "net_pnl": 9, "max_drawdown": 20}
             return [round(Decimal(_of(rows[0], name, place)), 8) for name, place in places.items()]
+        case "metrics.get_total_metrics":
+            return _of(rows[0], "total_trades", 1), round(Decimal(_of(rows[0], "net_pnl", 10)), 8)
+        case "dashboard.dashboard":
+            parts = list(rows[0]) if hasattr(rows[0], "_fields") else rows
+            return [_of(row, "id", 0) for row in parts[_TRADES]], len(parts[_EQUITY])
         case "metrics.get_daily_metrics":
             return len(rows)
         case "reports.get_equity_curve":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import ClassVar
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from benchmarks.contenders.base import DECLARED, Contender, every_argument
+from atb_db.repository.dashboard import dashboard
+from benchmarks.contenders.base import DASHBOARD, DECLARED, Contender, every_argument
 from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World
 
@@ -30,11 +32,24 @@ class Handwritten(Contender):
         self.pool = ConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True}, open=True)
         self.pool.wait()
 
-    def prepare(self, operation: Operation, arguments: Arguments) -> tuple[str, Arguments]:
+    @classmethod
+    def can(cls, operation: Operation) -> bool:
+        return True
+
+    def prepare(self, operation: Operation, arguments: Arguments) -> object:
+        if operation.statement == DASHBOARD:
+            return [
+                (sql_of(statement.name), every_argument(statement.name, dict(statement.args)))
+                for statement in dashboard(**arguments).statements
+            ]
         return sql_of(operation.statement), every_argument(operation.statement, arguments)
 
-    def call(self, operation: Operation, prepared: tuple[str, Arguments]) -> object:
+    def call(self, operation: Operation, prepared: object) -> object:
         with self.pool.connection() as connection:
+            if operation.statement == DASHBOARD:
+                with connection.pipeline():
+                    cursors = [connection.execute(*one) for one in prepared]
+                    return [cursor.fetchall() for cursor in cursors]
             cursor = connection.execute(*prepared)
             return cursor.fetchall() if cursor.description else None
 
@@ -54,6 +69,30 @@ class Bare(Contender):
     def call(self, operation: Operation, prepared: tuple[str, Arguments]) -> object:
         cursor = self.connection.execute(*prepared)
         return cursor.fetchall() if cursor.description else None
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class RoundTrip(Contender):
+    """The floor of what is read by its key: a round trip that asks for nothing."""
+
+    name = "SELECT 1"
+    answers: ClassVar[bool] = False
+
+    def __init__(self, url: str, world: World) -> None:
+        super().__init__(url, world)
+        self.connection = psycopg.connect(url, autocommit=True)
+
+    @classmethod
+    def can(cls, operation: Operation) -> bool:
+        return operation.statement == "metrics.get_total_metrics"
+
+    def prepare(self, operation: Operation, arguments: Arguments) -> object:
+        return None
+
+    def call(self, operation: Operation, prepared: object) -> object:
+        return self.connection.execute("SELECT 1").fetchall()
 
     def close(self) -> None:
         self.connection.close()

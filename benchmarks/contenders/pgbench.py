@@ -20,11 +20,11 @@ from benchmarks.operations import Arguments, Operation
 
 class Pgbench(Contender):
     name = "pgbench"
-    in_process: ClassVar[bool] = False
+    answers: ClassVar[bool] = False
 
     @classmethod
     def can(cls, operation: Operation) -> bool:
-        return (find_binaries() / "pgbench").exists()
+        return super().can(operation) and (find_binaries() / "pgbench").exists()
 
     def prepare(self, operation: Operation, arguments: Arguments) -> object:
         return None

@@ -280,6 +280,11 @@ class Core(Contender):
         ).scalars()
         return SimpleNamespace(**row._mapping, max_drawdown=max_drawdown(equities))
 
+    def get_total_metrics(self, connection: sa.Connection, *, session_id: int, request_id: object) -> object:
+        table = self.t.performance_metrics
+        total = sa.select(table.c.opening_balance, table.c.total_trades, table.c.net_pnl)
+        return connection.execute(total.where(table.c.session_id == session_id, table.c.period == "ALL_TIME")).one()
+
     def get_daily_metrics(self, connection: sa.Connection, *, request_id: object, **given: object) -> object:
         table = self.t.performance_metrics
         query = sa.select(table).where(

@@ -262,6 +262,9 @@ class Orm(Contender):
             max_drawdown=max_drawdown(snapshot.equity for snapshot in snapshots),
         )
 
+    def get_total_metrics(self, session: Session, *, session_id: int) -> object:
+        return session.query(PerformanceMetrics).filter_by(session_id=session_id, period="ALL_TIME").one()
+
     def get_daily_metrics(self, session: Session, *, session_id: int, start: datetime, end: datetime) -> object:
         query = session.query(PerformanceMetrics).filter_by(session_id=session_id, period="DAILY")
         return query.filter(PerformanceMetrics.period_start >= start, PerformanceMetrics.period_start < end).all()
