@@ -200,4 +200,3 @@ COMMENT ON FUNCTION equity_series IS
 'first row.';
 
 DROP FUNCTION book_trades(trades[]);
-DROP FUNCTION trade_pnl_percent(position_side, numeric, numeric, numeric, numeric);

@@ -1,19 +1,5 @@
 -- Many trades booked at once: what row by row would leave, with each table written by one statement.
 
-CREATE FUNCTION trade_pnl_percent(
-    side position_side, entry_price numeric, exit_price numeric, quantity numeric, pnl numeric
-) RETURNS numeric
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT round(
-               coalesce(pnl / (entry_price * quantity), gross_pnl(side, entry_price, exit_price, 1) / entry_price)
-               * 100,
-               12
-           )
-$$;
-COMMENT ON FUNCTION trade_pnl_percent IS
-'pnl in percent of everything entered (price x quantity); without a quantity, the price''s move in the trade''s favour '
-'(5 = 5 %), rounded to 12 digits.';
-
 CREATE FUNCTION book_trades(booked trades[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE

@@ -30,6 +30,11 @@ def test_help_has_examples_and_exit_codes(command: str | None) -> None:
     assert f"\n    atb-db {command or ''}" in text
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_lengths_of_time_are_shown_as_they_are_written(command: str) -> None:
+    assert "0:00:00" not in " ".join(shown(*command.split()).split())
+
+
 def test_the_help_tells_every_exit_code() -> None:
     for code in ExitCode:
         assert f"\n    {code.value:<4} " in shown()

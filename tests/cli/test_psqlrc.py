@@ -24,6 +24,14 @@ def test_every_question_is_answered(run: Run, fresh_url: str, tmp_path: Path, qu
     assert "row" in done.out
 
 
+def test_a_wide_answer_is_expanded_and_a_narrow_one_is_not(run: Run, fresh_url: str, tmp_path: Path) -> None:
+    asked = "\\pset columns 80\nSELECT repeat('x', 60) AS a, repeat('y', 60) AS b;\nSELECT 1 AS one;\n"
+    (tmp_path / "ask.sql").write_text(asked)
+    out = run("psql", "--", "-f", "ask.sql", url=fresh_url).out
+    assert re.search(r"^a │ x{60}$", out, re.MULTILINE)
+    assert re.search(r"^ one $", out, re.MULTILINE)
+
+
 def test_the_banner_names_every_question() -> None:
     banner = " ".join(re.findall(r"^\\echo (.*)", TEXT, re.MULTILINE))
     assert set(re.findall(r":(\w+)", banner)) == set(QUESTIONS)

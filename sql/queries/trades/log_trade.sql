@@ -7,8 +7,12 @@ WITH trade AS (
         mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
     )
     SELECT id, :symbol, :side, mode, :entry_price, :exit_price, :size, :quantity, :entry_time, :exit_time,
-           :pnl, trade_pnl_percent(
-               :side, :entry_price::price, :exit_price::price, :quantity::quantity, :pnl::amount
+           :pnl, round(
+               coalesce(
+                   :pnl::amount / (:entry_price::price * :quantity::quantity),
+                   gross_pnl(:side, :entry_price, :exit_price::price, 1) / :entry_price
+               ) * 100,
+               12
            ), :commission, :margin_interest_cost, :stop_loss, :take_profit, :exit_reason,
            :strategy_name, :strategy_config, :confidence_score, :order_id, :exchange,
            coalesce(:timeframe::label, timeframe),

@@ -13,7 +13,14 @@ WITH session AS (
         mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
     )
     SELECT s.id, t.symbol, t.side, s.mode, t.entry_price, t.exit_price, t.size, t.quantity, t.entry_time, t.exit_time,
-           t.pnl, trade_pnl_percent(t.side, t.entry_price, t.exit_price, t.quantity, t.pnl),
+           t.pnl,
+           round(
+               coalesce(
+                   t.pnl / (t.entry_price * t.quantity),
+                   gross_pnl(t.side, t.entry_price, t.exit_price, 1) / t.entry_price
+               ) * 100,
+               12
+           ),
            t.commission, t.margin_interest_cost, t.stop_loss, t.take_profit, t.exit_reason,
            t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
            coalesce(t.timeframe, s.timeframe),
