@@ -12,6 +12,7 @@ from benchmarks.bulk import bulks, measure_bulk
 from benchmarks.concurrency import measure_tasks, measure_threads
 from benchmarks.contenders import CONTENDERS
 from benchmarks.counting import count
+from benchmarks.effort import effort
 from benchmarks.measuring import Measured, measure
 from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
 from benchmarks.report import write
@@ -61,6 +62,7 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
         bulk[one.name] = measure_bulk(server, world, one, scale)
         _print(one.name, bulk[one.name])
     _tell("threads, tasks, starts, counts")
+    counted = [operation for operation in OPERATIONS if operation.name in COUNTED]
     return Results(
         about=known,
         single=single,
@@ -72,11 +74,8 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
         },
         tasks={name: one._asdict() for name, one in measure_tasks(server, world, scale).items()},
         starts=measure_starts(scale),
-        counts={
-            operation.name: count(server, world, operation, CONTENDERS)
-            for operation in OPERATIONS
-            if operation.name in COUNTED
-        },
+        counts={operation.name: count(server, world, operation, CONTENDERS) for operation in counted},
+        effort={operation.name: effort(server, world, operation, CONTENDERS) for operation in counted},
     )
 
 

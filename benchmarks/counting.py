@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.measuring import WARM
 from benchmarks.operations import Operation
-from benchmarks.seeding import World
+from benchmarks.seeding import World, copy_of
 
 
 class Counts(NamedTuple):
@@ -124,8 +123,7 @@ def count(
     for contender in contenders:
         if not (contender.answers and contender.can(operation)):
             continue
-        url = server.create_database("counted", template=operation.database)
-        with _counted(url) as (proxied, proxy):
+        with copy_of(server, operation.database) as url, _counted(url) as (proxied, proxy):
             running = contender(proxied, world)
             running.timed(operation, range(WARM))
             before = proxy.wire.counts
@@ -133,10 +131,4 @@ def count(
             after = proxy.wire.counts
             running.close()
         found[contender.name] = Counts(*(now - then for now, then in zip(after, before, strict=True)))
-        _drop(server)
     return found
-
-
-def _drop(server: Server) -> None:
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute("DROP DATABASE counted WITH (FORCE)")

@@ -63,12 +63,36 @@ def _measured(results: Results) -> Iterator[str]:
         ("", "median", "lowest"), [(n, f"{o.median:.0f}", f"{o.lowest:.0f}") for n, o in results.starts.items()]
     )
     yield "\n### Over the wire\n\nStatements, round trips and transactions of one warm call.\n"
-    names = _names(results.counts.values())
+    yield from _counts(results.counts)
+    yield "\n### In the client\n\nFunctions called by the interpreter, and bytes at the peak, of one warm call.\n"
+    yield from _counts(results.effort)
+    yield f"\nMicroseconds of the client's processor a call, and in brackets against {HAND}.\n"
+    commands = {name: one for name, one in results.single.items() if results.groups[name] == "commands"}
+    yield from _cpu(commands)
+
+
+def _counts(counts: Mapping[str, Mapping[str, Sequence[int]]]) -> Iterator[str]:
+    names = _names(counts.values())
     rows = [
-        (operation, *(" / ".join(map(str, found[name])) if name in found else "" for name in names))
-        for operation, found in results.counts.items()
+        (operation, *(" / ".join(f"{one:,}" for one in found[name]) if name in found else "" for name in names))
+        for operation, found in counts.items()
     ]
-    yield from _table(("", *names), rows)
+    return _table(("", *names), rows)
+
+
+def _cpu(found: Mapping[str, Mapping[str, Measured]]) -> Iterator[str]:
+    names = [name for name in _names(found.values()) if name != "pgbench"]
+    rows = [
+        (
+            operation,
+            *(
+                f"{by[name].cpu * 1000:,.0f} ({short(by[name].cpu / by[HAND].cpu)})" if name in by else ""
+                for name in names
+            ),
+        )
+        for operation, by in found.items()
+    ]
+    return _table(("", *names), rows)
 
 
 def _timings(found: Mapping[str, Mapping[str, Measured]]) -> Iterator[str]:

@@ -26,6 +26,9 @@ class Results(NamedTuple):
     tasks: dict[str, dict[str, float]]
     starts: dict[str, Measured]
     counts: dict[str, dict[str, tuple[int, int, int]]]
+    """Statements, round trips, transactions."""
+    effort: dict[str, dict[str, tuple[int, int]]]
+    """Functions called, bytes taken."""
 
     def save(self) -> None:
         """Write the file."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from atb_db import Database, Settings
 from atb_db.embedded import Server
@@ -155,6 +158,15 @@ def seed(server: Server, scale: Scale) -> World:
         with psycopg.connect(server.url(database=name), autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE, FREEZE)")
     return World(today, trading, backtest, closing_positions, few, many, traded, observed)
+
+
+@contextmanager
+def copy_of(server: Server, database: str) -> Iterator[str]:
+    """The URL of a copy of it, which is gone afterwards."""
+    name = f"copy of {database}"
+    yield server.create_database(name, template=database)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _filling(url: str) -> psycopg.Connection:
