@@ -33,7 +33,7 @@ SELECT %(session_id)s, 'BTCUSDT', CASE i %% 3 WHEN 0 THEN 'SHORT' ELSE 'LONG' EN
        (i * 7919 %% 2001 - 1000) / 1000.0, 0.05, CASE i %% 4 WHEN 0 THEN 'stop_loss' ELSE 'take_profit' END, 'bench',
        '{"fast": 12, "slow": 26}',
        0.7, gen_random_uuid()
-  FROM generate_series(1, %(trades)s) AS i
+  FROM generate_series(1, %(trades)s::bigint) AS i
 """
 
 _LEDGER: Final = """
@@ -61,7 +61,7 @@ _SNAPSHOTS: Final = """
 INSERT INTO account_history (session_id, timestamp, balance, equity, total_pnl, drawdown, request_id)
 SELECT %(session_id)s, %(start)s + i * interval '1 minute', 100000 + i * 7919 %% 4001,
        100000 + i * 7919 %% 4001 + i %% 89, 0, 0, gen_random_uuid()
-  FROM generate_series(1, %(rows)s) AS i
+  FROM generate_series(1, %(rows)s::bigint) AS i
 """
 
 _CLOSED: Final = """
@@ -72,7 +72,7 @@ INSERT INTO positions (
 )
 SELECT %(session_id)s, 'BTCUSDT', 'LONG', 'CLOSED', 40000, %(start)s, 0.05, 0.05, 0.05, 0.0125, 0.0125, 0.0125, 500,
        %(start)s, 'bench', 40100, %(start)s, 'take_profit', gen_random_uuid()
-  FROM generate_series(1, %(rows)s)
+  FROM generate_series(1, %(rows)s::bigint)
 """
 
 _MORE_ORDERS: Final = """
