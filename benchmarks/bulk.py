@@ -261,7 +261,7 @@ def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict
     taken: dict[str, list[float]] = {name: [] for name in bulk.loads}
     traces: dict[str, object] = {}
     names = list(bulk.loads)
-    rounds = min(scale.rounds, 3 if bulk.rows > 100_000 else 5)
+    rounds = min(scale.rounds, 2 if bulk.rows > 100_000 else 5)
     for number in range(rounds):
         first = number % len(names)
         for name in (*names[first:], *names[:first]):

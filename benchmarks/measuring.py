@@ -21,7 +21,7 @@ WARM: Final = 12
 """Calls before the first round: statements are prepared after the fifth."""
 SLOW: Final = 0.2
 """Seconds of a call from which on nothing is gained by calling it until it is prepared."""
-LONG: Final = 8.0
+LONG: Final = 4.0
 """Seconds after which a contender has been measured enough."""
 
 
@@ -83,7 +83,7 @@ class Running:
         start = perf_counter()
         first = self.contender.call(self.operation, self.contender.prepare(self.operation, arguments))
         self.first = perf_counter() - start
-        if calls > 1:
+        if calls > 1 and (self.operation.fingerprint or self.first < SLOW):
             self.contender.timed(self.operation, [next(self.numbers) for _ in range(calls - 1)])
         return told(self.operation, first)
 

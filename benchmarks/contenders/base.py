@@ -113,7 +113,7 @@ def told(operation: Operation, result: object) -> object:
         case "metrics.get_daily_metrics":
             return len(rows)
         case "reports.get_equity_curve":
-            equities = [Decimal(_of(row, "equity", 1)) for row in rows]
+            equities = [float(_of(row, "equity", 1)) for row in rows]  # asyncpg writes 100000 as 1.0E+5
             return min(equities), max(equities)
         case "predictions.get_prediction":
             return str(_of(rows[0], "cache_key", 0))
