@@ -5,6 +5,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 VENV := .venv
+BENCH := .venv-bench
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 WORKERS ?= 2
@@ -104,8 +105,22 @@ docs: $(VENV)/.dev ## Write docs/cli.md again from the commands' --help
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/
 	@$(PY) -m build --no-isolation
 
+##@ Benchmarks
+
+$(BENCH)/.made: $(VENV)/.created pyproject.toml benchmarks/requirements.txt
+	@echo "Installing atb-db and what it is compared with ..."
+	@$(PY) -m venv --clear $(BENCH) 2>/dev/null || $(PY) -m virtualenv --clear $(BENCH) >/dev/null
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check install -qq --editable '.[embedded]' -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(BENCH)/.made ## Measure it side by side with others, and write docs/benchmarks.md
+	@$(BENCH)/bin/python -m benchmarks $(ARGS)
+
+bench-quick: $(BENCH)/.made ## A smaller part of everything, in about three minutes
+	@$(BENCH)/bin/python -m benchmarks --quick $(ARGS)
+
 clean: ## Remove .venv and everything generated
-	@rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(BENCH) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov growth fmt catalog docs wheel clean
+.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov growth fmt catalog docs wheel bench bench-quick clean

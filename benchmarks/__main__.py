@@ -1,0 +1,105 @@
+"""`python -m benchmarks`: all of it, or with --quick a smaller part of everything."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from time import perf_counter
+
+from atb_db.embedded import Server, postgresql
+from benchmarks.bulk import bulks, measure_bulk
+from benchmarks.concurrency import measure_tasks, measure_threads
+from benchmarks.contenders import CONTENDERS
+from benchmarks.counting import count
+from benchmarks.effort import effort
+from benchmarks.measuring import Measured, measure
+from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
+from benchmarks.report import write
+from benchmarks.results import Results, about, load
+from benchmarks.seeding import World, seed
+from benchmarks.starting import measure_starts
+
+COUNTED = (
+    "log_trade, 0 trades today",
+    "open_position",
+    "close_position",
+    "log_event",
+    "active positions, 10 x 3 orders",
+)
+
+
+def main() -> None:
+    """Measure, and write what was measured."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer rows")
+    parser.add_argument("--only", metavar="TEXT", help="single statements whose names contain it; writes nothing")
+    parser.add_argument("--report", action="store_true", help="only write the page again from results.json")
+    options = parser.parse_args()
+    if options.report:
+        write(load())
+        return
+    scale = QUICK if options.quick else FULL
+    with postgresql(durable=True, settings={"shared_buffers": "512MB", "max_connections": "100"}) as server:
+        _tell("seeding")
+        world = seed(server, scale)
+        if options.only is not None:
+            for together in TOGETHER:
+                if chosen := [operation for operation in together if options.only in operation.name]:
+                    _single(server, world, chosen, scale)
+            return
+        results = _everything(server, world, scale, quick=options.quick)
+    results.save()
+    write(results)
+
+
+def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> Results:
+    known = about(server.version, quick=quick)
+    single, bulk = {}, {}
+    for together in TOGETHER:
+        single |= _single(server, world, together, scale)
+    for one in bulks(scale):
+        bulk[one.name] = measure_bulk(server, world, one, scale)
+        _print(one.name, bulk[one.name])
+    _tell("threads, tasks, starts, counts")
+    counted = [operation for operation in OPERATIONS if operation.name in COUNTED]
+    return Results(
+        about=known,
+        single=single,
+        groups={operation.name: operation.group for operation in OPERATIONS},
+        bulk=bulk,
+        threads={
+            name: {str(threads): one._asdict() for threads, one in by.items()}
+            for name, by in measure_threads(server, world, scale).items()
+        },
+        tasks={name: one._asdict() for name, one in measure_tasks(server, world, scale).items()},
+        starts=measure_starts(scale),
+        counts={operation.name: count(server, world, operation, CONTENDERS) for operation in counted},
+        effort={operation.name: effort(server, world, operation, CONTENDERS) for operation in counted},
+    )
+
+
+def _single(
+    server: Server, world: World, together: Sequence[Operation], scale: Scale
+) -> dict[str, dict[str, Measured]]:
+    found = measure(server, world, together, CONTENDERS, scale)
+    for name, by in found.items():
+        _print(name, by)
+    return found
+
+
+_BEGAN = perf_counter()
+
+
+def _tell(what: str) -> None:
+    print(f"{perf_counter() - _BEGAN:6.0f} s  {what}", file=sys.stderr)
+
+
+def _print(name: str, found: dict[str, Measured]) -> None:
+    _tell(name)
+    for contender, one in found.items():
+        print(f"    {contender:24} {one.median:10.3f} ms  {one.ratio:7.2f}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,285 @@
+"""Many rows at once: decisions, and a backtest's trades with their metrics and ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from time import perf_counter
+from typing import NamedTuple
+from uuid import uuid4
+
+import asyncpg
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from atb_db import Database, Settings
+from atb_db.embedded import Server
+from atb_db.repository import events, trades
+from benchmarks.contenders import Contender, Core, Orm
+from benchmarks.contenders.base import DECLARED
+from benchmarks.contenders.handwritten import sql_of
+from benchmarks.measuring import Disagreement, Measured, compared
+from benchmarks.operations import Arguments, Operation, Scale, execution, trade
+from benchmarks.seeding import World
+
+Load = Callable[[str, World, Sequence[Arguments]], float]
+"""Loads the rows and tells the seconds; connecting is not among them."""
+
+EXECUTIONS = DECLARED["events.copy_strategy_executions"]
+_EXECUTED = """
+SELECT count(*), sum(price), max(timestamp), count(DISTINCT request_id)
+  FROM strategy_executions
+ WHERE session_id = %(session)s
+"""
+_BOOKED = """
+SELECT (SELECT (count(*), sum(net_pnl), sum(pnl_percent))::text FROM trades WHERE session_id = %(session)s),
+       (SELECT (count(*), sum(delta))::text FROM account_balances WHERE session_id = %(session)s),
+       (SELECT array_agg((m.period_start, m.total_trades, m.net_pnl, m.current_streak, m.max_drawdown)::text
+                         ORDER BY period, period_start)::text
+          FROM performance_metrics AS m WHERE session_id = %(session)s)
+"""
+
+
+class Bulk(NamedTuple):
+    """Rows to load, and what they leave behind."""
+
+    name: str
+    rows: int
+    row: Callable[[World, int], Arguments]
+    loads: dict[str, Load]
+    few: dict[str, int]
+    """Those who load only so many, and are told as if they went on at that pace."""
+    fingerprint: str
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start
+
+
+def _executions_by_atb(url: str, _: World, rows: Sequence[Arguments]) -> float:
+    with Database(Settings.load(url, environ={})) as db:
+        return _seconds(lambda: db.copy_in((events.copy_strategy_executions(**row) for row in rows), timeout=600))
+
+
+def _executions_by_hand(url: str, _: World, rows: Sequence[Arguments]) -> float:
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def load() -> None:
+            with connection.cursor().copy(EXECUTIONS.text) as copy:
+                for row in rows:
+                    copy.write_row(_values(EXECUTIONS.order, row, Jsonb))
+
+        return _seconds(load)
+
+
+def _executions_as_text(url: str, _: World, rows: Sequence[Arguments]) -> float:
+    return _copy_text(url, [(EXECUTIONS.text, EXECUTIONS.order, rows)])
+
+
+def _executions_by_asyncpg(url: str, _: World, rows: Sequence[Arguments]) -> float:
+    async def load() -> float:
+        connection = await asyncpg.connect(url)
+        records = (_values(EXECUTIONS.order, row, json.dumps) for row in rows)
+        start = perf_counter()
+        await connection.copy_records_to_table("strategy_executions", columns=EXECUTIONS.order, records=records)
+        taken = perf_counter() - start
+        await connection.close()
+        return taken
+
+    return asyncio.run(load())
+
+
+def _executions_by_core(url: str, world: World, rows: Sequence[Arguments]) -> float:
+    core = Core(url, world)
+
+    def load() -> None:
+        with core.engine.begin() as connection:
+            core.copy_strategy_executions(connection, [row | {"request_id": uuid4()} for row in rows])
+
+    try:
+        return _seconds(load)
+    finally:
+        core.close()
+
+
+def _one_by_one(contender: type[Contender], name: str) -> Load:
+    operation = Operation(name, name, lambda *_: {}, "bulk")
+
+    def load(url: str, world: World, rows: Sequence[Arguments]) -> float:
+        running = contender(url, world)
+        prepared = [running.prepare(operation, row) for row in rows]
+        try:
+            return _seconds(lambda: [running.call(operation, one) for one in prepared])
+        finally:
+            running.close()
+
+    return load
+
+
+def _trades_by_atb(url: str, world: World, rows: Sequence[Arguments]) -> float:
+    with Database(Settings.load(url, environ={})) as db:
+
+        def load() -> None:
+            new = [trades.NewTrade(**{name: row[name] for name in row if name != "session_id"}) for row in rows]
+            db.run(trades.log_trades(session_id=world.backtest, trades=new), timeout=600)
+
+        return _seconds(load)
+
+
+def _trades_by_hand(url: str, world: World, rows: Sequence[Arguments]) -> float:
+    names = trades.NewTrade._fields
+    with psycopg.connect(url, autocommit=True) as connection:
+
+        def load() -> None:
+            document = json.dumps([{name: _json(row.get(name, _ZERO.get(name))) for name in names} for row in rows])
+            values = {"session_id": world.backtest, "trades": document, "request_id": uuid4(), "request_hash": 0}
+            connection.execute(sql_of("trades.log_trades"), values).fetchall()
+
+        return _seconds(load)
+
+
+_ZERO = {"commission": 0, "margin_interest_cost": 0}
+
+
+def _json(value: object) -> object:
+    if isinstance(value, dict):
+        return json.dumps(value)
+    return str(value) if isinstance(value, Decimal | datetime) else value
+
+
+def _trades_as_text(url: str, world: World, rows: Sequence[Arguments]) -> float:
+    balance, entries, booked = Decimal(100_000), [], []
+    for number, row in enumerate(rows, 2):
+        net = row["pnl"] - row["commission"]
+        request_id = uuid4()
+        booked.append(row | {"source": "PAPER", "pnl_percent": row["pnl"] / 5, "request_id": request_id})
+        entries.append(
+            {
+                "session_id": world.backtest,
+                "entry_number": number,
+                "entry_type": "TRADE",
+                "previous_balance": balance,
+                "delta": net,
+                "total_balance": balance + net,
+                "base_currency": "USDT",
+                "update_reason": row["exit_reason"],
+                "updated_by": "engine",
+                "last_updated": row["exit_time"],
+                "request_id": request_id,
+            }
+        )
+        balance += net
+    parts = [
+        (f"COPY {table} ({', '.join(every[0])}) FROM STDIN", tuple(every[0]), every)
+        for table, every in (("trades", booked), ("account_balances", entries))
+    ]
+    return _copy_text(url, parts)
+
+
+def _copy_text(url: str, parts: Sequence[tuple[str, tuple[str, ...], Sequence[Arguments]]]) -> float:
+    texts = [(copy, _text(order, rows)) for copy, order, rows in parts]
+    with psycopg.connect(url) as connection:
+
+        def load() -> None:
+            for command, blocks in texts:
+                with connection.cursor().copy(command) as copy:
+                    for block in blocks:
+                        copy.write(block)
+            connection.commit()
+
+        return _seconds(load)
+
+
+def _text(order: tuple[str, ...], rows: Sequence[Arguments]) -> list[bytes]:
+    lines = ("\t".join(map(_field, _values(order, row, json.dumps))) + "\n" for row in rows)
+    text = "".join(lines).encode()
+    return [text[start : start + 131_072] for start in range(0, len(text), 131_072)]
+
+
+def _field(value: object) -> str:
+    return "\\N" if value is None else str(value).replace("\\", "\\\\")
+
+
+def _values(order: Iterable[str], row: Arguments, document: Callable[[object], object]) -> tuple[object, ...]:
+    own = {"request_id": uuid4(), "request_hash": 0} | row
+    return tuple(document(value) if isinstance(value := own.get(name), dict | list) else value for name in order)
+
+
+def bulks(scale: Scale) -> list[Bulk]:
+    """What is loaded."""
+    executions = {
+        "atb_db": _executions_by_atb,
+        "psycopg, by hand": _executions_by_hand,
+        "asyncpg": _executions_by_asyncpg,
+        "SQLAlchemy Core": _executions_by_core,
+        "SQLAlchemy ORM": _one_by_one(Orm, "events.log_strategy_execution"),
+        "COPY of text": _executions_as_text,
+    }
+    booked = {
+        "atb_db": _trades_by_atb,
+        "psycopg, by hand": _trades_by_hand,
+        "SQLAlchemy Core": _one_by_one(Core, "trades.log_trade"),
+        "SQLAlchemy ORM": _one_by_one(Orm, "trades.log_trade"),
+        "COPY of text": _trades_as_text,
+    }
+    return [
+        *(
+            Bulk(
+                f"{rows:,} strategy executions",
+                rows,
+                lambda world, n: execution(world.backtest, n),
+                executions,
+                {"SQLAlchemy ORM": scale.few, "SQLAlchemy Core": 50_000},
+                _EXECUTED,
+            )
+            for rows in scale.bulk
+        ),
+        Bulk(
+            f"{scale.trades:,} backtest trades, with metrics and ledger",
+            scale.trades,
+            lambda world, n: trade(world.backtest, n),
+            booked,
+            {"SQLAlchemy ORM": scale.few, "SQLAlchemy Core": scale.few},
+            _BOOKED,
+        ),
+    ]
+
+
+def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict[str, Measured]:
+    """What loading all the rows takes, by contender, in ms.
+
+    Raises:
+        Disagreement: one has left something else behind.
+    """
+    rows = [bulk.row(world, number) for number in range(bulk.rows)]
+    taken: dict[str, list[float]] = {name: [] for name in bulk.loads}
+    traces: dict[str, object] = {}
+    names = list(bulk.loads)
+    rounds = min(scale.rounds, 2 if bulk.rows > 100_000 else 5)
+    for number in range(rounds):
+        first = number % len(names)
+        for name in (*names[first:], *names[:first]):
+            part = rows[: bulk.few.get(name, bulk.rows)]
+            if number and name in bulk.few:
+                continue
+            url = server.create_database("loaded", template="books")
+            seconds = bulk.loads[name](url, world, part)
+            taken[name].append(seconds * 1000 * len(rows) / len(part))
+            if len(part) == len(rows) and name != "COPY of text":
+                traces[name] = _trace(url, bulk, world)
+            with psycopg.connect(server.url(), autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE loaded WITH (FORCE)"))
+    if len({repr(trace) for trace in traces.values()}) > 1:
+        raise Disagreement(f"{bulk.name}: not all have left behind the same: {traces}")
+    return compared(taken, {name: (len(found), 0.0) for name, found in taken.items()})
+
+
+def _trace(url: str, bulk: Bulk, world: World) -> object:
+    with psycopg.connect(url) as connection:
+        return connection.execute(bulk.fingerprint.encode(), {"session": world.backtest}).fetchone()

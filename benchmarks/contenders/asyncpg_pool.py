@@ -1,0 +1,60 @@
+"""asyncpg with the same SQL; timed inside its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from time import perf_counter_ns, process_time_ns
+
+import asyncpg
+from psycopg.types.json import Jsonb
+
+from benchmarks.contenders.base import DECLARED, Contender, Timing, every_argument
+from benchmarks.operations import Arguments, Operation
+from benchmarks.seeding import World
+
+
+class Asyncpg(Contender):
+    name = "asyncpg"
+
+    def __init__(self, url: str, world: World) -> None:
+        super().__init__(url, world)
+        self.runner = asyncio.Runner()
+        self.pool = self.runner.run(self._open(url))
+
+    async def _open(self, url: str) -> asyncpg.Pool:
+        return await asyncpg.create_pool(url, min_size=1, max_size=4)
+
+    def prepare(self, operation: Operation, arguments: Arguments) -> tuple[str, list[object]]:
+        declared = DECLARED[operation.statement]
+        values = every_argument(operation.statement, arguments)
+        return declared.text, [_plain(values[name]) for name in declared.order]
+
+    def call(self, operation: Operation, prepared: tuple[str, list[object]]) -> object:
+        return self.runner.run(self._call(*prepared))
+
+    async def _call(self, sql: str, values: list[object]) -> object:
+        return await self.pool.fetch(sql, *values)
+
+    def timed(self, operation: Operation, numbers: Sequence[int]) -> Timing:
+        prepared = [self.prepare(operation, operation.arguments(self.world, number)) for number in numbers]
+
+        async def every() -> list[int]:
+            taken = []
+            for sql, values in prepared:
+                start = perf_counter_ns()
+                await self.pool.fetch(sql, *values)
+                taken.append(perf_counter_ns() - start)
+            return taken
+
+        cpu = process_time_ns()
+        return Timing(self.runner.run(every()), process_time_ns() - cpu)
+
+    def close(self) -> None:
+        self.runner.run(self.pool.close())
+        self.runner.close()
+
+
+def _plain(value: object) -> object:
+    return json.dumps(value.obj) if isinstance(value, Jsonb) else value

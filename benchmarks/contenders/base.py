@@ -1,0 +1,134 @@
+"""What every contender can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import cache
+from time import perf_counter_ns, process_time_ns
+from typing import ClassVar, NamedTuple
+from uuid import uuid4
+
+from psycopg.types.json import Jsonb
+
+from atb_db.repository import statements
+from atb_db.repository.dashboard import Dashboard
+from atb_db.statement import Declared
+from atb_db.types import NEW, NOW
+from benchmarks.operations import Arguments, Operation
+from benchmarks.seeding import World
+
+DECLARED: dict[str, Declared[object]] = {declared.name: declared for declared in statements()}
+DASHBOARD = "dashboard.dashboard"
+"""No statement but a batch of them."""
+_TRADES, _EQUITY = (Dashboard._fields.index(name) for name in ("trades", "equity"))
+
+
+class Timing(NamedTuple):
+    """What a series of calls took, in ns."""
+
+    calls: list[int]
+    cpu: int
+    """Of this process, for all of them."""
+
+
+class Contender(ABC):
+    """One connection pool, or what stands for it, on one database."""
+
+    name: ClassVar[str]
+    answers: ClassVar[bool] = True
+    """Whether what it answers and leaves behind is compared with the others'."""
+
+    def __init__(self, url: str, world: World) -> None:
+        self.url = url
+        self.world = world
+
+    @classmethod
+    def can(cls, operation: Operation) -> bool:
+        """Whether it knows how to do this."""
+        return operation.statement != DASHBOARD
+
+    @abstractmethod
+    def prepare(self, operation: Operation, arguments: Arguments) -> object:
+        """What `call` wants, made of the arguments beforehand: nobody is timed for what only the benchmark needs."""
+
+    @abstractmethod
+    def call(self, operation: Operation, prepared: object) -> object:
+        """Do it once; its result."""
+
+    def timed(self, operation: Operation, numbers: Sequence[int]) -> Timing:
+        """Do it once for each of these numbers."""
+        prepared = [self.prepare(operation, operation.arguments(self.world, number)) for number in numbers]
+        call, taken = self.call, []
+        cpu = process_time_ns()
+        for one in prepared:
+            start = perf_counter_ns()
+            call(operation, one)
+            taken.append(perf_counter_ns() - start)
+        return Timing(taken, process_time_ns() - cpu)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Leave the database."""
+
+
+@cache
+def _defaults(statement: str) -> Arguments:
+    return {
+        parameter.name: None if parameter.required else parameter.default
+        for parameter in DECLARED[statement].parameters
+    }
+
+
+def every_argument(statement: str, arguments: Arguments) -> Arguments:
+    """All that the SQL file asks for, also what has a default; documents as psycopg wants them."""
+    found = _defaults(statement) | arguments
+    for name, value in found.items():
+        if value is NEW:
+            found[name] = uuid4()
+        elif value is NOW:
+            raise ValueError(f"{statement}: the benchmark must give {name}")
+        elif isinstance(value, dict | list):
+            found[name] = Jsonb(value)
+    return found | {"request_hash": 0}
+
+
+def told(operation: Operation, result: object) -> object:
+    """What the result says, however it is shaped: equal for all contenders."""
+    rows = result if isinstance(result, list) else [result]
+    match operation.statement:
+        case "positions.get_active_positions":
+            return _positions(rows)
+        case "trades.get_recent_trades":
+            return [(_of(row, "id", 0), _of(row, "net_pnl", 16)) for row in rows]
+        case "metrics.get_performance_metrics":
+            places = {"total_trades": 0, "winning_trades": 1, "gross_profit": 4, "net_pnl": 9, "max_drawdown": 20}
+            return [round(Decimal(_of(rows[0], name, place)), 8) for name, place in places.items()]
+        case "metrics.get_total_metrics":
+            return _of(rows[0], "total_trades", 1), round(Decimal(_of(rows[0], "net_pnl", 10)), 8)
+        case "dashboard.dashboard":
+            parts = list(rows[0]) if hasattr(rows[0], "_fields") else rows
+            return [_of(row, "id", 0) for row in parts[_TRADES]], len(parts[_EQUITY])
+        case "metrics.get_daily_metrics":
+            return len(rows)
+        case "reports.get_equity_curve":
+            equities = [float(_of(row, "equity", 1)) for row in rows]  # asyncpg writes 100000 as 1.0E+5
+            return min(equities), max(equities)
+        case "predictions.get_prediction":
+            return str(_of(rows[0], "cache_key", 0))
+    return None
+
+
+def _of(row: object, name: str, place: int) -> object:
+    return getattr(row, name) if hasattr(row, name) else row[place]  # type: ignore[index]
+
+
+def _positions(rows: list[object]) -> object:
+    """Ids and their numbers of orders, from positions with orders or from joined rows."""
+    if rows and hasattr(rows[0], "orders"):
+        return {row.id: len(row.orders) for row in rows}
+    counts: dict[object, int] = {}
+    for row in rows:
+        counts[row[0]] = counts.get(row[0], 0) + 1  # type: ignore[index]
+    return counts

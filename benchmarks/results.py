@@ -1,0 +1,71 @@
+"""What was measured, as it is kept in results.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.measuring import Measured
+
+FILE = Path(__file__).with_name("results.json")
+
+
+class Results(NamedTuple):
+    """Milliseconds, calls a second and counts, by operation and contender."""
+
+    about: dict[str, str]
+    single: dict[str, dict[str, Measured]]
+    groups: dict[str, str]
+    bulk: dict[str, dict[str, Measured]]
+    threads: dict[str, dict[str, dict[str, float]]]
+    tasks: dict[str, dict[str, float]]
+    starts: dict[str, Measured]
+    counts: dict[str, dict[str, tuple[int, int, int]]]
+    """Statements, round trips, transactions."""
+    effort: dict[str, dict[str, tuple[int, int]]]
+    """Functions called, bytes taken."""
+
+    def save(self) -> None:
+        """Write the file."""
+        plain = self._asdict() | {
+            "single": {name: _plain(found) for name, found in self.single.items()},
+            "bulk": {name: _plain(found) for name, found in self.bulk.items()},
+            "starts": _plain(self.starts),
+        }
+        FILE.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load() -> Results:
+    """What the file has."""
+    kept = json.loads(FILE.read_text(encoding="utf-8"))
+    for part in ("single", "bulk"):
+        kept[part] = {name: _measured(found) for name, found in kept[part].items()}
+    kept["starts"] = _measured(kept["starts"])
+    return Results(**kept)
+
+
+def about(server_version: str, *, quick: bool) -> dict[str, str]:
+    """When, with what, on what."""
+    packages = ("psycopg", "psycopg-pool", "SQLAlchemy", "aiosql", "asyncpg")
+    return {
+        "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "command": "make bench-quick" if quick else "make bench",
+        "PostgreSQL": f"{server_version}, with its default durability",
+        "Python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
+    }
+
+
+def _plain(found: dict[str, Measured]) -> dict[str, dict[str, float]]:
+    return {name: {field: round(value, 4) for field, value in one._asdict().items()} for name, one in found.items()}
+
+
+def _measured(found: dict[str, dict[str, float]]) -> dict[str, Measured]:
+    return {name: Measured(**one) for name, one in found.items()}  # type: ignore[arg-type]  # as they were saved

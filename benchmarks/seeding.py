@@ -1,0 +1,209 @@
+"""Databases with rows, which every contender gets a copy of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+import psycopg
+from psycopg import sql
+
+from atb_db import Database, Settings
+from atb_db.embedded import Server
+from atb_db.repository import metrics, positions, sessions
+from atb_db.sqlfile import schema_sql
+from atb_db.statement import Statement
+from benchmarks.operations import START, Scale
+
+TODAY: Final = (0, 1_000, 10_000, 50_000)
+"""Trades that a session has had today before one more is logged."""
+
+# Rows as such: no trigger and no foreign key looks at them.
+_AS_THEY_ARE: Final = "SET session_replication_role = replica"
+
+_TRADES: Final = """
+INSERT INTO trades (
+    session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time, pnl, pnl_percent,
+    commission, exit_reason, strategy_name, strategy_config, confidence_score, request_id
+)
+SELECT %(session_id)s, 'BTCUSDT', CASE i %% 3 WHEN 0 THEN 'SHORT' ELSE 'LONG' END::position_side, 'PAPER',
+       40000 + i %% 997, 40000 + i %% 991, 0.05, 0.0125, %(start)s + i * interval '%(every)s second',
+       %(start)s + i * interval '%(every)s second', (i * 7919 %% 2001 - 1000) / 100.0,
+       (i * 7919 %% 2001 - 1000) / 1000.0, 0.05, CASE i %% 4 WHEN 0 THEN 'stop_loss' ELSE 'take_profit' END, 'bench',
+       '{"fast": 12, "slow": 26}',
+       0.7, gen_random_uuid()
+  FROM generate_series(1, %(trades)s::bigint) AS i
+"""
+
+_LEDGER: Final = """
+WITH appended AS (
+    INSERT INTO account_balances (
+        session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
+        updated_by, last_updated, request_id
+    )
+    SELECT t.session_id, 1 + row_number() OVER in_order, 'TRADE',
+           s.initial_balance + sum(t.net_pnl) OVER in_order - t.net_pnl, t.net_pnl,
+           s.initial_balance + sum(t.net_pnl) OVER in_order, 'USDT', t.exit_reason, 'engine', t.exit_time, t.request_id
+      FROM trades AS t
+      JOIN trading_sessions AS s ON s.id = t.session_id
+     WHERE t.session_id = %(session_id)s
+    WINDOW in_order AS (ORDER BY t.exit_time, t.id)
+    RETURNING delta
+)
+UPDATE trading_sessions
+   SET current_balance = initial_balance + (SELECT coalesce(sum(delta), 0) FROM appended),
+       ledger_entries = 1 + (SELECT count(*) FROM appended)
+ WHERE id = %(session_id)s
+"""
+
+_SNAPSHOTS: Final = """
+INSERT INTO account_history (session_id, timestamp, balance, equity, total_pnl, drawdown, request_id)
+SELECT %(session_id)s, %(start)s + i * interval '1 minute', 100000 + i * 7919 %% 4001,
+       100000 + i * 7919 %% 4001 + i %% 89, 0, 0, gen_random_uuid()
+  FROM generate_series(1, %(rows)s::bigint) AS i
+"""
+
+_CLOSED: Final = """
+INSERT INTO positions (
+    session_id, symbol, side, status, entry_price, entry_time, size, original_size, current_size, quantity,
+    original_quantity, current_quantity, entry_notional, last_update, strategy_name, exit_price, exit_time, exit_reason,
+    request_id
+)
+SELECT %(session_id)s, 'BTCUSDT', 'LONG', 'CLOSED', 40000, %(start)s, 0.05, 0.05, 0.05, 0.0125, 0.0125, 0.0125, 500,
+       %(start)s, 'bench', 40100, %(start)s, 'take_profit', gen_random_uuid()
+  FROM generate_series(1, %(rows)s::bigint)
+"""
+
+_MORE_ORDERS: Final = """
+INSERT INTO orders (
+    session_id, position_id, order_type, status, symbol, side, quantity, price, filled_quantity, filled_price,
+    strategy_name, created_at, filled_at, last_update, exchange_order_id, request_id
+)
+SELECT p.session_id, p.id, 'PARTIAL_EXIT', 'FILLED', p.symbol, p.side, p.quantity / 4, p.entry_price, p.quantity / 4,
+       p.entry_price, p.strategy_name, p.entry_time, p.entry_time, p.entry_time, 'part-' || p.id || '-' || i,
+       gen_random_uuid()
+  FROM positions AS p, generate_series(1, 2) AS i
+ WHERE p.session_id = %(session_id)s AND p.status = 'OPEN'
+"""
+
+_PREDICTIONS: Final = """
+INSERT INTO prediction_cache (
+    cache_key, model_name, features_hash, config_hash, predicted_price, confidence, direction, predicted_at, created_at,
+    expires_at, access_count, last_accessed
+)
+SELECT 'key-' || i, 'model', 'f' || i, 'c', 40000, 0.5, 1, now(), now(), now() + interval '7 days', 1, now()
+  FROM generate_series(0, %(rows)s - 1) AS i
+"""
+
+
+class World(NamedTuple):
+    """The ids in the databases; every contender's copy has the same."""
+
+    today: dict[int, int]
+    """Sessions by the trades that they have had today."""
+    trading: int
+    """The session of single writes."""
+    backtest: int
+    """A session without anything."""
+    closing: tuple[int, ...]
+    """Open positions."""
+    few: int
+    """A session with 10 open positions."""
+    many: int
+    """One with 200 of them, among the closed ones."""
+    traded: int
+    """One with many trades and snapshots."""
+    observed: int
+    """One with many more snapshots."""
+
+
+def seed(server: Server, scale: Scale) -> World:
+    """Make the databases books, history and cache; books is to be copied, the others are only read, or nearly."""
+    books = Settings.load(server.create_database("books", template="template0"), environ={})
+    with psycopg.connect(books.conninfo) as connection:
+        connection.execute(schema_sql().encode())
+    with Database(books) as db:
+        today = {count: _session(db, f"today {count}") for count in TODAY}
+        trading, backtest, closing = (_session(db, name) for name in ("trading", "backtest", "closing"))
+        open_ = [_open(closing, number) for number in range(scale.positions)]
+        closing_positions = tuple(db.run_many(open_))
+    history = server.create_database("history", template="books")
+    server.create_database("cache", template="books")
+    with Database(Settings.load(history, environ={})) as db:
+        few, many, traded, observed = (_session(db, name) for name in ("few", "many", "traded", "observed"))
+        for session_id, count in ((few, 10), (many, 200)):
+            db.run_many([_open(session_id, 1_000_000 * session_id + number) for number in range(count)])
+    with _filling(books.conninfo) as connection:
+        for count, session_id in today.items():
+            connection.execute(_TRADES % _span(session_id, count, 1, "date_trunc('day', now(), 'UTC')"))
+            connection.execute(_LEDGER % {"session_id": session_id})
+        connection.execute(_PREDICTIONS % {"rows": 1_000})
+    with _filling(history) as connection:
+        start = f"'{START:%Y-%m-%dT%H:%M:%SZ}'::timestamptz"
+        connection.execute(_TRADES % _span(traded, scale.history, 600, start))
+        connection.execute(_LEDGER % {"session_id": traded})
+        for session_id, rows in ((traded, scale.history), (observed, scale.snapshots)):
+            connection.execute(_SNAPSHOTS % {"session_id": session_id, "rows": rows, "start": start})
+        connection.execute(_CLOSED % {"session_id": many, "rows": scale.history, "start": start})
+        for session_id in (few, many):
+            connection.execute(_MORE_ORDERS % {"session_id": session_id})
+    with _filling(server.url(database="cache")) as connection:
+        connection.execute(_PREDICTIONS % {"rows": scale.cached})
+    for url, filled in ((books.conninfo, today.values()), (history, [traded])):
+        with Database(Settings.load(url, environ={})) as db:
+            for session_id in filled:
+                db.run(metrics.rebuild_performance_metrics(session_id=session_id), timeout=300)
+    for name in ("books", "history", "cache"):
+        with psycopg.connect(server.url(database=name), autocommit=True) as connection:
+            connection.execute("VACUUM (ANALYZE, FREEZE)")
+    return World(today, trading, backtest, closing_positions, few, many, traded, observed)
+
+
+@contextmanager
+def copy_of(server: Server, database: str) -> Iterator[str]:
+    """The URL of a copy of it, which is gone afterwards."""
+    name = f"copy_of_{database}"
+    yield server.create_database(name, template=database)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _filling(url: str) -> psycopg.Connection:
+    connection = psycopg.connect(url)
+    connection.execute(_AS_THEY_ARE)
+    return connection
+
+
+def _span(session_id: int, trades: int, every: int, start: str) -> dict[str, object]:
+    return {"session_id": session_id, "trades": trades, "every": every, "start": start}
+
+
+def _session(db: Database, name: str) -> int:
+    return db.run(
+        sessions.create_trading_session(
+            session_name=name,
+            strategy_name=name,
+            symbol="BTCUSDT",
+            timeframe="1h",
+            mode="PAPER",
+            initial_balance=100_000,
+            start_time=START,
+        )
+    )
+
+
+def _open(session_id: int, number: int) -> Statement[int]:
+    return positions.open_position(
+        session_id=session_id,
+        symbol="BTCUSDT",
+        side="LONG",
+        entry_price=40_000,
+        size="0.05",
+        quantity="0.0125",
+        strategy_name="bench",
+        entry_order_id=f"seed-{number}",
+        entry_time=START,
+        stop_loss=39_000,
+        take_profit=42_000,
+    )

@@ -1,0 +1,101 @@
+"""What a call asks of the client, in counts: functions called and memory taken."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import FrameType
+
+import pytest
+
+from atb_db import Database, Settings
+from atb_db.repository import statements
+from atb_db.statement import Declared
+from tests.statements.examples import World, example
+
+STATEMENTS = {declaration.name: declaration for declaration in statements()}
+SINGLE_ROWS = [
+    STATEMENTS[name]
+    for name in (
+        "account.log_account_snapshot",
+        "events.log_event",
+        "events.log_strategy_execution",
+        "positions.open_position",
+        "trades.log_trade",
+    )
+]
+
+
+@pytest.fixture
+def database(fresh_world_url: str) -> Iterator[Database]:
+    with Database(Settings.load(fresh_world_url, environ={})) as database:
+        yield database
+
+
+def functions_called(run: Callable[[], object]) -> int:
+    """Python's and C's, by this thread."""
+    called = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal called
+        called += event in {"call", "c_call"}
+
+    gc.disable()  # finalizers are functions, too
+    sys.setprofile(count)
+    try:
+        run()
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+    return called
+
+
+def peak_of(run: Callable[[], object]) -> int:
+    """Bytes that were taken at one time and had not been before."""
+    tracemalloc.start()
+    try:
+        run()
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        run()
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("declaration", SINGLE_ROWS, ids=str)
+def test_a_value_is_made_with_five_functions_a_parameter(world: World, declaration: Declared[object]) -> None:
+    given = dict(example(declaration, world).args)
+    make = partial(declaration.value, given)
+    make()
+    assert functions_called(make) < 5 * len(declaration.parameters)
+
+
+@pytest.mark.parametrize("declaration", SINGLE_ROWS, ids=str)
+def test_a_warm_command_runs_a_hundred_functions_and_three_a_parameter(
+    database: Database, world: World, declaration: Declared[object]
+) -> None:
+    # psycopg and its pool, used by hand, run 115 for any of them.
+    statement = example(declaration, world)
+    for _ in range(8):
+        database.run(statement)
+    assert functions_called(lambda: database.run(statement)) < 100 + 3 * len(declaration.parameters)
+
+
+@pytest.mark.parametrize("declaration", SINGLE_ROWS, ids=str)
+def test_a_warm_command_takes_little_memory_and_leaves_none(
+    database: Database, world: World, declaration: Declared[object]
+) -> None:
+    statement = example(declaration, world)
+    for _ in range(8):
+        database.run(statement)
+    assert peak_of(lambda: database.run(statement)) < 8_192
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(200):
+        database.run(statement)
+    gc.collect()
+    assert sys.getallocatedblocks() - before < 200  # not one a call
