@@ -25,11 +25,11 @@ from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.session import (
     BEGIN_SNAPSHOT,
-    BEHIND_PGBOUNCER,
     DEFAULTS,
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
+    UTC_AND_ISO,
     ServerInfo,
     accept,
     check_defaults,
@@ -37,6 +37,7 @@ from atb_db.database.session import (
     deadline,
     first_unanswered,
     loader,
+    needs_utc,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -389,9 +390,10 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
             connection.until = until
             connection.watch_replication()
             accept(connection)
-            if settings.pgbouncer:
-                with translated():
-                    await connection.execute(BEHIND_PGBOUNCER)
+            with translated():
+                if needs_utc(settings):
+                    await connection.execute(UTC_AND_ISO)
+                if settings.pgbouncer:
                     check_defaults(await (await connection.execute(DEFAULTS)).fetchone())
             check_zone(connection)
         except BaseException:
