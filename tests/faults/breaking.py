@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from time import sleep
 from typing import Final
 
@@ -67,10 +68,8 @@ def thaw(scene: Scene) -> None:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):  # the fault's own backend
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass  # the fault's own backend
 
 
 def crowd(scene: Scene) -> None:

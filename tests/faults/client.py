@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import Any, TypeVar
 
 from atb_db import AsyncDatabase, Database, Settings
-from atb_db.database import AsyncTransaction, Health, RetryEvent, Transaction
+from atb_db.database import AsyncTransaction, Health, PoolStatistics, RetryEvent, Transaction
 from atb_db.statement import Statement
 
 R = TypeVar("R")
@@ -67,6 +68,9 @@ class Client:
             return self._await(self._async.health(timeout=timeout))
         return self._sync.health(timeout=timeout)
 
+    def statistics(self) -> PoolStatistics:
+        return (self._async if self._loop is not None else self._sync).statistics()
+
     def close(self) -> None:
         self._sync.close()
         if self._loop is not None and self._thread is not None:
@@ -78,3 +82,16 @@ class Client:
     def _await(self, work: Coroutine[Any, Any, R]) -> R:
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+@contextmanager
+def clients(*, is_async: bool) -> Iterator[Callable[..., Client]]:
+    """What makes clients, which are closed at the end of the block."""
+    with ExitStack() as stack:
+
+        def connect(url: str, **changes: object) -> Client:
+            client = Client(url, is_async=is_async, **changes)
+            stack.callback(client.close)
+            return client
+
+        yield connect
