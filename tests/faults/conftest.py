@@ -22,6 +22,8 @@ from tests.faults.scene import Scene, scene_on
 FULL: Final = os.environ.get("ATB_DB_FAULTS") == "full"
 """Whether each fault strikes as often as the suite promises (`make faults`), or a few times (`make test`)."""
 
+only_in_full = pytest.mark.skipif(not FULL, reason="part of make faults")
+
 
 class Record:
     """Notes a line of the suite's table, if its file is named."""
