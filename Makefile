@@ -10,6 +10,9 @@ PIP := $(PY) -m pip --disable-pip-version-check install -qq
 WORKERS ?= 2
 COVERAGE_FLOOR ?= 95
 ARGS ?=
+SEED ?= $(shell date +%s)
+SEED := $(SEED)
+MINUTES ?= 30
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -60,6 +63,18 @@ test-matrix: $(VENV)/.dev ## Run the tests on this machine's PostgreSQL and on e
 	  ATB_DB_PG_BIN=$$bin $(PY) -m pytest -q -n $(WORKERS) --dist loadscope $(ARGS); \
 	done
 
+faults: $(VENV)/.dev ## Run the whole fault suite and write its table into docs/reliability.md (SEED=7)
+	@mkdir -p build && rm -f build/faults.jsonl
+	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/faults.jsonl; \
+	  $(PY) -m pytest -q tests/faults -o faulthandler_timeout=900 $(ARGS); failed=$$?; \
+	  $(PY) -m tests.faults.results build/faults.jsonl docs/reliability.md faults; exit $$failed
+
+soak: $(VENV)/.dev ## Work among random faults for long, and write what came of it there, too (MINUTES=30, SEED=7)
+	@mkdir -p build && rm -f build/soak.jsonl
+	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/soak.jsonl; \
+	  ATB_DB_SOAK_MINUTES=$(MINUTES) $(PY) -m pytest -q tests/faults/test_soak.py -o faulthandler_timeout=0 $(ARGS); \
+	  failed=$$?; $(PY) -m tests.faults.results build/soak.jsonl docs/reliability.md soak; exit $$failed
+
 ##@ Checks
 
 check: check-static test cov ## Everything that must be green before a commit
@@ -103,4 +118,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov fmt catalog docs wheel clean
+.PHONY: help setup demo test test-matrix faults soak check check-static lint types floors sql-lint cov fmt catalog docs wheel clean

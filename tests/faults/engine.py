@@ -104,7 +104,7 @@ class Answered(dict[UUID, tuple[str, object]]):
 class Engine:
     """One engine at work."""
 
-    def __init__(self, client: Client, acts: Acts, path: Path) -> None:
+    def __init__(self, client: Client, acts: Acts, path: Path, *, pause: float = 0.0) -> None:
         self.path = path
         self.last = 0.0
         """`time.monotonic()` of the newest answer."""
@@ -114,6 +114,7 @@ class Engine:
         self.errors: Counter[str] = Counter()
         """How often which error was raised."""
         self._client = client
+        self._pause = pause
         self._acts = acts
         self._answered = Answered.read(path) if path.exists() else Answered()
         self._note = Answers(path)
@@ -123,7 +124,7 @@ class Engine:
         statements = next(self._acts, None)
         while statements is not None:
             results = self._answered.results(statements) or self._repeat(statements)
-            if stop.is_set():
+            if stop.wait(self._pause) if self._pause else stop.is_set():
                 break
             try:
                 statements = self._acts.send(results)

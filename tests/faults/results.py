@@ -1,6 +1,6 @@
 """The fault suite's table: printed, and written into a document.
 
-python -m tests.faults.results FILE [DOCUMENT]
+python -m tests.faults.results FILE DOCUMENT PART
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import os
 import platform
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-BEGIN: Final = "<!-- make faults: begin -->"
-END: Final = "<!-- make faults: end -->"
 _COLUMNS: Final = "| fault | client | times | acknowledged | lost | double | errors to callers | recovery | promised |"
 
 
@@ -43,23 +42,24 @@ def table(lines: list[Line]) -> str:
     return "\n".join([_COLUMNS, "|" + " --- |" * len(Line._fields), *map(str, lines)])
 
 
-def main(file: str, document: str | None = None) -> None:
-    """Print the table of a file of results, and write it into a document."""
-    lines = [Line(**json.loads(line)) for line in Path(file).read_text().splitlines()]
-    made = table(lines)
+def main(file: str, document: str, part: str) -> None:
+    """Print the table of a file of results, and write it into its part of a document."""
+    made = table([Line(**json.loads(line)) for line in Path(file).read_text().splitlines()])
     print(made)  # noqa: T201
-    if document is not None:
-        git = ["git", "describe", "--always", "--dirty"]
-        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
-        python = platform.python_version()
-        about = (
-            f"`make faults` on commit {commit}, ATB_DB_SEED={os.environ.get('ATB_DB_SEED')}: {os.cpu_count()} cores, "
-            f"{platform.system()}, Python {python}."
-        )
-        text = Path(document).read_text()
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        Path(document).write_text(f"{before}{BEGIN}\n{about}\n\n{made}\n{END}{after}")
+    about = (
+        f"`make {part}` of {datetime.now(UTC):%Y-%m-%d} on commit {_commit()}, SEED={os.environ.get('ATB_DB_SEED')}: "
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}."
+    )
+    before, begin, rest = Path(document).read_text().partition(f"<!-- {part}: begin -->\n")
+    _, end, after = rest.partition(f"<!-- {part}: end -->")
+    if not (begin and end):
+        sys.exit(f"{document} has no place for {part}")
+    Path(document).write_text(f"{before}{begin}{about}\n\n{made}\n{end}{after}")
+
+
+def _commit() -> str:
+    git = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

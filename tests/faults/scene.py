@@ -132,12 +132,15 @@ def suffer(
     )
 
 
-def hire(scene: Scene, client: Client, folder: Path, number: int) -> list[Engine]:
+def hire(scene: Scene, client: Client, folder: Path, number: int, *, pause: float = 0.0) -> list[Engine]:
     """Engines, of which two each share a session, and with it a balance."""
+    folder.mkdir(exist_ok=True)
     seed = scene.chance.random()
     ids = begin_sessions(scene.url, (number + 1) // 2)
     names = [f"engine-{one}-{folder.name}" for one in range(number)]
-    return [Engine(client, trading(ids[one // 2], name, seed), folder / name) for one, name in enumerate(names)]
+    return [
+        Engine(client, trading(ids[one // 2], name, seed), folder / name, pause=pause) for one, name in enumerate(names)
+    ]
 
 
 def begin_sessions(url: str, number: int) -> list[int]:

@@ -118,7 +118,8 @@ def test_no_read_is_staler_than_the_bound(
         reads = read_beside_a_writer(client, session_id, stop)
         attacking.result()
     client.close()
-    promised = f"nothing staler than {BOUND} s (at most {reads.stalest:.2f} s; {reads.of_replica} of {reads.all} reads of the replica)"
+    found = f"{reads.of_replica} of {reads.all} reads of the replica, at most {reads.stalest:.2f} s stale"
+    promised = f"nothing staler than {BOUND} s ({found})"
     record(Line(name, "async" if is_async else "sync", 1, errors="0", promised=promised))
     assert reads.stalest <= BOUND
     assert reads.all > 10
