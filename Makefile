@@ -72,7 +72,7 @@ faults: $(VENV)/.dev ## Run the whole fault suite and write its table into docs/
 soak: $(VENV)/.dev ## Work among random faults for long, and write what came of it there, too (MINUTES=30, SEED=7)
 	@mkdir -p build && rm -f build/soak.jsonl
 	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/soak.jsonl; \
-	  ATB_DB_SOAK_MINUTES=$(MINUTES) $(PY) -m pytest -q tests/faults/test_soak.py -o faulthandler_timeout=0 $(ARGS); \
+	  ATB_DB_SOAK_MINUTES=$(MINUTES) $(PY) -m pytest -q tests/faults/test_soak.py -p no:logging -o faulthandler_timeout=0 $(ARGS); \
 	  failed=$$?; $(PY) -m tests.faults.results build/soak.jsonl docs/reliability.md soak; exit $$failed
 
 ##@ Checks

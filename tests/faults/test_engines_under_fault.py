@@ -52,7 +52,17 @@ ROWS: Final = [
 ]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if FULL or row.few], ids=lambda row: row.name)
+QUICK: Final = [row for row in ROWS if row.few]
+CHOSEN: Final = (
+    [(row, is_async) for row in ROWS for is_async in (False, True)]
+    if FULL
+    else [(row, bool(number % 2)) for number, row in enumerate(QUICK)]
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "is_async"), CHOSEN, ids=[f"{row.name}-{'async' if is_async else 'sync'}" for row, is_async in CHOSEN]
+)
 def test_nothing_is_lost_or_doubled(row: Row, scene: Scene, tmp_path: Path, is_async: bool, record: Record) -> None:  # noqa: FBT001
     times = row.times if FULL else row.few
     outcome = suffer(

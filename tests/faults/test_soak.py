@@ -120,6 +120,7 @@ def test_soak(scene: Scene, tmp_path: Path, record: Record) -> None:
     verdict = judge(scene.url, Answered.read(*(engine.path for engine in engines)))
     errors = sum((engine.errors for engine in engines), Counter[str]()) + told
     answers = errors.pop("answers")
+    print(*samples, sep="\n")  # noqa: T201  shown when it fails
     quarter = len(samples) // 4
     early, late = (
         Sample(*(median(column) for column in zip(*part, strict=True)))
@@ -141,7 +142,9 @@ def test_soak(scene: Scene, tmp_path: Path, record: Record) -> None:
         )
     )
     assert verdict.holds
-    assert max(one.connections for one in samples) <= 2 * POOL
+    # The server may not know yet that a connection was cut.
+    assert late.connections <= 2 * POOL
+    assert max(one.connections for one in samples) <= 3 * POOL
     assert late.megabytes < early.megabytes * 1.1 + 5
     assert late.files <= early.files + 5
     assert late.threads <= early.threads + 2
