@@ -77,7 +77,7 @@ soak: $(VENV)/.dev ## Work among random faults for long, and write what came of 
 
 ##@ Checks
 
-check: check-static test cov ## Everything that must be green before a commit
+check: check-static dependencies test cov ## Everything that must be green before a commit
 
 check-static: lint types floors sql-lint ## The checks that run no tests
 
@@ -95,6 +95,9 @@ floors: $(VENV)/.dev ## Imports only go down
 sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk and our own rules)
 	@$(VENV)/bin/sqlfluff lint sql/schema sql/queries sql/catalog
 	@$(VENV)/bin/atb-db lint
+
+dependencies: $(VENV)/.dev ## Known vulnerabilities of what is installed; says so where the advisories cannot be reached
+	@$(PY) -m tests.dependencies
 
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
@@ -118,4 +121,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix faults soak check check-static lint types floors sql-lint cov fmt catalog docs wheel clean
+.PHONY: help setup demo test test-matrix faults soak check check-static lint types floors sql-lint dependencies cov fmt catalog docs wheel clean

@@ -16,7 +16,7 @@ from psycopg.abc import AdaptContext
 from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from atb_db.config import Settings
+from atb_db.config import Settings, redacted
 from atb_db.errors import ConfigurationError, StatementError
 from atb_db.statement import Declared, Kind, Statement
 
@@ -80,7 +80,11 @@ class ConnectArguments(NamedTuple):
     """How psycopg is to connect."""
 
     conninfo: str
+    """The password included; it is left out of `repr`, which tools that report errors call on what a frame holds."""
     keywords: Mapping[str, object]
+
+    def __repr__(self) -> str:
+        return f"ConnectArguments({redacted(self.conninfo)!r})"
 
 
 def connect_arguments(settings: Settings) -> ConnectArguments:

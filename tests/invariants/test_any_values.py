@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -28,7 +26,7 @@ from atb_db.repository import statements
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import Json, Number
 from atb_db.values import JsonText, new_request_id
-from tests.invariants.running import Rollback
+from tests.invariants.running import undone
 from tests.statements.examples import World, example
 
 FULL: Final = os.environ.get("ATB_DB_FAULTS") == "full"
@@ -69,17 +67,6 @@ BY_TYPE: Final[dict[object, st.SearchStrategy[Any]]] = {
     str: TEXT,
     UUID: st.uuids() | st.uuids().map(str),
 }
-
-
-@contextmanager
-def undone(db: Database) -> Iterator[Transaction]:
-    """A transaction that leaves nothing behind."""
-    try:
-        with db.transaction() as transaction:
-            yield transaction
-            raise Rollback
-    except Rollback:
-        pass
 
 
 def arguments(declaration: Declared[object], world: World) -> st.SearchStrategy[dict[str, object]]:
