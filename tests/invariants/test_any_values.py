@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from atb_db import Database
+from atb_db.admin.catalog import expected_catalog
 from atb_db.database import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.repository import statements
@@ -39,6 +40,13 @@ REFUSALS: Final = (InvalidInput, NotFound, Conflict)
 
 # A column of the parameter's name that has more than the parameter.
 DERIVED: Final = {("positions.close_position", "pnl")}  # the whole position's, partial exits included
+
+KEYED: Final = [
+    entry.name.removesuffix(".request_id")
+    for entry in expected_catalog()
+    if entry.kind == "column" and entry.name.endswith(".request_id")
+]
+"""Tables whose rows know their request."""
 
 HUGE: Final = 10**5000  # Python refuses to write it in digits
 ODD: Final = [
@@ -134,27 +142,31 @@ def run(transaction: Transaction, statement: Statement[object]) -> AtbDbError | 
     return None
 
 
-def rows(transaction: Transaction, statement: Statement[object]) -> list[tuple[str, dict[str, object]]]:
-    """Table and columns, by name, of every row that the statement's request wrote."""
+def rows(transaction: Transaction, statement: Statement[object]) -> list[dict[str, object]]:
+    """Every row that the statement's request wrote, by column."""
     if statement.request_id is None:
         return []
     connection = transaction._connection
-    keyed = (
-        "SELECT table_name FROM information_schema.columns WHERE column_name = 'request_id' AND table_schema = 'public'"
+    having = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {} WHERE request_id = %(id)s)").format(
+            table, sql.Identifier(table)
+        )
+        for table in KEYED
     )
-    found: list[tuple[str, dict[str, object]]] = []
-    for (table,) in connection.execute(keyed.encode()).fetchall():
-        query = sql.SQL("SELECT * FROM {} WHERE request_id = %s").format(sql.Identifier(str(table)))
-        cursor = psycopg.Cursor(connection, row_factory=psycopg.rows.dict_row)
-        found += ((str(table), row) for row in cursor.execute(query, [statement.request_id]))
+    key = {"id": statement.request_id}
+    cursor = psycopg.Cursor(connection, row_factory=psycopg.rows.dict_row)
+    found: list[dict[str, object]] = []
+    for (table,) in psycopg.Cursor(connection).execute(having, key).fetchall():
+        query = sql.SQL("SELECT * FROM {} WHERE request_id = %(id)s").format(sql.Identifier(str(table)))
+        found += cursor.execute(query, key)
     return found
 
 
-def differences(statement: Statement[object], stored: list[tuple[str, dict[str, object]]]) -> list[str]:
+def differences(statement: Statement[object], stored: list[dict[str, object]]) -> list[str]:
     """Arguments that are in no row, though there are columns of their name."""
     found = []
     for name, value in statement.args.items():
-        columns = [row[name] for _, row in stored if name in row]
+        columns = [row[name] for row in stored if name in row]
         if columns and (statement.name, name) not in DERIVED and not any(_same(value, column) for column in columns):
             found.append(f"{name}: {value!r} is stored as {columns!r}")
     return found
