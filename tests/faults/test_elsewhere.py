@@ -1,4 +1,4 @@
-"""The faults of migrations, backups and PgBouncer, whose tests are with their subjects: a line each."""
+"""Faults and attacks whose tests are with their subjects: a line each."""
 
 from __future__ import annotations
 
@@ -20,6 +20,15 @@ SUBJECTS: Final = {
         *("tests/cli/test_backup.py", "tests/backup/test_damage.py"),
         *("-k", "killed or grow or full_disk or damage or cut"),
     ],
+    "any value for any parameter of every command": [
+        *(
+            "tests/invariants/test_any_values.py",
+            "tests/invariants/test_bad_values.py",
+            "tests/invariants/test_json.py",
+        ),
+    ],
+    "SQL in every string of every statement": ["tests/invariants/test_injection.py"],
+    "what the engine's and the readers' logins must not do": ["tests/admin/test_roles.py"],
 }
 
 
