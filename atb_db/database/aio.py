@@ -54,13 +54,13 @@ _REPLICA_PATIENCE = 1.0
 
 
 class AsyncDatabase:
-    """A pool of connections to one database, safe to share between threads.
+    """A pool of connections to one database, for the tasks of one event loop.
 
-    It opens on first use or on entering `with`, and closes on leaving it. Every statement that is not in a
+    It opens on first use or on entering `async with`, and closes on leaving it. Every statement that is not in a
     `transaction()` is a transaction of its own and one round trip.
 
-        with Database.from_env() as db:
-            balance = db.run(account.get_current_balance(session_id=42))
+        async with AsyncDatabase.from_env() as db:
+            balance = await db.run(account.get_current_balance(session_id=42))
 
     Every call ends by its deadline: the settings', or the `timeout` that it is given, in seconds. Until then a
     statement whose connection is lost is run again, on another one; `on_retry` is told each time.
@@ -312,7 +312,7 @@ class _Replica:
 
 
 class AsyncTransaction:
-    """A transaction that is under way; it belongs to the thread that began it."""
+    """A transaction that is under way; it belongs to the task that began it."""
 
     def __init__(
         self, connection: AsyncConnection, settings: Settings, until: float = inf, requests: Requests | None = None
