@@ -11,6 +11,7 @@ from typing import Final
 
 import psycopg
 
+from atb_db.embedded import Server
 from tests.faults.scene import Fault, Scene
 
 _TERMINATE: Final = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atb_db' AND "
@@ -44,14 +45,13 @@ def shut_down(scene: Scene) -> None:
     scene.server.child_process.wait()
 
 
-def start(scene: Scene) -> None:
+def start(server: Server) -> None:
     """Start the server on the same port if it is down; until it answers."""
-    server = scene.server
-    assert server.child_process is not None
-    if server.child_process.poll() is not None:
-        server.child_process = server._launch()
-        server.pid = server.child_process.pid
-        assert server._answers(server.child_process), server.log
+    child = server.child_process
+    if child is None or child.poll() is not None:
+        server.child_process = child = server._launch()
+        server.pid = child.pid
+        assert server._answers(child), server.log
 
 
 def freeze(scene: Scene) -> None:
@@ -119,7 +119,7 @@ def deafen(scene: Scene) -> None:
 IDLE_KILLED: Final = Fault(terminate("state = 'idle'"))
 KILLED_IN_TRANSACTION: Final = Fault(terminate("state IN ('active', 'idle in transaction')"))
 STORM: Final = Fault(storm)
-RESTART: Final = Fault(shut_down, start, lasts=0.2)
+RESTART: Final = Fault(shut_down, lambda scene: start(scene.server), lasts=0.2)
 FROZEN: Final = Fault(freeze, thaw, lasts=2.0)
 CROWDED: Final = Fault(crowd, disperse, lasts=2.0)
 LOST_ANSWER: Final = Fault(lose(1), network=True)

@@ -92,7 +92,7 @@ def test_no_room_for_the_log(chance: Random, tmp_path: Path, is_async: bool, rec
 
     def mend(scene: Scene) -> None:
         (small / "filler").unlink(missing_ok=True)
-        start(scene)
+        start(scene.server)
 
     with (
         two_folders() as (small, large),

@@ -17,6 +17,7 @@ from atb_db.repository import events
 from atb_db.repository.server import get_server_state
 from tests.database.conftest import note
 from tests.database.test_replicas import servers, settings  # noqa: F401  a fixture
+from tests.faults.breaking import start
 from tests.faults.client import Client
 from tests.faults.conftest import Record, only_in_full
 from tests.faults.results import Line
@@ -75,9 +76,7 @@ def pause(standby: Server) -> None:
 def stop_and_start(standby: Server) -> None:
     standby.terminate()
     sleep(LASTS / 4)
-    standby.child_process = standby._launch()
-    standby.pid = standby.child_process.pid
-    assert standby._answers(standby.child_process), standby.log
+    start(standby)
 
 
 def promote(standby: Server) -> None:
