@@ -131,7 +131,9 @@ def arguments(command: str, place: Place, folder: Path) -> list[str]:
 
 def variables(url: str, place: Place) -> dict[str, str]:
     path = f"{place.tools}{os.pathsep}{os.environ['PATH']}"
-    return environment(None) | {"DATABASE_URL": url, "PATH": path, "BINANCE_API_SECRET": PASSWORD}
+    # That folder would go before the PATH.
+    usual = {name: text for name, text in environment(None).items() if name != "ATB_DB_PG_BIN"}
+    return usual | {"DATABASE_URL": url, "PATH": path, "BINANCE_API_SECRET": PASSWORD}
 
 
 def command_lines() -> Iterator[bytes]:
