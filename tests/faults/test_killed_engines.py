@@ -14,7 +14,7 @@ from tests.faults.oracle import judge
 from tests.faults.results import Line
 from tests.faults.scene import Scene, begin_sessions
 
-KILLS: Final = 100 if FULL else 3
+KILLS: Final = 100 if FULL else 2
 _ROUNDS: Final = 1_000_000
 _ANSWERS_A_ROUND: Final = 7
 
