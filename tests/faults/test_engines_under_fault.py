@@ -14,8 +14,8 @@ from tests.faults.scene import Fault, Scene, suffer
 
 GRACE: Final = 0.5
 """Seconds past its deadline by which a call has ended."""
-SLACK: Final = 2.0
-"""Seconds that a busy machine may take on top of what is promised."""
+SLACK: Final = 2.0 if FULL else 20.0
+"""Seconds that a busy machine may take on top of what is promised; the quick selection is no measurement."""
 
 
 class Row(NamedTuple):
@@ -53,7 +53,6 @@ ROWS: Final = [
     Row("answers slow by 0.1 s", breaking.SLOW, 3, 0, 1.0),
     Row("connection storm past max_connections for 2 s", breaking.CROWDED, 3, 0, 5.0, hides=False, deadline=1.0),
 ]
-
 
 QUICK: Final = [row for row in ROWS if row.few]
 CHOSEN: Final = (

@@ -59,7 +59,7 @@ def two_folders() -> Iterator[tuple[Path, Path]]:
 
 def note(record: Record, name: str, outcome: Outcome, *, is_async: bool, times: int, promised: str) -> None:
     verdict = outcome.verdict
-    errors = ", ".join(f"{number} {kind}" for kind, number in outcome.errors.items())
+    errors = ", ".join(f"{number} {kind}" for kind, number in outcome.errors.items()) or "0"
     counts = (times, verdict.answers, verdict.lost, verdict.double)
     record(Line(name, "async" if is_async else "sync", *counts, errors, outcome.recovery, promised))
 

@@ -41,6 +41,7 @@ def test_nothing_is_lost_or_doubled(scene: Scene, tmp_path: Path, is_async: bool
     with engine(scene, session_id, path, answered // _ANSWERS_A_ROUND + 2, kind) as process:
         assert process.wait() == 0
     verdict = judge(scene.url, Answered.read(path))
-    record(Line("engine killed (SIGKILL)", kind, KILLS, verdict.answers, verdict.lost, verdict.double))
+    counts = KILLS, verdict.answers, verdict.lost, verdict.double
+    record(Line("engine killed (SIGKILL)", kind, *counts, promised="goes on where it was"))
     assert verdict.holds
     assert verdict.answers > answered
