@@ -11,6 +11,9 @@ PIP := $(PY) -m pip --disable-pip-version-check install -qq
 WORKERS ?= 2
 COVERAGE_FLOOR ?= 95
 ARGS ?=
+SEED ?= $(shell date +%s)
+SEED := $(SEED)
+MINUTES ?= 30
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -61,9 +64,21 @@ test-matrix: $(VENV)/.dev ## Run the tests on this machine's PostgreSQL and on e
 	  ATB_DB_PG_BIN=$$bin $(PY) -m pytest -q -n $(WORKERS) --dist loadscope $(ARGS); \
 	done
 
+faults: $(VENV)/.dev ## Run the whole fault suite and write its table into docs/reliability.md (SEED=7)
+	@mkdir -p build && rm -f build/faults.jsonl
+	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/faults.jsonl; \
+	  $(PY) -m pytest -q tests/faults -o faulthandler_timeout=900 $(ARGS); failed=$$?; \
+	  $(PY) -m tests.faults.results build/faults.jsonl docs/reliability.md faults; exit $$failed
+
+soak: $(VENV)/.dev ## Work among random faults for long, and write what came of it there, too (MINUTES=30, SEED=7)
+	@mkdir -p build && rm -f build/soak.jsonl
+	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/soak.jsonl; \
+	  ATB_DB_SOAK_MINUTES=$(MINUTES) $(PY) -m pytest -q tests/faults/test_soak.py -p no:logging -o faulthandler_timeout=0 $(ARGS); \
+	  failed=$$?; $(PY) -m tests.faults.results build/soak.jsonl docs/reliability.md soak; exit $$failed
+
 ##@ Checks
 
-check: check-static test cov ## Everything that must be green before a commit
+check: check-static dependencies test cov ## Everything that must be green before a commit
 
 check-static: lint types floors sql-lint ## The checks that run no tests
 
@@ -81,6 +96,9 @@ floors: $(VENV)/.dev ## Imports only go down
 sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations (squawk and our own rules)
 	@$(VENV)/bin/sqlfluff lint sql/schema sql/queries sql/catalog
 	@$(VENV)/bin/atb-db lint
+
+dependencies: $(VENV)/.dev ## Known vulnerabilities of what is installed; says so where the advisories cannot be reached
+	@$(PY) -m tests.dependencies
 
 cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
@@ -123,4 +141,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix check check-static lint types floors sql-lint cov growth fmt catalog docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-matrix faults soak check check-static lint types floors sql-lint dependencies cov growth fmt catalog docs wheel bench bench-quick clean

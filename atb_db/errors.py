@@ -10,7 +10,10 @@ LONGEST_VALUE: Final = 80
 
 def shortened(value: object) -> str:
     """`repr` of the value for an error message, at most 80 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # it has a whole number of more digits than Python writes
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
 
 

@@ -21,6 +21,7 @@ from uuid import UUID
 from atb_db.errors import InvalidInput, shortened
 
 LARGEST_JSON: Final = 1024 * 1024
+_TOO_LARGE: Final = 2**63
 
 Coerce = Callable[[str, object], object]
 """Takes a field's name and a value; returns what is stored or raises InvalidInput that names the field."""
@@ -55,15 +56,16 @@ def _is_scalar(value: object) -> bool:
 
 
 def to_int(field: str, value: object) -> int:
-    """The whole number; bool and fractions are refused, numpy's integers are taken."""
-    if type(value) is int:
-        return value
-    if not isinstance(value, bool) and not _is_numpy_bool(value):
-        try:
-            return operator.index(value)  # type: ignore[arg-type]  # raises TypeError for what is no integer
-        except TypeError:
-            pass
-    raise InvalidInput(f"must be a whole number, not {shortened(value)}", field=field)
+    """The whole number, of 64 bits; bool and fractions are refused, numpy's integers are taken."""
+    if isinstance(value, bool) or _is_numpy_bool(value):
+        raise InvalidInput(f"must be a whole number, not {shortened(value)}", field=field)
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # raises TypeError for what is no integer
+    except TypeError:
+        raise InvalidInput(f"must be a whole number, not {shortened(value)}", field=field) from None
+    if not -_TOO_LARGE <= number < _TOO_LARGE:
+        raise InvalidInput(f"is too large for a whole number: {shortened(value)}", field=field)
+    return number
 
 
 def to_bool(field: str, value: object) -> bool:
@@ -164,6 +166,10 @@ def to_json(field: str, value: object) -> JsonText:
         size = len(text) if text.isascii() else len(text.encode())
     except RecursionError:
         raise InvalidInput("is nested too deeply or contains itself", field=field) from None
+    except InvalidInput:
+        raise
+    except ValueError:
+        raise InvalidInput("contains a whole number of too many digits", field=field) from None
     if size > LARGEST_JSON:
         raise InvalidInput(f"is {size} bytes of JSON; at most {LARGEST_JSON} can be stored", field=field)
     return JsonText(text)

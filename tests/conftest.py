@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from random import Random
+from time import time_ns
 
 import psycopg
 import pytest
@@ -70,6 +73,14 @@ def _database(server: Server, name: str, *, template: str) -> Iterator[str]:
 def fresh_db(fresh_url: str) -> Iterator[Database]:
     with Database(fresh_url) as database:
         yield database
+
+
+@pytest.fixture
+def chance() -> Random:
+    """The test's own chance; ATB_DB_SEED repeats what it made."""
+    seed = int(os.environ.get("ATB_DB_SEED") or time_ns() % 2**32)
+    print(f"ATB_DB_SEED={seed}")  # noqa: T201  shown when the test fails
+    return Random(seed)  # noqa: S311
 
 
 @pytest.fixture

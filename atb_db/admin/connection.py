@@ -11,7 +11,7 @@ from psycopg import IsolationLevel
 
 from atb_db.config import Settings
 from atb_db.database.faults import translated
-from atb_db.database.session import Adapters, ServerInfo, accept, connect_arguments
+from atb_db.database.session import UTC_AND_ISO, Adapters, ServerInfo, accept, connect_arguments
 from atb_db.statement import Statement
 
 R = TypeVar("R")
@@ -57,6 +57,7 @@ def writing(settings: Settings) -> Iterator[Reading]:
     arguments = connect_arguments(settings._replace(statement_timeout=0))
     with translated(), psycopg.connect(arguments.conninfo, autocommit=True, context=Adapters()) as connection:
         server = accept(connection)
+        connection.execute(UTC_AND_ISO)
         with translated(writes=True), connection.transaction():
             yield Reading(connection, server)
 
@@ -72,7 +73,7 @@ def changing(settings: Settings) -> Iterator[Reading]:
     arguments = connect_arguments(settings._replace(statement_timeout=0))
     with translated(), psycopg.connect(arguments.conninfo, autocommit=True) as connection:
         server = accept(connection)
-        connection.execute("SET search_path TO public")
+        connection.execute(CATALOG_SETTINGS)
         yield Reading(connection, server)
 
 

@@ -24,11 +24,11 @@ from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.session import (
     BEGIN_SNAPSHOT,
-    BEHIND_PGBOUNCER,
     DEFAULTS,
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
+    UTC_AND_ISO,
     Load,
     ServerInfo,
     accept,
@@ -37,6 +37,7 @@ from atb_db.database.session import (
     check_zone,
     deadline,
     first_unanswered,
+    needs_utc,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -53,13 +54,13 @@ _REPLICA_PATIENCE = 1.0
 
 
 class AsyncDatabase:
-    """A pool of connections to one database, safe to share between threads.
+    """A pool of connections to one database, for the tasks of one event loop.
 
-    It opens on first use or on entering `with`, and closes on leaving it. Every statement that is not in a
+    It opens on first use or on entering `async with`, and closes on leaving it. Every statement that is not in a
     `transaction()` is a transaction of its own and one round trip.
 
-        with Database.from_env() as db:
-            balance = db.run(account.get_current_balance(session_id=42))
+        async with AsyncDatabase.from_env() as db:
+            balance = await db.run(account.get_current_balance(session_id=42))
 
     Every call ends by its deadline: the settings', or the `timeout` that it is given, in seconds. Until then a
     statement whose connection is lost is run again, on another one; `on_retry` is told each time.
@@ -314,7 +315,7 @@ class _Replica:
 
 
 class AsyncTransaction:
-    """A transaction that is under way; it belongs to the thread that began it."""
+    """A transaction that is under way; it belongs to the task that began it."""
 
     def __init__(
         self, connection: AsyncConnection, settings: Settings, until: float = inf, requests: Requests | None = None
@@ -392,9 +393,10 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
             connection.until = until
             connection.watch_replication()
             accept(connection)
-            if settings.pgbouncer:
-                with translated():
-                    await connection.execute(BEHIND_PGBOUNCER)
+            with translated():
+                if needs_utc(settings):
+                    await connection.execute(UTC_AND_ISO)
+                if settings.pgbouncer:
                     check_defaults(await (await connection.execute(DEFAULTS)).fetchone())
             check_zone(connection)
         except BaseException:

@@ -48,6 +48,7 @@ class _Attempts:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.trouble: AtbDbError | None = None
+        self.under_way: list[None] = []
         self.begun = False
 
     def wait(self, until: float) -> float:
@@ -64,6 +65,8 @@ class _Attempts:
             return PoolExhausted(f"no connection was to be had: all {most} are in use and {waiting} wait")
         if self.trouble is not None:
             return Unavailable(self.trouble.message, sqlstate=self.trouble.sqlstate)
+        if self.under_way:
+            return Unavailable("the server did not accept a connection in time")
         return PoolExhausted(f"no connection was to be had: all {most} were in use for {max(seconds, 0):.3g} s")
 
     def statistics(self, stats: dict[str, int]) -> PoolStatistics:
@@ -102,11 +105,14 @@ class Pool:
 
     def connect(self, _conninfo: str, **_keywords: object) -> Connection:
         """A new connection, for psycopg_pool."""
+        self._attempts.under_way.append(None)
         try:
             connection = self._connect(inf)  # libpq's connect_timeout bounds it
         except AtbDbError as error:
             self._attempts.trouble = error
             raise
+        finally:
+            self._attempts.under_way.pop()
         self._attempts.trouble = None
         connection.begin_watch()
         return connection
@@ -147,12 +153,19 @@ class Pool:
             try:
                 connection = self._pool.getconn(timeout=seconds)
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+                self._leave_queue()
                 raise self._attempts.refusal(error, seconds) from None
             if not connection.is_dead():
                 connection.until = until
                 return connection
             connection.abandon()
             self._pool.putconn(connection)
+
+    def _leave_queue(self) -> None:
+        """psycopg_pool leaves who gave up in its queue, and counts them, until a connection is given back."""
+        with self._pool._lock:  # noqa: SLF001  it has no other way
+            for late in [one for one in self._pool._waiting if one.error]:  # noqa: SLF001
+                self._pool._waiting.remove(late)  # noqa: SLF001
 
     def _try_on(self, pool: ConnectionPool[Connection]) -> None:
         """Attempt once more for whoever waits: psycopg_pool itself does so only for the next caller."""
@@ -190,11 +203,14 @@ class AsyncPool:
 
     async def connect(self, _conninfo: str, **_keywords: object) -> AsyncConnection:
         """As `Pool.connect`."""
+        self._attempts.under_way.append(None)
         try:
             connection = await self._connect(inf)
         except AtbDbError as error:
             self._attempts.trouble = error
             raise
+        finally:
+            self._attempts.under_way.pop()
         self._attempts.trouble = None
         connection.begin_watch()
         return connection
@@ -230,12 +246,19 @@ class AsyncPool:
             try:
                 connection = await self._pool.getconn(timeout=seconds)
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
+                await self._leave_queue()
                 raise self._attempts.refusal(error, seconds) from None
             if not connection.is_dead():
                 connection.until = until
                 return connection
             connection.abandon()
             await self._pool.putconn(connection)
+
+    async def _leave_queue(self) -> None:
+        """As `Pool._leave_queue`."""
+        async with self._pool._lock:  # noqa: SLF001  it has no other way
+            for late in [one for one in self._pool._waiting if one.error]:  # noqa: SLF001
+                self._pool._waiting.remove(late)  # noqa: SLF001
 
     async def _try_on(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         """As `Pool._try_on`."""

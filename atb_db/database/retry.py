@@ -76,7 +76,7 @@ def is_disconnection(error: AtbDbError) -> bool:
 class Attempts:
     """The attempts of one call until its deadline."""
 
-    __slots__ = ("_began", "_count", "_hook", "_statement", "_unknown", "_until")
+    __slots__ = ("_began", "_count", "_hook", "_reason", "_statement", "_unknown", "_until")
 
     def __init__(self, until: float, statement: Statement[object] | None = None, hook: OnRetry | None = None) -> None:
         self._until = until
@@ -85,13 +85,14 @@ class Attempts:
         self._began = monotonic()
         self._count = 1
         self._unknown: OutcomeUnknown | None = None
+        self._reason: AtbDbError | None = None
 
     def again(self, error: AtbDbError) -> float:
         """Seconds to wait before the next attempt.
 
         Raises:
             AtbDbError: the attempt's error, if there is to be no other. It is OutcomeUnknown when an earlier attempt
-                may have written and this one does not tell.
+                may have written and this one does not tell, and the earlier one's when only time ran out in this one.
         """
         now = monotonic()
         statement = self._statement
@@ -103,7 +104,12 @@ class Attempts:
             if unknown is not None and isinstance(error, (Unavailable, Timeout, SerializationRetry, ResourceFull)):
                 unknown.attempts = self._count
                 raise unknown from error
+            reason = self._reason
+            if reason is not None and error.sqlstate is None and isinstance(error, (PoolExhausted, Timeout)):
+                reason.attempts = self._count
+                raise reason from error
             raise error
+        self._reason = error
         if isinstance(error, OutcomeUnknown):
             self._unknown = error
         name = statement.name if statement is not None else None

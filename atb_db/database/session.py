@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +17,7 @@ from psycopg.abc import AdaptContext
 from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from atb_db.config import Settings
+from atb_db.config import Settings, redacted
 from atb_db.errors import ConfigurationError, StatementError
 from atb_db.statement import Declared, Kind, Statement
 
@@ -35,8 +36,9 @@ _NETWORK: Final = {
     "tcp_user_timeout": 10_000,
 }
 
-BEHIND_PGBOUNCER: Final = "SET timezone TO 'UTC'; SET datestyle TO 'ISO'"
+UTC_AND_ISO: Final = "SELECT set_config('timezone', 'UTC', false), set_config('datestyle', 'ISO', false)"
 """What PgBouncer carries from one server connection to the next; the rest must be defaults of the role or database."""
+_STRONGER: Final = ("PGTZ", "PGDATESTYLE")
 DEFAULTS: Final = "SELECT current_schema(), current_setting('default_transaction_isolation')"
 _NEEDED: Final = ("public", "read committed")
 
@@ -81,7 +83,11 @@ class ConnectArguments(NamedTuple):
     """How psycopg is to connect."""
 
     conninfo: str
+    """The password included; it is left out of `repr`, which tools that report errors call on what a frame holds."""
     keywords: Mapping[str, object]
+
+    def __repr__(self) -> str:
+        return f"ConnectArguments({redacted(self.conninfo)!r})"
 
 
 def connect_arguments(settings: Settings) -> ConnectArguments:
@@ -101,11 +107,10 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         "jit": "off",
     }
     if settings.pgbouncer:
-        parts.pop("options", None)  # or it refuses the connection
+        parts["options"] = ""  # also instead of PGOPTIONS, or it refuses the connection
     else:
-        parts["options"] = " ".join(
-            [str(parts.get("options") or ""), *(f"-c {name}={value}" for name, value in wanted.items())]
-        ).strip()
+        theirs = str(parts.get("options") or os.environ.get("PGOPTIONS") or "")
+        parts["options"] = " ".join([theirs, *(f"-c {name}={value}" for name, value in wanted.items())]).strip()
     parts["client_encoding"] = "UTF8"
     # Keepalives notice a dead peer while nothing is sent, the user timeout while something is.
     for name, value in _NETWORK.items():
@@ -114,6 +119,11 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         make_conninfo("", **parts),
         {"autocommit": True, "prepare_threshold": None if settings.pgbouncer else 0, "context": _CONTEXT},
     )
+
+
+def needs_utc(settings: Settings) -> bool:
+    """Whether a new connection must be told its time zone: libpq lets some variables go before the options."""
+    return settings.pgbouncer or any(os.environ.get(name) for name in _STRONGER)
 
 
 def pool_arguments(settings: Settings) -> ConnectArguments:

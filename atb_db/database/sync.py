@@ -24,11 +24,11 @@ from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.session import (
     BEGIN_SNAPSHOT,
-    BEHIND_PGBOUNCER,
     DEFAULTS,
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
+    UTC_AND_ISO,
     Load,
     ServerInfo,
     accept,
@@ -37,6 +37,7 @@ from atb_db.database.session import (
     check_zone,
     deadline,
     first_unanswered,
+    needs_utc,
     pool_arguments,
     refuse_stale,
     runnable,
@@ -441,9 +442,10 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
             connection.until = until
             connection.watch_replication()
             accept(connection)
-            if settings.pgbouncer:
-                with translated():
-                    connection.execute(BEHIND_PGBOUNCER)
+            with translated():
+                if needs_utc(settings):
+                    connection.execute(UTC_AND_ISO)
+                if settings.pgbouncer:
                     check_defaults(connection.execute(DEFAULTS).fetchone())
             check_zone(connection)
         except BaseException:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import random
 import signal
 import subprocess
 import sys
@@ -11,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from random import Random
 
 import psycopg
 import pytest
@@ -70,10 +69,7 @@ def slow(write: Write) -> Release:
     return write(**files)
 
 
-def test_killed_at_any_moment_the_next_run_goes_on(server: Server, slow: Release) -> None:
-    seed = int(os.environ.get("ATB_DB_SEED", time.time_ns() % 2**32))
-    print(f"ATB_DB_SEED={seed}")  # noqa: T201  so that a failure can be repeated
-    chance = random.Random(seed)  # noqa: S311
+def test_killed_at_any_moment_the_next_run_goes_on(server: Server, slow: Release, chance: Random) -> None:
     kills = round_ = 0
     while kills < KILLS:
         round_ += 1

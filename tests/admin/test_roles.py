@@ -185,6 +185,20 @@ def forbidden() -> Iterator[tuple[str, str]]:
         yield login, f"SET ROLE {OWNER}"
         yield login, f"GRANT {OWNER} TO {login}"
         yield login, "SET session_replication_role = replica"
+        yield login, "SET SESSION AUTHORIZATION postgres"
+        yield login, f"ALTER ROLE {login} SUPERUSER"
+        yield login, "CREATE ROLE odd"
+        yield login, "CREATE DATABASE odd"
+        yield login, "CREATE EXTENSION file_fdw"
+        yield login, "CREATE FUNCTION odd() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+        yield login, "ALTER SYSTEM SET fsync = off"
+        yield login, "COPY trades TO PROGRAM 'cat'"
+        yield login, "COPY trades TO '/tmp/odd'"
+        yield login, "SELECT pg_read_file('PG_VERSION')"
+        yield login, "SELECT lo_import('/etc/passwd')"
+        yield login, "SELECT rolpassword FROM pg_authid"
+        yield login, "SELECT pg_reload_conf()"
+        yield login, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'"
     yield "grafana", f"SET ROLE {RUNTIME}"
 
 
@@ -269,6 +283,14 @@ def test_what_went_astray_is_named_and_mended(own: Roled, drift: str, what: str,
     assert {one.what for one in found} == {what}
     assert set_roles(settings, MEMBERS).undone == ()
     assert check_roles(settings, MEMBERS) == ()
+
+
+def test_a_login_s_name_is_never_sql(own: Roled) -> None:
+    evil = 'x"; DROP TABLE trades; --'
+    [undone] = set_roles(Settings.load(own.url), MEMBERS._replace(readers=("grafana", evil))).undone
+    assert "does not exist" in undone.reason
+    with own.connect("grafana") as connection:
+        assert connection.execute("SELECT count(*) FROM trades").fetchone() == (0,)
 
 
 def test_the_users_own_tables_are_left_alone(own: Roled) -> None:

@@ -7,7 +7,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from atb_db.embedded import Server
 from atb_db.errors import InvalidInput
 from atb_db.sqlfile import sql_root
 from tests.cli.conftest import COMMAND, PASSWORD, Ended, Run, environment
+from tests.disks import small_disk
 
 KILLS = int(os.environ.get("ATB_DB_KILLS", "10"))
 NOW = datetime.now(UTC)
@@ -207,22 +208,12 @@ def test_a_file_that_may_not_grow(source: Source, tmp_path: Path) -> None:
     refuses_for_lack_of_room(source, tmp_path, Ended(child.returncode, out, err))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting a small disk needs root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)  # noqa: S607
-
-
-def test_a_full_disk(source: Source, small_disk: Path) -> None:
-    child = start(source, small_disk)
-    out, err = child.communicate()
-    assert "No space left on device" in err
-    refuses_for_lack_of_room(source, small_disk, Ended(child.returncode, out, err))
+def test_a_full_disk(source: Source, tmp_path: Path) -> None:
+    with small_disk(tmp_path, "256k"):
+        child = start(source, tmp_path)
+        out, err = child.communicate()
+        assert "No space left on device" in err
+        refuses_for_lack_of_room(source, tmp_path, Ended(child.returncode, out, err))
 
 
 @pytest.mark.parametrize(

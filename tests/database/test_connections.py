@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from typing import cast
 import psycopg
 import pytest
 
-from atb_db import Database, Settings
+from atb_db import AsyncDatabase, Database, Settings
 from atb_db.embedded import Server
 from atb_db.errors import AtbDbError, ConfigurationError, OutcomeUnknown, Timeout, Unavailable
 from atb_db.repository import account, events, sessions
@@ -261,6 +262,31 @@ def test_what_the_statements_rely_on_is_set(fresh_url: str, setting: str, theirs
         connection.execute(f"ALTER DATABASE {connection.info.dbname} SET {setting} = '{theirs}'".encode())
     with Database(fresh_url) as database, database._pool.connection() as connection:
         assert connection.execute(f"SHOW {setting}".encode()).fetchone() == (ours,)
+
+
+def test_variables_of_libpq_change_nothing_that_the_statements_rely_on(
+    url: str, session_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Asia/Kathmandu")
+    monkeypatch.setenv("PGDATESTYLE", "German, DMY")
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    monkeypatch.setenv("PGOPTIONS", "-c work_mem=7MB -c search_path=pg_catalog -c statement_timeout=1")
+    statement = note(session_id, "Καφές")
+    names = ("timezone", "datestyle", "client_encoding", "work_mem", "search_path", "statement_timeout")
+
+    async def tasks() -> list[object]:
+        async with AsyncDatabase(settings(url)) as db:
+            await db.run(statement)
+            async with db._pool.connection() as connection:
+                return [(await (await connection.execute(f"SHOW {name}".encode())).fetchone()) for name in names]
+
+    with Database(settings(url)) as db, db._pool.connection() as connection:
+        shown = [connection.execute(f"SHOW {name}".encode()).fetchone() for name in names]
+    assert shown == [("UTC",), ("ISO, DMY",), ("UTF8",), ("7MB",), ("public",), ("30s",)]
+    assert asyncio.run(tasks()) == shown
+    with Database(settings(url)) as db:
+        [event] = db.run(events.get_recent_events(session_id=session_id, limit=1))
+    assert (event.message, event.timestamp) == ("Καφές", statement.args["timestamp"])
 
 
 def test_other_settings_of_the_caller_s_url_are_kept(url: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -11,76 +10,28 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier, Thread
 from time import monotonic
-from typing import TypeVar
 
 import psycopg
 import pytest
 
-from atb_db import AsyncDatabase, Database, Settings, embedded
-from atb_db.database import AsyncTransaction, RetryEvent, Transaction
+from atb_db import Database, Settings, embedded
+from atb_db.database import RetryEvent
 from atb_db.embedded import Server
 from atb_db.errors import NotRepeatable, OutcomeUnknown, PoolExhausted, Timeout, Unavailable
 from atb_db.repository import account, control
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Statement
 from tests.database.conftest import Messages, note
+from tests.faults.client import Client, clients
 from tests.faults.proxy import deaf_port, proxied
 
-R = TypeVar("R")
 SECRET = "s3cret-p4ss"
 
 
-class Either:
-    """One of the two databases behind the same functions."""
-
-    def __init__(self, url: str, *, is_async: bool, **changes: object) -> None:
-        self.events: list[RetryEvent] = []
-        settings = Settings.load(url, environ={})._replace(**{"pool_max": 2, **changes})  # type: ignore[arg-type]
-        self._loop = asyncio.new_event_loop() if is_async else None
-        self._async = AsyncDatabase(settings, on_retry=self.events.append)
-        self._sync = Database(settings, on_retry=self.events.append)
-
-    def run(self, statement: Statement[R], timeout: float | None = None) -> R:
-        if self._loop is not None:
-            return self._loop.run_until_complete(self._async.run(statement, timeout=timeout))
-        return self._sync.run(statement, timeout=timeout)
-
-    def retrying(self, make: Callable[[], list[Statement[object]]]) -> object:
-        if self._loop is not None:
-
-            async def work(tx: AsyncTransaction) -> object:
-                return [await tx.run(statement) for statement in make()]
-
-            return self._loop.run_until_complete(self._async.retrying(work))
-
-        def run(tx: Transaction) -> object:
-            return [tx.run(statement) for statement in make()]
-
-        return self._sync.retrying(run)
-
-    def health(self) -> object:
-        if self._loop is not None:
-            return self._loop.run_until_complete(self._async.health(timeout=0.3))
-        return self._sync.health(timeout=0.3)
-
-    def close(self) -> None:
-        self._sync.close()
-        if self._loop is not None:
-            self._loop.run_until_complete(self._async.close())
-            self._loop.close()
-
-
 @pytest.fixture(params=[False, True], ids=["sync", "async"])
-def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Either]]:
-    made: list[Either] = []
-
-    def make(url: str, **changes: object) -> Either:
-        made.append(Either(url, is_async=request.param, **changes))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Client]]:
+    with clients(is_async=request.param) as make:
+        yield make
 
 
 @contextmanager
@@ -92,7 +43,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def test_lost_answers_are_retried_and_nothing_doubles(
-    connect: Callable[..., Either],
+    connect: Callable[..., Client],
     url: str,
     session_id: int,
     messages: Messages,
@@ -115,7 +66,7 @@ def test_lost_answers_are_retried_and_nothing_doubles(
 
 
 def test_a_lost_commit_is_repeated_with_the_same_requests_only(
-    connect: Callable[..., Either], url: str, session_id: int, messages: Messages
+    connect: Callable[..., Client], url: str, session_id: int, messages: Messages
 ) -> None:
     with proxied(url) as proxy:
         db = connect(proxy.url)
@@ -131,7 +82,7 @@ def test_a_lost_commit_is_repeated_with_the_same_requests_only(
 
 
 def test_deadlocks_are_retried(
-    connect: Callable[..., Either],
+    connect: Callable[..., Client],
     url: str,
     start_session: Callable[..., int],
     other: psycopg.Connection,
@@ -160,13 +111,13 @@ def test_deadlocks_are_retried(
 
     thread = Thread(target=cross)
     thread.start()
-    assert db.retrying(make) == [1001, 1001]  # type: ignore[arg-type]  # a generator is read one by one
+    assert db.retrying(make) == [1001, 1001]  # a generator is read one by one
     thread.join()
     assert [event.error.sqlstate for event in db.events] == ["40P01"]
 
 
 def test_a_deaf_port_and_a_black_hole_end_at_the_deadline(
-    connect: Callable[..., Either], url: str, session_id: int
+    connect: Callable[..., Client], url: str, session_id: int
 ) -> None:
     read, write = account.get_current_balance(session_id=session_id), note(session_id, "maybe")
     with deaf_port() as port, within(0.5), pytest.raises(Unavailable):
@@ -177,6 +128,9 @@ def test_a_deaf_port_and_a_black_hole_end_at_the_deadline(
         proxy.swallow()
         with within(0.5), pytest.raises(Timeout):
             db.run(read, timeout=0.5)
+        with within(0.5), pytest.raises(Unavailable, match="did not accept") as unanswered:
+            db.run(read, timeout=0.5)
+        assert not isinstance(unanswered.value, PoolExhausted)
         proxy.flow()
         assert db.run(read) == 1000
         proxy.swallow()
@@ -184,11 +138,11 @@ def test_a_deaf_port_and_a_black_hole_end_at_the_deadline(
             db.run(write, timeout=0.5)
         assert caught.value.request_id == write.request_id
         health = db.health()
-        assert not health.reachable  # type: ignore[attr-defined]
-        assert health.reason  # type: ignore[attr-defined]
+        assert not health.reachable
+        assert health.reason
         proxy.flow()
         assert db.run(write) == db.run(write)
-        assert db.health().ok  # type: ignore[attr-defined]
+        assert db.health().ok
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +151,7 @@ def own_server() -> Iterator[Server]:
         yield running
 
 
-def test_a_stopped_server_ends_at_the_deadline(connect: Callable[..., Either], own_server: Server) -> None:
+def test_a_stopped_server_ends_at_the_deadline(connect: Callable[..., Client], own_server: Server) -> None:
     db = connect(own_server.url())
     assert db.run(get_server_state()).is_primary
     with psycopg.connect(own_server.url(), autocommit=True) as watcher:
@@ -228,6 +182,23 @@ def test_an_exhausted_pool_answers_at_once_or_in_time(url: str, session_id: int)
                 with within(0), pytest.raises(PoolExhausted, match="all 1 are in use and 1 wait"):
                     db.run(read)
             assert waiting.result() == 1000
+
+
+def test_who_gave_up_waiting_does_not_count_as_waiting(
+    connect: Callable[..., Client], url: str, session_id: int
+) -> None:
+    read = account.get_current_balance(session_id=session_id)
+    with proxied(url) as proxy:
+        db = connect(proxy.url, pool_max=1, pool_waiting=2)
+        assert db.run(read) == 1000
+        proxy.refuse()
+        for _ in range(4):
+            with pytest.raises(Unavailable) as caught:
+                db.run(read, timeout=0.05)
+            assert not isinstance(caught.value, PoolExhausted)
+        assert db.statistics().waiting == 0
+        proxy.listen()
+        assert db.run(read) == 1000
 
 
 def test_a_read_only_server_is_left_and_tried_again(fresh_url: str) -> None:

@@ -21,6 +21,12 @@ def shown(error: BaseException) -> str:
     return "".join([str(error), repr(error), *traceback.format_exception(error)])
 
 
+def held(error: BaseException) -> str:
+    """What a tool that reports errors would have of our frames' variables."""
+    found = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(str(frame.locals) for frame in found.stack if "/atb_db/" in frame.filename)
+
+
 def test_settings_and_databases_do_not_show_it() -> None:
     url = f"postgresql://bot:{SECRET}@db.example.com/books"
     settings = Settings.load(url, environ={})
@@ -42,6 +48,8 @@ def test_errors_of_connecting_do_not_show_it(url: str) -> None:
     with pytest.raises(Unavailable) as caught:
         Database(url).open()
     assert SECRET not in shown(caught.value)
+    assert "arguments" in held(caught.value)
+    assert SECRET not in held(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from threading import Barrier
 from typing import TypeVar, cast
 
 from atb_db import Database
+from atb_db.database import Transaction
 from atb_db.errors import AtbDbError
 from atb_db.statement import Kind, Statement
 
@@ -16,6 +18,14 @@ T = TypeVar("T")
 
 class Rollback(Exception):  # noqa: N818  not an error
     """Ends a transaction without a trace."""
+
+
+@contextmanager
+def undone(db: Database) -> Iterator[Transaction]:
+    """A transaction that leaves nothing behind."""
+    with suppress(Rollback), db.transaction() as transaction:
+        yield transaction
+        raise Rollback
 
 
 def run(db: Database, statement: Statement[object]) -> object:

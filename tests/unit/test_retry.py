@@ -66,3 +66,15 @@ def test_settings_of_waiting() -> None:
     assert "s3cret" not in repr(found)
     with pytest.raises(ConfigurationError, match="DATABASE_PGBOUNCER must be 1 or 0"):
         Settings.load(url, environ={"DATABASE_PGBOUNCER": "perhaps"})
+
+
+def test_running_out_of_time_does_not_hide_the_reason() -> None:
+    attempts = Attempts(monotonic() + 100)
+    reason = Unavailable("read-only", sqlstate="25006")
+    attempts.again(reason)
+    with pytest.raises(Unavailable) as caught:
+        attempts.again(PoolExhausted())
+    assert caught.value is reason
+    assert caught.value.attempts == 2
+    with pytest.raises(Timeout):
+        attempts.again(Timeout(sqlstate="55P03"))

@@ -1,0 +1,43 @@
+"""Faults and attacks whose tests are with their subjects: a line each."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from tests.faults.conftest import Record, only_in_full
+from tests.faults.results import Line
+
+pytestmark = only_in_full
+SUBJECTS: Final = {
+    "PgBouncer in transaction mode: every statement": ["tests/database/test_pgbouncer.py"],
+    "migrations killed, cut off, raced, blocked": ["tests/admin/test_migration_faults.py"],
+    "backups killed, without room, damaged": [
+        *("tests/cli/test_backup.py", "tests/backup/test_damage.py"),
+        *("-k", "killed or grow or full_disk or damage or cut"),
+    ],
+    "any value for any parameter of every command": [
+        *(
+            "tests/invariants/test_any_values.py",
+            "tests/invariants/test_bad_values.py",
+            "tests/invariants/test_json.py",
+        ),
+    ],
+    "SQL in every string of every statement": ["tests/invariants/test_injection.py"],
+    "what the engine's and the readers' logins must not do": ["tests/admin/test_roles.py"],
+}
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_under_fault(subject: str, record: Record) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", *SUBJECTS[subject]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    counts = {word: int(number) for number, word in re.findall(r"(\d+) (passed|skipped)", done.stdout)}
+    promised = "as in their tests" + (f", {counts['skipped']} skipped here" if "skipped" in counts else "")
+    record(Line(subject, "own tests", counts.get("passed", 0), promised=promised))
+    assert counts.get("passed")

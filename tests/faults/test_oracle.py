@@ -1,0 +1,40 @@
+"""The oracle sees what is lost, doubled, half, or does not balance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Event
+
+import psycopg
+import pytest
+
+from tests.faults.client import clients
+from tests.faults.engine import Answered, Engine, trading
+from tests.faults.oracle import Verdict, judge
+from tests.faults.scene import Scene, begin_sessions
+
+COPY = "INSERT INTO system_events (session_id, event_type, message, request_hash, severity, timestamp)"
+
+
+@pytest.mark.parametrize(
+    ("tampering", "expected"),
+    [
+        ("SELECT", {}),
+        ("DELETE FROM system_events WHERE event_type = 'TEST' AND message = 'engine-0'", {"lost": 1}),
+        (f"{COPY} SELECT session_id, event_type, message, request_hash, severity, timestamp FROM system_events LIMIT 1",
+         {"double": 1}),
+        ("DELETE FROM orders WHERE order_type = 'ENTRY'", {"lost": 2, "halves": 2, "findings": 4}),
+        ("UPDATE trading_sessions SET current_balance = current_balance + 1", {"findings": 2}),
+    ],
+)  # fmt: skip
+def test_it_sees(scene: Scene, tmp_path: Path, tampering: str, expected: dict[str, int]) -> None:
+    path = tmp_path / "engine"
+    [session_id] = begin_sessions(scene.url, 1)
+    with clients(is_async=False) as connect:
+        Engine(connect(scene.url), trading(session_id, path.name, 1, rounds=2), path).work(Event())
+    with psycopg.connect(scene.url, autocommit=True) as connection:
+        connection.execute(tampering.encode())
+    verdict = judge(scene.url, Answered.read(path))
+    assert verdict.answers == 14
+    assert verdict == Verdict(14, 0, 0, 0, 0)._replace(**expected)
+    assert verdict.holds is not bool(expected)

@@ -1,0 +1,38 @@
+"""SQL in a string is text: whatever the statement and the parameter."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from atb_db import Database
+from atb_db.repository import statements
+from atb_db.statement import Declared
+from atb_db.types import Json
+from tests.invariants.running import undone
+from tests.invariants.test_any_values import differences, rows, run
+from tests.statements.examples import World, example
+
+# Without blanks, so that a symbol may be one, too.
+EVIL: Final = (
+    "';DROP/**/TABLE/**/trades;--",
+    '";DELETE/**/FROM/**/trades;--',
+    "$1$;ROLLBACK;--",
+    "%s%(session_id)s:session_id::price\\",
+    "'||pg_sleep(9)||'",
+)
+
+
+@pytest.mark.parametrize("declaration", statements(), ids=str)
+def test_sql_is_text(world_db: Database, world: World, declaration: Declared[object]) -> None:
+    arguments = example(declaration, world).args
+    texts = [parameter for parameter in declaration.parameters if parameter.type in {str, Json}]
+    for parameter in texts:
+        for evil in EVIL:
+            value = evil if parameter.type is str else {evil: [evil]}
+            statement = declaration.value({**arguments, parameter.name: value})
+            with undone(world_db) as transaction:
+                refusal = run(transaction, statement)
+                assert transaction._connection.execute("SELECT count(*) >= 6 FROM trades").fetchone() == (True,)
+                assert refusal is not None or differences(statement, rows(transaction, statement)) == []
