@@ -19,8 +19,9 @@ class Either:
     """One of the two journals behind the same functions."""
 
     def __init__(self, path: Path, url: str, *, is_async: bool, limit: int = 1 << 20, patience: float = 0.3) -> None:
-        settings = Settings.load(url, environ={})._replace(pool_max=2, deadline=2.0)
+        settings = Settings.load(url, environ={})._replace(pool_max=2, deadline=1.0)
         self._loop = asyncio.new_event_loop() if is_async else None
+        self._closed = False
         self._sync_db, self._async_db = Database(settings), AsyncDatabase(settings)
         self._sync = None if is_async else Journal(path, self._sync_db, limit=limit, patience=patience)
         self._async = AsyncJournal(path, self._async_db, limit=limit, patience=patience) if is_async else None
@@ -48,6 +49,9 @@ class Either:
         return journal.status()
 
     def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         if self._loop is not None and self._async is not None:
             self._async.close()
             self._loop.run_until_complete(self._async_db.close())

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import cast
+from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atb_db.errors import AtbDbError, JournalUnusable, StatementError
+from atb_db.errors import AtbDbError, JournalHeld, JournalUnusable, ResourceFull, StatementError
 from atb_db.journal.contents import entry_record, header, read_contents, read_entries, read_status
 from atb_db.journal.entries import OF_THE_MOMENT, check_journalable, restored
 from atb_db.journal.file import JournalFile
@@ -188,8 +189,6 @@ def test_a_missing_or_empty_file_becomes_a_journal(tmp_path: Path, content: byte
 
 
 def test_a_later_format_is_refused(tmp_path: Path) -> None:
-    from zlib import crc32
-
     path = tmp_path / "journal"
     body = b'{"new":true}'
     start = b"2 %08x" % len(body)
@@ -242,8 +241,6 @@ def test_numbers_go_on_and_a_small_file_stays_small(tmp_path: Path) -> None:
 
 
 def test_it_is_full_at_its_limit_and_takes_more_when_entries_are_done(tmp_path: Path) -> None:
-    from atb_db.errors import ResourceFull
-
     path = tmp_path / "journal"
     queue = Queue(path, 8192)
     tickets = []
@@ -262,8 +259,6 @@ def test_it_is_full_at_its_limit_and_takes_more_when_entries_are_done(tmp_path: 
 
 
 def test_only_one_writes(tmp_path: Path) -> None:
-    from atb_db.errors import JournalHeld
-
     path = tmp_path / "journal"
     queue = Queue(path, LIMIT)
     with pytest.raises(JournalHeld, match="another process writes"):
