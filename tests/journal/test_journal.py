@@ -145,7 +145,7 @@ def test_what_is_refused_at_once_is_told_and_not_kept(
     assert read_status(tmp_path / "journal")[2:4] == (0, 0)
 
 
-def test_what_was_set_aside_can_be_tried_again(connect: Connect, db: Database, fresh_url: str, tmp_path: Path) -> None:
+def test_what_was_set_aside_can_be_tried_again(connect: Connect, fresh_url: str, tmp_path: Path) -> None:
     with Database(fresh_url) as own, psycopg.connect(fresh_url, autocommit=True) as owner, proxied(fresh_url) as proxy:
         session_id = own.run(
             sessions.create_trading_session(

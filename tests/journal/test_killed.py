@@ -26,7 +26,7 @@ def test_twenty_engines_killed_at_random_moments(
     url: str, db: Database, start_session: Callable[..., int], tmp_path: Path
 ) -> None:
     session_id = start_session("1000000")
-    path, random = tmp_path / "journal", Random(SEED)
+    path, random = tmp_path / "journal", Random(SEED)  # noqa: S311  a schedule
     with proxied(url) as proxy:
         engines = subprocess.Popen(
             [sys.executable, "-m", "tests.journal.engines", path, proxy.url, str(session_id), str(SEED)],
