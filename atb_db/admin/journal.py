@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atb_db.admin.errors import Unusable
+from atb_db.errors import JournalUnusable
 
 if TYPE_CHECKING:
     from atb_db.config import Settings
@@ -18,8 +18,7 @@ def replay_journal(settings: Settings, path: Path, *, set_aside: bool = False) -
 
     Raises:
         JournalHeld: an engine has it open.
-        JournalUnusable: it cannot be used.
-        Unusable: there is no such file.
+        JournalUnusable: it cannot be used, or does not exist.
     """
     from atb_db.database import Database
     from atb_db.journal import Journal
@@ -34,8 +33,7 @@ def discard_entries(path: Path, numbers: Sequence[int]) -> int:
 
     Raises:
         JournalHeld: an engine has it open.
-        JournalUnusable: it cannot be used.
-        Unusable: there is no such file.
+        JournalUnusable: it cannot be used, or does not exist.
     """
     from atb_db.journal.queue import LIMIT, Queue
 
@@ -49,4 +47,4 @@ def discard_entries(path: Path, numbers: Sequence[int]) -> int:
 
 def _check(path: Path) -> None:
     if not path.is_file():
-        raise Unusable(f"there is no file {path}")
+        raise JournalUnusable(f"there is no file {path}")

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from atb_db.admin.errors import LockHeld, Refused, ToolMissing, Unusable
-from atb_db.errors import AtbDbError, ConfigurationError, JournalHeld, Unavailable
+from atb_db.errors import AtbDbError, ConfigurationError, JournalHeld, JournalUnusable, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -31,6 +31,7 @@ _CODES: Final[tuple[tuple[type[AtbDbError], ExitCode], ...]] = (
     (Refused, ExitCode.REFUSED),
     (ToolMissing, ExitCode.NO_TOOL),
     (Unusable, ExitCode.USAGE),
+    (JournalUnusable, ExitCode.USAGE),
     (ConfigurationError, ExitCode.UNREACHABLE),
     (Unavailable, ExitCode.UNREACHABLE),
 )

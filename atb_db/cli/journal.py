@@ -45,7 +45,7 @@ def status_command(*, path: PathArgument, as_json: JsonOption = False) -> None:
       atb-db journal status engine.journal --json
 
     \b
-    Exit codes: 0 nothing is left, 1 the file cannot be read, 2 wrong usage,
+    Exit codes: 0 nothing is left, 2 wrong usage or no journal,
     3 entries wait or are set aside.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.journal import read_status
@@ -74,7 +74,7 @@ def inspect_command(*, path: PathArgument, as_json: JsonOption = False) -> None:
       atb-db journal inspect engine.journal --json | jq '.[] | select(.problem)'
 
     \b
-    Exit codes: 0 shown, 1 the file cannot be read, 2 wrong usage.
+    Exit codes: 0 shown, 2 wrong usage or no journal.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.journal import read_entries
 
@@ -103,7 +103,7 @@ def replay_command(
       atb-db journal replay engine.journal --set-aside
 
     \b
-    Exit codes: 0 nothing is left, 1 failed, 2 wrong usage, 3 entries are left,
+    Exit codes: 0 nothing is left, 1 failed, 2 wrong usage or no journal, 3 entries are left,
     4 cannot connect, 6 an engine has the journal open.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.journal import replay_journal
@@ -141,7 +141,7 @@ def discard_command(
       atb-db journal discard engine.journal 17 18
 
     \b
-    Exit codes: 0 given up, 1 failed, 2 wrong usage, 3 not all of them were set aside,
+    Exit codes: 0 given up, 2 wrong usage or no journal, 3 not all of them were set aside,
     6 an engine has the journal open.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.journal import discard_entries

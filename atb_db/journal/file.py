@@ -70,7 +70,8 @@ class JournalFile:
     @property
     def is_new(self) -> bool:
         """Whether there is nothing to read."""
-        return not self.path.exists() or not self.path.stat().st_size
+        with _translated(self.path):
+            return not self.path.exists() or not self.path.stat().st_size
 
     def open(self) -> None:
         """Append to the file as it is, which only its owner may read from now on."""

@@ -209,6 +209,8 @@ class Queue:
         with self._mutex:
             if not is_permanent(error):
                 pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures, _DOUBLINGS))
+                if not self._failures:
+                    log.warning("%s: entries wait: %s", self._file.path, error)
                 self._failures += 1
                 self._not_before = monotonic() + pause
                 self._reason = str(error)

@@ -78,8 +78,8 @@ def test_a_file_that_is_missing_or_something_else(call: Run, tmp_path: Path, url
     assert call("journal", "discard", "missing", "1").code == ExitCode.USAGE
     for command in ("status", "inspect"):
         ended = call("journal", command, "missing")
-        assert (ended.code, ended.out) == (ExitCode.FAILED, "")
+        assert (ended.code, ended.out) == (ExitCode.USAGE, "")
         assert "missing" in ended.err
     (tmp_path / "other").write_text("something else\n")
-    assert call("journal", "replay", "other", url=url).code == ExitCode.FAILED
+    assert call("journal", "replay", "other", url=url).code == ExitCode.USAGE
     assert (tmp_path / "other").read_text() == "something else\n"
