@@ -10,15 +10,29 @@ if TYPE_CHECKING:
     from atb_db.config import Settings
     from atb_db.database import AsyncDatabase, Database
     from atb_db.errors import AtbDbError
+    from atb_db.journal import AsyncJournal, Journal
     from atb_db.types import NEW, NOW, UNSET
 
-__all__ = ["NEW", "NOW", "UNSET", "AsyncDatabase", "AtbDbError", "Batch", "Database", "Settings"]
+__all__ = [
+    "NEW",
+    "NOW",
+    "UNSET",
+    "AsyncDatabase",
+    "AsyncJournal",
+    "AtbDbError",
+    "Batch",
+    "Database",
+    "Journal",
+    "Settings",
+]
 
 _HOMES: Final = {
     "AsyncDatabase": "atb_db.database",
+    "AsyncJournal": "atb_db.journal",
     "AtbDbError": "atb_db.errors",
     "Batch": "atb_db.batch",
     "Database": "atb_db.database",
+    "Journal": "atb_db.journal",
     "NEW": "atb_db.types",
     "NOW": "atb_db.types",
     "Settings": "atb_db.config",

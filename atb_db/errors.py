@@ -135,3 +135,11 @@ class StatementError(AtbDbError):
 
 class ConfigurationError(AtbDbError):
     """A setting is missing or cannot be used."""
+
+
+class JournalHeld(AtbDbError):
+    """Another process, or another Journal of this one, writes the journal."""
+
+
+class JournalUnusable(AtbDbError):
+    """The journal's file cannot be read or written, or is none; nothing was recorded."""

@@ -15,6 +15,7 @@ from atb_db.cli.doctor import doctor_command
 from atb_db.cli.drill import drill_command
 from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import exit_code
+from atb_db.cli.journal import journal_app
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
 from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.output import print_message
@@ -58,6 +59,7 @@ app.command("reset-railway")(reset_command)
 app.command("doctor")(doctor_command)
 app.command("check-collation")(check_collation_command)
 app.command("fix-collation")(fix_collation_command)
+app.add_typer(journal_app, name="journal")
 app.command("demo")(demo_command)
 
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import Final
 
 from atb_db.admin.errors import LockHeld, Refused, ToolMissing, Unusable
-from atb_db.errors import AtbDbError, ConfigurationError, Unavailable
+from atb_db.errors import AtbDbError, ConfigurationError, JournalHeld, JournalUnusable, Unavailable
 
 
 class ExitCode(IntEnum):
@@ -27,9 +27,11 @@ LOCK_NOT_AVAILABLE: Final = "55P03"
 
 _CODES: Final[tuple[tuple[type[AtbDbError], ExitCode], ...]] = (
     (LockHeld, ExitCode.LOCKED),
+    (JournalHeld, ExitCode.LOCKED),
     (Refused, ExitCode.REFUSED),
     (ToolMissing, ExitCode.NO_TOOL),
     (Unusable, ExitCode.USAGE),
+    (JournalUnusable, ExitCode.USAGE),
     (ConfigurationError, ExitCode.UNREACHABLE),
     (Unavailable, ExitCode.UNREACHABLE),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from atb_db.database.aio import AsyncDatabase, AsyncTransaction
-from atb_db.database.health import Health
+from atb_db.database.health import Health, JournalDepth
 from atb_db.database.pool import PoolStatistics
 from atb_db.database.retry import OnRetry, RetryEvent
 from atb_db.database.session import ServerInfo
@@ -14,6 +14,7 @@ __all__ = [
     "AsyncTransaction",
     "Database",
     "Health",
+    "JournalDepth",
     "OnRetry",
     "PoolStatistics",
     "RetryEvent",

@@ -18,7 +18,7 @@ from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.faults import DRIVER_ERRORS, check_replicated, failure, translated
 from atb_db.database.guarded import AsyncConnection
-from atb_db.database.health import QUESTIONS, Health, healthy, unhealthy
+from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
 from atb_db.database.pool import AsyncPool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
@@ -73,6 +73,7 @@ class AsyncDatabase:
         self._replica = _Replica(self.settings) if self.settings.replica_conninfo is not None else None
         self._opening = asyncio.Lock()
         self._server: ServerInfo | None = None
+        self._journal_depth: Callable[[], JournalDepth] | None = None
 
     @classmethod
     def from_env(
@@ -182,14 +183,19 @@ class AsyncDatabase:
     async def health(self, *, timeout: float = 1.0) -> Health:
         """As `Database.health`."""
         lag = self._replica.freshness.lag(monotonic()) if self._replica is not None else None
+        depth = self._journal_depth() if self._journal_depth is not None else None
         try:
             async with self._pool.connection(monotonic() + timeout) as connection:
                 start = perf_counter()
                 answers = await _run_many(connection, QUESTIONS)
-                return healthy(answers, perf_counter() - start, lag, self.statistics())
+                return healthy(answers, perf_counter() - start, lag, self.statistics(), depth)
         except AtbDbError as error:
             await self._suspect(error)
-            return unhealthy(error, lag, self.statistics())
+            return unhealthy(error, lag, self.statistics(), depth)
+
+    def attach_journal(self, depth: Callable[[], JournalDepth] | None) -> None:
+        """As `Database.attach_journal`."""
+        self._journal_depth = depth
 
     async def ping(self) -> float:
         """As `Database.ping`."""

@@ -16,6 +16,15 @@ from atb_db.statement import Statement
 QUESTIONS: tuple[Statement[object], ...] = (server.get_server_state(), control.get_active_control_flags())
 
 
+class JournalDepth(NamedTuple):
+    """What a journal still has; see `atb_db.journal`."""
+
+    waiting: int
+    """Entries that are not applied yet."""
+    set_aside: int
+    """Entries that the server refused for good."""
+
+
 class Health(NamedTuple):
     """The database at a moment; see `Database.health`."""
 
@@ -32,6 +41,8 @@ class Health(NamedTuple):
     control_flags: tuple[ControlFlag, ...] | None
     """The active ones; None if that is not known, which is not "none"."""
     pool: PoolStatistics
+    journal: JournalDepth | None = None
+    """Of the attached journal; None without one."""
 
     @property
     def ok(self) -> bool:
@@ -39,7 +50,13 @@ class Health(NamedTuple):
         return self.reachable and self.writable and self.reason is None
 
 
-def healthy(answers: Sequence[object], latency: float, replica_lag: float | None, pool: PoolStatistics) -> Health:
+def healthy(
+    answers: Sequence[object],
+    latency: float,
+    replica_lag: float | None,
+    pool: PoolStatistics,
+    journal: JournalDepth | None,
+) -> Health:
     """The health that the answers to `QUESTIONS` tell of."""
     state, flags = answers
     assert isinstance(state, ServerState)  # noqa: S101  the questions' types
@@ -52,10 +69,13 @@ def healthy(answers: Sequence[object], latency: float, replica_lag: float | None
         replica_lag=replica_lag,
         control_flags=tuple(flags),
         pool=pool,
+        journal=journal,
     )
 
 
-def unhealthy(error: AtbDbError, replica_lag: float | None, pool: PoolStatistics) -> Health:
+def unhealthy(
+    error: AtbDbError, replica_lag: float | None, pool: PoolStatistics, journal: JournalDepth | None
+) -> Health:
     """The health that an error tells of: a server that refuses a question is reachable, and no more is known."""
     return Health(
         reachable=not is_disconnection(error) and not isinstance(error, PoolExhausted),
@@ -65,4 +85,5 @@ def unhealthy(error: AtbDbError, replica_lag: float | None, pool: PoolStatistics
         replica_lag=replica_lag,
         control_flags=None,
         pool=pool,
+        journal=journal,
     )

@@ -18,7 +18,7 @@ from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.faults import DRIVER_ERRORS, check_replicated, failure, translated
 from atb_db.database.guarded import Connection, connecting_until
-from atb_db.database.health import QUESTIONS, Health, healthy, unhealthy
+from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
 from atb_db.database.pool import Pool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
@@ -73,6 +73,7 @@ class Database:
         self._replica = _Replica(self.settings) if self.settings.replica_conninfo is not None else None
         self._opening = Lock()
         self._server: ServerInfo | None = None
+        self._journal_depth: Callable[[], JournalDepth] | None = None
 
     @classmethod
     def from_env(
@@ -234,14 +235,19 @@ class Database:
         An unreachable server is the answer here and not an error, with its reason.
         """
         lag = self._replica.freshness.lag(monotonic()) if self._replica is not None else None
+        depth = self._journal_depth() if self._journal_depth is not None else None
         try:
             with self._pool.connection(monotonic() + timeout) as connection:
                 start = perf_counter()
                 answers = _run_many(connection, QUESTIONS)
-                return healthy(answers, perf_counter() - start, lag, self.statistics())
+                return healthy(answers, perf_counter() - start, lag, self.statistics(), depth)
         except AtbDbError as error:
             self._suspect(error)
-            return unhealthy(error, lag, self.statistics())
+            return unhealthy(error, lag, self.statistics(), depth)
+
+    def attach_journal(self, depth: Callable[[], JournalDepth] | None) -> None:
+        """Let `health` tell the depth of a journal, or of none; a Journal attaches itself."""
+        self._journal_depth = depth
 
     def ping(self) -> float:
         """Seconds that a round trip to the server takes."""

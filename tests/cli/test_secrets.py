@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 import pytest
 
+from atb_db import Database, Journal
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.migrations import migrate
 from atb_db.admin.tools import major_of, tool_for
@@ -24,6 +25,7 @@ from atb_db.cli import main
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
 from atb_db.embedded import Server
+from atb_db.repository import events
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_help import COMMANDS
 
@@ -36,7 +38,7 @@ OK, USAGE, FOUND, UNREACHABLE = ExitCode.OK, ExitCode.USAGE, ExitCode.FOUND, Exi
 
 
 class Case(NamedTuple):
-    """How a command is run: {name} is the database, {dump} a backup of it, {candles} a file of them."""
+    """How a command is run: {name} is the database, {dump} a backup of it, {candles} and {journal} are files."""
 
     arguments: str = ""
     reached: ExitCode = OK
@@ -76,6 +78,11 @@ CASES: Final = {
     "end-crashed": Case("--yes"),
     "purge": Case("--yes"),
     "purge-logs": Case("--yes"),
+    "journal": Case(reached=USAGE, unreached=USAGE),
+    "journal status": Case("{journal}", reached=FOUND, unreached=FOUND),
+    "journal inspect": Case("{journal}", unreached=OK),
+    "journal replay": Case("{journal}"),
+    "journal discard": Case("{journal} 7", reached=FOUND, unreached=FOUND),
     "demo": Case("--candles {candles}", unreached=OK),
 }
 
@@ -125,8 +132,18 @@ def walked_url(server: Server, place: Place) -> Iterator[str]:
 
 def arguments(command: str, place: Place, folder: Path) -> list[str]:
     (folder / "sql" / "migrations").mkdir(parents=True, exist_ok=True)
-    filled = CASES[command].arguments.format(name="walked", dump=place.dump, candles=place.candles, sql=folder / "sql")
+    files = {"dump": place.dump, "candles": place.candles, "sql": folder / "sql", "journal": folder / "journal"}
+    if command.startswith("journal"):
+        fill(files["journal"])
+    filled = CASES[command].arguments.format(name="walked", **files)
     return [*command.split(), *shlex.split(filled)]
+
+
+def fill(path: Path) -> None:
+    """A journal in which an event waits for a database whose URL has the password."""
+    url = f"host=127.0.0.1 port=1 user=u password='{NEEDLE}'"
+    with closing(Database(url)) as away, Journal(path, away, patience=0.05) as journal:
+        journal.record(events.log_event(event_type="TEST", message="waits"))
 
 
 def variables(url: str, place: Place) -> dict[str, str]:

@@ -4,7 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import assert_type
 
-from atb_db import AsyncDatabase, Database
+from atb_db import AsyncDatabase, AsyncJournal, Database, Journal
+from atb_db.journal import Queued
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
 from atb_db.repository.metrics import PerformanceMetrics
 from atb_db.repository.orders import Order
@@ -46,3 +47,9 @@ async def run_async(db: AsyncDatabase, now: datetime) -> None:
     async with db.stream(trades.get_trades_since(session_id=1, since=now)) as rows:
         async for row in rows:
             assert_type(row, Trade)
+
+
+async def journal(journal: Journal, async_journal: AsyncJournal) -> None:
+    statement = events.log_event(event_type="error", message="lost")
+    assert_type(journal.record(statement), int | Queued)
+    assert_type(await async_journal.record(statement), int | Queued)

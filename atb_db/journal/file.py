@@ -1,0 +1,183 @@
+"""The journal's file: one writer, appended and synced line by line, replaced as a whole when it is compacted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from errno import EDQUOT, EFBIG, ENOSPC
+from fcntl import LOCK_EX, LOCK_NB, flock
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from atb_db.errors import JournalHeld, JournalUnusable, ResourceFull
+from atb_db.journal.frames import Record, is_torn, unframe
+
+_FULL: Final = frozenset({ENOSPC, EDQUOT, EFBIG})
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_MODE: Final = 0o600
+
+
+class Line(NamedTuple):
+    """A line as it is in the file."""
+
+    raw: bytes
+    record: Record | None
+    """None if the line is damaged or torn."""
+    torn: bool = False
+    """Whether it is the last one and was never finished."""
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """The lines of a journal, also while somebody writes it.
+
+    Raises:
+        JournalUnusable: the file cannot be read, is of a later format, or is no journal.
+    """
+    known = False
+    doubtful: list[Line] = []
+    with _translated(path), path.open("rb") as file:
+        for raw in file:
+            record = unframe(raw)
+            line = Line(raw, record, torn=record is None and is_torn(raw))
+            if record is None and not known:
+                doubtful.append(line)
+                continue
+            known = True
+            yield from doubtful
+            doubtful.clear()
+            yield line
+    if doubtful:
+        raise JournalUnusable(f"{path} is no journal of atb_db, or nothing of it can be read")
+
+
+class JournalFile:
+    """A journal's file in the hands of its one writer."""
+
+    def __init__(self, path: Path) -> None:
+        with _translated(path):
+            self.path = path.resolve()
+            self._lock = os.open(self._beside(".lock"), _FLAGS, _MODE)
+        self._file: int | None = None
+        self.size = 0
+        """Bytes that are surely written."""
+        try:
+            flock(self._lock, LOCK_EX | LOCK_NB)
+        except OSError:
+            os.close(self._lock)
+            raise JournalHeld(f"another process writes {self.path}, or another Journal of this one") from None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there is nothing to read."""
+        with _translated(self.path):
+            return not self.path.exists() or not self.path.stat().st_size
+
+    def open(self) -> None:
+        """Append to the file as it is, which only its owner may read from now on."""
+        with _translated(self.path):
+            self._file = os.open(self.path, _FLAGS, _MODE)
+            os.fchmod(self._file, _MODE)
+            self.size = os.fstat(self._file).st_size
+
+    def append(self, line: bytes, *, sync: bool = True) -> None:
+        """Append a line, as a whole or not at all; synced, it outlives a power failure.
+
+        Raises:
+            ResourceFull: the disk is full.
+            JournalUnusable: the file has been removed, or its disk fails.
+        """
+        file = self._opened()
+        with _translated(self.path):
+            if not os.fstat(file).st_nlink:
+                raise JournalUnusable(f"{self.path} was removed or replaced while it was in use")
+            try:
+                _write(file, line)
+                if sync:
+                    os.fsync(file)
+            except BaseException:
+                self._undo(file)
+                raise
+        self.size += len(line)
+
+    def replace(self, lines: Iterable[bytes]) -> None:
+        """Have these lines in the file and no others; a crash leaves the old ones or the new ones.
+
+        Raises:
+            ResourceFull: the disk is full; everything is as it was.
+            JournalUnusable: the disk fails.
+        """
+        new = self._beside(".new")
+        with _translated(self.path):
+            file = os.open(new, _FLAGS | os.O_TRUNC, _MODE)
+            try:
+                os.fchmod(file, _MODE)
+                for line in lines:
+                    _write(file, line)
+                os.fsync(file)
+                new.rename(self.path)
+            except BaseException:
+                os.close(file)
+                with suppress(OSError):
+                    new.unlink(missing_ok=True)
+                raise
+            self._close()
+            self._file = file
+            self.size = os.fstat(file).st_size
+            self._sync_folder()
+
+    def close(self) -> None:
+        """Let others write the file."""
+        self._close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(self.path.name + suffix)
+
+    def _opened(self) -> int:
+        if self._file is None:
+            raise JournalUnusable(f"{self.path} is closed, or its disk failed before: open it again")
+        return self._file
+
+    def _undo(self, file: int) -> None:
+        """Take back a line that was not written as a whole; if not even that can be done, write no more."""
+        try:
+            os.ftruncate(file, self.size)
+            os.fsync(file)
+        except OSError:
+            self._close()
+
+    def _sync_folder(self) -> None:
+        """Make the file's name outlive a power failure, or write no more: it would go to a file that may be gone."""
+        try:
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _write(file: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise ResourceFull(f"no room for {path}: {error.strerror}; nothing was recorded") from None
+        raise JournalUnusable(f"{path} cannot be used: {error.strerror}") from None
