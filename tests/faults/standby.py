@@ -1,0 +1,92 @@
+"""A primary with a synchronous standby, and one URL for both."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+from time import sleep
+from typing import NamedTuple
+
+import psycopg
+
+from atb_db import embedded
+from atb_db.embedded import Server
+from atb_db.sqlfile import schema_sql
+
+
+class Pair(NamedTuple):
+    """Two servers; what the first one acknowledges, the second one has."""
+
+    primary: Server
+    standby: Server
+
+    @property
+    def url(self) -> str:
+        """Leads to whichever of them takes writes."""
+        hosts = ",".join(f"127.0.0.1:{server.port}" for server in self)
+        return f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2"
+
+    @contextmanager
+    def frozen_sender(self) -> Iterator[None]:
+        """Nothing reaches the standby, and every commit waits for it."""
+        sender = self.value("SELECT pid FROM pg_stat_replication")
+        assert isinstance(sender, int)
+        os.kill(sender, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if self.primary.child_process is not None and self.primary.child_process.poll() is None:
+                os.kill(sender, signal.SIGCONT)
+
+    def kill_primary(self) -> None:
+        """As a machine that is gone: all its processes at once."""
+        child = self.primary.child_process
+        assert child is not None
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+    def promote(self) -> None:
+        """Let the standby take writes; until it does."""
+        with psycopg.connect(self.standby.url(), autocommit=True) as connection:
+            connection.execute("SELECT pg_promote(wait => TRUE)")
+
+    def value(self, query: str) -> object:
+        """What the primary answers."""
+        with psycopg.connect(self.primary.url(), autocommit=True) as connection:
+            row = connection.execute(query.encode()).fetchone()
+            return row[0] if row else None
+
+
+@contextmanager
+def pair() -> Iterator[Pair]:
+    """Make both, with the schema."""
+    base = Path(mkdtemp(prefix="atb-standby-", dir="/tmp"))
+    try:
+        with embedded.postgresql(settings={"synchronous_commit": "on"}) as primary:
+            with psycopg.connect(primary.url()) as connection:
+                connection.execute(schema_sql())
+            account = embedded._account()
+            if account.uid is not None:
+                base.chmod(0o755)
+                shutil.chown(base, account.uid, account.gid)
+            done = embedded._run(
+                *(primary.bin_dir / "pg_basebackup", "-D", base / "data", "-R", "-X", "stream", "-c", "fast"),
+                *("-d", f"host={primary.socket_dir} port={primary.port} user=postgres"),
+                account=account,
+            )
+            assert done.returncode == 0, done.stderr
+            with embedded.postgresql(base_dir=base, settings={"synchronous_commit": "on"}) as standby:
+                both = Pair(primary, standby)
+                with psycopg.connect(primary.url(), autocommit=True) as connection:
+                    connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+                    connection.execute("SELECT pg_reload_conf()")
+                while both.value("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != 1:
+                    sleep(0.02)
+                yield both
+    finally:
+        shutil.rmtree(base)
