@@ -24,7 +24,9 @@ COPY = "INSERT INTO system_events (session_id, event_type, message, request_hash
         (f"{COPY} SELECT session_id, event_type, message, request_hash, severity, timestamp FROM system_events LIMIT 1",
          {"double": 1}),
         ("DELETE FROM orders WHERE order_type = 'ENTRY'", {"lost": 2, "halves": 2, "findings": 4}),
-        ("UPDATE trading_sessions SET current_balance = current_balance + 1", {"findings": 2}),
+        # The schema refuses a balance that the ledger has not, so its checks must be away.
+        ("SET session_replication_role = replica; UPDATE trading_sessions SET current_balance = current_balance + 1",
+         {"findings": 2}),
     ],
 )  # fmt: skip
 def test_it_sees(scene: Scene, tmp_path: Path, tampering: str, expected: dict[str, int]) -> None:

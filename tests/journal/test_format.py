@@ -20,8 +20,9 @@ from atb_db.journal.file import JournalFile
 from atb_db.journal.frames import frame, is_torn, unframe
 from atb_db.journal.queue import Queue, Ticket
 from atb_db.repository import events, statements
+from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Parameter, Statement
-from atb_db.types import Json, Number, Unset
+from atb_db.types import Json, Number, PositionSide, Unset
 
 COMMANDS = [one for one in statements() if one.kind is Kind.COMMAND and one.name not in OF_THE_MOMENT]
 LIMIT = 1 << 20
@@ -38,10 +39,20 @@ MOMENTS = st.datetimes(
     max_value=datetime(2199, 1, 1),  # noqa: DTZ001
     timezones=st.timezones(),
 )
+TRADES = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(("entry_price", "exit_price", "size", "pnl"), NUMBERS),
+        **dict.fromkeys(("symbol", "exit_reason", "strategy_name"), TEXT),
+        **dict.fromkeys(("entry_time", "exit_time"), MOMENTS),
+        "side": st.sampled_from(PositionSide),
+    },
+    optional={"commission": NUMBERS, "strategy_config": DOCUMENTS, "mfe": NUMBERS, "mfe_time": MOMENTS},
+).map(lambda given: NewTrade(**given))  # type: ignore[arg-type]  # each is what its name says
 BY_TYPE: dict[object, st.SearchStrategy[object]] = {
+    NewTrade: st.lists(TRADES, max_size=3),
     Number: NUMBERS,
     Json: DOCUMENTS,
-    int: st.integers(),
+    int: st.integers(-(2**63), 2**63 - 1),
     bool: st.booleans(),
     str: TEXT,
     datetime: MOMENTS,
