@@ -6,6 +6,8 @@ SHELL := /bin/sh
 
 VENV := .venv
 BENCH := .venv-bench
+CLUSTER := .venv-cluster
+CLUSTER_PYTHON ?= /usr/bin/python3
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 WORKERS ?= 2
@@ -76,6 +78,25 @@ soak: $(VENV)/.dev ## Work among random faults for long, and write what came of 
 	  ATB_DB_SOAK_MINUTES=$(MINUTES) $(PY) -m pytest -q tests/faults/test_soak.py -p no:logging -o faulthandler_timeout=0 $(ARGS); \
 	  failed=$$?; $(PY) -m tests.faults.results build/soak.jsonl docs/reliability.md soak; exit $$failed
 
+cluster: $(VENV)/.dev $(CLUSTER)/.made ## Start three PostgreSQL nodes under Patroni and etcd on this machine
+	@$(PY) -m tests.cluster.cluster start
+
+cluster-stop: $(VENV)/.dev ## Stop them, and remove what they wrote
+	@$(PY) -m tests.cluster.cluster stop
+
+cluster-faults: $(VENV)/.dev $(CLUSTER)/.made ## Kill, cut off and switch over leaders of such a cluster under load (SEED=7)
+	@mkdir -p build && rm -f build/cluster.jsonl
+	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/cluster.jsonl; \
+	  $(PY) -m pytest -q tests/cluster -o faulthandler_timeout=900 $(ARGS); failed=$$?; \
+	  $(PY) -m tests.faults.results build/cluster.jsonl docs/reliability.md cluster; exit $$failed
+
+# The server's account, which is another one under root, must be able to read this Python.
+$(CLUSTER)/.made: tests/cluster/requirements.txt
+	@echo "Installing Patroni ..."
+	@$(CLUSTER_PYTHON) -m venv --clear $(CLUSTER)
+	@$(CLUSTER)/bin/python -m pip --disable-pip-version-check install -qq -r tests/cluster/requirements.txt
+	@touch $@
+
 ##@ Checks
 
 check: check-static dependencies test cov ## Everything that must be green before a commit
@@ -138,7 +159,7 @@ bench-quick: $(BENCH)/.made ## A smaller part of everything, in about three minu
 	@$(BENCH)/bin/python -m benchmarks --quick $(ARGS)
 
 clean: ## Remove .venv and everything generated
-	@rm -rf $(VENV) $(BENCH) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(BENCH) $(CLUSTER) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix faults soak check check-static lint types floors sql-lint dependencies cov growth fmt catalog docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies cov growth fmt catalog docs wheel bench bench-quick clean

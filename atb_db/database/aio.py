@@ -19,6 +19,7 @@ from atb_db.config import Settings
 from atb_db.database.faults import DRIVER_ERRORS, check_replicated, failure, translated
 from atb_db.database.guarded import AsyncConnection
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
+from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import AsyncPool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
@@ -387,6 +388,7 @@ class AsyncTransaction:
 
 def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnection]]:
     arguments = pool_arguments(settings)
+    lineage = Lineage(settings.conninfo)
 
     async def connected(until: float) -> AsyncConnection:
         with translated():
@@ -404,6 +406,8 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
                     await connection.execute(UTC_AND_ISO)
                 if settings.pgbouncer:
                     check_defaults(await (await connection.execute(DEFAULTS)).fetchone())
+                if lineage.matters:
+                    lineage.check(await (await connection.execute(TIMELINE)).fetchone())
             check_zone(connection)
         except BaseException:
             connection.abandon()

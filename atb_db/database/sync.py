@@ -19,6 +19,7 @@ from atb_db.config import Settings
 from atb_db.database.faults import DRIVER_ERRORS, check_replicated, failure, translated
 from atb_db.database.guarded import Connection, connecting_until
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
+from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import Pool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
@@ -436,6 +437,7 @@ class Transaction:
 
 def _connector(settings: Settings) -> Callable[[float], Connection]:
     arguments = pool_arguments(settings)
+    lineage = Lineage(settings.conninfo)
 
     def connected(until: float) -> Connection:
         token = connecting_until.set(until)
@@ -453,6 +455,8 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
                     connection.execute(UTC_AND_ISO)
                 if settings.pgbouncer:
                     check_defaults(connection.execute(DEFAULTS).fetchone())
+                if lineage.matters:
+                    lineage.check(connection.execute(TIMELINE).fetchone())
             check_zone(connection)
         except BaseException:
             connection.abandon()

@@ -21,8 +21,9 @@ from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import Unavailable
 from tests.admin.conftest import Write
+from tests.faults.conftest import FULL
 
-KILLS = 20
+KILLS = 20 if FULL else 6
 SLOW_SECONDS = 3
 # One process, which says when it begins.
 WORKER = """

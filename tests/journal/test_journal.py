@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg
 import pytest
@@ -82,6 +82,7 @@ def test_the_next_record_applies_what_waits(connect: Connect, db: Database, url:
         number, end = 1, monotonic() + 20
         while isinstance(journal.record(note(session_id, str(number))), Queued):
             assert monotonic() < end
+            sleep(0.02)
             number += 1
     assert messages(db, session_id) == [str(one) for one in range(number + 1)]
 

@@ -1,0 +1,201 @@
+"""Three PostgreSQL nodes under Patroni and etcd on this machine: `python -m tests.cluster.cluster start`, or `stop`.
+
+What it writes into the folder is what a real cluster has, with three machines' addresses instead of three ports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+from urllib.request import Request, urlopen
+
+from atb_db import embedded
+
+FOLDER: Final = Path("/tmp/atb-cluster")  # noqa: S108  the path of a socket must be short
+NODES: Final = (1, 2, 3)
+TTL: Final = 20
+"""Seconds after which a leader that gives no sign of life is replaced."""
+URL: Final = (
+    "postgresql://postgres@"
+    + ",".join(f"127.0.0.1:{5440 + node}" for node in NODES)
+    + "/postgres?target_session_attrs=read-write&connect_timeout=2"
+)
+_ETCD: Final = "http://127.0.0.1:2391"
+_PEER: Final = "http://127.0.0.1:2390"
+_FORM_SECONDS: Final = 120
+_CONFIG: Final = """
+scope: atb
+name: node{node}
+restapi:
+  listen: 127.0.0.1:{rest}
+  connect_address: 127.0.0.1:{rest}
+etcd3:
+  hosts: 127.0.0.1:2391
+bootstrap:
+  dcs:
+    ttl: {ttl}
+    loop_wait: 5
+    retry_timeout: 5
+    synchronous_mode: true
+    postgresql:
+      use_pg_rewind: true
+      parameters:
+        max_connections: 60
+        wal_log_hints: "on"
+  initdb:
+  - encoding: UTF8
+  - no-locale
+  pg_hba:
+  - local all all trust
+  - host all all 127.0.0.1/32 trust
+  - host replication all 127.0.0.1/32 trust
+postgresql:
+  listen: 127.0.0.1:{port}
+  connect_address: 127.0.0.1:{port}
+  data_dir: {folder}/data
+  bin_dir: {bin_dir}
+  pgpass: {folder}/pgpass
+  authentication:
+    superuser:
+      username: postgres
+    replication:
+      username: replicator
+  parameters:
+    unix_socket_directories: {folder}
+"""
+
+
+class Cluster:
+    """The processes, by their files of process ids."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self.folder = folder
+        self._account = embedded._account()
+
+    def start(self) -> str:
+        """Form it; the leader's name.
+
+        Raises:
+            TimeoutError: it does not form.
+        """
+        if shutil.which("etcd") is None:
+            sys.exit("etcd is missing: apt install etcd-server")
+        self.stop()
+        self.folder.mkdir()
+        self._give(self.folder)
+        self._run("etcd", "etcd", "--data-dir", self.folder / "etcd", "--name", "atb", *self._etcd_addresses())
+        for node in NODES:
+            place = self.folder / f"node{node}"
+            place.mkdir()
+            config = _CONFIG.format(
+                node=node, rest=8040 + node, port=5440 + node, folder=place, ttl=TTL, bin_dir=embedded.find_binaries()
+            )
+            (place / "patroni.yml").write_text(config, encoding="utf-8")
+            self._give(place)
+            self.start_node(node)
+        until = monotonic() + _FORM_SECONDS
+        while monotonic() < until:
+            if self.complete():
+                return str(self.leader())
+            sleep(0.5)
+        raise TimeoutError(f"no cluster after {_FORM_SECONDS} s: see the logs in {self.folder}")
+
+    def start_node(self, node: int) -> None:
+        """Start its Patroni, which starts its PostgreSQL."""
+        patroni = Path(sys.executable).parents[2] / ".venv-cluster" / "bin" / "patroni"
+        self._run(f"node{node}", patroni, self.folder / f"node{node}" / "patroni.yml")
+
+    def stop(self) -> None:
+        """End all of it, and remove its files."""
+        for file in self.folder.glob("*.pid"):
+            self.signal(file.stem, signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to Patroni and all of its PostgreSQL, or to etcd; those that are gone do not matter."""
+        pids = [int((self.folder / f"{name}.pid").read_text())]
+        postmaster = self.folder / name / "data" / "postmaster.pid"
+        if postmaster.exists():
+            pids.append(int(postmaster.read_text().split()[0]))
+        for pid in [*pids, *(child for parent in pids for child in _children(parent))]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                continue
+
+    def members(self) -> dict[str, dict[str, object]]:
+        """What Patroni says of each node, by any that answers; empty while none does."""
+        for node in NODES:
+            try:
+                with urlopen(f"http://127.0.0.1:{8040 + node}/cluster", timeout=2) as answer:
+                    return {str(one["name"]): one for one in json.load(answer)["members"]}
+            except OSError:
+                continue
+        return {}
+
+    def leader(self) -> str | None:
+        """The leader's name; None while there is none."""
+        return next((name for name, one in self.members().items() if one["role"] == "leader"), None)
+
+    def complete(self) -> bool:
+        """Whether there are a leader, a synchronous standby, and another."""
+        roles = [one["role"] for one in self.members().values() if one["state"] in {"running", "streaming"}]
+        return len(roles) == len(NODES) and "leader" in roles and "sync_standby" in roles
+
+    def switch_over(self, leader: str) -> None:
+        """Have another one lead, as for maintenance; it returns when that one does."""
+        rest = f"http://127.0.0.1:{8040 + int(leader.removeprefix('node'))}/switchover"
+        with urlopen(Request(rest, json.dumps({"leader": leader}).encode()), timeout=60) as answer:
+            answer.read()
+
+    def _etcd_addresses(self) -> list[str]:
+        client = ["--listen-client-urls", _ETCD, "--advertise-client-urls", _ETCD]
+        return [*client, "--listen-peer-urls", _PEER, "--initial-advertise-peer-urls", _PEER,
+                "--initial-cluster", f"atb={_PEER}"]  # fmt: skip
+
+    def _give(self, folder: Path) -> None:
+        folder.chmod(0o755)
+        if self._account.uid is not None:
+            shutil.chown(folder, self._account.uid, self._account.gid)
+
+    def _run(self, name: str, *command: str | Path) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=embedded._environment() | {"HOME": str(self.folder)},
+                start_new_session=True,
+                user=self._account.uid,
+                group=self._account.gid,
+                extra_groups=self._account.groups,
+            )
+        child.returncode = 0  # it goes on when this process ends
+        (self.folder / f"{name}.pid").write_text(str(child.pid))
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["start"]:
+            leader = Cluster().start()
+            print(f"{leader} leads. export DATABASE_URL='{URL}'")  # noqa: T201
+        case ["stop"]:
+            Cluster().stop()
+        case _:
+            sys.exit(__doc__)
