@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
@@ -52,11 +53,11 @@ bootstrap:
   initdb:
   - encoding: UTF8
   - no-locale
+postgresql:
   pg_hba:
   - local all all trust
   - host all all 127.0.0.1/32 trust
   - host replication all 127.0.0.1/32 trust
-postgresql:
   listen: 127.0.0.1:{port}
   connect_address: 127.0.0.1:{port}
   data_dir: {folder}/data
@@ -79,8 +80,8 @@ class Cluster:
         self.folder = folder
         self._account = embedded._account()
 
-    def start(self) -> str:
-        """Form it; the leader's name.
+    def start(self, existing: Path | None = None) -> str:
+        """Form it, from the data directory of a server that was stopped if there is one; the leader's name.
 
         Raises:
             TimeoutError: it does not form.
@@ -99,13 +100,14 @@ class Cluster:
             )
             (place / "patroni.yml").write_text(config, encoding="utf-8")
             self._give(place)
+            if node == 1 and existing is not None:
+                existing.rename(place / "data")
+        self.start_node(1)
+        self._wait_for(lambda: self.leader() is not None)
+        for node in NODES[1:]:
             self.start_node(node)
-        until = monotonic() + _FORM_SECONDS
-        while monotonic() < until:
-            if self.complete():
-                return str(self.leader())
-            sleep(0.5)
-        raise TimeoutError(f"no cluster after {_FORM_SECONDS} s: see the logs in {self.folder}")
+        self._wait_for(self.complete)
+        return str(self.leader())
 
     def start_node(self, node: int) -> None:
         """Start its Patroni, which starts its PostgreSQL."""
@@ -154,6 +156,13 @@ class Cluster:
         rest = f"http://127.0.0.1:{8040 + int(leader.removeprefix('node'))}/switchover"
         with urlopen(Request(rest, json.dumps({"leader": leader}).encode()), timeout=60) as answer:
             answer.read()
+
+    def _wait_for(self, condition: Callable[[], bool]) -> None:
+        until = monotonic() + _FORM_SECONDS
+        while not condition():
+            if monotonic() > until:
+                raise TimeoutError(f"no cluster after {_FORM_SECONDS} s: see the logs in {self.folder}")
+            sleep(0.5)
 
     def _etcd_addresses(self) -> list[str]:
         client = ["--listen-client-urls", _ETCD, "--advertise-client-urls", _ETCD]
