@@ -57,8 +57,8 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml
 demo: $(VENV)/.embedded ## Record a trading session in a throwaway PostgreSQL (ARGS="--keep" leaves it running)
 	@$(VENV)/bin/atb-db demo $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests, collecting branch coverage (ARGS="-k ledger", WORKERS=4)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --cov --cov-report= $(ARGS)
+test: $(VENV)/.dev ## Run the tests (ARGS="-k ledger", WORKERS=4; COVERAGE=1 collects branch coverage, for make cov)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadscope $(if $(COVERAGE),--cov --cov-report=) $(ARGS)
 
 test-matrix: $(VENV)/.dev ## Run the tests on this machine's PostgreSQL and on every one that the wheel carries
 	@set -e; for bin in "" $$($(PY) -c 'from atb_db.embedded import wheel_binaries; print(*wheel_binaries())'); do \
@@ -99,6 +99,7 @@ $(CLUSTER)/.made: tests/cluster/requirements.txt
 
 ##@ Checks
 
+check: COVERAGE := 1
 check: check-static dependencies test cov ## Everything that must be green before a commit
 
 check-static: lint types floors sql-lint ## The checks that run no tests
@@ -121,7 +122,7 @@ sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations
 dependencies: $(VENV)/.dev ## Known vulnerabilities of what is installed; says so where the advisories cannot be reached
 	@$(PY) -m tests.dependencies
 
-cov: $(VENV)/.dev ## Coverage of the last test run, and its floor
+cov: $(VENV)/.dev ## Coverage of the last make test COVERAGE=1, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 
 ##@ Measure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, cast
@@ -18,7 +19,7 @@ from atb_db.admin.guards import Request, Target, guard, read_target
 from atb_db.admin.migrations import migrate
 from atb_db.admin.migrations.reading import LOCK
 from atb_db.admin.privileges import is_bookkeeping
-from atb_db.admin.roles import Members, groups_used, set_roles
+from atb_db.admin.roles import Members, groups_used, set_roles, settle_roles
 from atb_db.admin.verification import verify
 from atb_db.admin.wording import counted
 from atb_db.config import Settings
@@ -33,6 +34,7 @@ KEPT: Final = frozenset({"deployment", "system_control_flags"})
 """Tables that `reset` does not empty: what the database is, and the switches, active or not."""
 
 _NAMED: Final = 5
+_ON_TABLE: Final = re.compile(r" ON TABLE public\.(\w+) TO ")
 
 
 class Nuked(NamedTuple):
@@ -102,20 +104,23 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         # What is still granted is granted on objects of others.
         still = set(_grants(connection))
         grants = [statement for statement in grants if statement not in still]
+        later = [statement for statement in grants if _is_of_records(statement)]
         _drop(connection, others)
         _refuse_losses(connection, () if everything else objects.foreign)
         owner = next((one.owner for one in objects.ours if one.name == "trading_sessions"), target.user)
         connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
         connection.execute(schema_sql().encode())
         connection.execute("RESET ROLE")
-        notes = [note for statement in grants if (note := _grant(connection, statement))]
+        notes = [note for statement in grants if statement not in later and (note := _grant(connection, statement))]
+        if groups:
+            settle_roles(connection, Members())
         _mark(connection, marker)
         perform(
             connection,
             _told(f"Dropped {counted(len(doomed), 'object')} and made the schema anew.", target, map(str, doomed)),
         )
     migrate(settings)
-    _give_records(settings, owner)
+    notes += _give_records(settings, owner, later)
     if groups:
         set_roles(settings, Members())
     findings = verify(settings)
@@ -173,7 +178,13 @@ def _back_up(settings: Settings, request: Request, folder: Path | None) -> Path 
         guard(read_target(connection), request)
         has_books = connection.execute("SELECT to_regclass('public.trading_sessions') IS NOT NULL").fetchone()
     # A database without the books is nothing that a backup of ours could hold.
-    return backup(settings, folder=folder).path if folder is not None and has_books == (True,) else None
+    if folder is None or has_books != (True,):
+        return None
+    try:
+        return backup(settings, folder=folder).path
+    except AtbDbError as error:
+        error.message = f"the backup before it failed, so nothing was dropped: {error.message}"
+        raise
 
 
 def _begin(connection: Connection, request: Request) -> Target:
@@ -214,14 +225,23 @@ def _grant(connection: Connection, statement: str) -> str | None:
     return None
 
 
-def _give_records(settings: Settings, owner: str) -> None:
-    """Give the records of migrations to the schema's owner, whoever has dropped everything, so that it can go on."""
+def _is_of_records(grant: str) -> bool:
+    found = _ON_TABLE.search(grant)
+    return found is not None and is_bookkeeping(found[1])
+
+
+def _give_records(settings: Settings, owner: str, grants: Sequence[str]) -> list[str]:
+    """Give the records of migrations to the schema's owner, whoever has dropped everything, so that it can go on.
+
+    Grants on them are made again, as they were made only now; the notes of those that could not be.
+    """
     with writing(settings) as (connection, _):
         connection.execute(CATALOG_SETTINGS)
         for one in read_objects(connection).ours:
             if is_bookkeeping(one.name) and one.owner != owner:
                 name = sql.Identifier("public", one.name)
                 connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(name, sql.Identifier(owner)))
+        return [note for statement in grants if (note := _grant(connection, statement))]
 
 
 def _mark(connection: Connection, marker: Deployment | None) -> None:

@@ -156,22 +156,28 @@ def set_roles(settings: Settings, members: Members) -> RolesSet:
         Unavailable: the server cannot be reached.
     """
     with changing(settings) as (connection, server):
-        # A login of the owner group works as the group, which may not do as much as the login itself.
-        connection.execute("SET ROLE NONE")
-        done: dict[RoleChange, None] = {}
-        reasons: dict[RoleChange, str] = {}
-        # One makes another possible: a group must exist, and be allowed in the schema, before it can own a table there.
-        for _ in range(_ROUNDS):
-            for change in role_changes(connection, members):
-                try:
+        return RolesSet(server, *settle_roles(connection, members))
+
+
+def settle_roles(connection: Connection, members: Members) -> tuple[tuple[RoleChange, ...], tuple[Undone, ...]]:
+    """What `set_roles` does, on a connection that may be in a transaction; what was done, and what could not be."""
+    # A login of the owner group works as the group, which may not do as much as the login itself.
+    connection.execute("SET ROLE NONE")
+    done: dict[RoleChange, None] = {}
+    reasons: dict[RoleChange, str] = {}
+    # One makes another possible: a group must exist, and be allowed in the schema, before it can own a table there.
+    for _ in range(_ROUNDS):
+        for change in role_changes(connection, members):
+            try:
+                with connection.transaction():
                     connection.execute(change.sql.encode())
-                except psycopg.Error as error:
-                    reasons[change] = error.diag.message_primary or type(error).__name__
-                else:
-                    done[change] = None
-        left = role_changes(connection, members)
-        undone = tuple(Undone(change, reasons.get(change, "the server did not do it")) for change in left)
-        return RolesSet(server, tuple(change for change in done if change not in left), undone)
+            except psycopg.Error as error:
+                reasons[change] = error.diag.message_primary or type(error).__name__
+            else:
+                done[change] = None
+    left = role_changes(connection, members)
+    undone = tuple(Undone(change, reasons.get(change, "the server did not do it")) for change in left)
+    return tuple(change for change in done if change not in left), undone
 
 
 def _creation(group: str) -> RoleChange:

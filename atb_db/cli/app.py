@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -103,8 +104,16 @@ def atb_db(
     """  # noqa: D301  \b keeps the lines apart in --help
 
 
+def _leave(number: int, _frame: object) -> None:
+    """End as the signal would, but with what was begun cleaned up: pg_dump would go on without us."""
+    sys.exit(128 + number)
+
+
 def main() -> None:
     """Run the command line of this process, and exit."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
+            signal.signal(number, _leave)
     try:
         app(prog_name="atb-db")
     except AtbDbError as error:

@@ -20,9 +20,19 @@ if TYPE_CHECKING:
     from atb_db.admin.backup.folder import Listed
     from atb_db.config import Settings
 
-FolderOption: TypeAlias = Annotated[Path, typer.Option("--backup-dir", metavar="DIR", help="Where the backups lie.")]
 FOLDER: Final = Path("backups")
 RPO: Final = Duration(minutes=15)
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise typer.BadParameter("it is empty")  # a variable that is not set; "." is the current folder
+    return Path(text)
+
+
+FolderOption: TypeAlias = Annotated[
+    Path, typer.Option("--backup-dir", parser=_folder, metavar="DIR", help="Where the backups lie.")
+]
 
 backup_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -34,7 +44,7 @@ def backup_command(
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
     retention: Annotated[
-        int, typer.Option(metavar="DAYS", min=1, help="Keep every backup of the last so many days.")
+        int, typer.Option(metavar="DAYS", min=1, max=36500, help="Keep every backup of the last so many days.")
     ] = 7,
     keep_daily: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N days.")] = 0,
     keep_weekly: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N weeks.")] = 0,

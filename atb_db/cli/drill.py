@@ -98,11 +98,10 @@ def _print_drill(found: Drill) -> None:
         )
     for problem in found.problems:
         print_message(problem)
-    age = shown_duration(timedelta(seconds=found.rpo_seconds)) if found.rpo_seconds is not None else "unknown"
-    for name, value, limit in (
-        ("RTO", shown_duration(timedelta(seconds=found.rto_seconds)), found.rto_limit_seconds),
-        ("RPO", age, found.rpo_limit_seconds),
-    ):
+    took = found.rto_seconds if found.server else None
+    age = found.rpo_seconds if found.rpo_seconds is not None and found.rpo_seconds >= 0 else None
+    for name, seconds, limit in (("RTO", took, found.rto_limit_seconds), ("RPO", age, found.rpo_limit_seconds)):
+        value = "unknown" if seconds is None else shown_duration(timedelta(seconds=seconds))
         state = "missed" if name in found.missed else "kept"
         print_message(f"{name} {state}: {value} of {shown_duration(timedelta(seconds=limit))}.")
     print_message("Passed." if found.passed else "Failed.")

@@ -63,9 +63,12 @@ def roles_command(
         print_json(done)
     else:
         print_server(done.server)
-        _print_changes(done.done)
+        if done.done or not done.undone:
+            _print_changes(done.done)
         for change, reason in done.undone:
             print_message(f"Could not: {change.sql}: {reason}")
+    if any(change.what == "role" for change, _ in done.undone):
+        print_message("Run it once as a superuser, or as the database's owner with CREATEROLE.")
     if done.undone:
         raise typer.Exit(ExitCode.FAILED)
 

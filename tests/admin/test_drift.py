@@ -19,7 +19,7 @@ from atb_db.config import Settings
 from atb_db.database.session import accept
 from atb_db.embedded import Server
 from atb_db.errors import ConfigurationError
-from tests.admin.test_roles import remove
+from tests.admin.roles import remove_roles
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ def drifted(server: Server) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
         connection.commit()
         yield connection
         connection.rollback()
-    remove(server)
+    remove_roles(server)
 
 
 def found(connection: psycopg.Connection[tuple[object, ...]]) -> list[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import count, product
+from itertools import count
 from typing import Final, NamedTuple, cast
 
 import psycopg
@@ -20,6 +20,7 @@ from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.repository import statements
 from atb_db.statement import Declared, Kind, Statement
+from tests.admin.roles import execute, remove_roles
 from tests.conftest import TEMPLATE
 from tests.statements.examples import World, example
 from tests.statements.worlds import (  # noqa: F401  fixtures
@@ -47,30 +48,12 @@ class Roled(NamedTuple):
         return psycopg.connect(self.as_login(login), autocommit=True)
 
 
-def execute(url: str, *scripts: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for script in scripts:
-            connection.execute(script.encode())
-
-
-def remove(server: Server, *logins: str) -> None:
-    """Take the groups and these logins away again: other tests see the whole server."""
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        names = [name for (name,) in connection.execute("SELECT datname FROM pg_database WHERE datallowconn")]
-        found = connection.execute("SELECT rolname::text FROM pg_roles WHERE rolname = ANY (%s)", [[*GROUPS, *logins]])
-        roles = [role for (role,) in found]
-    for name, role in product(names, roles):
-        # One role at a time: PostgreSQL stumbles over a default privilege that names two of them.
-        execute(server.url(database=name), f"REASSIGN OWNED BY {role} TO postgres", f"DROP OWNED BY {role}")
-    execute(server.url(), *(f"DROP ROLE {role}" for role in roles))
-
-
 @pytest.fixture(scope="module")
 def logins(server: Server) -> Iterator[None]:
     """Logins without any right."""
     execute(server.url(), *(f"CREATE ROLE {login} LOGIN" for login in ("deploy", "engine", "grafana")))
     yield
-    remove(server, "deploy", "engine", "grafana")
+    remove_roles(server, "deploy", "engine", "grafana")
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +97,7 @@ def test_an_owner_with_createrole_can_do_all_of_it(server: Server, empty_url: st
         assert check_roles(settings, Members()) == ()
         execute(settings.conninfo, "ALTER TABLE trades ADD COLUMN later text")
     finally:
-        remove(server, "builder")
+        remove_roles(server, "builder")
 
 
 def test_what_cannot_be_done_is_said(server: Server, fresh_url: str) -> None:
@@ -122,7 +105,7 @@ def test_what_cannot_be_done_is_said(server: Server, fresh_url: str) -> None:
     try:
         done = set_roles(Settings.load(fresh_url.replace("postgres@", "nobody_special@")), Members())
     finally:
-        remove(server, "nobody_special")
+        remove_roles(server, "nobody_special")
     assert done.done == ()
     assert [one.change.where for one in done.undone] == list(GROUPS)
     assert all("permission denied" in one.reason for one in done.undone)

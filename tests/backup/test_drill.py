@@ -14,9 +14,11 @@ from atb_db.admin.backup.reads import Reads, run_reads
 from atb_db.admin.backup.scratch import PREFIX
 from atb_db.admin.errors import Unusable
 from atb_db.admin.migrations import migrate
+from atb_db.admin.roles import Members, set_roles
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import PermissionDenied
+from tests.admin.roles import remove_roles
 from tests.backup.conftest import Saved
 from tests.cli.conftest import Run
 
@@ -122,15 +124,55 @@ def test_a_statement_that_fails_is_found(saved: Saved, monkeypatch: pytest.Monke
 
 def test_an_old_drill_is_mentioned(saved: Saved, empty_url: str, call: Run) -> None:
     migrate(Settings.load(empty_url))
-    assert "No restore drill is recorded" in call("verify", url=empty_url).err
+    assert "No restore drill that passed is recorded" in call("verify", url=empty_url).err
     drill(saved.settings, saved.dump, home=saved.home, target=saved.settings)
     assert overdue(saved.settings) is None
     later = datetime.now(UTC) + timedelta(days=91)
-    assert overdue(saved.settings, now=later) == "The last restore drill was 91 days ago: atb-db drill makes one."
+    assert (
+        overdue(saved.settings, now=later)
+        == "The last restore drill that passed was 91 days ago: atb-db drill makes one."
+    )
+
+
+def test_a_drill_that_failed_is_none(empty_url: str, tmp_path: Path, call: Run) -> None:
+    live = Settings.load(empty_url)
+    migrate(live)
+    text = tmp_path / "notes.dump"
+    text.write_text("hello")
+    code, _, err = call("drill", str(text), url=empty_url)
+    assert code == 3
+    assert "RTO missed: unknown of 1h." in err
+    assert overdue(live) == "No restore drill that passed is recorded: atb-db drill makes one."
+
+
+def test_a_dump_from_the_future_keeps_no_rpo(saved: Saved) -> None:
+    found = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings).drill
+    assert found.missed == ()
+    assert found._replace(rpo_seconds=-1.0).missed == ("RPO",)
+
+
+def test_a_database_with_groups(server: Server, saved: Saved, tmp_path: Path) -> None:
+    url = server.create_database("grouped", template=saved.home.name)
+    live = Settings.load(url)
+    assert set_roles(live, Members()).undone == ()
+    try:
+        made = backup(live, folder=tmp_path)
+        found = drill(live, made.path, home=tmp_path, target=live).drill
+    finally:
+        remove_roles(server)
+    assert (found.problems, found.passed) == ((), True)
 
 
 def test_which_backup(saved: Saved, tmp_path: Path) -> None:
     assert choose_backup(saved.home) == choose_backup(saved.home, at_random=True) == saved.dump
+    home = shutil.copytree(saved.home, tmp_path / "copied")
+    good = choose_backup(home)
+    future = home / "2099" / "01" / "01" / "backup-20990101T000000.000Z.dump"
+    future.parent.mkdir(parents=True)
+    shutil.copy(good, future)
+    assert choose_backup(home) == choose_backup(home, at_random=True) == good
+    good.unlink()
+    assert choose_backup(home) == future
     with pytest.raises(Unusable, match="there is no backup"):
         choose_backup(tmp_path)
 

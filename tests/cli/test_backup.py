@@ -190,6 +190,21 @@ def test_killed_at_any_moment_it_leaves_nothing_that_looks_like_a_backup(
     assert list(leftovers(home)) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_told_to_end_it_ends_pg_dump_and_leaves_nothing(source: Source, tmp_path: Path, number: signal.Signals) -> None:
+    dumping = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_publication%' AND wait_event = 'relation'"
+    with psycopg.connect(source.url) as connection, psycopg.connect(source.url, autocommit=True) as watching:
+        connection.execute("LOCK TABLE pg_catalog.pg_publication IN ACCESS EXCLUSIVE MODE")  # only pg_dump reads it
+        child = start(source, tmp_path)
+        wait_for(lambda: watching.execute(dumping).fetchone() == (1,), child)
+        child.send_signal(number)
+        child.communicate(timeout=20)
+        assert child.returncode == 128 + number
+        wait_for(lambda: watching.execute(dumping).fetchone() == (0,), child)
+        assert watching.execute(dumping).fetchone() == (0,)
+    assert list(leftovers(source.home(tmp_path))) == []
+
+
 def wait_for(seen: Callable[[], object], child: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 20
     while not seen() and child.poll() is None and time.monotonic() < deadline:

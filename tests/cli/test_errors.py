@@ -17,13 +17,13 @@ UNUSABLE = [
     "",
     f"mysql://u:{PASSWORD}@h/db",
     f"postgresql://u:{PASSWORD}@[::/db",
+    f"postgresql://u:{PASSWORD}@127.0.0.1:notaport/db",
     f"host=127.0.0.1 port=1 password='{PASSWORD}",
     f"host=127.0.0.1 nonsense=1 password={PASSWORD}",
 ]
 UNREACHABLE = [
     f"postgresql://u:{PASSWORD}@127.0.0.1:1/db",
     f"postgresql://u:{PASSWORD}@no-such-host.invalid/db",
-    f"postgresql://u:{PASSWORD}@127.0.0.1:notaport/db",
     f"postgresql://u:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/db",
     f"host=/nowhere dbname=db password={PASSWORD}",
 ]

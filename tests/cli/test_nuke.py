@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import count
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from atb_db.admin.guards import Allowed, Denied, Load, NameNeeded, Request, Targ
 from atb_db.admin.migrations import migrate
 from atb_db.admin.nuke import nuke, reset
 from atb_db.admin.roles import Members, set_roles
+from atb_db.admin.verification import verify
 from atb_db.admin.yoyo_backend import Backend
 from atb_db.cli.exits import ExitCode, exit_code
 from atb_db.config import Settings
@@ -27,6 +29,7 @@ from atb_db.embedded import Server
 from atb_db.errors import Timeout
 from atb_db.repository import control
 from atb_db.types import Environment
+from tests.admin.roles import remove_roles
 from tests.cli.conftest import COMMAND, Run, environment
 from tests.statements.books import contents, row_counts
 from tests.statements.examples import prepare
@@ -118,15 +121,54 @@ def test_nuke_makes_the_schema_anew(used_url: str, call: Run) -> None:
     assert call("verify", url=used_url).code == 0
 
 
+@pytest.fixture
+def _without_roles(server: Server) -> Iterator[None]:
+    """Afterwards."""
+    yield
+    remove_roles(server, "onlooking")
+
+
+@pytest.mark.usefixtures("_without_roles")
 def test_nuke_leaves_the_roles_working(server: Server, used_url: str, call: Run) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE onlooking LOGIN")
     settings = Settings.load(used_url)
     assert set_roles(settings, Members(readers=("onlooking",))).undone == ()
-    assert call("nuke", "--confirm", name_of(used_url), "--no-backup", url=used_url).code == 0
+    code, _, err = call("nuke", "--confirm", name_of(used_url), "--no-backup", url=used_url)
+    assert code == 0
+    assert "Not granted" not in err
     assert call("verify", url=used_url).code == 0
     assert value(used_url.replace("postgres@", "onlooking@"), "SELECT count(*) FROM trades") == 0
     assert call("roles", "--check", url=used_url).code == 0
+
+
+@pytest.mark.usefixtures("_without_roles")
+def test_killed_before_it_records_the_migrations_it_leaves_the_roles(
+    used_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.load(used_url)
+    set_roles(settings, Members())
+    monkeypatch.setattr("atb_db.admin.nuke.migrate", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        nuke(settings, Request(environment=Environment.STAGING, name=name_of(used_url)), backup_folder=None)
+    migrate(settings)
+    assert [one for one in verify(settings).findings if " on table _" not in one.where] == []
+
+
+def test_a_backup_that_fails_drops_nothing(server: Server, call: Run) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE half_owner LOGIN")
+        connection.execute("CREATE DATABASE half_owned OWNER half_owner TEMPLATE template0")
+    url = server.url(database="half_owned").replace("postgres@", "half_owner@")
+    assert call("migrate", url=url).code == 0
+    with psycopg.connect(server.url(database="half_owned")) as connection:
+        connection.execute("CREATE TABLE secret ()")
+    before = contents(server.url(database="half_owned"))
+    code, _, err = call("nuke", "--confirm", "half_owned", url=url)
+    assert code == 1
+    assert "the backup before it failed, so nothing was dropped" in err
+    assert "secret" in err
+    assert contents(server.url(database="half_owned")) == before
 
 
 def test_a_backup_is_made_first(used_url: str, call: Run) -> None:

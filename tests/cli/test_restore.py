@@ -207,3 +207,14 @@ def test_a_role_without_special_rights_backs_up_and_restores(server: Server, cal
     assert call("restore", made, url=other).code == 0
     assert call("restore", made, "--replace", "--confirm", "owned", url=owned).code == 0
     assert call("verify", url=owned).code == 0
+
+
+def test_a_database_that_said_nothing_says_nothing(fresh_url: str, empty_url: str, call: Run) -> None:
+    settings = Settings.load(empty_url)
+    migrate(settings)
+    mark_environment(settings, Environment.PRODUCTION)
+    made = call("backup", url=empty_url).out.strip()
+    migrate(Settings.load(fresh_url))
+    name = fresh_url.rpartition("/")[2]
+    assert call("restore", made, "--replace", "--confirm", name, url=fresh_url).code == 0
+    assert value(fresh_url, "SELECT count(environment) FROM deployment") == 0

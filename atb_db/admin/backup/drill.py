@@ -34,6 +34,7 @@ RPO: Final = timedelta(minutes=15)
 """Age of the newest backup at the most: what is younger is lost."""
 _DRILLS: Final = "drills"
 _DRILL_EVERY: Final = timedelta(days=90)
+_REMEMBERED: Final = 1000
 
 
 class Limits(NamedTuple):
@@ -51,7 +52,7 @@ class Drill(NamedTuple):
     manifest: Manifest | None
     """None if the dump was refused."""
     server: str | None
-    """PostgreSQL's version where it was restored; None if it was not."""
+    """PostgreSQL's version where it was restored; None if it was not, and RTO is missed."""
     migrated: tuple[str, ...]
     sessions_audited: int
     statements_run: int
@@ -69,8 +70,9 @@ class Drill(NamedTuple):
     @property
     def missed(self) -> tuple[str, ...]:
         """The limits that were missed."""
-        rto = self.rto_seconds > self.rto_limit_seconds
-        rpo = self.rpo_seconds is None or self.rpo_seconds > self.rpo_limit_seconds
+        rto = self.server is None or self.rto_seconds > self.rto_limit_seconds
+        # A backup from the future says nothing of how much would be lost.
+        rpo = self.rpo_seconds is None or not 0 <= self.rpo_seconds <= self.rpo_limit_seconds
         return tuple(name for name, missed in (("RTO", rto), ("RPO", rpo)) if missed)
 
     @property
@@ -96,28 +98,33 @@ class _Findings(NamedTuple):
 
 
 def choose_backup(home: Path, *, at_random: bool = False) -> Path:
-    """The newest backup of a database, or any of them.
+    """The newest backup of a database, or any of them; one with a known problem only where there is no other.
 
     Raises:
         Unusable: there is none.
     """
-    dumps = [listed.path for listed in list_backups(home)]
+    backups = list_backups(home)
+    dumps = [one.path for one in backups if one.problem is None] or [one.path for one in backups]
     if not dumps:
         raise Unusable(f"there is no backup in {home}: atb-db backup makes one")
     return random.choice(dumps) if at_random else dumps[-1]  # noqa: S311  nothing secret depends on it
 
 
 def overdue(live: Settings, *, now: datetime | None = None) -> str | None:
-    """What to say when the last drill is too long ago; None when it is not.
+    """What to say when the last drill that passed is too long ago; None when it is not.
 
     Raises:
         Unavailable: the server cannot be reached.
     """
-    last = next(iter(history(live, limit=1)), None)
+    last = next((one for one in history(live, limit=_REMEMBERED) if one.severity is Severity.INFO), None)
     if last is None:
-        return "No restore drill is recorded: atb-db drill makes one."
+        return "No restore drill that passed is recorded: atb-db drill makes one."
     age = (now or datetime.now(UTC)) - last.timestamp
-    return f"The last restore drill was {age.days} days ago: atb-db drill makes one." if age > _DRILL_EVERY else None
+    return (
+        f"The last restore drill that passed was {age.days} days ago: atb-db drill makes one."
+        if age > _DRILL_EVERY
+        else None
+    )
 
 
 def has_embedded(dump: Path) -> bool:

@@ -17,11 +17,12 @@ from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.catalog import read_catalog
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
-from atb_db.admin.deployment import mark_environment
+from atb_db.admin.deployment import mark_environment, read_deployment
 from atb_db.admin.dropping import droppable_objects
 from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.guards import Request, guard, read_target
 from atb_db.admin.migrations import known_migrations, migrate
+from atb_db.admin.roles import Members, groups_used, set_roles
 from atb_db.admin.tools import Tool, major_of, tool_for
 from atb_db.admin.verification import Verification, verify
 from atb_db.admin.wording import counted
@@ -110,11 +111,17 @@ def restore(
         compare_rows(manifest.rows, rows, dump)
         if fingerprint(read_catalog(connection)) != manifest.schema_fingerprint:
             raise BadBackup(f"{dump.name} holds another schema than its manifest says")
+        if present and read_deployment(connection) is not None:
+            # What the database is used for is not a matter of whose rows are in it.
+            connection.execute("UPDATE public.deployment SET environment = NULL, set_at = NULL, set_by = NULL")
+        groups = groups_used(connection)
     watch.lap("load")
     migrated = migrate(settings).applied
     if present and present.environment is not None:
-        # What the database is used for is not a matter of whose rows are in it.
         mark_environment(settings, present.environment, replace=True)
+    if groups:
+        # A dump has neither the database's own grants nor, restored by another role, the owner of what is in it.
+        set_roles(settings, Members())
     watch.lap("migrate")
     verification = verify(settings)
     watch.lap("verify")
