@@ -20,7 +20,7 @@ from functools import partial, update_wrapper
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing import Final, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
@@ -213,6 +213,15 @@ class Declared(Generic[R_co]):
             if values[place] is default:
                 values[place] = make()
         return Statement(self, tuple(values), tuple(changed))
+
+    @property
+    def declaration(self) -> NoReturn:
+        """What a value has, and a declaration is: for who forgets to call it.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"{self.name} is a declaration: {self.name}(...) makes the value that can be run")
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.name}>"

@@ -163,8 +163,19 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 """Default of a parameter that changes nothing unless it is given; None means NULL there."""
 
-NEW: Final = UUID(int=0)
+
+class _New(UUID):
+    def __repr__(self) -> str:
+        return "NEW"
+
+
+class _Now(datetime):
+    def __repr__(self) -> str:
+        return "NOW"
+
+
+NEW: Final[UUID] = _New(int=0)
 """Default of `request_id`: replaced by a fresh id when the statement's value is made."""
 
-NOW: Final = datetime.max.replace(tzinfo=UTC)
+NOW: Final[datetime] = _Now(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 """Default of a moment: replaced by the current UTC time when the statement's value is made."""

@@ -196,7 +196,7 @@ def _print_audit(console: Console, report: DemoReport) -> None:
 
 def _print_server(console: Console, report: DemoReport) -> None:
     if report.kept is None:
-        console.print("The server is gone; to look inside with psql: atb-db demo --keep")
+        console.print("The server is gone; to look inside with psql, keep it with --keep.")
         return
     console.print("\nThe server is still running.")
     for what, command in (

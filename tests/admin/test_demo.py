@@ -266,7 +266,7 @@ def test_the_command_prints_for_people(folder: Path) -> None:
         "strategy_executions",
         " rows/s",
         "The books balance",
-        "atb-db demo --keep",
+        "keep it with --keep",
     ):
         assert part in done.stdout
     assert set(BLOCKS) <= set(done.stdout)

@@ -13,9 +13,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 def test_the_examples_run_and_print_what_they_say(fresh_url: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 2
-    engine, together = blocks
-    script = engine + together
+    script = "".join(blocks)
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=os.environ | {"DATABASE_URL": fresh_url},
@@ -24,6 +22,6 @@ def test_the_examples_run_and_print_what_they_say(fresh_url: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    promised = re.findall(r"print.*\)  +# (.*)", engine)
-    assert len(promised) == 2
+    promised = re.findall(r"print.*\)  +# (.*)", script)
+    assert len(promised) == 3
     assert done.stdout.splitlines() == ["BTCUSDT LONG 0.0025 ['FILLED']", *promised]

@@ -12,8 +12,9 @@ from uuid import UUID
 
 import pytest
 
+from atb_db import Database
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError
-from atb_db.repository import account, events, positions, trades
+from atb_db.repository import account, events, positions, sessions, trades
 from atb_db.statement import Declaration, Kind, Statement
 from atb_db.types import NEW, NOW, UNSET, PositionSide
 
@@ -232,3 +233,14 @@ def test_other_shapes(declare: Declare) -> None:
     assert declare(nothing, "SELECT :id").read([]) is None
     assert declare(many, "SELECT :id").read([1, 2]) == [1, 2]
     assert declare(many, "SELECT :id").read([]) == []
+
+
+def test_a_declaration_that_was_not_called_says_so(db: Database) -> None:
+    with pytest.raises(TypeError, match=r"positions.get_position\(...\) makes the value that can be run"):
+        db.run(positions.get_position)  # type: ignore[arg-type]
+
+
+def test_defaults_that_are_made_say_their_names() -> None:
+    assert "timestamp: datetime.datetime = NOW, request_id: uuid.UUID = NEW" in str(
+        inspect.signature(sessions.resume_or_create, eval_str=True)
+    )
