@@ -121,7 +121,6 @@ class TotalMetrics(NamedTuple):
     current_streak: int
     largest_win_streak: int
     largest_loss_streak: int
-    max_drawdown: Decimal
 
 
 @query
@@ -157,7 +156,7 @@ def get_daily_metrics(
 def get_total_metrics(*, session_id: int) -> TotalMetrics | None:
     """A session's metrics over all its trades, as its books keep them: one row, however many trades; None before one.
 
-    For what these do not say, such as the Sharpe ratio, or for a part of the trades there is get_performance_metrics.
+    For what these do not say, such as the drawdown or the Sharpe ratio, or for a part of the trades there is get_performance_metrics.
     """
     ...
 

@@ -23,7 +23,6 @@ SHARED = (
         "current_streak",
         "largest_win_streak",
         "largest_loss_streak",
-        "max_drawdown",
     ),
 )
 

@@ -4,7 +4,7 @@ SELECT opening_balance, total_trades, winning_trades, losing_trades,
        gross_profit, gross_loss, gross_profit - gross_loss AS gross_pnl, commission, margin_interest_cost, net_pnl,
        trim_scale(profit_factor) AS profit_factor, trim_scale(expectancy) AS expectancy,
        trim_scale(avg_win) AS avg_win, trim_scale(avg_loss) AS avg_loss, best_trade_pnl, worst_trade_pnl,
-       current_streak, largest_win_streak, largest_loss_streak, trim_scale(max_drawdown) AS max_drawdown
+       current_streak, largest_win_streak, largest_loss_streak
   FROM performance_metrics
  WHERE session_id = :session_id
    AND existing_session(:session_id) IS NOT NULL
