@@ -12,12 +12,13 @@ from atb_db.database.lineage import Lineage
 from atb_db.errors import OutcomeUnknown, Unavailable
 from atb_db.repository import events, sessions
 from tests.faults.client import clients
-from tests.faults.conftest import FULL
+from tests.faults.conftest import FULL, Record
+from tests.faults.results import Line
 from tests.faults.scene import begin_sessions
 from tests.faults.standby import pair
 
 
-def test_it_is_not_asked_again(is_async: bool) -> None:  # noqa: FBT001
+def test_it_is_not_asked_again(is_async: bool, record: Record) -> None:  # noqa: FBT001
     if is_async and not FULL:
         pytest.skip("part of make faults")
     with pair() as servers, clients(is_async=is_async) as connect:
@@ -46,6 +47,8 @@ def test_it_is_not_asked_again(is_async: bool) -> None:  # noqa: FBT001
         found = client.run(sessions.get_trading_session(session_id=later))
         assert found is not None
         assert found.id == later
+    kind = "async" if is_async else "sync"
+    record(Line("replaced primary wakes up", kind, 1, 2, 0, 0, "1 Unavailable", promised="refused by its timeline"))
 
 
 def test_the_newest_timeline_of_a_cluster_counts() -> None:
