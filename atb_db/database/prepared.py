@@ -7,6 +7,7 @@ for later. That is most of the client's work for a row, and for a prepared state
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import psycopg
@@ -18,7 +19,7 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
 from atb_db.database.session import Adapters
-from atb_db.rows import Labels, Reader
+from atb_db.rows import Reader
 from atb_db.statement import Declared
 
 _GOOD: Final = frozenset({ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK})
@@ -63,13 +64,17 @@ class Prepared:
 
     def _loaders_of(self, reader: Reader, result: PGresult) -> abc.Transformer:
         for place, members in reader.labels.items():
-            self._context.adapters.register_loader(result.ftype(place), _label_loader(members))
+            self._context.adapters.register_loader(result.ftype(place), _label_loader(tuple(members.items())))
         loaders = Transformer(self._context)
         loaders.set_pgresult(result)
         return loaders
 
 
-def _label_loader(members: Labels) -> type[Loader]:
-    """Loads the labels of one of the database's enums as members, by a look-up and nothing else."""
-    by_label = {str(label).encode(): member for label, member in members.items()}
+@cache
+def _label_loader(members: tuple[tuple[object, object], ...]) -> type[Loader]:
+    """Loads the labels of one of the database's enums as members, by a look-up and nothing else.
+
+    One class an enum, not one a connection: psycopg keeps every class of loaders that it has met.
+    """
+    by_label = {str(label).encode(): member for label, member in members}
     return type("LabelLoader", (Loader,), {"load": staticmethod(by_label.__getitem__)})

@@ -156,7 +156,8 @@ def get_daily_metrics(
 def get_total_metrics(*, session_id: int) -> TotalMetrics | None:
     """A session's metrics over all its trades, as its books keep them: one row, however many trades; None before one.
 
-    For what these do not say, such as the drawdown or the Sharpe ratio, or for a part of the trades there is get_performance_metrics.
+    For what these do not say, such as the drawdown or the Sharpe ratio, or for a part of the trades there is
+    get_performance_metrics.
     """
     ...
 

@@ -8,10 +8,11 @@ from contextlib import suppress
 import psycopg
 import pytest
 from psycopg import RawCursor
+from psycopg.adapt import Loader
 
 from atb_db import Database, Settings
 from atb_db.errors import AtbDbError, Conflict
-from atb_db.repository import account, statements
+from atb_db.repository import account, positions, statements
 from atb_db.statement import Declared, Kind
 from tests.statements.examples import World, example
 
@@ -98,3 +99,15 @@ def test_what_fails_at_the_commit_is_an_error(writer: Database, fresh_world_url:
     assert is_known(writer, adjust[2].declaration)
     before = writer.run(account.get_current_balance(session_id=world.session_id))
     assert writer.run(adjust[2]) == before + 1
+
+
+def test_a_new_connection_makes_no_new_loaders(world_url: str, world: World) -> None:
+    """psycopg keeps every class of loaders that it has met: one a connection would be a leak."""
+    query = positions.get_active_positions(session_id=world.session_id)
+
+    def loaders() -> int:
+        with Database(Settings.load(world_url, environ={})._replace(pool_max=1)) as database:
+            assert database.run(query) == database.run(query)
+        return len(Loader.__subclasses__())
+
+    assert loaders() == loaders()
