@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -23,17 +24,18 @@ from atb_db import Database
 from atb_db.admin.catalog import expected_catalog
 from atb_db.database import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
-from atb_db.repository import statements
+from atb_db.repository import statements, trades
+from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import Json, Number
 from atb_db.values import JsonText, new_request_id
 from tests.invariants.running import undone
-from tests.statements.examples import World, example
+from tests.statements.examples import World, at, example
 
 FULL: Final = os.environ.get("ATB_DB_FAULTS") == "full"
 WRITING: Final = [one for one in statements() if one.kind is not Kind.QUERY]
 # A quick selection: every fourth statement, a few values each.
-CHOSEN: Final = WRITING if FULL else WRITING[::4]
+CHOSEN: Final = WRITING if FULL else [*WRITING[::4], trades.log_trades]
 EXAMPLES: Final = 200 if FULL else 8
 # Of values that are fine by themselves: there is no such row, or they contradict what is there.
 REFUSALS: Final = (InvalidInput, NotFound, Conflict)
@@ -41,6 +43,7 @@ REFUSALS: Final = (InvalidInput, NotFound, Conflict)
 # A column of the parameter's name that has more than the parameter.
 DERIVED: Final = {("positions.close_position", "pnl")}  # the whole position's, partial exits included
 
+PARAMETERS: Final = [one.name for one in trades.log_trade.parameters]
 KEYED: Final = [
     entry.name.removesuffix(".request_id")
     for entry in expected_catalog()
@@ -66,6 +69,9 @@ DOCUMENTS: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
 )
+TRADE: Final = NewTrade(
+    "X", "LONG", 10, 11, "0.1", at(0), at(1), 1, "x", "x", commission="0.1", strategy_config={"a": 1}
+)
 BY_TYPE: Final[dict[object, st.SearchStrategy[Any]]] = {
     Number: st.decimals() | st.floats() | st.integers() | st.decimals(0, 2, places=12).map(str),
     bool: st.booleans(),
@@ -88,6 +94,12 @@ def arguments(declaration: Declared[object], world: World) -> st.SearchStrategy[
 
 
 def _others(kind: object) -> st.SearchStrategy[Any]:
+    if kind is NewTrade:
+        fields = {one.name: _others(one.type) for one in trades.log_trade.parameters if one.name in NewTrade._fields}
+        changes = st.sampled_from(sorted(fields)).flatmap(lambda name: st.fixed_dictionaries({name: fields[name]}))
+        return changes.map(lambda change: [TRADE._replace(**change)]) | st.sampled_from(
+            [[], [TRADE, None], TRADE, *ODD]
+        )
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from([*kind, *ODD])
     return BY_TYPE[kind] | st.sampled_from(ODD)
@@ -107,7 +119,7 @@ def test_refused_or_stored_exactly(world_db: Database, world: World, declaration
     def attempt(values: dict[str, object]) -> None:
         statement = made(declaration, values)
         if isinstance(statement, InvalidInput):
-            assert statement.field in values
+            assert str(statement.field).partition("[")[0] in values
             refusal: AtbDbError | None = statement
         else:
             with undone(world_db) as transaction:
@@ -165,11 +177,21 @@ def rows(transaction: Transaction, statement: Statement[object]) -> list[dict[st
 def differences(statement: Statement[object], stored: list[dict[str, object]]) -> list[str]:
     """Arguments that are in no row, though there are columns of their name."""
     found = []
-    for name, value in statement.args.items():
+    for name, value in [*statement.args.items(), *_first_trade(statement)]:
         columns = [row[name] for row in stored if name in row]
         if columns and (statement.name, name) not in DERIVED and not any(_same(value, column) for column in columns):
             found.append(f"{name}: {value!r} is stored as {columns!r}")
     return found
+
+
+def _first_trade(statement: Statement[object]) -> Iterable[tuple[str, object]]:
+    """The checked values of the first of many trades: it has the request's own id."""
+    [first, *_] = json.loads(str(statement.args.get("trades", "[]"))) or [{}]
+    texts = {name: trades.log_trade.parameters[place].type for place, name in enumerate(PARAMETERS) if name in first}
+    for name, kind in texts.items():
+        text = first[name]
+        value: object = JsonText(text) if kind == Json else datetime.fromisoformat(text) if kind is datetime else text
+        yield name, Decimal(text) if kind == Number else value
 
 
 def _same(value: object, column: object) -> bool:
