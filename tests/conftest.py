@@ -19,8 +19,9 @@ from atb_db.embedded import Server
 from atb_db.repository import sessions
 from atb_db.sqlfile import schema_sql
 
-# Where a shell runs the tests in the background, it has them ignore SIGINT, and all that they start would, too.
+# Where a shell runs the tests in the background, or nohup does, they ignore these, and all that they start would, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TEMPLATE = "atb_template"
 _numbers = count(1)
