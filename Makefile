@@ -88,7 +88,7 @@ cluster-faults: $(VENV)/.dev $(CLUSTER)/.made ## Kill, cut off and switch over l
 	@mkdir -p build && rm -f build/cluster.jsonl
 	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/cluster.jsonl; \
 	  $(PY) -m pytest -q tests/cluster -o faulthandler_timeout=900 $(ARGS); failed=$$?; \
-	  $(PY) -m tests.faults.results build/cluster.jsonl docs/reliability.md cluster; exit $$failed
+	  $(PY) -m tests.faults.results build/cluster.jsonl docs/reliability.md cluster-faults; exit $$failed
 
 # The server's account, which is another one under root, must be able to read this Python.
 $(CLUSTER)/.made: tests/cluster/requirements.txt
