@@ -223,7 +223,7 @@ def _conninfo(
     parts.setdefault("connect_timeout", 2 if "," in str(parts.get("host") or parts.get("hostaddr")) else 5)
     if not str(parts["connect_timeout"]).isdecimal():
         raise ConfigurationError(f"{source}: connect_timeout must be a whole number of seconds")
-    if not all(port.isdecimal() for port in str(parts.get("port") or "0").split(",") if port):
+    if not all(port.isdecimal() for port in str(parts.get("port") or "").split(",") if port):
         raise ConfigurationError(f"{source} has a port that is no whole number")
     return make_conninfo("", **parts)
 

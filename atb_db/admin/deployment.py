@@ -67,9 +67,22 @@ def mark_environment(settings: Settings, environment: Environment, *, replace: b
         if not replace:
             _refuse_others(before, environment, server)
         if before is not environment:
-            set_by = f"{server.user} from {socket.gethostname()}"
-            perform(connection, deployment.set_environment(environment=environment, set_by=set_by))
+            _mark(connection, environment)
         return Marked(server, read_deployment(connection))
+
+
+def remark(connection: Connection, environment: Environment | None) -> None:
+    """Have the connected database say this of itself, or nothing, whatever it says; none is told without the table."""
+    if read_deployment(connection) is None:
+        return
+    connection.execute("UPDATE public.deployment SET environment = NULL, set_at = NULL, set_by = NULL")
+    if environment is not None:
+        _mark(connection, environment)
+
+
+def _mark(connection: Connection, environment: Environment) -> None:
+    set_by = f"{connection.info.user} from {socket.gethostname()}"
+    perform(connection, deployment.set_environment(environment=environment, set_by=set_by))
 
 
 def _refuse_others(marked: Environment | None, environment: Environment, server: ServerInfo) -> None:

@@ -197,10 +197,13 @@ def test_told_to_end_it_ends_pg_dump_and_leaves_nothing(source: Source, tmp_path
         connection.execute("LOCK TABLE pg_catalog.pg_publication IN ACCESS EXCLUSIVE MODE")  # only pg_dump reads it
         child = start(source, tmp_path)
         wait_for(lambda: watching.execute(dumping).fetchone() == (1,), child)
+        assert watching.execute(dumping).fetchone() == (1,)
         child.send_signal(number)
         child.communicate(timeout=20)
         assert child.returncode == 128 + number
-        wait_for(lambda: watching.execute(dumping).fetchone() == (0,), child)
+        deadline = time.monotonic() + 5  # a server process notices a little later
+        while watching.execute(dumping).fetchone() != (0,) and time.monotonic() < deadline:
+            time.sleep(0.01)
         assert watching.execute(dumping).fetchone() == (0,)
     assert list(leftovers(source.home(tmp_path))) == []
 
@@ -236,6 +239,8 @@ def test_a_full_disk(source: Source, tmp_path: Path) -> None:
     [
         ("backup --retention 0", "", ExitCode.USAGE),
         ("backup --retention -1", "", ExitCode.USAGE),
+        ("backup --retention 99999999999", "", ExitCode.USAGE),
+        ("backup --backup-dir=", "", ExitCode.USAGE),
         ("backup --keep-daily -1", "", ExitCode.USAGE),
         ("backup --env nowhere", "", ExitCode.USAGE),
         ("backup --backup-dir /dev/null/x", "", ExitCode.USAGE),

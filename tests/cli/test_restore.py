@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -218,3 +219,14 @@ def test_a_database_that_said_nothing_says_nothing(fresh_url: str, empty_url: st
     name = fresh_url.rpartition("/")[2]
     assert call("restore", made, "--replace", "--confirm", name, url=fresh_url).code == 0
     assert value(fresh_url, "SELECT count(environment) FROM deployment") == 0
+
+
+def test_it_says_what_it_said_from_the_moment_on_when_it_has_the_rows(
+    dump: Path, used_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atb_db.admin.backup.restore.migrate", Mock(side_effect=KeyboardInterrupt))
+    request = Request(environment=Environment.STAGING, name=used_url.rpartition("/")[2])
+    with pytest.raises(KeyboardInterrupt):
+        restore(Settings.load(used_url), dump, replacement=Replacement(request, None))
+    assert value(used_url, "SELECT count(*) FROM trades") != 0
+    assert value(used_url, "SELECT environment::text FROM deployment") == "STAGING"

@@ -103,10 +103,10 @@ class Cluster:
             if node == 1 and existing is not None:
                 existing.rename(place / "data")
         self.start_node(1)
-        self._wait_for(lambda: self.leader() is not None)
+        self.wait_for(lambda: self.leader() is not None)
         for node in NODES[1:]:
             self.start_node(node)
-        self._wait_for(self.complete)
+        self.wait_for(self.complete)
         return str(self.leader())
 
     def start_node(self, node: int) -> None:
@@ -157,11 +157,16 @@ class Cluster:
         with urlopen(Request(rest, json.dumps({"leader": leader}).encode()), timeout=60) as answer:
             answer.read()
 
-    def _wait_for(self, condition: Callable[[], bool]) -> None:
-        until = monotonic() + _FORM_SECONDS
+    def wait_for(self, condition: Callable[[], bool], seconds: float = _FORM_SECONDS) -> None:
+        """Until it is so.
+
+        Raises:
+            TimeoutError: it takes longer.
+        """
+        until = monotonic() + seconds
         while not condition():
             if monotonic() > until:
-                raise TimeoutError(f"no cluster after {_FORM_SECONDS} s: see the logs in {self.folder}")
+                raise TimeoutError(f"not after {seconds} s: see the logs in {self.folder}")
             sleep(0.5)
 
     def _etcd_addresses(self) -> list[str]:

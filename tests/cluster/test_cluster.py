@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,13 +19,13 @@ from atb_db import Settings
 from atb_db.admin.migrations import migrate
 from tests.cluster.cluster import NODES, TTL, URL, Cluster
 from tests.faults.client import Client
-from tests.faults.conftest import Record
+from tests.faults.conftest import FULL, Record
 from tests.faults.engine import Answered, Engine, trading
 from tests.faults.oracle import judge
 from tests.faults.results import Line
 from tests.faults.scene import begin_sessions, wait_for_answers
 
-pytestmark = pytest.mark.skipif(os.environ.get("ATB_DB_FAULTS") != "full", reason="part of make cluster-faults")
+pytestmark = pytest.mark.skipif(not FULL, reason="part of make cluster-faults")
 DEADLINE: Final = 2.0
 HEALS: Final = 2.0
 """Seconds from Patroni's promotion until every engine has an answer again."""
@@ -119,7 +118,7 @@ def test_nothing_is_lost(
             healed = wait_for_answers(engines, promoted)
             outage = promoted + healed - began
             mend(cluster, leader)
-            wait_until(cluster.complete)
+            cluster.wait_for(cluster.complete, REJOINS)
             wait_for_answers(engines, monotonic())
         finally:
             stop.set()
@@ -163,10 +162,3 @@ def wait_for_another(leader: str) -> float:
                 continue
         sleep(0.05)
     raise AssertionError("no other node leads")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    until = monotonic() + REJOINS
-    while not condition():
-        assert monotonic() < until, "the node does not rejoin"
-        sleep(0.5)

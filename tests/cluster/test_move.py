@@ -22,8 +22,9 @@ from atb_db.admin.migrations import migrate
 from atb_db.errors import OutcomeUnknown, Unavailable
 from atb_db.repository import account, sessions
 from tests.cluster.cluster import NODES, URL, Cluster
+from tests.faults.conftest import FULL
 
-pytestmark = pytest.mark.skipif(os.environ.get("ATB_DB_FAULTS") != "full", reason="part of make cluster-faults")
+pytestmark = pytest.mark.skipif(not FULL, reason="part of make cluster-faults")
 PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"
 BOUNCER: Final = all(shutil.which(program, path=PATH) for program in ("pgbouncer", "haproxy"))
 REPLICAS: Final = URL.replace("read-write", "prefer-standby")
@@ -101,10 +102,7 @@ def test_from_one_server_to_a_cluster() -> None:
             assert engine(environ) == (expected, None)
             expected += 1
         cluster.signal(leader, signal.SIGKILL)
-        until = monotonic() + 60
-        while cluster.leader() in {None, leader}:
-            assert monotonic() < until
-            sleep(0.5)
+        cluster.wait_for(lambda: cluster.leader() not in {None, leader}, 60)
         assert engine(environ) == (expected, None)
 
 

@@ -34,7 +34,7 @@ RPO: Final = timedelta(minutes=15)
 """Age of the newest backup at the most: what is younger is lost."""
 _DRILLS: Final = "drills"
 _DRILL_EVERY: Final = timedelta(days=90)
-_REMEMBERED: Final = 1000
+_REMEMBERED: Final = 100
 
 
 class Limits(NamedTuple):

@@ -17,7 +17,7 @@ from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.catalog import read_catalog
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
-from atb_db.admin.deployment import mark_environment, read_deployment
+from atb_db.admin.deployment import mark_environment, remark
 from atb_db.admin.dropping import droppable_objects
 from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.guards import Request, guard, read_target
@@ -111,17 +111,19 @@ def restore(
         compare_rows(manifest.rows, rows, dump)
         if fingerprint(read_catalog(connection)) != manifest.schema_fingerprint:
             raise BadBackup(f"{dump.name} holds another schema than its manifest says")
-        if present and read_deployment(connection) is not None:
+        if present:
             # What the database is used for is not a matter of whose rows are in it.
-            connection.execute("UPDATE public.deployment SET environment = NULL, set_at = NULL, set_by = NULL")
+            remark(connection, present.environment)
         groups = groups_used(connection)
     watch.lap("load")
     migrated = migrate(settings).applied
     if present and present.environment is not None:
+        # Also where only a migration has made the table.
         mark_environment(settings, present.environment, replace=True)
     if groups:
         # A dump has neither the database's own grants nor, restored by another role, the owner of what is in it.
-        set_roles(settings, Members())
+        undone = set_roles(settings, Members()).undone
+        notes += tuple(f"Not set up: {change.sql}: {reason}." for change, reason in undone)
     watch.lap("migrate")
     verification = verify(settings)
     watch.lap("verify")
