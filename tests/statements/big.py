@@ -1,4 +1,4 @@
-"""A world whose tables have grown: 10^5 trades, 2*10^5 decisions, and so on, spread over 500 of 2500 sessions."""
+"""A world whose tables have grown: 10^5 trades, 10^6 decisions, and so on, spread over 500 of 2500 sessions."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ INSERT INTO strategy_executions (
     session_id, timestamp, strategy_name, symbol, signal_type, action_taken, price, request_id
 )
 SELECT s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 'fill', 'X', 'hold', 'no_action', 1,
-       pg_temp.key(s * 400 + i)
-  FROM generate_series(4, 503) AS s, generate_series(0, 399) AS i;
+       pg_temp.key(s * 2000 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 1999) AS i;
 
 INSERT INTO performance_metrics (
     session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
