@@ -20,7 +20,7 @@ from functools import partial, update_wrapper
 from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
+from typing import Final, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
@@ -116,7 +116,7 @@ class Declared(Generic[R_co]):
         self._defaults = [parameter.default for parameter in self.parameters]
         self._usual = [_usual(parameter) for parameter in self.parameters]
         self._unmade = tuple(self._makers())
-        self._orders: dict[tuple[str, ...], list[tuple[str, int]]] = {}
+        self._orders: dict[tuple[str, ...], list[tuple[str, int, object, bool]]] = {}
         self._partial = UNSET in self._defaults
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
@@ -233,11 +233,14 @@ class Declared(Generic[R_co]):
         hash_ = str(self._hash(values, texts, given)) if self.keyed else None
         return self._arrange((*texts, changed, hash_))
 
-    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int]]:
-        """The given parameters but request_id, and their places, by name."""
+    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
+        """The given parameters but request_id by name: their places, usual texts, and whether they are numbers."""
         found = self._orders.get(given)
         if found is None:
-            found = sorted((name, self._fields[name][0]) for name in given if name != "request_id")
+            places = sorted((name, self._fields[name][0]) for name in given if name != "request_id")
+            found = [
+                (name, place, self._usual[place], self.parameters[place].coerce is to_decimal) for name, place in places
+            ]
             if len(self._orders) < _REMEMBERED:
                 self._orders[given] = found
         return found
@@ -245,12 +248,12 @@ class Declared(Generic[R_co]):
     def _hash(self, values: tuple[object, ...], texts: list[str | None], given: tuple[str, ...]) -> int:
         # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
         content = [self._recorder]
-        for name, place in self._in_order(given):
+        for name, place, usual, is_number in self._in_order(given):
             text = texts[place]
             # Only such a number has another form.
-            if text and (text[-1] == "0" or "E" in text) and type(number := values[place]) is Decimal:
-                text = _canonical(number)
-            if text != self._usual[place]:
+            if is_number and text and (text[-1] == "0" or "E" in text):
+                text = _canonical(cast("Decimal", values[place]))
+            if text != usual:
                 content.append(name if text is None else f"{name}={text}")
         # No text has a NUL in it.
         return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)

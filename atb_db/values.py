@@ -18,6 +18,8 @@ from types import NoneType
 from typing import Final, TypeVar
 from uuid import UUID
 
+import orjson
+
 from atb_db.errors import InvalidInput, shortened
 
 LARGEST_JSON: Final = 1024 * 1024
@@ -162,7 +164,7 @@ def to_json(field: str, value: object) -> JsonText:
     ):
         raise InvalidInput(f"must be a JSON object or array, not {shortened(value)}", field=field)
     try:
-        text = _quick_json(value) or _write_json(_plain(value, field))
+        text = _quick_json(value) or _slow_json(_plain(value, field))
         size = len(text) if text.isascii() else len(text.encode())
     except RecursionError:
         raise InvalidInput("is nested too deeply or contains itself", field=field) from None
@@ -195,7 +197,7 @@ def to_rows(row_type: type, fields: Sequence[tuple[str, bool, Coerce]]) -> Calla
             return RowsText(value)
         if isinstance(value, str) or not isinstance(value, Sequence):
             raise InvalidInput(f"must be a sequence of {row_type.__name__}, not {shortened(value)}", field=name)
-        return RowsText(_write_json([plain(f"{name}[{number}]", row) for number, row in enumerate(value)]))
+        return RowsText(_slow_json([plain(f"{name}[{number}]", row) for number, row in enumerate(value)]))
 
     def plain(name: str, row: object) -> dict[str, str]:
         if not isinstance(row, row_type):
@@ -224,18 +226,28 @@ def _is_rows(text: str, names: AbstractSet[str]) -> bool:
     )
 
 
+# What is not plain is left to us.
+_PLAIN: Final = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+)
 _write_json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def _quick_json(value: object) -> str | None:
-    """The document if JSON has all that is in it, in a third of the time; None if it must be looked through."""
+    """The document if JSON has all that is in it; None if it must be looked through."""
     try:
-        text = _write_json(value)
-        if not text.isascii():
-            text.encode()
-    except (TypeError, ValueError):
+        text = orjson.dumps(value, option=_PLAIN).decode()
+    except orjson.JSONEncodeError:
         return None
     return None if "\\u0000" in text else text
+
+
+def _slow_json(plain: object) -> str:
+    """The same of what was looked through; numbers may have more than 64 bits, and levels be more than 254."""
+    return _quick_json(plain) or _write_json(plain)
 
 
 def _unwrapped(value: object) -> object:

@@ -7,19 +7,17 @@ for later. That is most of the client's work for a row, and for a prepared state
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Final
 
 import psycopg
 from psycopg import abc
-from psycopg.adapt import Loader, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
+from atb_db.database.loading import Loading
 from atb_db.database.session import Adapters
-from atb_db.rows import Reader
 from atb_db.statement import Declared
 
 _GOOD: Final = frozenset({ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK})
@@ -32,7 +30,7 @@ class Prepared:
         self._pgconn = connection.pgconn
         # psycopg takes out what it deallocates, all of them after a ROLLBACK, and gives no name twice.
         self._names = connection._prepared._names  # noqa: SLF001
-        self._loaders: dict[bytes, tuple[bytes, abc.Transformer]] = {}
+        self._loading: dict[bytes, tuple[bytes, Loading]] = {}
         self._context = Adapters()
 
     def run(self, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]] | None:
@@ -52,29 +50,8 @@ class Prepared:
         return self._load(name, declaration, results[0]) if results[0].status == ExecStatus.TUPLES_OK else []
 
     def _load(self, name: bytes, declaration: Declared[object], result: PGresult) -> list[object]:
-        prepared_as, loaders = self._loaders.get(declaration.sql, (None, None))
-        if loaders is None or prepared_as != name:
-            loaders = self._loaders_of(declaration.reader, result)
-            self._loaders[declaration.sql] = name, loaders
-        else:
-            loaders.set_pgresult(result, set_loaders=False)
-        rows = loaders.load_rows(0, result.ntuples, declaration.reader.new)
-        loaders.set_pgresult(None, set_loaders=False)  # or the result would stay in memory
-        return rows
-
-    def _loaders_of(self, reader: Reader, result: PGresult) -> abc.Transformer:
-        for place, members in reader.labels.items():
-            self._context.adapters.register_loader(result.ftype(place), _label_loader(tuple(members.items())))
-        loaders = Transformer(self._context)
-        loaders.set_pgresult(result)
-        return loaders
-
-
-@cache
-def _label_loader(members: tuple[tuple[object, object], ...]) -> type[Loader]:
-    """Loads the labels of one of the database's enums as members, by a look-up and nothing else.
-
-    One class an enum, not one a connection: psycopg keeps every class of loaders that it has met.
-    """
-    by_label = {str(label).encode(): member for label, member in members}
-    return type("LabelLoader", (Loader,), {"load": staticmethod(by_label.__getitem__)})
+        prepared_as, loading = self._loading.get(declaration.sql, (None, None))
+        if loading is None or prepared_as != name:
+            loading = Loading(declaration.reader, result, self._context)
+            self._loading[declaration.sql] = name, loading
+        return loading.rows(result)

@@ -12,9 +12,9 @@ from psycopg.adapt import Loader
 
 from atb_db import Database, Settings
 from atb_db.errors import AtbDbError, Conflict
-from atb_db.repository import account, positions, statements
+from atb_db.repository import account, orders, positions, statements
 from atb_db.statement import Declared, Kind
-from tests.statements.examples import World, example
+from tests.statements.examples import World, example, order
 
 OF_THE_MOMENT = {"reports.get_table_sizes", "server.get_server_state"}
 QUERIES = [declaration for declaration in statements() if declaration.kind is Kind.QUERY]
@@ -50,6 +50,24 @@ def test_it_answers_what_a_cursor_answers(reader: Database, world: World, query:
     assert is_known(reader, query)
     if query.name not in OF_THE_MOMENT:
         assert first == second == from_cursor
+
+
+def test_rows_joined_to_one_are_read_to_the_last(writer: Database, fresh_world_url: str, world: World) -> None:
+    """Of the second and later ones, what they share with the first is not loaded again."""
+    for number in range(3):
+        writer.run(order(world.session_id, f"joined {number}", world.position_id))
+    with psycopg.connect(fresh_world_url) as owner:  # a position that nothing is joined to
+        owner.execute("SET session_replication_role = replica")
+        owner.execute("UPDATE orders SET position_id = NULL WHERE position_id = %s", [world.other_position_id])
+    query = positions.get_active_positions(session_id=world.session_id)
+    first, prepared = writer.run(query), writer.run(query)
+    assert is_known(writer, query.declaration)
+    assert prepared == first
+    assert {position.id: len(position.orders) for position in prepared} == {
+        world.position_id: len(writer.run(orders.get_orders_for_position(position_id=world.position_id))),
+        world.other_position_id: 0,
+    }
+    assert {one.position_id for position in prepared for one in position.orders} == {world.position_id}
 
 
 def test_it_is_prepared_again_after_what_takes_it_away(writer: Database, world: World) -> None:
