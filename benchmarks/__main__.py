@@ -15,6 +15,7 @@ from benchmarks.counting import count
 from benchmarks.effort import effort
 from benchmarks.measuring import Measured, measure
 from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
+from benchmarks.profiling import profile, profile_bulk
 from benchmarks.report import write
 from benchmarks.results import Results, about, load
 from benchmarks.seeding import World, seed
@@ -34,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer rows")
     parser.add_argument("--only", metavar="TEXT", help="single statements whose names contain it; writes nothing")
+    parser.add_argument("--profile", metavar="TEXT", help="where the time of such operations goes; writes nothing")
     parser.add_argument("--report", action="store_true", help="only write the page again from results.json")
     options = parser.parse_args()
     if options.report:
@@ -43,6 +45,9 @@ def main() -> None:
     with postgresql(durable=True, settings={"shared_buffers": "512MB", "max_connections": "100"}) as server:
         _tell("seeding")
         world = seed(server, scale)
+        if options.profile is not None:
+            _profile(server, world, options.profile, scale)
+            return
         if options.only is not None:
             for together in TOGETHER:
                 if chosen := [operation for operation in together if options.only in operation.name]:
@@ -77,6 +82,17 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
         counts={operation.name: count(server, world, operation, CONTENDERS) for operation in counted},
         effort={operation.name: effort(server, world, operation, CONTENDERS) for operation in counted},
     )
+
+
+def _profile(server: Server, world: World, text: str, scale: Scale) -> None:
+    for operation in OPERATIONS:
+        if text in operation.name:
+            _tell(operation.name)
+            profile(server, world, operation)
+    for bulk in bulks(scale):
+        if text in bulk.name:
+            _tell(bulk.name)
+            profile_bulk(server, world, bulk)
 
 
 def _single(

@@ -21,6 +21,8 @@ WARM: Final = 12
 """Calls before the first round: statements are prepared after the fifth."""
 SLOW: Final = 0.2
 """Seconds of a call from which on nothing is gained by calling it until it is prepared."""
+ONCE: Final = 500.0
+"""Milliseconds of a call from which on it is called only once in a round; others at least three times."""
 LONG: Final = 4.0
 """Seconds after which a contender has been measured enough."""
 
@@ -97,7 +99,7 @@ class Running:
         self.calls += len(timing.calls)
         self.cpu += timing.cpu / 1e6
         self.seconds += sum(timing.calls) / 1e9
-        self.size = max(1, min(scale.limit, int(scale.seconds * 1000 / taken)))
+        self.size = max(1 if taken > ONCE else 3, min(scale.limit, int(scale.seconds * 1000 / taken)))
 
 
 def measure(
