@@ -14,21 +14,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.request import Request, urlopen
 
 from atb_db import embedded
+from tests.faults.tunnel import Tunnel
 
 FOLDER: Final = Path("/tmp/atb-cluster")  # noqa: S108  the path of a socket must be short
 NODES: Final = (1, 2, 3)
 TTL: Final = 20
 """Seconds after which a leader that gives no sign of life is replaced."""
-URL: Final = (
-    "postgresql://postgres@"
-    + ",".join(f"127.0.0.1:{5440 + node}" for node in NODES)
-    + "/postgres?target_session_attrs=read-write&connect_timeout=2"
-)
-_ETCD: Final = "http://127.0.0.1:2391"
+_ETCD_PORT: Final = 2391
+_ETCD: Final = f"http://127.0.0.1:{_ETCD_PORT}"
 _PEER: Final = "http://127.0.0.1:2390"
 _FORM_SECONDS: Final = 120
 _CONFIG: Final = """
@@ -36,9 +33,9 @@ scope: atb
 name: node{node}
 restapi:
   listen: 127.0.0.1:{rest}
-  connect_address: 127.0.0.1:{rest}
+  connect_address: 127.0.0.1:{reached.rest}
 etcd3:
-  hosts: 127.0.0.1:2391
+  hosts: 127.0.0.1:{reached.etcd}
 bootstrap:
   dcs:
     ttl: {ttl}
@@ -59,7 +56,7 @@ postgresql:
   - host all all 127.0.0.1/32 trust
   - host replication all 127.0.0.1/32 trust
   listen: 127.0.0.1:{port}
-  connect_address: 127.0.0.1:{port}
+  connect_address: 127.0.0.1:{reached.postgresql}
   data_dir: {folder}/data
   bin_dir: {bin_dir}
   pgpass: {folder}/pgpass
@@ -73,12 +70,49 @@ postgresql:
 """
 
 
-class Cluster:
-    """The processes, by their files of process ids."""
+class Ports(NamedTuple):
+    """Where others reach a node, and where it reaches etcd."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    postgresql: int
+    rest: int
+    etcd: int
+
+
+def own_ports(node: int) -> Ports:
+    """Those of the node itself, which no cut of the network concerns."""
+    return Ports(5440 + node, 8040 + node, _ETCD_PORT)
+
+
+class Cluster:
+    """The processes, by their files of process ids; a network that can be cut goes through this process."""
+
+    def __init__(self, folder: Path = FOLDER, *, can_be_cut: bool = False) -> None:
         self.folder = folder
         self._account = embedded._account()
+        self._networks = {
+            f"node{node}": [Tunnel("127.0.0.1", port) for port in own_ports(node)] if can_be_cut else []
+            for node in NODES
+        }
+
+    @property
+    def url(self) -> str:
+        """Leads to whichever node leads."""
+        hosts = ",".join(f"127.0.0.1:{self._reached(node).postgresql}" for node in NODES)
+        return f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2"
+
+    def _reached(self, node: int) -> Ports:
+        tunnels = self._networks[f"node{node}"]
+        return Ports(*(tunnel.port for tunnel in tunnels)) if tunnels else own_ports(node)
+
+    def cut(self, name: str) -> None:
+        """Nothing reaches the node any more, and it reaches nothing; no connection is closed."""
+        for tunnel in self._networks[name]:
+            tunnel.swallow()
+
+    def mend(self, name: str) -> None:
+        """Connect the node again."""
+        for tunnel in self._networks[name]:
+            tunnel.flow()
 
     def start(self, existing: Path | None = None) -> str:
         """Form it, from the data directory of a server that was stopped if there is one; the leader's name.
@@ -88,15 +122,24 @@ class Cluster:
         """
         if shutil.which("etcd") is None:
             sys.exit("etcd is missing: apt install etcd-server")
-        self.stop()
+        self._clear()
         self.folder.mkdir()
         self._give(self.folder)
+        for tunnels in self._networks.values():
+            for tunnel in tunnels:
+                tunnel.start()
         self._run("etcd", "etcd", "--data-dir", self.folder / "etcd", "--name", "atb", *self._etcd_addresses())
         for node in NODES:
             place = self.folder / f"node{node}"
             place.mkdir()
             config = _CONFIG.format(
-                node=node, rest=8040 + node, port=5440 + node, folder=place, ttl=TTL, bin_dir=embedded.find_binaries()
+                node=node,
+                port=own_ports(node).postgresql,
+                rest=own_ports(node).rest,
+                reached=self._reached(node),
+                folder=place,
+                ttl=TTL,
+                bin_dir=embedded.find_binaries(),
             )
             (place / "patroni.yml").write_text(config, encoding="utf-8")
             self._give(place)
@@ -116,6 +159,12 @@ class Cluster:
 
     def stop(self) -> None:
         """End all of it, and remove its files."""
+        self._clear()
+        for tunnels in self._networks.values():
+            for tunnel in tunnels:
+                tunnel.stop()
+
+    def _clear(self) -> None:
         for file in self.folder.glob("*.pid"):
             self.signal(file.stem, signal.SIGKILL)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -136,7 +185,7 @@ class Cluster:
         """What Patroni says of each node, by any that answers; empty while none does."""
         for node in NODES:
             try:
-                with urlopen(f"http://127.0.0.1:{8040 + node}/cluster", timeout=2) as answer:
+                with urlopen(f"http://127.0.0.1:{own_ports(node).rest}/cluster", timeout=2) as answer:
                     return {str(one["name"]): one for one in json.load(answer)["members"]}
             except OSError:
                 continue
@@ -153,7 +202,7 @@ class Cluster:
 
     def switch_over(self, leader: str) -> None:
         """Have another one lead, as for maintenance; it returns when that one does."""
-        rest = f"http://127.0.0.1:{8040 + int(leader.removeprefix('node'))}/switchover"
+        rest = f"http://127.0.0.1:{own_ports(int(leader.removeprefix('node'))).rest}/switchover"
         with urlopen(Request(rest, json.dumps({"leader": leader}).encode()), timeout=60) as answer:
             answer.read()
 
@@ -207,8 +256,8 @@ def _children(pid: int) -> list[int]:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["start"]:
-            leader = Cluster().start()
-            print(f"{leader} leads. export DATABASE_URL='{URL}'")  # noqa: T201
+            cluster = Cluster()
+            print(f"{cluster.start()} leads. export DATABASE_URL='{cluster.url}'")  # noqa: T201
         case ["stop"]:
             Cluster().stop()
         case _:

@@ -1,4 +1,4 @@
-"""A real cluster loses its leader in three ways; `make cluster-faults` runs it, `make test` does not."""
+"""A real cluster loses its leader in four ways; `make cluster-faults` runs it, `make test` does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from atb_db import Settings
 from atb_db.admin.migrations import migrate
-from tests.cluster.cluster import NODES, TTL, URL, Cluster
+from tests.cluster.cluster import NODES, TTL, Cluster, own_ports
 from tests.faults.client import Client
 from tests.faults.conftest import FULL, Record
 from tests.faults.engine import Answered, Engine, trading
@@ -42,7 +42,7 @@ def record() -> Record:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    made = Cluster()
+    made = Cluster(can_be_cut=True)
     made.start()
     yield made
     made.stop()
@@ -58,12 +58,21 @@ def started(cluster: Cluster, leader: str) -> None:
 
 
 def frozen(cluster: Cluster, leader: str) -> None:
-    """As seen from outside, a node without network: it keeps its connections and answers nothing."""
+    """It keeps its connections and answers nothing; afterwards it still believes that it leads."""
     cluster.signal(leader, signal.SIGSTOP)
 
 
 def thawed(cluster: Cluster, leader: str) -> None:
     cluster.signal(leader, signal.SIGCONT)
+
+
+def cut_off(cluster: Cluster, leader: str) -> None:
+    """It runs on, and neither clients, nor the other nodes, nor etcd hear of it."""
+    cluster.cut(leader)
+
+
+def connected(cluster: Cluster, leader: str) -> None:
+    cluster.mend(leader)
 
 
 def switched(cluster: Cluster, leader: str) -> None:
@@ -83,9 +92,10 @@ Act = Callable[[Cluster, str], None]
     [
         ("planned switchover", switched, nothing, True),
         ("leader's Patroni and PostgreSQL killed, then rejoined", killed, started, False),
-        ("leader cut off (all its processes stopped), then back", frozen, thawed, False),
+        ("leader stopped (all its processes), then back", frozen, thawed, False),
+        ("leader's network cut, then back", cut_off, connected, False),
     ],
-    ids=["switchover", "killed", "cut-off"],
+    ids=["switchover", "killed", "stopped", "cut-off"],
 )
 def test_nothing_is_lost(
     cluster: Cluster,
@@ -99,7 +109,7 @@ def test_nothing_is_lost(
     planned: bool,
     is_async: bool,
 ) -> None:
-    url = database(f"cluster_{monotonic_ns()}")
+    url = database(cluster, f"cluster_{monotonic_ns()}")
     client = Client(url, is_async=is_async, pool_max=_ENGINES, deadline=DEADLINE)
     seed, ids = chance.random(), begin_sessions(url, 2)
     names = [f"engine-{number}" for number in range(_ENGINES)]
@@ -139,11 +149,11 @@ def test_nothing_is_lost(
     assert recovery < (SWITCHES if planned else HEALS)
 
 
-def database(name: str) -> str:
+def database(cluster: Cluster, name: str) -> str:
     """A new database with the schema; its URL leads to whichever node leads."""
-    with psycopg.connect(URL, autocommit=True) as connection:
+    with psycopg.connect(cluster.url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-    url = URL.replace("/postgres?", f"/{name}?")
+    url = cluster.url.replace("/postgres?", f"/{name}?")
     migrate(Settings.load(url, environ={}))
     return url
 
@@ -155,7 +165,9 @@ def wait_for_another(leader: str) -> float:
     while monotonic() < until:
         for node in others:
             try:
-                with psycopg.connect(f"postgresql://postgres@127.0.0.1:{5440 + node}/postgres") as connection:
+                with psycopg.connect(
+                    f"postgresql://postgres@127.0.0.1:{own_ports(node).postgresql}/postgres"
+                ) as connection:
                     if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
                         return monotonic()
             except psycopg.OperationalError:

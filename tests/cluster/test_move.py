@@ -21,12 +21,13 @@ from atb_db import Database, Settings, embedded
 from atb_db.admin.migrations import migrate
 from atb_db.errors import OutcomeUnknown, Unavailable
 from atb_db.repository import account, sessions
-from tests.cluster.cluster import NODES, URL, Cluster
+from tests.cluster.cluster import NODES, Cluster
 from tests.faults.conftest import FULL
 
 pytestmark = pytest.mark.skipif(not FULL, reason="part of make cluster-faults")
 PATH: Final = f"{os.environ.get('PATH', '')}:/usr/sbin"
 BOUNCER: Final = all(shutil.which(program, path=PATH) for program in ("pgbouncer", "haproxy"))
+URL: Final = Cluster().url
 REPLICAS: Final = URL.replace("read-write", "prefer-standby")
 BOUNCED: Final = {"DATABASE_URL": "postgresql://postgres@127.0.0.1:6440/postgres", "DATABASE_PGBOUNCER": "1"}
 HAPROXY: Final = """

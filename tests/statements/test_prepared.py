@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,9 +13,9 @@ from psycopg import RawCursor
 from psycopg.adapt import Loader
 
 from atb_db import Database, Settings
-from atb_db.errors import AtbDbError, Conflict
+from atb_db.errors import AtbDbError, Conflict, InvalidInput
 from atb_db.repository import account, orders, positions, statements
-from atb_db.statement import Declared, Kind
+from atb_db.statement import Declaration, Declared, Kind
 from tests.statements.examples import World, example, order
 
 OF_THE_MOMENT = {"reports.get_table_sizes", "server.get_server_state"}
@@ -68,6 +70,49 @@ def test_rows_joined_to_one_are_read_to_the_last(writer: Database, fresh_world_u
         world.other_position_id: 0,
     }
     assert {one.position_id for position in prepared for one in position.orders} == {world.position_id}
+
+
+def numbers(path: Path, sql: str) -> Declaration[..., list[Decimal]]:
+    def divided(*, count: int) -> list[Decimal]:
+        raise NotImplementedError
+
+    path.write_text(sql)
+    return Declaration(divided, Kind.QUERY, path)
+
+
+def test_rows_that_come_in_parts_are_all_there_in_order(reader: Database, tmp_path: Path) -> None:
+    query = numbers(tmp_path / "count.sql", "SELECT i::numeric FROM generate_series(1, :count) AS i")
+    for count in (0, 1, 99, 100, 101, 1_000):
+        for _ in range(2):
+            assert reader.run(query(count=count)) == list(range(1, count + 1))
+            assert reader.run_many([query(count=3)] * 2) == [[1, 2, 3]] * 2  # whose rows do not come in parts
+    assert is_known(reader, query)
+
+
+def test_an_error_behind_a_thousand_rows_is_an_error(reader: Database, tmp_path: Path) -> None:
+    """The rows before it are on their way by then."""
+    query = numbers(tmp_path / "divide.sql", "SELECT 1 / (i - 5000)::numeric FROM generate_series(1, :count) AS i")
+    assert len(reader.run(query(count=10))) == 10
+    assert is_known(reader, query)
+    for _ in range(2):
+        with pytest.raises(InvalidInput, match="division by zero"):
+            reader.run(query(count=10_000))
+    assert is_known(reader, query)  # on the same connection
+    assert len(reader.run(query(count=10))) == 10
+
+
+def test_a_row_that_cannot_be_read_leaves_its_connection_in_order(
+    writer: Database, fresh_world_url: str, world: World
+) -> None:
+    query = positions.get_active_positions(session_id=world.session_id)
+    assert writer.run(query) == writer.run(query)
+    with psycopg.connect(fresh_world_url, autocommit=True) as owner:
+        owner.execute("ALTER TYPE position_side ADD VALUE 'SIDEWAYS'")
+        owner.execute("UPDATE positions SET side = 'SIDEWAYS' WHERE id = %s", [world.other_position_id])
+    with writer.transaction() as transaction:
+        with pytest.raises(KeyError), transaction.transaction():
+            transaction.run(query)
+        assert transaction.run(account.get_current_balance(session_id=world.session_id))
 
 
 def test_it_is_prepared_again_after_what_takes_it_away(writer: Database, world: World) -> None:
