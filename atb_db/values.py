@@ -272,16 +272,19 @@ def _(value: object, _field: str) -> object:
 
 @_plain.register
 def _(value: str, field: str) -> object:
-    return to_text(field, str(value))
+    # Not str(value), which of a label that is text and Enum at once is its name.
+    return _plain(value.value, field) if isinstance(value, Enum) else to_text(field, str.__str__(value))
 
 
 @_plain.register
-def _(value: int, _field: str) -> object:
-    return int(value)
+def _(value: int, field: str) -> object:
+    return _plain(value.value, field) if isinstance(value, Enum) else int(value)
 
 
 @_plain.register
-def _(value: float, _field: str) -> object:
+def _(value: float, field: str) -> object:
+    if isinstance(value, Enum):
+        return _plain(value.value, field)
     return float(value) if math.isfinite(value) else None
 
 

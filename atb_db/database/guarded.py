@@ -11,7 +11,7 @@ from typing import Final, Self, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen, PQGenConn
-from psycopg.pq import ConnStatus
+from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
 
@@ -61,6 +61,11 @@ class Guarded:
     def is_dead(self) -> bool:
         """Whether the server has hung up, as far as this machine knows: an idle server has nothing else to say."""
         return self.pgconn.status != ConnStatus.OK or bool(self._poll.poll(0))
+
+    def is_busy(self) -> bool:
+        """Whether it is in the middle of something, where an interrupt may have left it."""
+        pgconn = self.pgconn
+        return pgconn.transaction_status != TransactionStatus.IDLE or pgconn.pipeline_status != PipelineStatus.OFF
 
     def abandon(self) -> None:
         """Close the socket without waiting for anything; the server stops what it does when it finds out."""

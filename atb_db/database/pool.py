@@ -12,7 +12,6 @@ from math import inf
 from time import monotonic
 from typing import Final, NamedTuple, cast
 
-from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from atb_db.config import Settings
@@ -135,7 +134,7 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Take a connection back; one that is in the middle of something is closed."""
-        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        if connection.is_busy():
             connection.abandon()
         self._pool.putconn(connection)
 
@@ -233,7 +232,7 @@ class AsyncPool:
 
     async def give(self, connection: AsyncConnection) -> None:
         """As `Pool.give`."""
-        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+        if connection.is_busy():
             connection.abandon()
         await self._pool.putconn(connection)
 

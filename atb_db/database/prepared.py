@@ -7,7 +7,6 @@ for later. That is most of the client's work for a row, and for a prepared state
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 import psycopg
@@ -20,11 +19,16 @@ from psycopg.pq.abc import PGresult
 from atb_db.database.loading import Loading
 from atb_db.database.session import Adapters
 from atb_db.rows import Shape
-from atb_db.statement import Declared
+from atb_db.statement import Declared, Kind
 
 _GOOD: Final = frozenset({ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.TUPLES_CHUNK})
 _PART: Final = 100
 """Rows that are read while the server makes the next."""
+
+
+def _check(result: PGresult) -> None:
+    if result.status not in _GOOD:
+        raise error_from_result(result)
 
 
 class Prepared:
@@ -45,16 +49,15 @@ class Prepared:
 
     def _run(self, name: bytes, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]]:
         encoded = [None if value is None else value.encode() for value in values]
-        if self._in_parts and declaration.reader.shape is Shape.MANY:
+        if self._in_parts and declaration.kind is Kind.QUERY and declaration.reader.shape is Shape.MANY:
             return (yield from self._run_in_parts(name, declaration, encoded))
         self._pgconn.send_query_prepared(name, encoded)
         results = yield from execute(self._pgconn)
-        for result in results:
-            # The rows come before the COMMIT, whose failure is a second result.
-            if result.status not in _GOOD:
-                raise error_from_result(result)
         if not results:
             raise psycopg.InternalError("got no result from the query")
+        for result in results:
+            # The rows come before the COMMIT, whose failure is a second result.
+            _check(result)
         return self._load(name, declaration, results[0]) if results[0].status == ExecStatus.TUPLES_OK else []
 
     def _run_in_parts(
@@ -67,29 +70,34 @@ class Prepared:
         self._pgconn.set_chunked_rows_mode(_PART)
         yield from send(self._pgconn)
         rows: list[object] = []
+        failure: Exception | None = None
         is_complete = False
-        try:
-            while (result := (yield from fetch(self._pgconn))) is not None:
-                if result.status not in _GOOD:
-                    raise error_from_result(result)
-                rows += self._load(name, declaration, result)
-                is_complete = result.status == ExecStatus.TUPLES_OK
-        except Exception:
-            with suppress(psycopg.DatabaseError):  # the connection may be lost, too
-                yield from self._end_pipeline()
-            raise
-        yield from self._end_pipeline()
+        # Also behind the rows there may be an error: nothing is an answer before the mark at its end.
+        while (result := (yield from self._next(failure))).status != ExecStatus.PIPELINE_SYNC:
+            try:
+                _check(result)
+                if failure is None:
+                    rows += self._load(name, declaration, result)
+            except Exception as error:  # noqa: BLE001  raised below, when the connection is in order again
+                failure = failure or error
+            is_complete = is_complete or result.status == ExecStatus.TUPLES_OK
+        self._pgconn.exit_pipeline_mode()
+        if failure is not None:
+            raise failure
         if not is_complete:
             raise psycopg.InternalError("got no result from the query")
         return rows
 
-    def _end_pipeline(self) -> abc.PQGen[None]:
-        """Read what is left of an answer, up to the mark at its end."""
+    def _next(self, failure: Exception | None) -> abc.PQGen[PGresult]:
+        """The next result; if the connection is lost instead, the failure that came before."""
         while self._pgconn.status == ConnStatus.OK:
-            result = yield from fetch(self._pgconn)
-            if result is not None and result.status == ExecStatus.PIPELINE_SYNC:
-                self._pgconn.exit_pipeline_mode()
-                return
+            try:
+                result: PGresult | None = yield from fetch(self._pgconn)
+            except psycopg.DatabaseError as error:
+                raise failure or error from None
+            if result is not None:  # an answer's results end with none
+                return result
+        raise failure or psycopg.OperationalError("the connection is lost")
 
     def _load(self, name: bytes, declaration: Declared[object], result: PGresult) -> list[object]:
         prepared_as, loading = self._loading.get(declaration.sql, (None, None))

@@ -36,6 +36,7 @@ restapi:
   connect_address: 127.0.0.1:{reached.rest}
 etcd3:
   hosts: 127.0.0.1:{reached.etcd}
+  use_proxies: true  # etcd says where it is itself, past a network that can be cut
 bootstrap:
   dcs:
     ttl: {ttl}
@@ -105,7 +106,7 @@ class Cluster:
         return Ports(*(tunnel.port for tunnel in tunnels)) if tunnels else own_ports(node)
 
     def cut(self, name: str) -> None:
-        """Nothing reaches the node any more, and it reaches nothing; no connection is closed."""
+        """Nothing reaches the node any more, nor does it reach etcd; no connection is closed."""
         for tunnel in self._networks[name]:
             tunnel.swallow()
 

@@ -72,6 +72,8 @@ def cut_off(cluster: Cluster, leader: str) -> None:
 
 
 def connected(cluster: Cluster, leader: str) -> None:
+    """When it has stepped down by itself."""
+    cluster.wait_for(lambda: in_recovery(int(leader.removeprefix("node"))) is True, TTL)
     cluster.mend(leader)
 
 
@@ -163,14 +165,17 @@ def wait_for_another(leader: str) -> float:
     others = [node for node in NODES if f"node{node}" != leader]
     until = monotonic() + 3 * TTL
     while monotonic() < until:
-        for node in others:
-            try:
-                with psycopg.connect(
-                    f"postgresql://postgres@127.0.0.1:{own_ports(node).postgresql}/postgres"
-                ) as connection:
-                    if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
-                        return monotonic()
-            except psycopg.OperationalError:
-                continue
+        if any(in_recovery(node) is False for node in others):
+            return monotonic()
         sleep(0.05)
     raise AssertionError("no other node leads")
+
+
+def in_recovery(node: int) -> bool | None:
+    """What its PostgreSQL says itself; None if it says nothing."""
+    try:
+        with psycopg.connect(f"postgresql://postgres@127.0.0.1:{own_ports(node).postgresql}/postgres") as connection:
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    except psycopg.OperationalError:
+        return None
+    return None if row is None else bool(row[0])

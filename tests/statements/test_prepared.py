@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -19,6 +20,7 @@ from atb_db.statement import Declaration, Declared, Kind
 from tests.statements.examples import World, example, order
 
 OF_THE_MOMENT = {"reports.get_table_sizes", "server.get_server_state"}
+DECLARED = {declaration.name: declaration for declaration in statements()}
 QUERIES = [declaration for declaration in statements() if declaration.kind is Kind.QUERY]
 
 
@@ -72,6 +74,22 @@ def test_rows_joined_to_one_are_read_to_the_last(writer: Database, fresh_world_u
     assert {one.position_id for position in prepared for one in position.orders} == {world.position_id}
 
 
+@contextmanager
+def failing_commits(url: str) -> Iterator[None]:
+    """Whatever is booked meanwhile fails at its COMMIT."""
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'AT409', MESSAGE = 'not at the commit'; END $$"
+        )
+        owner.execute(
+            "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON account_balances DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+        yield
+        owner.execute("DROP TRIGGER fail ON account_balances")
+
+
 def numbers(path: Path, sql: str) -> Declaration[..., list[Decimal]]:
     def divided(*, count: int) -> list[Decimal]:
         raise NotImplementedError
@@ -99,6 +117,32 @@ def test_an_error_behind_a_thousand_rows_is_an_error(reader: Database, tmp_path:
             reader.run(query(count=10_000))
     assert is_known(reader, query)  # on the same connection
     assert len(reader.run(query(count=10))) == 10
+
+
+def test_an_error_behind_the_last_row_is_an_error(writer: Database, fresh_world_url: str, tmp_path: Path) -> None:
+    """The COMMIT is where it fails, when every row has come."""
+    query = numbers(tmp_path / "late.sql", "INSERT INTO late SELECT generate_series(1, :count) RETURNING number")
+    with psycopg.connect(fresh_world_url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE late (number numeric UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    assert len(writer.run(query(count=3))) == 3
+    assert is_known(writer, query)
+    for count in (3, 1_000):
+        with pytest.raises(AtbDbError, match="late_number_key"):
+            writer.run(query(count=count))
+    assert is_known(writer, query)
+
+
+def test_many_trades_whose_commit_fails_are_not_told_as_booked(
+    writer: Database, fresh_world_url: str, world: World
+) -> None:
+    book = DECLARED["trades.log_trades"]
+    first = example(book, world)
+    assert writer.run(first)
+    assert is_known(writer, book)
+    with failing_commits(fresh_world_url):
+        again = first.declaration.value({**first.args, "request_id": uuid4()})
+        with pytest.raises(Conflict, match="not at the commit"):
+            writer.run(again)
 
 
 def test_a_row_that_cannot_be_read_leaves_its_connection_in_order(
@@ -147,18 +191,8 @@ def test_what_fails_at_the_commit_is_an_error(writer: Database, fresh_world_url:
     adjust = [account.adjust_balance(session_id=world.session_id, delta=1, reason="fee") for _ in range(3)]
     for statement in adjust[:2]:
         writer.run(statement)
-    with psycopg.connect(fresh_world_url, autocommit=True) as owner:
-        owner.execute(
-            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'AT409', MESSAGE = 'not at the commit'; END $$"
-        )
-        owner.execute(
-            "CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON account_balances DEFERRABLE INITIALLY DEFERRED"
-            " FOR EACH ROW EXECUTE FUNCTION fail()"
-        )
-        with pytest.raises(Conflict, match="not at the commit"):
-            writer.run(adjust[2])
-        owner.execute("DROP TRIGGER fail ON account_balances")
+    with failing_commits(fresh_world_url), pytest.raises(Conflict, match="not at the commit"):
+        writer.run(adjust[2])
     assert is_known(writer, adjust[2].declaration)
     before = writer.run(account.get_current_balance(session_id=world.session_id))
     assert writer.run(adjust[2]) == before + 1

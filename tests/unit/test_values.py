@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+from collections import OrderedDict
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import Enum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from uuid import UUID
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atb_db.errors import InvalidInput
 from atb_db.types import PositionSide
 from atb_db.values import (
     Coerce,
+    _plain,
+    _quick_json,
+    _slow_json,
     new_request_id,
     to_bool,
     to_decimal,
@@ -39,6 +45,14 @@ class ForeignNumberedSide(Enum):
 
 class Mood(StrEnum):
     GOOD = "good"
+
+
+class Heading(str, Enum):  # noqa: UP042  what StrEnum was before there was one, and prints itself otherwise
+    NORTH = "north"
+
+
+class Level(IntEnum):
+    HIGH = 3
 
 
 @pytest.mark.parametrize(
@@ -225,6 +239,42 @@ def test_refusals_are_short(coerce: Coerce) -> None:
     with pytest.raises(InvalidInput) as refusal:
         coerce("x", ["y" * 5000])
     assert len(str(refusal.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "other",
+    [None, 0.5, np.float64(0.5), math.nan, Decimal(1), OrderedDict(a=1), {2: 1, 10: 2}, 2**70, "\\u0000"],
+    ids=repr,
+)
+def test_a_label_in_json_is_the_same_whatever_is_beside_it(other: object) -> None:
+    document = {"label": Heading.NORTH, "level": Level.HIGH, Heading.NORTH: "a key", "mood": Mood.GOOD, "other": other}
+    text = to_json("details", document)
+    assert text.startswith('{"label":"north","level":3,"mood":"good","north":"a key","other":')
+
+
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+    | st.sampled_from([Heading.NORTH, Level.HIGH, Mood.GOOD]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text("abü\\"), inner),
+)
+
+
+@given(st.lists(PLAIN))
+def test_json_that_is_looked_through_is_the_same_text(document: list[object]) -> None:
+    """Or a request would have another hash for what is beside a value."""
+    assert _quick_json(document) in {None, _slow_json(_plain(document, "details"))}
+
+
+def test_the_texts_of_numbers_in_json() -> None:
+    """They are part of a request's hash: were they to change, a repeated request would be refused as another one."""
+    numbers = [1.0, -0.0, 0.1, 5e-05, 1e-07, 1e16, 1e22, 123456789012345.67, 5e-324, 1.7976931348623157e308, 2**63]
+    assert to_json("details", numbers) == (
+        "[1.0,-0.0,0.1,0.00005,1e-7,1e+16,1e+22,123456789012345.67,5e-324,1.7976931348623157e+308,9223372036854775808]"
+    )
 
 
 def test_request_ids_grow_and_are_version_7() -> None:
