@@ -130,6 +130,7 @@ class Cluster:
             for tunnel in tunnels:
                 tunnel.start()
         self._run("etcd", "etcd", "--data-dir", self.folder / "etcd", "--name", "atb", *self._etcd_addresses())
+        self.wait_for(_etcd_is_ready)
         for node in NODES:
             place = self.folder / f"node{node}"
             place.mkdir()
@@ -245,6 +246,14 @@ class Cluster:
             )
         child.returncode = 0  # it goes on when this process ends
         (self.folder / f"{name}.pid").write_text(str(child.pid))
+
+
+def _etcd_is_ready() -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{_ETCD_PORT}/version", timeout=2) as answer:
+            return str(json.load(answer)["etcdcluster"]) != "not_decided"
+    except OSError:
+        return False
 
 
 def _children(pid: int) -> list[int]:

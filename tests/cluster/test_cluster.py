@@ -72,8 +72,8 @@ def cut_off(cluster: Cluster, leader: str) -> None:
 
 
 def connected(cluster: Cluster, leader: str) -> None:
-    """When it has stepped down by itself."""
-    cluster.wait_for(lambda: in_recovery(int(leader.removeprefix("node"))) is True, TTL)
+    """When it has stepped down by itself; its PostgreSQL may be ending yet, kept by its standbys' connections."""
+    cluster.wait_for(lambda: in_recovery(int(leader.removeprefix("node"))) is not False, TTL)
     cluster.mend(leader)
 
 
