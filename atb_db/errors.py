@@ -30,7 +30,6 @@ class AtbDbError(Exception):
     """
 
     retryable: bool = False
-    request_id: UUID | None = None
     attempts: int = 1
 
     def __init__(
@@ -41,12 +40,14 @@ class AtbDbError(Exception):
         field: str | None = None,
         constraint: str | None = None,
         sqlstate: str | None = None,
+        request_id: UUID | None = None,
     ) -> None:
         self.message = message or (type(self).__doc__ or "").splitlines()[0]
         self.statement = statement
         self.field = field
         self.constraint = constraint
         self.sqlstate = sqlstate
+        self.request_id = request_id
         super().__init__(self.message)
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from benchmarks.measuring import Measured, measure
 from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
 from benchmarks.profiling import profile, profile_bulk
 from benchmarks.report import write
-from benchmarks.results import Results, about, load
+from benchmarks.results import Results, about, commit, load, moment
 from benchmarks.seeding import World, seed
 from benchmarks.starting import measure_starts
 
@@ -29,12 +29,20 @@ COUNTED = (
     "active positions, 10 x 3 orders",
 )
 
+_SETTINGS = {
+    "shared_buffers": "512MB",
+    "max_connections": "100",
+    # We turn it off on our connections; with it the others' longest statements would take six times as long.
+    "jit": "off",
+}
+
 
 def main() -> None:
     """Measure, and write what was measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer rows")
     parser.add_argument("--only", metavar="TEXT", help="single statements whose names contain it; writes nothing")
+    parser.add_argument("--again", metavar="TEXT", help="as --only, and puts them into results.json and the page")
     parser.add_argument("--profile", metavar="TEXT", help="where the time of such operations goes; writes nothing")
     parser.add_argument("--report", action="store_true", help="only write the page again from results.json")
     options = parser.parse_args()
@@ -42,16 +50,19 @@ def main() -> None:
         write(load())
         return
     scale = QUICK if options.quick else FULL
-    with postgresql(durable=True, settings={"shared_buffers": "512MB", "max_connections": "100"}) as server:
+    with postgresql(durable=True, settings=_SETTINGS) as server:
         _tell("seeding")
         world = seed(server, scale)
         if options.profile is not None:
             _profile(server, world, options.profile, scale)
             return
-        if options.only is not None:
+        if (text := options.only or options.again) is not None:
+            found = {}
             for together in TOGETHER:
-                if chosen := [operation for operation in together if options.only in operation.name]:
-                    _single(server, world, chosen, scale)
+                if chosen := [operation for operation in together if text in operation.name]:
+                    found |= _single(server, world, chosen, scale)
+            if options.again:
+                _put(load(), found)
             return
         results = _everything(server, world, scale, quick=options.quick)
     results.save()
@@ -82,6 +93,16 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
         counts={operation.name: count(server, world, operation, CONTENDERS) for operation in counted},
         effort={operation.name: effort(server, world, operation, CONTENDERS) for operation in counted},
     )
+
+
+def _put(results: Results, found: dict[str, dict[str, Measured]]) -> None:
+    again = f"{', '.join(found)}: {moment()}, commit {commit()}"
+    known = [results.about["measured again"]] if "measured again" in results.about else []
+    results = results._replace(
+        about=results.about | {"measured again": "; ".join([*known, again])}, single=results.single | found
+    )
+    results.save()
+    write(results)
 
 
 def _profile(server: Server, world: World, text: str, scale: Scale) -> None:

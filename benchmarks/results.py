@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -53,14 +54,25 @@ def about(server_version: str, *, quick: bool) -> dict[str, str]:
     """When, with what, on what."""
     packages = ("psycopg", "psycopg-pool", "SQLAlchemy", "aiosql", "asyncpg")
     return {
-        "measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "measured": f"{moment()}, commit {commit()}",
         "command": "make bench-quick" if quick else "make bench",
-        "PostgreSQL": f"{server_version}, with its default durability",
+        "PostgreSQL": f"{server_version}, with its default durability, jit off",
         "Python": platform.python_version(),
         **{name: version(name) for name in packages},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
     }
+
+
+def moment() -> str:
+    """Now."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def commit() -> str:
+    """That of the code, and whether it was changed since."""
+    git = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
 def _plain(found: dict[str, Measured]) -> dict[str, dict[str, float]]:

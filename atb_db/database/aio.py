@@ -41,6 +41,7 @@ from atb_db.database.session import (
     needs_utc,
     pool_arguments,
     refuse_stale,
+    result,
     runnable,
     writing,
 )
@@ -418,15 +419,14 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
 
 
 async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: bool = True) -> R:
-    declaration = statement.declaration
     try:
-        rows = await connection.ask(declaration, statement.server_values())
+        rows = await connection.ask(statement.declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
-        raise failure(connection, error, declaration, writes=alone and writing(statement)) from None
+        raise failure(connection, error, statement, writes=alone and writing(statement)) from None
     if alone:
         check_replicated(connection, statement.name)
-    return declaration.read(rows)
+    return result(statement, rows)
 
 
 async def _run_many(
@@ -453,7 +453,7 @@ async def _run_many(
     if alone:
         check_replicated(connection)
     return [
-        statement.declaration.read(await cursor.fetchall() if cursor.description else [])
+        result(statement, await cursor.fetchall() if cursor.description else [])
         for cursor, statement in zip(cursors, sent, strict=True)
     ]
 

@@ -30,7 +30,7 @@ from atb_db.errors import (
     TransactionAborted,
     Unavailable,
 )
-from atb_db.statement import Declared, Kind
+from atb_db.statement import Declared, Kind, Statement
 
 _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "AT404": NotFound,
@@ -95,14 +95,16 @@ def forward_interrupt(error: BaseException) -> None:
         cause = cause.__context__
 
 
-def failure(
-    connection: Guarded, error: Exception, declaration: Declared[object] | None = None, *, writes: bool
-) -> AtbDbError:
+def failure(connection: Guarded, error: Exception, statement: Statement[object] | None, *, writes: bool) -> AtbDbError:
     """Our error for psycopg's on a connection of the pool, which is closed if its server is no primary any more."""
     if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         connection.abandon()
     forward_interrupt(error)
-    return translation(error, declaration, writes=writes)
+    if statement is None:
+        return translation(error, writes=writes)
+    ours = translation(error, statement.declaration, writes=writes)
+    ours.request_id = statement.request_id
+    return ours
 
 
 def check_replicated(connection: Guarded, name: str | None = None) -> None:

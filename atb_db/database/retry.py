@@ -36,6 +36,7 @@ class RetryEvent(NamedTuple):
     statement: str | None
     """None for a transaction as a whole."""
     request_id: UUID | None
+    """That of the statement; the error may have one of a transaction's."""
     error: AtbDbError
     attempt: int
     """The one that failed; the first is 1."""
@@ -96,8 +97,10 @@ class Attempts:
         """
         now = monotonic()
         statement = self._statement
+        request_id = None
         error.attempts = self._count
-        error.request_id = statement.request_id if statement is not None else None
+        if statement is not None:  # else the error may know which one of a transaction it was
+            request_id = error.request_id = statement.request_id
         pause = pause_after(error, attempt=self._count, left=self._until - now, jitter=random())  # noqa: S311  no secret
         if pause is None:
             unknown = self._unknown
@@ -115,7 +118,7 @@ class Attempts:
         name = statement.name if statement is not None else None
         log.warning("%s: attempt %d failed, the next in %.3f s: %s", name or "transaction", self._count, pause, error)
         if self._hook is not None:
-            self._hook(RetryEvent(name, error.request_id, error, self._count, pause, now - self._began))
+            self._hook(RetryEvent(name, request_id, error, self._count, pause, now - self._began))
         self._count += 1
         return pause
 
@@ -137,7 +140,7 @@ class Requests:
         if request_id is None:
             return
         if self._known is not None and request_id not in self._known:
-            raise NotRepeatable(statement=statement.name)
+            raise NotRepeatable(statement=statement.name, request_id=request_id)
         self._sent.add(request_id)
 
     def repeat(self, error: AtbDbError) -> None:

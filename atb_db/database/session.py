@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import chain
 from math import inf
 from time import monotonic
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -18,8 +18,10 @@ from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atb_db.config import Settings, redacted
-from atb_db.errors import ConfigurationError, StatementError
+from atb_db.errors import AtbDbError, ConfigurationError, StatementError
 from atb_db.statement import Declared, Kind, Statement
+
+R = TypeVar("R")
 
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
@@ -286,9 +288,18 @@ class Load(Iterable[Statement[None]]):
 def first_unanswered(
     statements: Sequence[Statement[object]],
     cursors: Sequence[psycopg.RawCursor[object] | psycopg.AsyncRawCursor[object]],
-) -> Declared[object] | None:
+) -> Statement[object] | None:
     """The statement of a pipeline that failed: the first that has no result."""
     for statement, cursor in zip(statements, cursors, strict=True):
         if cursor.pgresult is None:
-            return statement.declaration
+            return statement
     return None
+
+
+def result(statement: Statement[R], rows: Iterable[object]) -> R:
+    """The statement's result from the made rows; an error tells which request has none."""
+    try:
+        return statement.declaration.read(rows)
+    except AtbDbError as error:
+        error.request_id = statement.request_id
+        raise

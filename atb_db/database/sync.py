@@ -41,6 +41,7 @@ from atb_db.database.session import (
     needs_utc,
     pool_arguments,
     refuse_stale,
+    result,
     runnable,
     writing,
 )
@@ -467,15 +468,14 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
 
 
 def _run(connection: Connection, statement: Statement[R], *, alone: bool = True) -> R:
-    declaration = statement.declaration
     try:
-        rows = connection.ask(declaration, statement.server_values())
+        rows = connection.ask(statement.declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
-        raise failure(connection, error, declaration, writes=alone and writing(statement)) from None
+        raise failure(connection, error, statement, writes=alone and writing(statement)) from None
     if alone:
         check_replicated(connection, statement.name)
-    return declaration.read(rows)
+    return result(statement, rows)
 
 
 def _run_many(
@@ -502,7 +502,7 @@ def _run_many(
     if alone:
         check_replicated(connection)
     return [
-        statement.declaration.read(cursor.fetchall() if cursor.description else [])
+        result(statement, cursor.fetchall() if cursor.description else [])
         for cursor, statement in zip(cursors, sent, strict=True)
     ]
 

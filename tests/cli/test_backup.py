@@ -28,6 +28,7 @@ from atb_db.errors import InvalidInput
 from atb_db.sqlfile import sql_root
 from tests.cli.conftest import COMMAND, PASSWORD, Ended, Run, environment
 from tests.disks import small_disk
+from tests.faults.proxy import proxied
 
 KILLS = int(os.environ.get("ATB_DB_KILLS", "10"))
 NOW = datetime.now(UTC)
@@ -206,6 +207,21 @@ def test_told_to_end_it_ends_pg_dump_and_leaves_nothing(source: Source, tmp_path
             time.sleep(0.01)
         assert watching.execute(dumping).fetchone() == (0,)
     assert list(leftovers(source.home(tmp_path))) == []
+
+
+def test_a_server_that_goes_away_leaves_nothing(source: Source, tmp_path: Path) -> None:
+    with proxied(source.url) as proxy:
+        proxy.delay = 0.01  # so that it is in the middle of it
+        through = source._replace(url=proxy.url)
+        child = start(through, tmp_path)
+        wait_for(lambda: list(tmp_path.rglob("*.part")), child)
+        proxy.refuse()
+        _, err = child.communicate(timeout=60)
+    assert child.returncode in {ExitCode.FAILED, ExitCode.UNREACHABLE}
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert dump_files(through.home(tmp_path)) == []
+    assert list(leftovers(through.home(tmp_path))) == []
 
 
 def wait_for(seen: Callable[[], object], child: subprocess.Popen[str]) -> None:

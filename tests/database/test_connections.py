@@ -289,6 +289,14 @@ def test_variables_of_libpq_change_nothing_that_the_statements_rely_on(
     assert (event.message, event.timestamp) == ("Καφές", statement.args["timestamp"])
 
 
+def test_a_peer_that_is_gone_is_noticed_by_either_side(url: str) -> None:
+    with Database(url) as db, db._pool.connection() as connection:
+        parts = connection.info.get_parameters()
+        assert connection.execute("SHOW client_connection_check_interval").fetchone() == ("500ms",)
+    wanted = {"keepalives_idle": "5", "keepalives_interval": "2", "keepalives_count": "3", "tcp_user_timeout": "10000"}
+    assert {name: parts[name] for name in wanted} == wanted
+
+
 def test_other_settings_of_the_caller_s_url_are_kept(url: str) -> None:
     with (
         Database(settings(f"{url}?options=-c%20work_mem%3D7MB%20-c%20timezone%3DAsia/Tokyo")) as database,

@@ -75,9 +75,15 @@ def test_a_lost_commit_is_repeated_with_the_same_requests_only(
         db.retrying(lambda: [statement])
         assert proxy.lost == 1
         proxy.lose_answers(1, tag="COMMIT")
+        made: list[Statement[object]] = []
+
+        def make() -> list[Statement[object]]:
+            made.append(note(session_id, "another each time"))
+            return made[-1:]
+
         with pytest.raises(NotRepeatable) as caught:
-            db.retrying(lambda: [note(session_id, "another each time")])
-        assert caught.value.attempts == 2
+            db.retrying(make)
+        assert (caught.value.attempts, caught.value.request_id) == (2, made[1].request_id)
     assert messages() == ["once", "another each time"]
 
 

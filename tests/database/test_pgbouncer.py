@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -9,14 +10,15 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from atb_db import Database, Settings
+from atb_db import AsyncDatabase, Database, Settings
 from atb_db.embedded import Server
 from atb_db.errors import SessionHeld
 from atb_db.repository import positions, sessions, statements
@@ -103,17 +105,41 @@ def prepared(bouncer: str) -> World:
         return prepare(db)
 
 
-def test_every_statement_runs(bouncer: str, prepared: World) -> None:
-    with Database(settings(bouncer)) as db:
-        for declaration in statements():
-            if declaration.name not in {"positions.close_position", "sessions.end_trading_session"}:
-                value = example(declaration, prepared)
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_every_statement_runs(server: Server, bouncer: str, is_async: bool) -> None:  # noqa: FBT001
+    suffix = "_async" if is_async else "_sync"
+    server.create_database(f"bounced{suffix}", template=TEMPLATE)
+    own = settings(f"{bouncer}{suffix}")
+    with Database(own) as db:
+        values = every_statement(prepare(db))
+        if is_async:
+            asyncio.run(run_in_a_task(own, values))
+        else:
+            for value in values:
                 run(db, value)
-                if declaration.kind is not Kind.COPY:
-                    run(db, value)  # on whatever server connection it gets this time
-        for name in ("positions.close_position", "sessions.end_trading_session"):
-            [last] = [declaration for declaration in statements() if declaration.name == name]
-            run(db, example(last, prepared))
+
+
+async def run_in_a_task(own: Settings, values: Iterable[Statement[object]]) -> None:
+    async with AsyncDatabase(own) as db:
+        for value in values:
+            if value.declaration.kind is Kind.COPY:
+                await db.copy_in([cast("Statement[None]", value)])
+            else:
+                await db.run(value)
+
+
+def every_statement(world: World) -> Iterator[Statement[object]]:
+    """Twice, on whatever server connection it gets each time; last and once what ends a position and the session."""
+    last = ("positions.close_position", "sessions.end_trading_session")
+    for declaration in statements():
+        if declaration.name not in last:
+            value = example(declaration, world)
+            yield value
+            if declaration.kind is not Kind.COPY:
+                yield value
+    for name in last:
+        [ending] = [declaration for declaration in statements() if declaration.name == name]
+        yield example(ending, world)
 
 
 def test_of_eight_engines_one_holds_the_session_and_goes_on_after_the_lease(bouncer: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import sleep
 from typing import Final
@@ -56,20 +56,28 @@ def start(server: Server) -> None:
 
 def freeze(scene: Scene) -> None:
     """Stop every process of the server, the postmaster first."""
-    scene.stopped = [scene.server.pid, *(int(str(pid)) for (pid,) in scene.execute("SELECT pid FROM pg_stat_activity"))]
-    for pid in scene.stopped:
-        _signal(pid, signal.SIGSTOP)
+    scene.stopped = processes(scene.server)
+    signal_all(scene.stopped, signal.SIGSTOP)
 
 
 def thaw(scene: Scene) -> None:
     """Let them go on."""
-    while scene.stopped:
-        _signal(scene.stopped.pop(), signal.SIGCONT)
+    signal_all(scene.stopped, signal.SIGCONT)
+    scene.stopped.clear()
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # the fault's own backend
-        os.kill(pid, number)
+def processes(server: Server) -> list[int]:
+    """The postmaster, then its children; there is no group to signal, as each of them calls setsid."""
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        children = connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()").fetchall()
+    return [server.pid, *(pid for (pid,) in children)]
+
+
+def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send it to each of them, but for those that have ended since."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def crowd(scene: Scene) -> None:
@@ -128,4 +136,5 @@ THREE_LOST: Final = Fault(lose(3), network=True)
 BLACK_HOLE: Final = Fault(lambda scene: scene.proxy.swallow(), lambda scene: scene.proxy.flow(), 2.0, network=True)
 DEAF: Final = Fault(deafen, lambda scene: scene.proxy.flow(), 2.0, network=True)
 SLOW: Final = Fault(set_delay(0.05), set_delay(0), 2.0, network=True)
+TOO_SLOW: Final = Fault(set_delay(1.5), set_delay(0), 5.0, network=True)
 CUT: Final = Fault(lambda scene: scene.proxy.cut(), network=True)

@@ -45,11 +45,11 @@ def table(lines: list[Line]) -> str:
 def main(file: str, document: str, part: str) -> None:
     """Print the table of a file of results, and write it into its part of a document."""
     made = table([Line(**json.loads(line)) for line in Path(file).read_text().splitlines()])
-    print(made)  # noqa: T201
     about = (
         f"`make {part}` of {datetime.now(UTC):%Y-%m-%d} on commit {_commit()}, SEED={os.environ.get('ATB_DB_SEED')}: "
         f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}."
     )
+    print(about, made, sep="\n\n")  # noqa: T201
     before, begin, rest = Path(document).read_text().partition(f"<!-- {part}: begin -->\n")
     _, end, after = rest.partition(f"<!-- {part}: end -->")
     if not (begin and end):

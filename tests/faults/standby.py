@@ -1,8 +1,7 @@
-"""A primary with a synchronous standby, and one URL for both."""
+"""A primary with a standby, by default a synchronous one, and one URL for both."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -17,10 +16,11 @@ import psycopg
 from atb_db import embedded
 from atb_db.embedded import Server
 from atb_db.sqlfile import schema_sql
+from tests.faults.breaking import processes, signal_all
 
 
 class Pair(NamedTuple):
-    """Two servers; what the first one acknowledges, the second one has."""
+    """Two servers; what the first one acknowledges, the second one has if it is synchronous."""
 
     primary: Server
     standby: Server
@@ -36,18 +36,17 @@ class Pair(NamedTuple):
         """Nothing reaches the standby, and every commit waits for it."""
         sender = self.value("SELECT pid FROM pg_stat_replication")
         assert isinstance(sender, int)
-        os.kill(sender, signal.SIGSTOP)
+        signal_all([sender], signal.SIGSTOP)
         try:
             yield
         finally:
-            if self.primary.child_process is not None and self.primary.child_process.poll() is None:
-                os.kill(sender, signal.SIGCONT)
+            signal_all([sender], signal.SIGCONT)  # whatever became of the primary: stopped, it would never end
 
     def kill_primary(self) -> None:
         """As a machine that is gone: all its processes at once."""
         child = self.primary.child_process
         assert child is not None
-        os.killpg(child.pid, signal.SIGKILL)
+        signal_all(processes(self.primary), signal.SIGKILL)
         child.wait()
 
     def promote(self) -> None:
@@ -63,7 +62,7 @@ class Pair(NamedTuple):
 
 
 @contextmanager
-def pair() -> Iterator[Pair]:
+def pair(*, synchronous: bool = True) -> Iterator[Pair]:
     """Make both, with the schema."""
     base = Path(mkdtemp(prefix="atb-standby-", dir="/tmp"))
     try:
@@ -82,10 +81,12 @@ def pair() -> Iterator[Pair]:
             assert done.returncode == 0, done.stderr
             with embedded.postgresql(base_dir=base, settings={"synchronous_commit": "on"}) as standby:
                 both = Pair(primary, standby)
-                with psycopg.connect(primary.url(), autocommit=True) as connection:
-                    connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
-                    connection.execute("SELECT pg_reload_conf()")
-                while both.value("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") != 1:
+                if synchronous:
+                    with psycopg.connect(primary.url(), autocommit=True) as connection:
+                        connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+                        connection.execute("SELECT pg_reload_conf()")
+                state = "sync" if synchronous else "async"
+                while both.value(f"SELECT count(*) FROM pg_stat_replication WHERE sync_state = '{state}'") != 1:
                     sleep(0.02)
                 yield both
     finally:

@@ -16,9 +16,9 @@ pytestmark = only_in_full
 SUBJECTS: Final = {
     "PgBouncer in transaction mode: every statement": ["tests/database/test_pgbouncer.py"],
     "migrations killed, cut off, raced, blocked": ["tests/admin/test_migration_faults.py"],
-    "backups killed, without room, damaged": [
+    "backups killed, without server or room, damaged": [
         *("tests/cli/test_backup.py", "tests/backup/test_damage.py"),
-        *("-k", "killed or grow or full_disk or damage or cut"),
+        *("-k", "killed or grow or full_disk or damage or cut or goes_away"),
     ],
     "any value for any parameter of every command": [
         *(

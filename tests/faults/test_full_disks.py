@@ -25,6 +25,8 @@ from tests.faults.scene import Fault, Outcome, Scene, scene_on, suffer
 
 pytestmark = only_in_full
 _SWITCHES: Final = 20
+AT_ONCE: Final = 1.5
+"""Seconds; a call that is tried again lasts as long as the disk is full, which is two."""
 
 
 @contextmanager
@@ -77,6 +79,7 @@ def test_no_room_for_data(chance: Random, tmp_path: Path, is_async: bool, record
     assert outcome.verdict.holds
     assert set(outcome.errors) == {"ResourceFull"}
     assert not [event for event in outcome.retries if isinstance(event.error, ResourceFull)]
+    assert outcome.longest < AT_ONCE
 
 
 def test_no_room_for_the_log(chance: Random, tmp_path: Path, is_async: bool, record: Record) -> None:  # noqa: FBT001

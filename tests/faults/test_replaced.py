@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import psycopg
@@ -11,6 +10,7 @@ import pytest
 from atb_db.database.lineage import Lineage
 from atb_db.errors import OutcomeUnknown, Unavailable
 from atb_db.repository import events, sessions
+from tests.faults.breaking import processes, signal_all
 from tests.faults.client import clients
 from tests.faults.conftest import FULL, Record
 from tests.faults.results import Line
@@ -25,9 +25,8 @@ def test_it_is_not_asked_again(is_async: bool, record: Record) -> None:  # noqa:
         client = connect(servers.url, deadline=10.0, query_deadline=10.0)
         [before] = begin_sessions(servers.url, 1)
         client.run(events.log_event(session_id=before, event_type="TEST", message="before"))
-        child = servers.primary.child_process
-        assert child is not None
-        os.killpg(child.pid, signal.SIGSTOP)
+        paused = processes(servers.primary)
+        signal_all(paused, signal.SIGSTOP)
         try:
             servers.promote()
             after = events.log_event(session_id=before, event_type="TEST", message="after")
@@ -36,7 +35,7 @@ def test_it_is_not_asked_again(is_async: bool, record: Record) -> None:  # noqa:
             client.run(after)
             [later] = begin_sessions(servers.standby.url(), 1)
         finally:
-            os.killpg(child.pid, signal.SIGCONT)
+            signal_all(paused, signal.SIGCONT)
         with psycopg.connect(servers.standby.url(), autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'atb_db'"

@@ -1,54 +1,91 @@
-"""Engines that write through a journal until each is killed: `python -m tests.journal.engines PATH URL SESSION SEED`.
+"""Engines that write through a journal until each is killed.
+
+python -m tests.journal.engines sync|async PATH URL SESSION SEED ENGINES
 
 What `record` has taken goes, synced, to PATH.acknowledged, one request_id a line: what must be stored exactly once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from random import Random
 
-from atb_db import Database, Journal, Settings
+from atb_db import AsyncDatabase, AsyncJournal, Database, Journal, Settings
 from atb_db.errors import ResourceFull
 from atb_db.repository import account, events
 from atb_db.statement import Statement
 
-ENGINES = 20
 LIMIT = 1 << 16
 
 
 def work(path: Path, url: str, session_id: int) -> None:
     """Write until the end comes."""
-    settings = Settings.load(url, environ={})._replace(pool_max=1)
-    journal = Journal(path, Database(settings), limit=LIMIT, patience=0.05)
-    acknowledged = os.open(f"{path}.acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    for number in count():
-        statement: Statement[object]
-        if number % 2:
-            statement = account.adjust_balance(session_id=session_id, delta=-1, reason="fee")
-        else:
-            statement = events.log_event(session_id=session_id, event_type="TEST", message=str(time.time_ns()))
+    acknowledged = open_acknowledged(path)
+    journal = Journal(path, Database(settings(url)), limit=LIMIT, patience=0.05)
+    for statement in commands(session_id):
         try:
             journal.record(statement)
         except ResourceFull:
             continue
-        os.write(acknowledged, f"{statement.request_id}\n".encode())
-        os.fsync(acknowledged)
+        note(acknowledged, statement)
 
 
-def main(path: str, url: str, session_id: str, seed: str) -> None:
+async def work_in_a_loop(path: Path, url: str, session_id: int) -> None:
+    """As `work`."""
+    acknowledged = open_acknowledged(path)
+    journal = AsyncJournal(path, AsyncDatabase(settings(url)), limit=LIMIT, patience=0.05)
+    for statement in commands(session_id):
+        try:
+            await journal.record(statement)
+        except ResourceFull:
+            continue
+        note(acknowledged, statement)
+
+
+def settings(url: str) -> Settings:
+    """One connection."""
+    return Settings.load(url, environ={})._replace(pool_max=1)
+
+
+def open_acknowledged(path: Path) -> int:
+    """The file of what `record` has taken."""
+    return os.open(f"{path}.acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def note(acknowledged: int, statement: Statement[object]) -> None:
+    """Append it, on the disk."""
+    os.write(acknowledged, f"{statement.request_id}\n".encode())
+    os.fsync(acknowledged)
+
+
+def commands(session_id: int) -> Iterator[Statement[object]]:
+    """Fees and events, for ever."""
+    for number in count():
+        if number % 2:
+            yield account.adjust_balance(session_id=session_id, delta=-1, reason="fee")
+        else:
+            yield events.log_event(session_id=session_id, event_type="TEST", message=str(time.time_ns()))
+
+
+def main(arguments: Sequence[str]) -> None:
     """Start the engines one after the other, and kill each at a random moment."""
+    kind, path, url, session_id, seed, engines = arguments
     random = Random(int(seed))  # noqa: S311  a schedule
-    for _ in range(ENGINES):
+    for _ in range(int(engines)):
         child = os.fork()
         if not child:
             try:
-                work(Path(path), url, int(session_id))
+                if kind == "async":
+                    asyncio.run(work_in_a_loop(Path(path), url, int(session_id)))
+                else:
+                    work(Path(path), url, int(session_id))
             finally:
                 os._exit(1)
         time.sleep(random.uniform(0.005, 0.2))
@@ -58,4 +95,4 @@ def main(path: str, url: str, session_id: str, seed: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

@@ -16,28 +16,31 @@ import pytest
 from atb_db import Database, Journal
 from atb_db.errors import JournalUnusable
 from atb_db.journal import read_status
+from tests.faults.conftest import FULL, Record
 from tests.faults.proxy import proxied
+from tests.faults.results import Line
 
 ROOT = Path(__file__).parents[2]
-SEED = 7
+ENGINES = 100 if FULL else 15
 
 
-def test_twenty_engines_killed_at_random_moments(
-    url: str, db: Database, start_session: Callable[..., int], tmp_path: Path
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_engines_killed_at_random_moments(
+    *, url: str, db: Database, start_session: Callable[..., int], tmp_path: Path, chance: Random, kind: str
 ) -> None:
     session_id = start_session("1000000")
-    path, random = tmp_path / "journal", Random(SEED)  # noqa: S311  a schedule
+    path, seed = tmp_path / "journal", str(chance.getrandbits(32))
     with proxied(url) as proxy:
         engines = subprocess.Popen(
-            [sys.executable, "-m", "tests.journal.engines", path, proxy.url, str(session_id), str(SEED)],
+            [sys.executable, "-m", "tests.journal.engines", kind, path, proxy.url, str(session_id), seed, str(ENGINES)],
             cwd=ROOT,
             stderr=subprocess.PIPE,
             text=True,
         )
         while engines.poll() is None:
-            sleep(random.uniform(0.1, 0.6))
+            sleep(chance.uniform(0.1, 0.6))
             proxy.refuse()
-            sleep(random.uniform(0.05, 0.4))
+            sleep(chance.uniform(0.05, 0.4))
             proxy.listen()
         _, errors = engines.communicate()
         assert engines.returncode == 0, errors
@@ -60,15 +63,18 @@ def test_twenty_engines_killed_at_random_moments(
             {"id": session_id},
         ).fetchone()
     stored = Counter(str(request_id) for (request_id,) in found)
+    lost = sum(not stored[request_id] for request_id in acknowledged)
+    double = sum(number > 1 for number in stored.values())
+    Record()(Line("engines with a journal killed during outages", kind, ENGINES, len(acknowledged), lost, double, "0"))
     assert {stored[request_id] for request_id in acknowledged} == {1}
     assert set(stored.values()) == {1}
     # The one that each engine was killed over may be stored, and nothing else.
-    assert len(stored) - len(acknowledged) <= 20
+    assert len(stored) - len(acknowledged) <= ENGINES
     assert balance is not None
     assert balance[0] == balance[1]
 
 
-FULL = """
+FILLING = """
 import resource, sys
 from pathlib import Path
 from atb_db.errors import ResourceFull
@@ -93,7 +99,7 @@ print(taken)
 def test_a_full_disk_is_told_and_leaves_nothing_half(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     done = subprocess.run(
-        [sys.executable, "-c", FULL, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", FILLING, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     taken = int(done.stdout)
