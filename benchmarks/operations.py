@@ -38,7 +38,7 @@ class Scale(NamedTuple):
 
 
 FULL: Final = Scale(9, 0.12, 300, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000)
-QUICK: Final = Scale(5, 0.04, 60, 20_000, 100_000, 20_000, (10_000,), 1_000, 150)
+QUICK: Final = Scale(3, 0.04, 60, 10_000, 50_000, 20_000, (10_000,), 500, 60)
 
 
 class Operation(NamedTuple):
