@@ -227,7 +227,7 @@ def _is_rows(text: str, names: AbstractSet[str]) -> bool:
 
 
 # What is not plain is left to us.
-_PLAIN: Final = (
+_ORJSON_OPTIONS: Final = (
     orjson.OPT_SORT_KEYS
     | orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
@@ -239,7 +239,7 @@ _write_json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_
 def _quick_json(value: object) -> str | None:
     """The document if JSON has all that is in it; None if it must be looked through."""
     try:
-        text = orjson.dumps(value, option=_PLAIN).decode()
+        text = orjson.dumps(value, option=_ORJSON_OPTIONS).decode()
     except orjson.JSONEncodeError:
         return None
     return None if "\\u0000" in text else text

@@ -78,7 +78,7 @@ def test_a_value_is_made_with_five_functions_a_parameter(world: World, declarati
 def test_a_warm_command_runs_a_hundred_functions_and_three_a_parameter(
     database: Database, world: World, declaration: Declared[object]
 ) -> None:
-    # psycopg and its pool, used by hand, run 115 for any of them.
+    # What psycopg and its pool run by hand is in docs/benchmarks.md.
     statement = example(declaration, world)
     for _ in range(8):
         database.run(statement)
