@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from time import perf_counter
 
 from atb_db.embedded import Server, postgresql
-from benchmarks.bulk import bulks, measure_bulk
+from benchmarks.bulk import Bulk, bulks, measure_bulk
 from benchmarks.concurrency import measure_tasks, measure_threads
 from benchmarks.contenders import CONTENDERS
 from benchmarks.counting import count
 from benchmarks.effort import effort
+from benchmarks.evicting import measure_evictions
 from benchmarks.measuring import Measured, measure
 from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
 from benchmarks.profiling import profile, profile_bulk
@@ -32,8 +33,9 @@ COUNTED = (
 _SETTINGS = {
     "shared_buffers": "512MB",
     "max_connections": "100",
-    # We turn it off on our connections; with it the others' longest statements would take six times as long.
+    # As on our connections; with jit the others' longest statements would take six times as long.
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
 }
 
 
@@ -41,7 +43,7 @@ def main() -> None:
     """Measure, and write what was measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer rows")
-    parser.add_argument("--only", metavar="TEXT", help="single statements whose names contain it; writes nothing")
+    parser.add_argument("--only", metavar="TEXT", help="what has it in its name, a statement or a load; writes nothing")
     parser.add_argument("--again", metavar="TEXT", help="as --only, and puts them into results.json and the page")
     parser.add_argument("--profile", metavar="TEXT", help="where the time of such operations goes; writes nothing")
     parser.add_argument("--report", action="store_true", help="only write the page again from results.json")
@@ -61,8 +63,9 @@ def main() -> None:
             for together in TOGETHER:
                 if chosen := [operation for operation in together if text in operation.name]:
                     found |= _single(server, world, chosen, scale)
+            loaded = {one.name: _bulk(server, world, one, scale) for one in bulks(scale) if text in one.name}
             if options.again:
-                _put(load(), found)
+                _put(load(), found, loaded)
             return
         results = _everything(server, world, scale, quick=options.quick)
     results.save()
@@ -71,13 +74,11 @@ def main() -> None:
 
 def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> Results:
     known = about(server.version, quick=quick)
-    single, bulk = {}, {}
+    single = {}
     for together in TOGETHER:
         single |= _single(server, world, together, scale)
-    for one in bulks(scale):
-        bulk[one.name] = measure_bulk(server, world, one, scale)
-        _print(one.name, bulk[one.name])
-    _tell("threads, tasks, starts, counts")
+    bulk = {one.name: _bulk(server, world, one, scale) for one in bulks(scale)}
+    _tell("a full cache, threads, tasks, starts, counts")
     counted = [operation for operation in OPERATIONS if operation.name in COUNTED]
     return Results(
         about=known,
@@ -89,17 +90,20 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
             for name, by in measure_threads(server, world, scale).items()
         },
         tasks={name: one._asdict() for name, one in measure_tasks(server, world, scale).items()},
+        evictions=measure_evictions(server, world, scale),
         starts=measure_starts(scale),
         counts={operation.name: count(server, world, operation, CONTENDERS) for operation in counted},
         effort={operation.name: effort(server, world, operation, CONTENDERS) for operation in counted},
     )
 
 
-def _put(results: Results, found: dict[str, dict[str, Measured]]) -> None:
-    again = f"{', '.join(found)}: {moment()}, commit {commit()}"
+def _put(results: Results, single: dict[str, dict[str, Measured]], bulk: dict[str, dict[str, Measured]]) -> None:
+    again = f"{', '.join([*single, *bulk])}: {moment()}, commit {commit()}"
     known = [results.about["measured again"]] if "measured again" in results.about else []
     results = results._replace(
-        about=results.about | {"measured again": "; ".join([*known, again])}, single=results.single | found
+        about=results.about | {"measured again": "; ".join([*known, again])},
+        single=results.single | single,
+        bulk=results.bulk | bulk,
     )
     results.save()
     write(results)
@@ -122,6 +126,12 @@ def _single(
     found = measure(server, world, together, CONTENDERS, scale)
     for name, by in found.items():
         _print(name, by)
+    return found
+
+
+def _bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict[str, Measured]:
+    found = measure_bulk(server, world, bulk, scale)
+    _print(bulk.name, found)
     return found
 
 

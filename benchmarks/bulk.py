@@ -9,7 +9,6 @@ from datetime import datetime
 from decimal import Decimal
 from time import perf_counter
 from typing import NamedTuple
-from uuid import uuid4
 
 import asyncpg
 import psycopg
@@ -19,6 +18,7 @@ from psycopg.types.json import Jsonb
 from atb_db import Database, Settings
 from atb_db.embedded import Server
 from atb_db.repository import events, trades
+from atb_db.values import new_request_id
 from benchmarks.contenders import Contender, Core, Orm
 from benchmarks.contenders.base import DECLARED
 from benchmarks.contenders.handwritten import sql_of
@@ -100,7 +100,7 @@ def _executions_by_core(url: str, world: World, rows: Sequence[Arguments]) -> fl
 
     def load() -> None:
         with core.engine.begin() as connection:
-            core.copy_strategy_executions(connection, [row | {"request_id": uuid4()} for row in rows])
+            core.copy_strategy_executions(connection, [row | {"request_id": new_request_id()} for row in rows])
 
     try:
         return _seconds(load)
@@ -138,7 +138,7 @@ def _trades_by_hand(url: str, world: World, rows: Sequence[Arguments]) -> float:
 
         def load() -> None:
             document = json.dumps([{name: _json(row.get(name, _ZERO.get(name))) for name in names} for row in rows])
-            values = {"session_id": world.backtest, "trades": document, "request_id": uuid4(), "request_hash": 0}
+            values = {"session_id": world.backtest, "trades": document, "request_id": new_request_id(), "request_hash": 0}
             connection.execute(sql_of("trades.log_trades"), values).fetchall()
 
         return _seconds(load)
@@ -157,7 +157,7 @@ def _trades_as_text(url: str, world: World, rows: Sequence[Arguments]) -> float:
     balance, entries, booked = Decimal(100_000), [], []
     for number, row in enumerate(rows, 2):
         net = row["pnl"] - row["commission"]
-        request_id = uuid4()
+        request_id = new_request_id()
         booked.append(row | {"source": "PAPER", "pnl_percent": row["pnl"] / 5, "request_id": request_id})
         entries.append(
             {
@@ -207,7 +207,7 @@ def _field(value: object) -> str:
 
 
 def _values(order: Iterable[str], row: Arguments, document: Callable[[object], object]) -> tuple[object, ...]:
-    own = {"request_id": uuid4(), "request_hash": 0} | row
+    own = {"request_id": new_request_id(), "request_hash": 0} | row
     return tuple(document(value) if isinstance(value := own.get(name), dict | list) else value for name in order)
 
 

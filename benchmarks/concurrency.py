@@ -28,9 +28,11 @@ EXECUTION: Final = next(one for one in OPERATIONS if one.name == "log_strategy_e
 
 
 class Throughput(NamedTuple):
-    """Calls a second, the median of the rounds, and the calls that failed."""
+    """Calls a second, the median of the rounds with the lowest and the highest, and the calls that failed."""
 
     per_second: float
+    lowest: float
+    highest: float
     errors: int
 
 
@@ -133,4 +135,5 @@ async def _tasks(calls: int, world: World, call: Callable[[Arguments], Awaitable
 
 
 def _throughput(results: list[tuple[float, int]]) -> Throughput:
-    return Throughput(median(per_second for per_second, _ in results), sum(errors for _, errors in results))
+    rates = [per_second for per_second, _ in results]
+    return Throughput(median(rates), min(rates), max(rates), sum(errors for _, errors in results))

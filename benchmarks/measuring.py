@@ -19,12 +19,10 @@ from benchmarks.seeding import World
 
 WARM: Final = 12
 """Calls before the first round: statements are prepared after the fifth."""
-SLOW: Final = 0.2
+SLOW: Final = 0.05
 """Seconds of a call from which on nothing is gained by calling it until it is prepared."""
 ONCE: Final = 500.0
 """Milliseconds of a call from which on it is called only once in a round; others at least three times."""
-LONG: Final = 4.0
-"""Seconds after which a contender has been measured enough."""
 
 
 class Measured(NamedTuple):
@@ -91,7 +89,7 @@ class Running:
 
     def run(self, scale: Scale) -> None:
         """One round, unless it has taken long enough already."""
-        if self.rounds and self.seconds > LONG:
+        if self.rounds and self.seconds > scale.enough:
             return
         timing = self.contender.timed(self.operation, [next(self.numbers) for _ in range(self.size)])
         taken = median(timing.calls) / 1e6

@@ -22,6 +22,8 @@ class Scale(NamedTuple):
     """For one contender's calls of one operation in one round, about."""
     limit: int
     """The most calls in a round."""
+    enough: float
+    """Seconds after which a contender's calls of one operation have been measured enough."""
     history: int
     snapshots: int
     cached: int
@@ -37,8 +39,8 @@ class Scale(NamedTuple):
         return self.rounds * self.limit + 50
 
 
-FULL: Final = Scale(9, 0.12, 300, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000)
-QUICK: Final = Scale(3, 0.04, 60, 10_000, 50_000, 20_000, (10_000,), 500, 60)
+FULL: Final = Scale(9, 0.12, 300, 4.0, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000)
+QUICK: Final = Scale(3, 0.04, 60, 0.5, 10_000, 50_000, 5_000, (10_000,), 500, 60)
 
 
 class Operation(NamedTuple):
@@ -75,6 +77,22 @@ SELECT (SELECT count(*) FROM system_events), (SELECT (count(*), sum(equity))::te
        (SELECT (count(*), sum(price), max(timestamp))::text FROM strategy_executions)
 """
 _CACHE: Final = "SELECT count(*), sum(predicted_price) FROM prediction_cache"
+
+
+def prediction(cache_key: str, number: int, *, max_entries: int) -> Arguments:
+    """A prediction of this moment, for a week."""
+    return {
+        "cache_key": cache_key,
+        "model_name": "model",
+        "features_hash": f"f{number}",
+        "config_hash": "c",
+        "predicted_price": Decimal(40_000 + number % 10),
+        "confidence": Decimal("0.5"),
+        "direction": 1,
+        "ttl_seconds": Decimal(604_800),
+        "max_entries": max_entries,
+        "predicted_at": datetime.now(UTC),
+    }
 
 
 def trade(session_id: int, number: int, *, today: datetime | None = None) -> Arguments:
@@ -228,18 +246,7 @@ OPERATIONS: Final = (
         Operation(
             f"set_prediction, {entries}",
             "predictions.set_prediction",
-            lambda _, n: {
-                "cache_key": f"key-{n % 500}",
-                "model_name": "model",
-                "features_hash": f"f{n}",
-                "config_hash": "c",
-                "predicted_price": Decimal(40_000 + n % 10),
-                "confidence": Decimal("0.5"),
-                "direction": 1,
-                "ttl_seconds": Decimal(604_800),
-                "max_entries": 1_000_000,
-                "predicted_at": datetime.now(UTC),
-            },
+            lambda _, n: prediction(f"key-{n % 500}", n, max_entries=1_000_000),
             "commands",
             database=database,
             varying={"cache_key": "'key-' || (:n % 500)", "predicted_at": "statement_timestamp()"},

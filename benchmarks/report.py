@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks.evicting import Evictions
 from benchmarks.measuring import HAND, Measured
 from benchmarks.plots import bars, lines, short
 from benchmarks.results import Results
@@ -47,15 +48,19 @@ def _measured(results: Results) -> Iterator[str]:
     yield "\n### Bulk\n\nMilliseconds for all rows; a contender that would take minutes loads a part, and is told as if"
     yield "it had gone on at that pace.\n"
     yield from _timings(results.bulk)
-    yield "\n### Threads and tasks\n\nCalls of log_strategy_execution a second, on a pool of four connections.\n"
+    yield "\n### A full cache\n\nMilliseconds of set_prediction with a new key when the cache is at its bound: the"
+    yield "mean, which has its share of making room, and in brackets the longest call.\n"
+    yield from _evictions(results.evictions)
+    yield "\n### Threads and tasks\n\nCalls of log_strategy_execution a second on a pool of four connections: the"
+    yield "median of the rounds, and in brackets the lowest and the highest.\n"
     threads = list(next(iter(results.threads.values())))
     rows = [
-        (name, *(f"{by[count]['per_second']:,.0f}" for count in threads), sum(one["errors"] for one in by.values()))
+        (name, *(_rate(by[count]) for count in threads), sum(one["errors"] for one in by.values()))
         for name, by in results.threads.items()
     ]
     yield from _table(("", *(f"{count} threads" for count in threads), "errors"), rows)
     yield ""
-    rows = [(name, f"{one['per_second']:,.0f}", one["errors"]) for name, one in results.tasks.items()]
+    rows = [(name, _rate(one), one["errors"]) for name, one in results.tasks.items()]
     yield from _table(("", "64 tasks", "errors"), rows)
     yield "\n![Threads](benchmarks/threads.svg)"
     yield "\n### Starting\n\nMilliseconds of a new process.\n"
@@ -101,6 +106,18 @@ def _timings(found: Mapping[str, Mapping[str, Measured]]) -> Iterator[str]:
     for operation, by in found.items():
         cells = (f"{short(by[name].median)} ({short(by[name].ratio)})" if name in by else "" for name in names)
         rows.append((operation, *cells))
+    return _table(("", *names), rows)
+
+
+def _rate(found: Mapping[str, float]) -> str:
+    return f"{found['per_second']:,.0f} ({found['lowest']:,.0f} to {found['highest']:,.0f})"
+
+
+def _evictions(found: Mapping[str, Mapping[str, Evictions]]) -> Iterator[str]:
+    names = _names(found.values())
+    rows = [
+        (entries, *(f"{by[name].mean:.2f} ({by[name].longest:.0f})" for name in names)) for entries, by in found.items()
+    ]
     return _table(("", *names), rows)
 
 

@@ -6,11 +6,13 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.evicting import Evictions
 from benchmarks.measuring import Measured
 
 FILE = Path(__file__).with_name("results.json")
@@ -25,6 +27,7 @@ class Results(NamedTuple):
     bulk: dict[str, dict[str, Measured]]
     threads: dict[str, dict[str, dict[str, float]]]
     tasks: dict[str, dict[str, float]]
+    evictions: dict[str, dict[str, Evictions]]
     starts: dict[str, Measured]
     counts: dict[str, dict[str, tuple[int, int, int]]]
     """Statements, round trips, transactions."""
@@ -36,6 +39,7 @@ class Results(NamedTuple):
         plain = self._asdict() | {
             "single": {name: _plain(found) for name, found in self.single.items()},
             "bulk": {name: _plain(found) for name, found in self.bulk.items()},
+            "evictions": {name: _plain(found) for name, found in self.evictions.items()},
             "starts": _plain(self.starts),
         }
         FILE.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -46,6 +50,9 @@ def load() -> Results:
     kept = json.loads(FILE.read_text(encoding="utf-8"))
     for part in ("single", "bulk"):
         kept[part] = {name: _measured(found) for name, found in kept[part].items()}
+    kept["evictions"] = {
+        name: {one: Evictions(**told) for one, told in found.items()} for name, found in kept["evictions"].items()
+    }
     kept["starts"] = _measured(kept["starts"])
     return Results(**kept)
 
@@ -56,7 +63,7 @@ def about(server_version: str, *, quick: bool) -> dict[str, str]:
     return {
         "measured": f"{moment()}, commit {commit()}",
         "command": "make bench-quick" if quick else "make bench",
-        "PostgreSQL": f"{server_version}, with its default durability, jit off",
+        "PostgreSQL": f"{server_version}, with its default durability, jit off, generic plans",
         "Python": platform.python_version(),
         **{name: version(name) for name in packages},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
@@ -75,7 +82,7 @@ def commit() -> str:
     return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
 
 
-def _plain(found: dict[str, Measured]) -> dict[str, dict[str, float]]:
+def _plain(found: Mapping[str, Measured | Evictions]) -> dict[str, dict[str, float]]:
     return {name: {field: round(value, 4) for field, value in one._asdict().items()} for name, one in found.items()}
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from functools import cache
 from time import perf_counter_ns, process_time_ns
 from typing import ClassVar, NamedTuple
-from uuid import uuid4
 
 from psycopg.types.json import Jsonb
 
@@ -16,6 +15,7 @@ from atb_db.repository import statements
 from atb_db.repository.dashboard import Dashboard
 from atb_db.statement import Declared
 from atb_db.types import NEW, NOW
+from atb_db.values import new_request_id
 from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World
 
@@ -86,7 +86,7 @@ def every_argument(statement: str, arguments: Arguments) -> Arguments:
     found = _defaults(statement) | arguments
     for name, value in found.items():
         if value is NEW:
-            found[name] = uuid4()
+            found[name] = new_request_id()
         elif value is NOW:
             raise ValueError(f"{statement}: the benchmark must give {name}")
         elif isinstance(value, dict | list):

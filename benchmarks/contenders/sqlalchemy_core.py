@@ -234,11 +234,13 @@ class Core(Contender):
             "access_count": 0,
         }
         statement = insert(self.t.prediction_cache).values(**values)
-        key = values.pop("cache_key")
+        del values["cache_key"]
         connection.execute(statement.on_conflict_do_update(index_elements=["cache_key"], set_=values))
-        entries = connection.execute(sa.select(sa.func.count()).select_from(self.t.prediction_cache)).scalar_one()
-        if entries > max_entries:
-            raise NotImplementedError(f"there is no room for {key}")
+        cached = self.t.prediction_cache
+        excess = connection.execute(sa.select(sa.func.count()).select_from(cached)).scalar_one() - max_entries
+        if excess > 0:
+            oldest = sa.select(cached.c.cache_key).order_by(cached.c.last_accessed).limit(excess)
+            connection.execute(cached.delete().where(cached.c.cache_key.in_(oldest)))
 
     def get_prediction(self, connection: sa.Connection, *, cache_key: str, request_id: object) -> object:
         table = self.t.prediction_cache

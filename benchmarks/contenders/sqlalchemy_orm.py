@@ -231,8 +231,10 @@ class Orm(Contender):
         entry.expires_at = now + timedelta(seconds=float(ttl_seconds))
         entry.access_count = 0
         _added(session, entry)
-        if session.query(PredictionCache).count() > max_entries:
-            raise NotImplementedError(f"there is no room for {cache_key}")
+        if (excess := session.query(PredictionCache).count() - max_entries) > 0:
+            for oldest in session.query(PredictionCache).order_by(PredictionCache.last_accessed).limit(excess):
+                session.delete(oldest)
+            session.commit()
 
     def get_prediction(self, session: Session, *, cache_key: str) -> object:
         entry = session.query(PredictionCache).filter_by(cache_key=cache_key).first()

@@ -86,6 +86,18 @@ def test_a_warm_statement_is_one_round_trip_and_one_transaction(
     assert prepared(one_connection) == [declaration.text]
 
 
+@pytest.mark.parametrize("declaration", RUNNABLE, ids=str)
+def test_a_statement_is_planned_once(one_connection: Database, world: World, declaration: Declared[object]) -> None:
+    statement = example(declaration, world)
+    for _ in range(7):  # left to itself the planner would begin to compare with the sixth
+        one_connection.run(statement)
+    with one_connection._pool.connection() as connection:
+        [(custom, generic)] = connection.execute(
+            "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement = %s", [declaration.text]
+        )
+    assert (custom, generic) == (0, 7)
+
+
 def test_many_statements_are_one_round_trip_and_one_transaction(
     one_connection: Database, traced: Trace, world: World
 ) -> None:

@@ -1,0 +1,79 @@
+"""A cache at its bound: every entry is a new one, for which the least recently used go."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from statistics import fmean
+from typing import Final, NamedTuple
+
+import psycopg
+
+from atb_db.embedded import Server
+from benchmarks.contenders import AtbDb, Contender, Core, Handwritten, Orm, Pgbench
+from benchmarks.contenders.asyncpg_pool import Asyncpg
+from benchmarks.measuring import Disagreement
+from benchmarks.operations import Arguments, Operation, Scale, prediction
+from benchmarks.seeding import World, copy_of
+
+# The same SQL makes room for many at a time, these for each.
+_EACH_TIME: Final[tuple[type[Contender], ...]] = (Core, Orm)
+_CONTENDERS: Final[tuple[type[Contender], ...]] = (AtbDb, Handwritten, Asyncpg, *_EACH_TIME, Pgbench)
+_ROUNDS: Final = 3
+_IN_USE: Final = 2
+"""Entries that a caller may leave above the bound for a moment."""
+
+
+class Evictions(NamedTuple):
+    """Milliseconds of one call."""
+
+    mean: float
+    """Of all calls: making room has its share of it, which it has not of a median."""
+    longest: float
+    calls: int
+
+
+def measure_evictions(server: Server, world: World, scale: Scale) -> dict[str, dict[str, Evictions]]:
+    """By the number of entries and contender; they take turns, each until it has made room once.
+
+    Raises:
+        Disagreement: one has left more entries than the bound, or less than may be removed at once.
+    """
+    return {
+        f"{entries:,} entries": _measured(server, world, database, entries, scale)
+        for database, entries in (("books", 1_000), ("cache", scale.cached))
+    }
+
+
+def _measured(server: Server, world: World, database: str, entries: int, scale: Scale) -> dict[str, Evictions]:
+    at_once = entries // 16
+    operation = Operation(
+        f"set_prediction, {entries:,} entries",
+        "predictions.set_prediction",
+        partial(_new, entries),
+        "commands",
+        varying={"cache_key": "'new-' || :n", "predicted_at": "statement_timestamp()"},
+    )
+    with ExitStack() as stack:
+        running: dict[Contender, list[int]] = {
+            contender(stack.enter_context(copy_of(server, database, contender.name)), world): []
+            for contender in _CONTENDERS
+            if contender.can(operation)
+        }
+        for number in range(_ROUNDS + 1):
+            for one, taken in running.items():
+                calls = scale.limit if isinstance(one, _EACH_TIME) else at_once
+                timing = one.timed(operation, range(number * calls, (number + 1) * calls))
+                if number:  # the first fills the cache
+                    taken.extend(timing.calls)
+        for one in running:
+            one.close()
+            with psycopg.connect(one.url) as connection:
+                [(left,)] = connection.execute("SELECT count(*) FROM prediction_cache").fetchall()
+            if not entries - at_once <= left <= entries + _IN_USE:
+                raise Disagreement(f"{operation.name}: {one.name} has left {left}")
+        return {one.name: Evictions(fmean(taken) / 1e6, max(taken) / 1e6, len(taken)) for one, taken in running.items()}
+
+
+def _new(entries: int, _world: World, number: int) -> Arguments:
+    return prediction(f"new-{number}", number, max_entries=entries)
