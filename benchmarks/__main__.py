@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from time import perf_counter
 
-from atb_db.embedded import Server, postgresql
+from atb_db.embedded import Server
 from benchmarks.bulk import Bulk, bulks, measure_bulk
 from benchmarks.concurrency import measure_tasks, measure_threads
 from benchmarks.contenders import CONTENDERS
@@ -20,6 +20,7 @@ from benchmarks.profiling import profile, profile_bulk
 from benchmarks.report import write
 from benchmarks.results import Results, about, commit, load, moment
 from benchmarks.seeding import World, seed
+from benchmarks.serving import server_apart
 from benchmarks.starting import measure_starts
 
 COUNTED = (
@@ -52,7 +53,7 @@ def main() -> None:
         write(load())
         return
     scale = QUICK if options.quick else FULL
-    with postgresql(durable=True, settings=_SETTINGS) as server:
+    with server_apart(_SETTINGS) as server:
         _tell("seeding")
         world = seed(server, scale)
         if options.profile is not None:

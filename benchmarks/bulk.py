@@ -138,7 +138,12 @@ def _trades_by_hand(url: str, world: World, rows: Sequence[Arguments]) -> float:
 
         def load() -> None:
             document = json.dumps([{name: _json(row.get(name, _ZERO.get(name))) for name in names} for row in rows])
-            values = {"session_id": world.backtest, "trades": document, "request_id": new_request_id(), "request_hash": 0}
+            values = {
+                "session_id": world.backtest,
+                "trades": document,
+                "request_id": new_request_id(),
+                "request_hash": 0,
+            }
             connection.execute(sql_of("trades.log_trades"), values).fetchall()
 
         return _seconds(load)
