@@ -1,7 +1,7 @@
 """The server that is measured, and which processors it and its clients run on.
 
-Left alone they share them in one of two ways, which is settled by chance when a connection begins and stays so for as long
-as it lives; in one of them each answer wakes a processor that has gone to sleep, and a small read takes twice as long.
+Left alone they share them in one of two ways, which is settled by chance when a connection begins and stays so for as
+long as it lives; in one of them each answer wakes a processor that has gone to sleep: a small read takes twice as long.
 """
 
 from __future__ import annotations
