@@ -36,7 +36,6 @@ _SETTINGS = {
     "max_connections": "100",
     # As on our connections; with jit the others' longest statements would take six times as long.
     "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
 }
 
 
@@ -65,7 +64,7 @@ def main() -> None:
                 if chosen := [operation for operation in together if text in operation.name]:
                     found |= _single(server, world, chosen, scale)
             loaded = {one.name: _bulk(server, world, one, scale) for one in bulks(scale) if text in one.name}
-            if options.again:
+            if options.again and (found or loaded):
                 _put(load(), found, loaded)
             return
         results = _everything(server, world, scale, quick=options.quick)

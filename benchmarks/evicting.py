@@ -16,7 +16,7 @@ from benchmarks.measuring import Disagreement
 from benchmarks.operations import Arguments, Operation, Scale, prediction
 from benchmarks.seeding import World, copy_of
 
-# The same SQL makes room for many at a time, these for each.
+# Our SQL makes room for many at a time, these at each call.
 _EACH_TIME: Final[tuple[type[Contender], ...]] = (Core, Orm)
 _CONTENDERS: Final[tuple[type[Contender], ...]] = (AtbDb, Handwritten, Asyncpg, *_EACH_TIME, Pgbench)
 _ROUNDS: Final = 3
@@ -34,10 +34,10 @@ class Evictions(NamedTuple):
 
 
 def measure_evictions(server: Server, world: World, scale: Scale) -> dict[str, dict[str, Evictions]]:
-    """By the number of entries and contender; they take turns, each until it has made room once.
+    """By the number of entries and contender; they take turns, those with our SQL until they have made room once.
 
     Raises:
-        Disagreement: one has left more entries than the bound, or less than may be removed at once.
+        Disagreement: one has left more entries than the bound, or less than the bound without what is removed at once.
     """
     return {
         f"{entries:,} entries": _measured(server, world, database, entries, scale)
@@ -65,7 +65,7 @@ def _measured(server: Server, world: World, database: str, entries: int, scale: 
                 calls = scale.limit if isinstance(one, _EACH_TIME) else at_once
                 timing = one.timed(operation, range(number * calls, (number + 1) * calls))
                 if number:  # the first fills the cache
-                    taken.extend(timing.calls)
+                    taken.extend(timing.calls[1:])  # pgbench begins anew in each
         for one in running:
             one.close()
             with psycopg.connect(one.url) as connection:

@@ -171,8 +171,7 @@ def sizes(largest: int) -> Iterator[int]:
 def medians(databases: dict[int, Settings]) -> dict[int, dict[str, float]]:
     """Milliseconds of a call of each operation at each size: the median of all, the sizes taking turns.
 
-    Each round has connections of its own: how well a server process and this one share the processors is settled when
-    they begin, and makes small reads twice as slow or as fast as others for as long as they live.
+    Each round has connections of its own, so that no server process counts alone.
     """
     found: dict[int, dict[str, list[float]]] = {size: {} for size in databases}
     number = 0
@@ -271,6 +270,7 @@ def filled(server: Server, size: int) -> Settings:
         for _ in range(SESSIONS):
             db.run(new_session("PAPER"))
         owner.execute(FILL.format(sessions=SESSIONS, first=1, last=size))
+        db.run(metrics.rebuild_performance_metrics(session_id=1))
         owner.execute("VACUUM ANALYZE")
         owner.execute("CHECKPOINT")
     print(f"{size} decisions after {perf_counter() - began:.0f} s", file=sys.stderr)

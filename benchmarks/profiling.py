@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cProfile
 import pstats
-import re
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -15,14 +14,14 @@ from psycopg import sql
 from atb_db.embedded import Server
 from benchmarks.bulk import Bulk
 from benchmarks.contenders import AtbDb
-from benchmarks.contenders.base import DECLARED, every_argument
+from benchmarks.contenders.base import DECLARED, OPTIONS, every_argument
 from benchmarks.measuring import WARM
 from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World, copy_of
 
 _CALLS: Final = 10
 _FUNCTIONS: Final = 15
-_PLAIN: Final = "-c jit=off -c search_path=public -c timezone=UTC"
+_PLAIN: Final = f"{OPTIONS} -c jit=off -c search_path=public -c timezone=UTC"
 
 
 def profile(server: Server, world: World, operation: Operation) -> None:
@@ -53,10 +52,10 @@ def _print_functions(work: Callable[[], object]) -> None:
 def _print_plan(url: str, statement: str, arguments: Arguments) -> None:
     declared = DECLARED[statement]
     values = every_argument(statement, arguments)
-    text = re.sub(
-        r"\$(\d+)", lambda match: sql.Literal(values[declared.order[int(match[1]) - 1]]).as_string(), declared.text
-    )
+    given = sql.SQL(", ").join(sql.Literal(values[name]) for name in declared.order)
+    explain = sql.SQL("EXPLAIN (ANALYZE, BUFFERS, WAL, COSTS OFF) EXECUTE measured")
     with psycopg.connect(url, options=_PLAIN) as connection:
-        for (line,) in connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, WAL, COSTS OFF) {text}".encode()):
+        connection.execute(f"PREPARE measured AS {declared.text}".encode())
+        for (line,) in connection.execute(sql.SQL("{} ({})").format(explain, given) if declared.order else explain):
             print(line, file=sys.stderr)
         connection.rollback()

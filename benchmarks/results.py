@@ -63,7 +63,7 @@ def about(server_version: str, *, quick: bool) -> dict[str, str]:
     return {
         "measured": f"{moment()}, commit {commit()}",
         "command": "make bench-quick" if quick else "make bench",
-        "PostgreSQL": f"{server_version}, with its default durability, jit off, generic plans",
+        "PostgreSQL": f"{server_version}, with its default durability, jit off",
         "Python": platform.python_version(),
         **{name: version(name) for name in packages},
         "machine": f"{os.cpu_count()} cores, one of them for the clients, {platform.machine()}, {platform.system()}",

@@ -161,9 +161,9 @@ def seed(server: Server, scale: Scale) -> World:
 
 
 @contextmanager
-def copy_of(server: Server, database: str, whose: str = "") -> Iterator[str]:
+def copy_of(server: Server, database: str, whose: str = "one") -> Iterator[str]:
     """The URL of a copy of it, which is gone afterwards."""
-    name = f"{database} {whose}"
+    name = f"{database} of {whose}"
     yield server.create_database(name, template=database)
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -16,7 +16,10 @@ from atb_db.embedded import Server, postgresql
 
 @contextmanager
 def server_apart(settings: Mapping[str, str]) -> Iterator[Server]:
-    """A throwaway server with default durability on all processors but one, which is this process's: as if far away."""
+    """A throwaway server with default durability on all processors but one, which is this process's.
+
+    So every answer wakes somebody, as it does when the server is another machine; on one processor there is no choice.
+    """
     if sys.platform != "linux" or len(every := os.sched_getaffinity(0)) == 1:
         with postgresql(durable=True, settings=settings) as server:
             yield server

@@ -107,8 +107,8 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
         "client_connection_check_interval": "500",
         # Compiling a plan takes longer than running any of these statements.
         "jit": "off",
-        # Generic plans use the indexes that others would (tests/statements/test_plans.py tries both). Left to itself the
-        # planner makes another one for each call with a LIMIT, which it knows only then, and takes longer than the rows.
+        # Queries by generic plans use the same indexes (tests/statements/test_plans.py tries both). Left to itself the
+        # planner makes another plan for each call whose LIMIT is a parameter, and takes longer than the rows.
         "plan_cache_mode": "force_generic_plan",
     }
     if settings.pgbouncer:

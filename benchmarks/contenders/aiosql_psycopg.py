@@ -8,7 +8,7 @@ import aiosql
 from aiosql.queries import Queries
 from psycopg_pool import ConnectionPool
 
-from benchmarks.contenders.base import DECLARED, Contender, every_argument
+from benchmarks.contenders.base import DECLARED, OPTIONS, Contender, every_argument
 from benchmarks.operations import OPERATIONS, Arguments, Operation
 from benchmarks.seeding import World
 
@@ -30,7 +30,9 @@ class Aiosql(Contender):
 
     def __init__(self, url: str, world: World) -> None:
         super().__init__(url, world)
-        self.pool = ConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True}, open=True)
+        self.pool = ConnectionPool(
+            url, min_size=1, max_size=4, kwargs={"autocommit": True, "options": OPTIONS}, open=True
+        )
         self.pool.wait()
         self.queries = queries()
 

@@ -10,7 +10,7 @@ from time import perf_counter_ns, process_time_ns
 import asyncpg
 from psycopg.types.json import Jsonb
 
-from benchmarks.contenders.base import DECLARED, Contender, Timing, every_argument
+from benchmarks.contenders.base import DECLARED, GENERIC_PLANS, Contender, Timing, every_argument
 from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World
 
@@ -24,7 +24,7 @@ class Asyncpg(Contender):
         self.pool = self.runner.run(self._open(url))
 
     async def _open(self, url: str) -> asyncpg.Pool:
-        return await asyncpg.create_pool(url, min_size=1, max_size=4)
+        return await asyncpg.create_pool(url, min_size=1, max_size=4, server_settings=GENERIC_PLANS)
 
     def prepare(self, operation: Operation, arguments: Arguments) -> tuple[str, list[object]]:
         declared = DECLARED[operation.statement]

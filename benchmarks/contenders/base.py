@@ -20,6 +20,9 @@ from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World
 
 DECLARED: dict[str, Declared[object]] = {declared.name: declared for declared in statements()}
+GENERIC_PLANS = {"plan_cache_mode": "force_generic_plan"}
+"""As atb_db's connections have it: for those who run the same SQL, which is made for it."""
+OPTIONS = " ".join(f"-c {name}={value}" for name, value in GENERIC_PLANS.items())
 DASHBOARD = "dashboard.dashboard"
 """No statement but a batch of them."""
 _TRADES, _EQUITY = (Dashboard._fields.index(name) for name in ("trades", "equity"))

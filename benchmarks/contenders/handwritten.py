@@ -10,7 +10,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from atb_db.repository.dashboard import dashboard
-from benchmarks.contenders.base import DASHBOARD, DECLARED, Contender, every_argument
+from benchmarks.contenders.base import DASHBOARD, DECLARED, OPTIONS, Contender, every_argument
 from benchmarks.operations import Arguments, Operation
 from benchmarks.seeding import World
 
@@ -29,7 +29,9 @@ class Handwritten(Contender):
 
     def __init__(self, url: str, world: World) -> None:
         super().__init__(url, world)
-        self.pool = ConnectionPool(url, min_size=1, max_size=4, kwargs={"autocommit": True}, open=True)
+        self.pool = ConnectionPool(
+            url, min_size=1, max_size=4, kwargs={"autocommit": True, "options": OPTIONS}, open=True
+        )
         self.pool.wait()
 
     @classmethod
@@ -62,7 +64,7 @@ class Bare(Contender):
 
     def __init__(self, url: str, world: World) -> None:
         super().__init__(url, world)
-        self.connection = psycopg.connect(url, autocommit=True)
+        self.connection = psycopg.connect(url, autocommit=True, options=OPTIONS)
 
     prepare = Handwritten.prepare
 

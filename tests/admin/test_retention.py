@@ -7,6 +7,7 @@ import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import psycopg
 import pytest
@@ -80,6 +81,30 @@ def test_a_session_goes_with_all_its_rows_and_no_other(
     assert fresh_db.run(audit.audit_books(session_id=world.other_session_id)) == []
     with pytest.raises(NotFound):
         purge_session(settings, world.session_id)
+
+
+def test_no_batch_reads_what_the_ones_before_it_have_removed(
+    fresh_url: str, fresh_db: Database, world: World, settings: Settings
+) -> None:
+    fresh_db.run_many(
+        [
+            events.log_event(session_id=world.session_id, event_type="TEST", message=f"event {number}")
+            for number in range(500)
+        ]
+    )
+    fresh_db.run(sessions.end_trading_session(session_id=world.session_id))
+    told = "SELECT seq_tup_read, n_tup_del FROM pg_stat_user_tables WHERE relname = 'system_events'"
+    with psycopg.connect(fresh_url, autocommit=True) as connection:
+        connection.execute("ANALYZE system_events")  # so small a table would be read as a whole by anybody's choice
+        [(read, removed)] = connection.execute(told).fetchall()
+        purge_session(settings, world.session_id, batch=20)
+        for _ in range(100):
+            [(read_then, removed_then)] = connection.execute(told).fetchall()
+            if removed_then >= removed + 500:
+                break
+            sleep(0.1)  # its connection tells when it ends, the collector of PostgreSQL 14 some time later
+    assert removed_then >= removed + 500
+    assert read_then == read
 
 
 def test_a_purge_that_is_killed_has_left_its_event_and_is_gone_on_with(

@@ -147,6 +147,19 @@ def test_it_uses_its_index(connection: psycopg.Connection, read: str, mode: str)
     assert all(node.get("Rows Removed by Filter", 0) <= 10 for node in plan)
 
 
+@pytest.mark.parametrize("read", HOT)
+def test_a_plan_made_while_tables_are_empty_uses_the_index(fresh_url: str, read: str) -> None:
+    """It stays until the tables are analysed, and they may grow before that."""
+    statement, _ = HOT[read]
+    with psycopg.connect(fresh_url, autocommit=True) as connection:
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        connection.execute(b"PREPARE hot AS " + statement.sql.encode())
+        arguments = ", ".join(f"'{value}'" if value is not None else "NULL" for value in statement.server_values())
+        execute = f"EXPLAIN (FORMAT JSON) EXECUTE hot {f'({arguments})' if arguments else ''}"
+        [(found,)] = connection.execute(execute.encode()).fetchall()
+    assert [node for node in nodes(found[0]["Plan"]) if node["Node Type"] == "Seq Scan"] == []
+
+
 def choices(declaration: Declared[object], world: World) -> Iterator[Statement[object]]:
     """The query about a large session with every filter and with none, and about all sessions of a mode."""
     own = {"session_id": SESSION, "source": "LIVE", "strategy_name": "fill", "symbol": "X", "start": START}

@@ -87,7 +87,9 @@ def test_a_warm_statement_is_one_round_trip_and_one_transaction(
 
 
 @pytest.mark.parametrize("declaration", RUNNABLE, ids=str)
-def test_a_statement_is_planned_once(one_connection: Database, world: World, declaration: Declared[object]) -> None:
+def test_a_statement_runs_by_a_generic_plan(
+    one_connection: Database, world: World, declaration: Declared[object]
+) -> None:
     statement = example(declaration, world)
     for _ in range(7):  # left to itself the planner would begin to compare with the sixth
         one_connection.run(statement)
