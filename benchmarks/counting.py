@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
+from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
 
@@ -110,7 +111,8 @@ def _counted(url: str) -> Iterator[tuple[str, _Proxy]]:
     parts = conninfo_to_dict(url)
     proxy = _Proxy(str(parts["host"]), int(str(parts["port"])))
     try:
-        yield f"postgresql://{parts['user']}@127.0.0.1:{proxy.port}/{parts['dbname']}?sslmode=disable", proxy
+        database = quote(str(parts["dbname"]), safe="")
+        yield f"postgresql://{parts['user']}@127.0.0.1:{proxy.port}/{database}?sslmode=disable", proxy
     finally:
         proxy.close()
 
