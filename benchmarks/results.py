@@ -66,7 +66,7 @@ def about(server_version: str, *, quick: bool) -> dict[str, str]:
         "PostgreSQL": f"{server_version}, with its default durability, jit off",
         "Python": platform.python_version(),
         **{name: version(name) for name in packages},
-        "machine": f"{os.cpu_count()} cores, one of them for the clients, {platform.machine()}, {platform.system()}",
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
         "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
     }
 

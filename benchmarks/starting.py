@@ -50,7 +50,7 @@ def measure_starts(scale: Scale) -> dict[str, Measured]:
             "atb-db --help": (sys.executable, "-m", "atb_db", "--help"),
         }
         taken: dict[str, list[float]] = {name: [] for name in commands}
-        for number in range(scale.limit // 10):
+        for number in range(scale.starts):
             for name, command in commands.items():
                 start = perf_counter()
                 subprocess.run(command, check=True, capture_output=True)

@@ -106,14 +106,18 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
+def execution(values: tuple[object, ...]) -> str:
+    """That of the prepared statement `hot`."""
+    arguments = ", ".join(f"'{value}'" if value is not None else "NULL" for value in values)
+    return f"EXECUTE hot ({arguments})" if values else "EXECUTE hot"
+
+
 def explain(connection: psycopg.Connection, query: str, values: tuple[object, ...], mode: str) -> Plan:
     """The steps of the plan that were executed."""
     connection.execute(f"SET plan_cache_mode = {mode}")
     connection.execute(b"PREPARE hot AS " + query.encode())
     try:
-        arguments = ", ".join(f"'{value}'" if value is not None else "NULL" for value in values)
-        execute = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE hot {f'({arguments})' if values else ''}"
-        found = connection.execute(execute.encode()).fetchone()
+        found = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {execution(values)}".encode()).fetchone()
     finally:
         connection.execute("DEALLOCATE hot")
     assert found is not None
@@ -154,9 +158,8 @@ def test_a_plan_made_while_tables_are_empty_uses_the_index(fresh_url: str, read:
     with psycopg.connect(fresh_url, autocommit=True) as connection:
         connection.execute("SET plan_cache_mode = force_generic_plan")
         connection.execute(b"PREPARE hot AS " + statement.sql.encode())
-        arguments = ", ".join(f"'{value}'" if value is not None else "NULL" for value in statement.server_values())
-        execute = f"EXPLAIN (FORMAT JSON) EXECUTE hot {f'({arguments})' if arguments else ''}"
-        [(found,)] = connection.execute(execute.encode()).fetchall()
+        explained = f"EXPLAIN (FORMAT JSON) {execution(statement.server_values())}"
+        [(found,)] = connection.execute(explained.encode()).fetchall()
     assert [node for node in nodes(found[0]["Plan"]) if node["Node Type"] == "Seq Scan"] == []
 
 
