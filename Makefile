@@ -137,7 +137,7 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 	@$(PY) -m ruff check --fix .
 
 catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
-	@$(PY) -m atb_db.admin.catalog
+	@$(PY) -m atb_db.admin.schema.catalog
 
 docs: $(VENV)/.dev ## Write docs/cli.md again from the commands' --help
 	@$(PY) -m atb_db.cli.reference docs/cli.md

@@ -22,7 +22,7 @@ from typing import Final
 import psycopg
 
 from atb_db import Database, Settings
-from atb_db.admin import retention
+from atb_db.admin import purge
 from atb_db.embedded import Server
 from atb_db.repository import account, dashboard, events, metrics, monitoring, positions, sessions, trades
 from atb_db.sqlfile import schema_sql
@@ -228,7 +228,7 @@ def stall_beside_a_purge(db: Database, *, rows: int) -> tuple[float, list[float]
     writer = Thread(target=write)
     writer.start()
     began = perf_counter()
-    removed = retention.purge_session(db.settings, old)
+    removed = purge.purge_session(db.settings, old)
     took = perf_counter() - began
     over.set()
     writer.join()

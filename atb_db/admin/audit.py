@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from atb_db.admin.connection import Connection, perform, reading
 from atb_db.config import Settings
-from atb_db.database.session import NO_TIMEOUT, ServerInfo
+from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
 from atb_db.repository.audit import BookFinding, audit_across_sessions, audit_books, get_session_ids
 
 

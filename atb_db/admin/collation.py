@@ -16,11 +16,11 @@ from psycopg.rows import class_row
 
 from atb_db.admin.connection import Connection, changing, perform, writing
 from atb_db.admin.ddl import quoted
-from atb_db.admin.deployment import read_deployment
+from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.wording import counted
 from atb_db.config import Settings
-from atb_db.database.session import ServerInfo
+from atb_db.database.connecting import ServerInfo
 from atb_db.errors import AtbDbError
 from atb_db.repository import deployment
 from atb_db.sqlfile import sql_root

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import IsolationLevel
 
 from atb_db.config import Settings
-from atb_db.database.faults import translated
-from atb_db.database.session import UTC_AND_ISO, Adapters, ServerInfo, accept, connect_arguments
+from atb_db.database.connecting import UTC_AND_ISO, Adapters, ServerInfo, accept, connect_arguments
+from atb_db.database.translation import translated
 from atb_db.statement import Statement
 
 R = TypeVar("R")

@@ -14,13 +14,13 @@ from psycopg.rows import class_row
 from atb_db.admin.collation import read_collations
 from atb_db.admin.connection import Connection, changing, perform
 from atb_db.admin.ddl import literal
+from atb_db.admin.destroy.guards import read_target
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
-from atb_db.admin.guards import read_target
 from atb_db.admin.migrations import read_status
-from atb_db.admin.tools import tool_for
+from atb_db.admin.programs import tool_for
 from atb_db.config import Settings, Source, redacted, sources
-from atb_db.database.session import ServerInfo
+from atb_db.database.connecting import ServerInfo
 from atb_db.errors import ConfigurationError, SchemaMismatch, Unavailable
 from atb_db.repository import events
 from atb_db.sqlfile import sql_root

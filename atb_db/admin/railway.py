@@ -10,12 +10,12 @@ from typing import Final, NamedTuple
 
 from psycopg.conninfo import conninfo_to_dict
 
+from atb_db.admin.access.roles import groups_used
 from atb_db.admin.connection import Connection, reading
-from atb_db.admin.deployment import mark_environment, read_environment
-from atb_db.admin.guards import is_local
+from atb_db.admin.destroy.deployment import mark_environment, read_environment
+from atb_db.admin.destroy.guards import is_local
 from atb_db.admin.migrations import read_status
-from atb_db.admin.roles import groups_used
-from atb_db.admin.trial import record_trial, trial_sessions
+from atb_db.admin.verification_trade import record_trial, trial_sessions
 from atb_db.config import Settings, redacted
 from atb_db.database import ServerInfo
 from atb_db.errors import AtbDbError, ConfigurationError, Unavailable

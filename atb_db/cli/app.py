@@ -20,12 +20,12 @@ from atb_db.cli.journal import journal_app
 from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
 from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.output import print_message
+from atb_db.cli.purge import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
 from atb_db.cli.railway import setup_railway_command
 from atb_db.cli.restore import restore_command
-from atb_db.cli.retention import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.roles import roles_command
-from atb_db.cli.verification import audit_command, verify_command
+from atb_db.cli.verify import audit_command, verify_command
 from atb_db.errors import AtbDbError
 
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.

@@ -28,6 +28,6 @@ def psql_command(
     \b
     Exit codes: 2 wrong usage, 7 psql is not installed, else psql's own.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.shell import psql
+    from atb_db.admin.psql import psql
 
     psql(settings_of(url), write=write, arguments=arguments or [])

@@ -17,7 +17,7 @@ from atb_db.cli.output import print_json, print_message
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from atb_db.admin.demo import DemoReport
+    from atb_db.demo.report import DemoReport
 
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 ASCII_BLOCKS: Final = "_.-=+*%#"
@@ -53,8 +53,9 @@ def demo_command(
     Exit codes: 0 done, 1 failed, 2 the candles are unusable, 3 the books do not balance,
     7 there is no PostgreSQL on this machine, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.demo import CandleFileError, run_demo
+    from atb_db.admin.demo import run_demo
     from atb_db.cli.exits import ExitCode
+    from atb_db.demo.candles import CandleFileError
     from atb_db.errors import ConfigurationError
 
     try:

@@ -12,7 +12,7 @@ from atb_db.cli.options import JsonOption, UrlOption, environment_of, print_serv
 from atb_db.cli.output import print_json, print_message
 
 if TYPE_CHECKING:
-    from atb_db.admin.deployment import Marked
+    from atb_db.admin.destroy.deployment import Marked
 
 environment_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
@@ -47,7 +47,7 @@ def show_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
     Exit codes: 0 shown, 2 wrong usage, 3 nobody has said anything,
     4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.deployment import show_environment
+    from atb_db.admin.destroy.deployment import show_environment
 
     marked = show_environment(settings_of(url))
     _print(marked, as_json=as_json)
@@ -82,7 +82,7 @@ def set_command(
     Exit codes: 0 said, 1 failed, 2 wrong usage, 4 cannot connect,
     5 it says something else, and nobody said to change it.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.deployment import mark_environment, show_environment
+    from atb_db.admin.destroy.deployment import mark_environment, show_environment
     from atb_db.admin.errors import Refused
     from atb_db.types import Environment
 

@@ -12,7 +12,7 @@ from atb_db.cli.options import environment_of
 from atb_db.cli.output import print_message
 
 if TYPE_CHECKING:
-    from atb_db.admin.guards import Request, Target
+    from atb_db.admin.destroy.guards import Request, Target
     from atb_db.config import Settings
 
 ConfirmOption: TypeAlias = Annotated[
@@ -24,7 +24,7 @@ NoBackupOption: TypeAlias = Annotated[bool, typer.Option("--no-backup", help="Do
 
 def requested(settings: Settings, *, env: str | None, confirm: str | None, purpose: str) -> Request:
     """What was said to the guard, after showing what is about to be hit; on a terminal the name is asked for."""
-    from atb_db.admin.guards import NameNeeded, Request, find_target, judge
+    from atb_db.admin.destroy.guards import NameNeeded, Request, find_target, judge
 
     request = Request(environment=environment_of(env) if env else None, name=confirm)
     target = find_target(settings)

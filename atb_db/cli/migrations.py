@@ -260,7 +260,7 @@ def _migrate(
     settings: Settings, to: str | None, wait: float, environment: Environment | None, *, as_json: bool
 ) -> None:
     from atb_db.admin import migrations
-    from atb_db.admin.deployment import mark_environment, refuse_others
+    from atb_db.admin.destroy.deployment import mark_environment, refuse_others
 
     seconds = _Seconds()
     if environment is not None:

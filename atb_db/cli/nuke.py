@@ -13,7 +13,7 @@ from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, setting
 from atb_db.cli.output import print_json, print_message, print_table
 
 if TYPE_CHECKING:
-    from atb_db.admin.nuke import Contents
+    from atb_db.admin.destroy.nuke import Contents
 
 
 def nuke_command(
@@ -48,7 +48,7 @@ def nuke_command(
     6 a lock is held, 7 there is no pg_dump as new as the server,
     130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.nuke import nuke, survey
+    from atb_db.admin.destroy.nuke import nuke, survey
 
     settings = settings_for(url, env)
     if dry_run:
@@ -98,8 +98,8 @@ def reset_command(
     5 refused by a guard, or nobody to ask, 6 a lock is held,
     7 there is no pg_dump as new as the server, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.guards import find_target
-    from atb_db.admin.nuke import reset
+    from atb_db.admin.destroy.guards import find_target
+    from atb_db.admin.destroy.nuke import reset
 
     if environment.lower() not in {"staging", "production"}:
         raise typer.BadParameter(f"must be staging or production, not {environment[:20]!r}")

@@ -90,7 +90,7 @@ def _print_steps(steps: Sequence[Step]) -> None:
 
 
 def _remove(url: str, *, as_json: bool) -> None:
-    from atb_db.admin.trial import remove_trials
+    from atb_db.admin.verification_trade import remove_trials
 
     removed = remove_trials(settings_of(url))
     rows = sum(part.rows for one in removed for part in one.removed)

@@ -13,7 +13,7 @@ from atb_db.cli.output import print_json, print_message, print_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atb_db.admin.roles import RoleChange
+    from atb_db.admin.access.roles import RoleChange
 
 
 def roles_command(
@@ -47,7 +47,7 @@ def roles_command(
     Exit codes: 0 as they should be, 1 something could not be done, 2 wrong usage,
     3 something would change (--check), 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.roles import Members, check_roles, set_roles
+    from atb_db.admin.access.roles import Members, check_roles, set_roles
 
     members = Members(tuple(owner or ()), tuple(runtime or ()), tuple(reader or ()))
     settings = settings_of(url)

@@ -16,24 +16,16 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
-from atb_db.database.faults import DRIVER_ERRORS, check_replicated, failure, translated
-from atb_db.database.guarded import AsyncConnection
-from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
-from atb_db.database.lineage import TIMELINE, Lineage
-from atb_db.database.pool import AsyncPool, PoolStatistics
-from atb_db.database.replica import Freshness, is_on_primary, primary
-from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
-from atb_db.database.session import (
+from atb_db.database.bulk import Load, bulk_load
+from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
     DEFAULTS,
     NO_TIMEOUT,
     STREAM_CHUNK,
     USUAL_TIMEOUT,
     UTC_AND_ISO,
-    Load,
     ServerInfo,
     accept,
-    bulk_load,
     check_defaults,
     check_zone,
     deadline,
@@ -45,6 +37,13 @@ from atb_db.database.session import (
     runnable,
     writing,
 )
+from atb_db.database.connections import AsyncConnection
+from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
+from atb_db.database.lineage import TIMELINE, Lineage
+from atb_db.database.pool import AsyncPool, PoolStatistics
+from atb_db.database.replica import Freshness, is_on_primary, primary
+from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, translated
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement

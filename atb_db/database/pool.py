@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, cast
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
 
 from atb_db.config import Settings
-from atb_db.database.guarded import AsyncConnection, Connection
+from atb_db.database.connections import AsyncConnection, Connection
 from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0

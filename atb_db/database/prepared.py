@@ -16,8 +16,8 @@ from psycopg.generators import execute, fetch, send
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from atb_db.database.loading import Loading
-from atb_db.database.session import Adapters
+from atb_db.database.connecting import Adapters
+from atb_db.database.loaders import Loading
 from atb_db.rows import Shape
 from atb_db.statement import Declared, Kind
 

@@ -6,7 +6,7 @@ from itertools import product
 
 import psycopg
 
-from atb_db.admin.privileges import GROUPS
+from atb_db.admin.access.privileges import GROUPS
 from atb_db.embedded import Server
 
 

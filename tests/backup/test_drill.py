@@ -7,14 +7,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from atb_db.admin.access.roles import Members, set_roles
 from atb_db.admin.backup import drill as drills
 from atb_db.admin.backup.drill import Limits, choose_backup, drill, history, overdue
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.reads import Reads, run_reads
-from atb_db.admin.backup.scratch import PREFIX
 from atb_db.admin.errors import Unusable
 from atb_db.admin.migrations import migrate
-from atb_db.admin.roles import Members, set_roles
+from atb_db.admin.scratch import PREFIX
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import PermissionDenied

@@ -4,20 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from atb_db.admin import tools
+from atb_db.admin import programs
 from atb_db.admin.backup.checking import check_backup
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.restore import restore
-from atb_db.admin.backup.scratch import embedded_server
 from atb_db.admin.errors import ToolMissing
-from atb_db.admin.tools import Tool, major_of
+from atb_db.admin.programs import Tool, major_of
+from atb_db.admin.scratch import embedded_server
 from atb_db.config import Settings
 from atb_db.embedded import wheel_binaries
 from tests.backup.conftest import Saved
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
-    monkeypatch.setattr(tools, "_usual_folders", lambda: list(folders))
+    monkeypatch.setattr(programs, "_usual_folders", lambda: list(folders))
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("ATB_DB_PG_BIN", raising=False)
 
@@ -26,7 +26,7 @@ def only(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
 def test_a_newer_pg_dump_will_do(
     saved: Saved, folder: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tool = Tool(folder / "pg_dump", str(tools._version(folder / "pg_dump")))
+    tool = Tool(folder / "pg_dump", str(programs._version(folder / "pg_dump")))
     if tool.major < major_of(saved.manifest.server_version):
         pytest.skip("this one is older than the server")
     only(monkeypatch, folder)

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from atb_db.admin.errors import LockHeld, Refused, ToolMissing
-from atb_db.admin.yoyo_backend import Backend
+from atb_db.admin.migrations.yoyo_backend import Backend
 from atb_db.cli.exits import ExitCode, exit_code
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError, ConfigurationError, SchemaMismatch, Timeout, Unavailable

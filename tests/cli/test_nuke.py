@@ -16,13 +16,13 @@ import psycopg
 import pytest
 
 from atb_db import Database
-from atb_db.admin.deployment import mark_environment
-from atb_db.admin.guards import Allowed, Denied, Load, NameNeeded, Request, Target, judge
+from atb_db.admin.access.roles import Members, set_roles
+from atb_db.admin.destroy.deployment import mark_environment
+from atb_db.admin.destroy.guards import Allowed, Denied, Load, NameNeeded, Request, Target, judge
+from atb_db.admin.destroy.nuke import nuke, reset
 from atb_db.admin.migrations import migrate
-from atb_db.admin.nuke import nuke, reset
-from atb_db.admin.roles import Members, set_roles
-from atb_db.admin.verification import verify
-from atb_db.admin.yoyo_backend import Backend
+from atb_db.admin.migrations.yoyo_backend import Backend
+from atb_db.admin.schema.verify import verify
 from atb_db.cli.exits import ExitCode, exit_code
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -148,7 +148,7 @@ def test_killed_before_it_records_the_migrations_it_leaves_the_roles(
 ) -> None:
     settings = Settings.load(used_url)
     set_roles(settings, Members())
-    monkeypatch.setattr("atb_db.admin.nuke.migrate", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr("atb_db.admin.destroy.nuke.migrate", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         nuke(settings, Request(environment=Environment.STAGING, name=name_of(used_url)), backup_folder=None)
     migrate(settings)

@@ -6,7 +6,7 @@ from itertools import count as count_up
 import psycopg
 import pytest
 
-from atb_db.admin.deployment import mark_environment
+from atb_db.admin.destroy.deployment import mark_environment
 from atb_db.admin.migrations import migrate
 from atb_db.admin.railway import State, Topic, find_template, judge_encryption, judge_environment, judge_hosts
 from atb_db.cli.exits import ExitCode

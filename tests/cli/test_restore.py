@@ -11,8 +11,8 @@ from atb_db import Database
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.names import manifest_file
 from atb_db.admin.backup.restore import Replacement, restore
-from atb_db.admin.deployment import mark_environment
-from atb_db.admin.guards import Request
+from atb_db.admin.destroy.deployment import mark_environment
+from atb_db.admin.destroy.guards import Request
 from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings

@@ -20,7 +20,7 @@ import pytest
 from atb_db import Database, Journal
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.migrations import migrate
-from atb_db.admin.tools import major_of, tool_for
+from atb_db.admin.programs import major_of, tool_for
 from atb_db.cli import main
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from atb_db import Database
-from atb_db.database.faults import _field
+from atb_db.database.translation import _field
 from atb_db.errors import AtbDbError, IdempotencyConflict, InvalidInput, NotFound, StatementError
 from atb_db.repository import account, events, orders, positions, sessions, statements
 from atb_db.statement import Statement

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from atb_db import repository
-from atb_db.admin.catalog import expected_catalog
+from atb_db.admin.schema.catalog import expected_catalog
 from atb_db.cli.app import app
 from atb_db.repository import statements
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
-from atb_db.admin.catalog import Catalog, differences, read_catalog
 from atb_db.admin.connection import reading
 from atb_db.admin.migrations import Release, lint, migrate, new_migration, rollback, rollback_plan
+from atb_db.admin.schema.catalog import Catalog, differences, read_catalog
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.sqlfile import sql_root

@@ -15,7 +15,7 @@ from tests.faults.results import Line
 pytestmark = only_in_full
 SUBJECTS: Final = {
     "PgBouncer in transaction mode: every statement": ["tests/database/test_pgbouncer.py"],
-    "migrations killed, cut off, raced, blocked": ["tests/admin/test_migration_faults.py"],
+    "migrations killed, cut off, raced, blocked": ["tests/admin/migrations/test_faults.py"],
     "backups killed, without server or room, damaged": [
         *("tests/cli/test_backup.py", "tests/backup/test_damage.py"),
         *("-k", "killed or grow or full_disk or damage or cut or goes_away"),
@@ -28,7 +28,7 @@ SUBJECTS: Final = {
         ),
     ],
     "SQL in every string of every statement": ["tests/invariants/test_injection.py"],
-    "what the engine's and the readers' logins must not do": ["tests/admin/test_roles.py"],
+    "what the engine's and the readers' logins must not do": ["tests/admin/access/test_roles.py"],
 }
 
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from atb_db import Database
-from atb_db.admin.catalog import expected_catalog
+from atb_db.admin.schema.catalog import expected_catalog
 from atb_db.database import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.repository import statements, trades

@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from atb_db.admin.description import Connection, describe
+from atb_db.admin.schema.statements import Connection, describe
 from atb_db.repository import statements
 from atb_db.statement import Declaration, Declared, Kind
 from atb_db.types import NEW, Number

@@ -12,7 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Final, NamedTuple, TypeAlias
 
 from atb_db.admin.errors import BadBackup, ToolMissing
-from atb_db.admin.tools import Invocation, Tool, running
+from atb_db.admin.programs import Invocation, Tool, running
 from atb_db.errors import AtbDbError
 
 SECTIONS: Final = ("pre-data", "data", "post-data")

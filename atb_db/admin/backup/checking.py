@@ -9,7 +9,7 @@ from atb_db.admin.backup.archive import Progress, read_through
 from atb_db.admin.backup.folder import inspect, usable
 from atb_db.admin.backup.manifest import Manifest
 from atb_db.admin.errors import BadBackup
-from atb_db.admin.tools import major_of, tool_for
+from atb_db.admin.programs import major_of, tool_for
 
 
 def check_backup(dump: Path, *, progress: Progress | None = None) -> Manifest:

@@ -16,12 +16,12 @@ from atb_db.admin.backup.folder import freshness, list_backups, make_private, us
 from atb_db.admin.backup.manifest import Manifest, read_manifest, to_json
 from atb_db.admin.backup.reads import run_reads
 from atb_db.admin.backup.restore import restore
-from atb_db.admin.backup.scratch import embedded_server, has_server, on_server
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import perform, reading
 from atb_db.admin.errors import BadBackup, ToolMissing, Unusable
 from atb_db.admin.findings import Level
-from atb_db.admin.tools import major_of
+from atb_db.admin.programs import major_of
+from atb_db.admin.scratch import embedded_server, has_server, on_server
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError
 from atb_db.repository import events

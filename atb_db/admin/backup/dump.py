@@ -19,14 +19,14 @@ from atb_db.admin.backup.folder import list_backups, locked, make_private, remov
 from atb_db.admin.backup.manifest import FORMAT, Manifest, checksum, count_rows, fingerprint, to_json
 from atb_db.admin.backup.names import database_folder, dump_file, leftovers, manifest_file, part_file
 from atb_db.admin.backup.retention import Retention, expired
-from atb_db.admin.catalog import read_catalog
 from atb_db.admin.connection import Connection, reading
-from atb_db.admin.deployment import read_environment
+from atb_db.admin.destroy.deployment import read_environment
 from atb_db.admin.migrations import read_status
-from atb_db.admin.tools import Invocation, connection_environment, major_of, running, tool_for
+from atb_db.admin.programs import Invocation, connection_environment, major_of, running, tool_for
+from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.wording import counted
 from atb_db.config import Settings
-from atb_db.database.session import ServerInfo
+from atb_db.database.connecting import ServerInfo
 from atb_db.types import EventType
 
 _LOCK_WAIT_SECONDS: Final = 60

@@ -12,10 +12,10 @@ from typing import Final, NamedTuple, TypeVar
 from psycopg import sql
 
 from atb_db.admin.backup.names import manifest_file, time_of
-from atb_db.admin.catalog import Catalog
-from atb_db.admin.conditions import flattened
 from atb_db.admin.connection import Connection
 from atb_db.admin.errors import BadBackup
+from atb_db.admin.schema.catalog import Catalog
+from atb_db.admin.schema.conditions import flattened
 from atb_db.sqlfile import sql_root
 
 T = TypeVar("T")

@@ -9,25 +9,25 @@ from typing import Final, NamedTuple
 
 import psycopg
 
+from atb_db.admin.access.roles import Members, groups_used, set_roles
 from atb_db.admin.backup.archive import SECTIONS, Progress, Rows, grants, pieces
 from atb_db.admin.backup.checking import check_file, compare_rows
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
-from atb_db.admin.catalog import read_catalog
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
-from atb_db.admin.deployment import mark_environment, remark
-from atb_db.admin.dropping import droppable_objects
+from atb_db.admin.destroy.deployment import mark_environment, remark
+from atb_db.admin.destroy.guards import Request, guard, read_target
+from atb_db.admin.destroy.objects import droppable_objects
 from atb_db.admin.errors import BadBackup, Refused
-from atb_db.admin.guards import Request, guard, read_target
 from atb_db.admin.migrations import known_migrations, migrate
-from atb_db.admin.roles import Members, groups_used, set_roles
-from atb_db.admin.tools import Tool, major_of, tool_for
-from atb_db.admin.verification import Verification, verify
+from atb_db.admin.programs import Tool, major_of, tool_for
+from atb_db.admin.schema.catalog import read_catalog
+from atb_db.admin.schema.verify import Verification, verify
 from atb_db.admin.wording import counted
 from atb_db.config import Settings
-from atb_db.database.session import ServerInfo
+from atb_db.database.connecting import ServerInfo
 from atb_db.types import Environment, EventType
 
 # Of PostgreSQL 17's pg_restore; an older server does not know it.

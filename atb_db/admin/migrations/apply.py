@@ -17,7 +17,7 @@ from atb_db.admin.migrations.progress import Progress, silent
 from atb_db.admin.migrations.reading import read_facts
 from atb_db.admin.migrations.states import State, half_built, migration_states
 from atb_db.config import Settings
-from atb_db.database.faults import translation
+from atb_db.database.translation import translation
 from atb_db.errors import AtbDbError, NotFound
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.progress import Event, Happened, Progress
 from atb_db.admin.migrations.reading import read_facts, run
 from atb_db.admin.migrations.states import Facts
-from atb_db.admin.yoyo_backend import LOCK_TIMEOUT, Backend
+from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
 from atb_db.config import Settings
-from atb_db.database.faults import translated
-from atb_db.database.session import accept
+from atb_db.database.connecting import accept
+from atb_db.database.translation import translated
 from atb_db.errors import AtbDbError, OutcomeUnknown, Unavailable
 
 _FIRST_PAUSE: Final = 0.5

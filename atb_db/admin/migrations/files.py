@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from atb_db.admin.catalog import Catalog, expected_catalog
 from atb_db.admin.migrations.objects import Object, own_objects
 from atb_db.admin.migrations.tokens import SqlStatement, checksum, statements
+from atb_db.admin.schema.catalog import Catalog, expected_catalog
 from atb_db.errors import NotFound
 from atb_db.sqlfile import sql_root
 

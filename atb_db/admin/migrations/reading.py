@@ -8,13 +8,13 @@ from typing import Final, cast
 from psycopg import RawCursor
 from psycopg.rows import TupleRow, tuple_row
 
-from atb_db.admin.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.admin.connection import Connection, reading
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import catalog_objects
 from atb_db.admin.migrations.states import Facts, Record, Status, migration_states
+from atb_db.admin.schema.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.config import Settings
-from atb_db.database.session import ServerInfo
+from atb_db.database.connecting import ServerInfo
 from atb_db.sqlfile import sql_root
 
 LOCK: Final = 0x6174625F6462

@@ -14,19 +14,19 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import class_row
 
-from atb_db.admin import tools
-from atb_db.admin.catalog import Catalog, Difference, differences, read_catalog
+from atb_db.admin import programs
 from atb_db.admin.connection import Connection, reading
-from atb_db.admin.description import Mismatch, describe
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.migrations.apply import DEFAULT_WAIT, migrate
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.plans import plan_migrate
 from atb_db.admin.migrations.progress import Progress, silent
 from atb_db.admin.migrations.reading import read_facts
+from atb_db.admin.schema.catalog import Catalog, Difference, differences, read_catalog
+from atb_db.admin.schema.statements import Mismatch, describe
 from atb_db.config import Settings
-from atb_db.database.faults import translated
-from atb_db.database.session import connect_arguments
+from atb_db.database.connecting import connect_arguments
+from atb_db.database.translation import translated
 from atb_db.errors import ConfigurationError
 from atb_db.repository import statements
 from atb_db.sqlfile import sql_root
@@ -103,7 +103,7 @@ def rehearse(
         schema = Path(folder) / "schema.sql"
         live = _copy_schema(settings, release, schema, to=to)
         with _scratch(settings, live) as scratch:
-            psql = tools.tool_for("psql", live.major)
+            psql = programs.tool_for("psql", live.major)
             # The dump names its schemas, public may be there already.
             _run(psql, scratch.settings, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", str(schema))
             _load_records(scratch.settings, live.records)
@@ -140,7 +140,7 @@ def _copy_schema(settings: Settings, release: Release, schema: Path, *, to: str 
         major = connection.info.server_version // 10000
         [(snapshot,)] = connection.execute("SELECT pg_export_snapshot()")
         _run(
-            tools.tool_for("pg_dump", major),
+            programs.tool_for("pg_dump", major),
             settings,
             *("--schema-only", "--no-owner", "--no-privileges", "--lock-wait-timeout=5s", "--no-password"),
             *(f"--snapshot={snapshot}", f"--file={schema}"),
@@ -151,10 +151,10 @@ def _copy_schema(settings: Settings, release: Release, schema: Path, *, to: str 
     return _Live(catalog, records, place, major)
 
 
-def _run(tool: tools.Tool, settings: Settings, *arguments: str) -> None:
-    environment, rest = tools.connection_environment(settings, "-c statement_timeout=0")
+def _run(tool: programs.Tool, settings: Settings, *arguments: str) -> None:
+    environment, rest = programs.connection_environment(settings, "-c statement_timeout=0")
     connection = ["--dbname", rest] if rest else []
-    tools.run(tools.Invocation(tool.path, (str(tool.path), *connection, *arguments), environment))
+    programs.run(programs.Invocation(tool.path, (str(tool.path), *connection, *arguments), environment))
 
 
 def _exists(connection: Connection, table: str) -> bool:
@@ -184,7 +184,7 @@ def _scratch(settings: Settings, live: _Live) -> Iterator[_Scratch]:
     try:
         from atb_db import embedded
 
-        binaries = tools.tool_for("postgres", live.major).path.parent
+        binaries = programs.tool_for("postgres", live.major).path.parent
     except ConfigurationError as error:
         message = "the role may not create databases, and there is no PostgreSQL here to rehearse in"
         raise ToolMissing(f"{message}: {error.message}") from None

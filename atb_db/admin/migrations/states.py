@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from atb_db.admin.catalog import Difference
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.objects import Object
 from atb_db.admin.migrations.tokens import SqlStatement
-from atb_db.database.session import ServerInfo
+from atb_db.admin.schema.catalog import Difference
+from atb_db.database.connecting import ServerInfo
 
 
 class State(StrEnum):

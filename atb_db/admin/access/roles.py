@@ -1,0 +1,302 @@
+"""The groups of atb_db: what is missing for them to be as they should, and making it so.
+
+Three groups that nobody logs in as; logins are made members of them. Grants belong to a database, groups and
+memberships to its whole server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Final, NamedTuple, TypeVar
+
+import psycopg
+from psycopg.rows import class_row
+
+from atb_db.admin.access.privileges import (
+    EVERYBODY,
+    GROUPS,
+    OWNER,
+    READER,
+    RUNTIME,
+    Owned,
+    Privilege,
+    is_bookkeeping,
+    wanted,
+)
+from atb_db.admin.connection import Connection, changing, reading
+from atb_db.admin.ddl import literal, quoted
+from atb_db.admin.schema.catalog import Catalog, expected_catalog
+from atb_db.config import Settings
+from atb_db.database.connecting import ServerInfo
+from atb_db.sqlfile import sql_root
+
+READER_SETTINGS: Final = {
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "60s",
+    "default_transaction_read_only": "on",
+}
+"""Of every login in the reader group: PostgreSQL does not hand a group's settings down to its members."""
+
+_OWNER_SETTINGS: Final = {"role": OWNER}  # so that what the login makes belongs to the group
+_WRITES_EVERYWHERE: Final = frozenset({"pg_write_all_data", "pg_write_server_files", "pg_execute_server_program"})
+_TOO_MUCH: Final = {
+    OWNER: _WRITES_EVERYWHERE,
+    RUNTIME: _WRITES_EVERYWHERE | {OWNER},
+    READER: _WRITES_EVERYWHERE | {OWNER, RUNTIME},
+}
+_OWNABLE: Final = {
+    "table": "TABLE",
+    "view": "VIEW",
+    "function": "ROUTINE",
+    "enum": "TYPE",
+    "domain": "DOMAIN",
+    "schema": "SCHEMA",
+}
+_EVERYBODYS_EXCESS: Final = {
+    # On PostgreSQL 14, everybody may create objects in public, and so hide ours.
+    ("SCHEMA", EVERYBODY, "CREATE"),
+    # A temporary table hides ours too, and fills the disk of a database that its maker may only read.
+    ("DATABASE", EVERYBODY, "TEMPORARY"),
+}
+_SET_OPTION: Final = 160000
+_ROUNDS: Final = 3
+
+T = TypeVar("T")
+
+
+class RoleChange(NamedTuple):
+    """One thing that is not as it should be, and the SQL that makes it so."""
+
+    what: str
+    """role, member, setting, owner, or grant."""
+    where: str
+    expected: str | None
+    """None for what nobody should have."""
+    actual: str | None
+    """None for what is missing."""
+    sql: str
+
+
+class Undone(NamedTuple):
+    """A change that could not be made."""
+
+    change: RoleChange
+    reason: str
+
+
+class RolesSet(NamedTuple):
+    """What `set_roles` did."""
+
+    server: ServerInfo
+    done: tuple[RoleChange, ...]
+    undone: tuple[Undone, ...]
+
+
+class Members(NamedTuple):
+    """Logins that shall be in the groups; they exist, and their passwords are their business."""
+
+    owners: tuple[str, ...] = ()
+    engines: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
+
+
+class _Role(NamedTuple):
+    name: str
+    attributes: list[str]
+    member_of: list[str]
+    settings: list[str]
+
+
+def role_changes(connection: Connection, members: Members) -> list[RoleChange]:
+    """What the groups lack, here and now; without the groups, only that."""
+    roles = {role.name: role for role in _read(connection, "roles", _Role)}
+    if absent := [name for name in GROUPS if name not in roles]:
+        return [_creation(name) for name in absent]
+    return [
+        *group_changes(connection),
+        *_member_changes(connection, roles, members),
+        *_owner_changes(connection),
+        *grant_changes(connection),
+    ]
+
+
+def groups_used(connection: Connection) -> bool:
+    """Whether the groups exist and one of them has been granted something in this database."""
+    return any(
+        held.grantee in GROUPS and held.kind in {"TABLE", "FUTURE TABLES"}
+        for held in _read(connection, "privileges", Privilege)
+    )
+
+
+def grant_changes(connection: Connection) -> Iterator[RoleChange]:
+    """The grants that are missing, and those on objects of atb_db that nobody should have."""
+    expected = expected_catalog()
+    ours = _ours(connection, expected)
+    keys = (entry.name.rpartition(".") for entry in expected if entry.kind == "column")
+    keyed = frozenset(table for table, _, column in keys if column == "request_id")
+    due, held = set(wanted(ours, keyed=keyed)), set(_read(connection, "privileges", Privilege))
+    names = {one.sql_name for one in ours if one.kind in {"table", "view"}}
+    excess = {
+        one
+        for one in held - due
+        if one.grantee != OWNER and (one.name in names or (one.kind, one.grantee, one.privilege) in _EVERYBODYS_EXCESS)
+    }
+    yield from (_granting(*group) for group in _grouped(due - held))
+    yield from (_revoking(*group) for group in _grouped(excess))
+
+
+def check_roles(settings: Settings, members: Members) -> tuple[RoleChange, ...]:
+    """What `set_roles` would change; reads only.
+
+    Raises:
+        Unavailable: the server cannot be reached.
+    """
+    with reading(settings) as (connection, _):
+        return tuple(role_changes(connection, members))
+
+
+def set_roles(settings: Settings, members: Members) -> RolesSet:
+    """Create the groups, or bring them up to date; running it again changes nothing.
+
+    A superuser can do all of it, and so can a database's owner with CREATEROLE. Whoever cannot do something is told
+    what and why; the rest is done.
+
+    Raises:
+        Unavailable: the server cannot be reached.
+    """
+    with changing(settings) as (connection, server):
+        return RolesSet(server, *settle_roles(connection, members))
+
+
+def settle_roles(connection: Connection, members: Members) -> tuple[tuple[RoleChange, ...], tuple[Undone, ...]]:
+    """What `set_roles` does, on a connection that may be in a transaction; what was done, and what could not be."""
+    # A login of the owner group works as the group, which may not do as much as the login itself.
+    connection.execute("SET ROLE NONE")
+    done: dict[RoleChange, None] = {}
+    reasons: dict[RoleChange, str] = {}
+    # One makes another possible: a group must exist, and be allowed in the schema, before it can own a table there.
+    for _ in range(_ROUNDS):
+        for change in role_changes(connection, members):
+            try:
+                with connection.transaction():
+                    connection.execute(change.sql.encode())
+            except psycopg.Error as error:
+                reasons[change] = error.diag.message_primary or type(error).__name__
+            else:
+                done[change] = None
+    left = role_changes(connection, members)
+    undone = tuple(Undone(change, reasons.get(change, "the server did not do it")) for change in left)
+    return tuple(change for change in done if change not in left), undone
+
+
+def _creation(group: str) -> RoleChange:
+    sql = f"CREATE ROLE {group} NOLOGIN; COMMENT ON ROLE {group} IS {literal(GROUPS[group])}"
+    return RoleChange("role", group, "NOLOGIN", None, sql)
+
+
+def group_changes(connection: Connection) -> Iterator[RoleChange]:
+    """What a group may do that none should: log in, look after the server, or what another group may."""
+    for group, attributes, member_of, _ in _read(connection, "roles", _Role):
+        if group not in GROUPS:
+            continue
+        if attributes:
+            sql = f"ALTER ROLE {group} " + " ".join(f"NO{attribute}" for attribute in attributes)
+            yield RoleChange("role", group, "NOLOGIN", " ".join(attributes), sql)
+        for other in sorted(_TOO_MUCH[group].intersection(member_of)):
+            yield RoleChange("member", f"{group} in {other}", None, "member", f"REVOKE {other} FROM {group}")
+
+
+def _member_changes(connection: Connection, roles: Mapping[str, _Role], members: Members) -> Iterator[RoleChange]:
+    wanted_members = ((OWNER, members.owners), (RUNTIME, members.engines), (READER, members.readers))
+    for group, logins in wanted_members:
+        for login in logins:
+            if login not in roles or group not in roles[login].member_of:
+                yield _membership(group, login)
+    if not _may_work_as_owner(connection):
+        yield _membership(OWNER, connection.info.user)
+    for login, _, member_of, settings in roles.values():
+        groups = GROUPS.keys() & {*member_of, *(group for group, logins in wanted_members if login in logins)}
+        due = READER_SETTINGS if groups == {READER} else _OWNER_SETTINGS if login in members.owners else {}
+        found = dict(setting.split("=", 1) for setting in settings)
+        for name, value in due.items():
+            # A stricter or laxer one is somebody's decision.
+            if name not in found and login not in GROUPS:
+                yield _setting(connection, login, name, value)
+
+
+def _membership(group: str, login: str) -> RoleChange:
+    return RoleChange("member", f"{login} in {group}", "member", None, f"GRANT {group} TO {quoted(login)}")
+
+
+def _setting(connection: Connection, login: str, name: str, value: str) -> RoleChange:
+    database = quoted(connection.info.dbname)
+    sql = f"ALTER ROLE {quoted(login)} IN DATABASE {database} SET {name} = {literal(value)}"
+    return RoleChange("setting", f"{name} of {login}", value, None, sql)
+
+
+def _may_work_as_owner(connection: Connection) -> bool:
+    """Whether the login can use the owner group's rights and give things to it."""
+    # Since PostgreSQL 16, whoever creates a group is a member of it that can do neither.
+    give = "SET" if connection.info.server_version >= _SET_OPTION else "MEMBER"
+    query = "SELECT pg_has_role(session_user, %s, 'USAGE') AND pg_has_role(session_user, %s, %s)"
+    return connection.execute(query, [OWNER, OWNER, give]).fetchone() == (True,)
+
+
+def _owner_changes(connection: Connection) -> Iterator[RoleChange]:
+    """What the owner group should own: all of atb_db but the database, the schema public, and what follows a table."""
+    for one in _ours(connection, expected_catalog()):
+        if one.kind in _OWNABLE and one.owner != OWNER and one.sql_name != "public":
+            sql = f"ALTER {_OWNABLE[one.kind]} {one.sql_name} OWNER TO {OWNER}"
+            yield RoleChange("owner", f"{one.kind} {one.name}", OWNER, one.owner, sql)
+
+
+def _ours(connection: Connection, expected: Catalog) -> list[Owned]:
+    """The objects of atb_db that are there, and its tables for bookkeeping; nobody else's."""
+    known = {(entry.kind, entry.name) for entry in expected}
+    tables = {name for kind, name in known if kind == "table"}
+    return [
+        one
+        for one in _read(connection, "owned_objects", Owned)
+        if one.kind in {"database", "schema"}
+        or (one.kind, one.name) in known
+        or (one.kind == "sequence" and one.part_of in tables)
+        or (one.kind == "table" and is_bookkeeping(one.name))
+    ]
+
+
+def _grouped(privileges: Iterable[Privilege]) -> Iterator[tuple[Privilege, list[str]]]:
+    """What is granted in one statement: one of the privileges, and the names of all."""
+
+    def target(one: Privilege) -> tuple[str, str, str, str]:
+        return one.kind, one.name, one.column_name or "", one.grantee
+
+    for _, group in groupby(sorted(privileges, key=target), key=target):
+        first, *others = group
+        yield first, sorted({first.privilege, *(one.privilege for one in others)})
+
+
+def _granting(one: Privilege, names: Sequence[str]) -> RoleChange:
+    return RoleChange("grant", _where(one), ", ".join(names), None, _grant("GRANT", one, names, "TO"))
+
+
+def _revoking(one: Privilege, names: Sequence[str]) -> RoleChange:
+    return RoleChange("grant", _where(one), None, ", ".join(names), _grant("REVOKE", one, names, "FROM"))
+
+
+def _where(one: Privilege) -> str:
+    column = f".{one.column_name}" if one.column_name else ""
+    return f"{one.grantee} on {one.kind.lower()} {one.name.removeprefix('public.')}{column}"
+
+
+def _grant(verb: str, one: Privilege, names: Sequence[str], preposition: str) -> str:
+    what = ", ".join(f"{name} ({one.column_name})" if one.column_name else name for name in names)
+    if one.kind.startswith("FUTURE "):
+        default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA {one.name}"
+        return f"{default} {verb} {what} ON {one.kind.removeprefix('FUTURE ')} {preposition} {one.grantee}"
+    return f"{verb} {what} ON {one.kind} {one.name} {preposition} {one.grantee}"
+
+
+def _read(connection: Connection, query: str, row: type[T]) -> list[T]:
+    text = (sql_root() / "catalog" / f"{query}.sql").read_bytes()
+    return connection.cursor(row_factory=class_row(row)).execute(text).fetchall()

@@ -1,0 +1,1 @@
+"""What drops and empties, and what guards it."""

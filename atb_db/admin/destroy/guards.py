@@ -1,0 +1,138 @@
+"""Guards of destructive commands: what a command is about to hit, and whether it may."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final, NamedTuple, TypeAlias
+
+from psycopg.rows import class_row
+
+from atb_db.admin.connection import Connection, reading
+from atb_db.admin.destroy.deployment import read_environment
+from atb_db.admin.errors import Refused
+from atb_db.config import Settings
+from atb_db.sqlfile import sql_root
+from atb_db.types import Environment
+
+
+class Load(NamedTuple):
+    """What a database holds and who uses it."""
+
+    connections: int
+    """Of others, at this moment."""
+    rows: int
+    """About how many, by the server's statistics."""
+    bytes: int
+
+
+class Target(NamedTuple):
+    """The database that a destructive command is about to hit."""
+
+    host: str
+    """As it was connected to; a folder is a socket."""
+    local: bool
+    """Whether the host is this machine."""
+    database: str
+    user: str
+    environment: Environment | None
+    """What the database says of itself; None where it says nothing."""
+    load: Load
+
+    @property
+    def counts_as(self) -> Environment:
+        """The environment to go by: a database elsewhere that says nothing may be anything, so it is PRODUCTION."""
+        if self.environment is not None:
+            return self.environment
+        return Environment.DEVELOPMENT if self.local else Environment.PRODUCTION
+
+
+class Request(NamedTuple):
+    """What was said on the command line or at its prompt."""
+
+    environment: Environment | None = None
+    name: str | None = None
+    """The database's name, typed in full; None as long as nobody has typed it."""
+
+
+class Allowed(NamedTuple):
+    """Go on."""
+
+
+class NameNeeded(NamedTuple):
+    """All is well but for the database's name, which somebody must type."""
+
+
+class Denied(NamedTuple):
+    """Stop."""
+
+    reason: str
+
+
+Verdict: TypeAlias = Allowed | NameNeeded | Denied
+
+_NAME_OPTION: Final = "--confirm"
+
+
+def judge(target: Target, request: Request) -> Verdict:
+    """Whether a destructive command may go on; nothing is asked of anybody."""
+    marked, wanted = target.environment, request.environment
+    if marked is not None and wanted is not None and marked is not wanted:
+        return Denied(f"the database {target.database} is marked {marked}, not {wanted}")
+    if target.counts_as is Environment.PRODUCTION and wanted is not Environment.PRODUCTION:
+        why = "is marked PRODUCTION" if marked else "is not on this machine and not marked, so it counts as PRODUCTION"
+        return Denied(f"the database {target.database} on {target.host} {why}: --env production says that you mean it")
+    if request.name is None:
+        return NameNeeded()
+    if request.name != target.database:
+        return Denied(f"the database is called {target.database!r}, not {request.name!r}")
+    return Allowed()
+
+
+def guard(target: Target, request: Request) -> None:
+    """Go on only when `judge` allows it.
+
+    Raises:
+        Refused: it does not, or nobody has typed the database's name.
+    """
+    match judge(target, request):
+        case Denied(reason):
+            raise Refused(reason)
+        case NameNeeded():
+            raise Refused(f"nobody is there to be asked: {_NAME_OPTION} {target.database} says that you mean it")
+        case Allowed():
+            return
+
+
+def find_target(settings: Settings) -> Target:
+    """What the settings lead to; reads only.
+
+    Raises:
+        Unavailable: the server cannot be reached.
+    """
+    with reading(settings) as (connection, _):
+        return read_target(connection)
+
+
+def read_target(connection: Connection) -> Target:
+    """What the connection leads to."""
+    query = (sql_root() / "catalog" / "target.sql").read_bytes()
+    (load,) = connection.cursor(row_factory=class_row(Load)).execute(query).fetchall()
+    info = connection.info
+    return Target(
+        host=info.host or info.hostaddr,
+        local=is_local(info.host, info.hostaddr),
+        database=info.dbname,
+        user=info.user,
+        environment=read_environment(connection),
+        load=load,
+    )
+
+
+def is_local(host: str, hostaddr: str) -> bool:
+    """Whether a connection to it stays on this machine: a socket, or a loopback address."""
+    if host.startswith(("/", "@")):
+        return True
+    try:
+        return ipaddress.ip_address(hostaddr or host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,46 @@
+"""psql on the configured database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from atb_db.admin.programs import Invocation, connection_environment, find_tool
+from atb_db.config import Settings
+from atb_db.sqlfile import sql_root
+
+
+def psql(settings: Settings, *, write: bool = False, arguments: Sequence[str] = ()) -> NoReturn:
+    """Become psql, on the settings' database; its transactions are read-only unless `write`.
+
+    It loads sql/psqlrc with its handy questions, and the user's own psqlrc behind them. Read-only is a default
+    against accidents: whoever types SQL can switch it off again.
+
+    Raises:
+        ToolMissing: there is no psql on this machine.
+    """
+    found = psql_invocation(settings, write=write, arguments=arguments)
+    # Python ignores it, and psql would inherit that.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.execve(found.program, found.arguments, {**os.environ, **found.environment})  # noqa: S606
+
+
+def psql_invocation(settings: Settings, *, write: bool = False, arguments: Sequence[str] = ()) -> Invocation:
+    """How psql is to be run: the connection travels in the environment, which other users cannot read."""
+    options = ["-c timezone=UTC"] if write else ["-c timezone=UTC", "-c default_transaction_read_only=on"]
+    environment, rest = connection_environment(settings, *options)
+    program = find_tool("psql")
+    connection = ["--dbname", rest] if rest else []
+    environment, settled = {**environment, "PSQLRC": str(sql_root() / "psqlrc")}, _settled(interactive=not arguments)
+    return Invocation(program, (str(program), *settled, *connection, *arguments), environment)
+
+
+def _settled(*, interactive: bool) -> list[str]:
+    """Variables that tell our psqlrc about the user's own, which it stands in for, and whether to say what it has."""
+    own = Path(os.environ.get("PSQLRC") or "~/.psqlrc").expanduser()
+    told = [f"--set=ATB_DB_USER_PSQLRC={own}"] if own.is_file() else []
+    return [*told, "--set=ATB_DB_BANNER=1"] if interactive and sys.stdin.isatty() else told

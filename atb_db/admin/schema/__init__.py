@@ -1,0 +1,1 @@
+"""What the database is, compared with what it should be."""

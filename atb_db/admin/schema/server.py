@@ -1,0 +1,99 @@
+"""What a database works in: server, time zone, extensions, collation, sequences; and the enums of the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Final, NamedTuple, cast
+
+from psycopg.rows import class_row
+
+from atb_db import types
+from atb_db.admin.connection import Connection
+from atb_db.admin.ddl import literal, quoted
+from atb_db.admin.destroy.guards import is_local
+from atb_db.admin.findings import Finding, Level
+from atb_db.admin.schema.catalog import Catalog
+from atb_db.database.connecting import ServerInfo
+from atb_db.sqlfile import sql_root
+
+_COLLATION_VERSIONS: Final = 150000
+_NEEDED_EXTENSIONS: Final = frozenset({"plpgsql"})
+
+
+class Surroundings(NamedTuple):
+    """What the server told."""
+
+    time_zone: str
+    """Of this session, as of every session of atb_db."""
+    own_time_zone: str | None
+    """That the database's other sessions start with, if the database says so."""
+    encoding: str
+    extensions: list[str]
+    nearly_used_sequences: list[str]
+    """Those of which more than 80 % are used."""
+
+
+def read_surroundings(connection: Connection) -> Surroundings:
+    """Ask the server."""
+    query = (sql_root() / "catalog" / "environment.sql").read_bytes()
+    return connection.cursor(row_factory=class_row(Surroundings)).execute(query).fetchall()[0]
+
+
+def surroundings_findings(connection: Connection, server: ServerInfo, found: Surroundings) -> Iterator[Finding]:
+    """What is odd about them."""
+    database = server.database
+    if found.time_zone != "UTC":
+        repair = "let the connection pooler pass `options` through, or ignore what it does not know"
+        yield Finding("time zone", "session", "different", "UTC", found.time_zone, Level.ERROR, repair)
+    if found.own_time_zone is not None and found.own_time_zone.upper() != "UTC":
+        repair = f"ALTER DATABASE {quoted(database)} RESET timezone"
+        yield Finding("time zone", f"database {database}", "different", "UTC", found.own_time_zone, Level.INFO, repair)
+    if not server.ssl and not is_local(connection.info.host, connection.info.hostaddr):
+        repair = "DATABASE_SSL_MODE=require"
+        yield Finding("SSL", f"host {connection.info.host}", "not in use", "on", "off", Level.WARNING, repair)
+    for name in sorted(_NEEDED_EXTENSIONS - set(found.extensions)):
+        repair = f"CREATE EXTENSION {name}"
+        yield Finding("extension", name, "missing", name, None, Level.ERROR, repair)
+    for name in sorted(set(found.extensions) - _NEEDED_EXTENSIONS):
+        yield Finding("extension", name, "not of atb_db", None, name, Level.INFO, None)
+    for name in found.nearly_used_sequences:
+        repair = (
+            f"ALTER SEQUENCE {name} RESTART WITH a free number, if somebody moved it; else a larger type for its column"
+        )
+        where = name.removeprefix("public.")
+        yield Finding("sequence", where, "nearly used up", "at most 80 %", "above 80 %", Level.ERROR, repair)
+    yield from _collation(connection, database)
+
+
+def _collation(connection: Connection, database: str) -> Iterator[Finding]:
+    if connection.info.server_version < _COLLATION_VERSIONS:
+        return
+    query = (sql_root() / "catalog" / "collation.sql").read_bytes()
+    recorded, actual = cast("tuple[str | None, str | None]", connection.execute(query).fetchall()[0])
+    if recorded is not None and recorded != actual:
+        repair = "atb-db fix-collation"
+        yield Finding("collation version", f"database {database}", "different", recorded, actual, Level.ERROR, repair)
+
+
+def code_enums() -> Mapping[str, tuple[str, ...]]:
+    """The labels of each enum of the code that stands for one of the schema, by the schema's name for it."""
+    classes = inspect.getmembers(types, lambda thing: inspect.isclass(thing) and issubclass(thing, Enum))
+    return {
+        re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): tuple(str(member.value) for member in kind)
+        for name, kind in classes
+        if kind is not types.Unset and kind.__module__ == types.__name__
+    }
+
+
+def enum_findings(actual: Catalog) -> Iterator[Finding]:
+    """Where the code's enums have other labels than the database's, or another order; both must be there."""
+    code = code_enums()
+    for entry in actual:
+        if entry.kind == "enum" and entry.name in code:
+            labels = ", ".join(literal(label) for label in code[entry.name])
+            if labels != entry.definition:
+                repair = "install the version of atb-db that belongs to this schema"
+                yield Finding("Python enum", entry.name, "different", entry.definition, labels, Level.ERROR, repair)

@@ -1,0 +1,201 @@
+"""The commands that remove what is no longer needed, and end sessions whose engine has died."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from atb_db.admin.wording import counted
+from atb_db.cli.durations import Duration, parse_duration, shown_duration
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import JsonOption, UrlOption, settings_of
+from atb_db.cli.output import print_json, print_message, print_table
+from atb_db.types import TradeSource
+
+if TYPE_CHECKING:
+    from atb_db.admin.purge import PurgedSession
+
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+OLD_SESSION: Final = Duration(days=90)
+OLD_LOG: Final = Duration(days=180)
+SILENCE: Final = Duration(days=1)
+
+BatchOption = Annotated[int, typer.Option(min=1, help="Rows removed in one transaction.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")]
+
+
+def purge_command(
+    *,
+    older_than: Annotated[
+        timedelta,
+        typer.Option(parser=parse_duration, metavar="TIME", help="Ended longer ago than that."),
+    ] = OLD_SESSION,
+    mode: Annotated[
+        list[TradeSource] | None, typer.Option(case_sensitive=False, help="BACKTEST and PAPER if not given.")
+    ] = None,
+    session: Annotated[list[int] | None, typer.Option(help="Exactly this session, whatever its mode or age.")] = None,
+    include_live: Annotated[bool, typer.Option("--include-live", help="Also LIVE sessions.")] = False,
+    batch: BatchOption = 10_000,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove ended sessions with all they have, in small transactions.
+
+    The books of LIVE sessions stay unless --include-live or --session names them. A run that is interrupted is gone on
+    with by the next one. A PURGE event tells beforehand what is removed.
+
+    \b
+    Examples:
+      atb-db purge --dry-run
+      atb-db purge --older-than 30d --mode BACKTEST --yes
+      atb-db purge --session 17 --session 18 --yes
+
+    \b
+    Exit codes: 0 done, 1 no such session, 2 wrong usage, 4 cannot connect,
+    5 not confirmed, or a named session has not ended.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin import purge
+
+    if TradeSource.LIVE in (mode or ()) and not include_live:
+        raise typer.BadParameter("the books of LIVE sessions are kept: add --include-live")
+    settings = settings_of(url)
+    modes = mode or [TradeSource.BACKTEST, TradeSource.PAPER, *([TradeSource.LIVE] if include_live else [])]
+    found = purge.ended_sessions(
+        settings, ended_before=datetime.now(UTC) - older_than, modes=modes, named=session or ()
+    )
+    rows = sum(part.rows for one in found for part in one.removed)
+    if not as_json:
+        _print_sessions(found)
+    if found and not dry_run:
+        _confirm(f"Remove {counted(len(found), 'session')} with {counted(rows, 'row')} for good?", yes=yes)
+        parts = [part for one in found for part in one.removed]
+        purge.announce_purge(settings, session_ids=[one.session_id for one in found], removed=parts)
+        for one in found:
+            purge.purge_session(settings, one.session_id, batch=batch, progress=_tell)
+    if as_json:
+        print_json({"dry_run": dry_run, "rows": rows, "sessions": found})
+    else:
+        print_message(
+            f"{'Would remove' if dry_run else 'Removed'} {counted(len(found), 'session')} with {counted(rows, 'row')}."
+        )
+
+
+def purge_logs_command(
+    *,
+    older_than: Annotated[
+        timedelta,
+        typer.Option(parser=parse_duration, metavar="TIME", help="Recorded longer ago than that."),
+    ] = OLD_LOG,
+    batch: BatchOption = 10_000,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove old system events, decisions and measured predictions of every session, in small transactions.
+
+    No book and no figure is computed from those; a PURGE event tells beforehand what is removed.
+
+    \b
+    Examples:
+      atb-db purge-logs --dry-run
+      atb-db purge-logs --older-than 365d --yes
+
+    \b
+    Exit codes: 0 done, 2 wrong usage, 4 cannot connect,
+    5 not confirmed.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin import purge
+
+    settings, before = settings_of(url), datetime.now(UTC) - older_than
+    found = [purge.count_log(settings, table, before=before) for table in purge.LOG_TABLES]
+    rows = sum(one.rows for one in found)
+    if not as_json:
+        print_table(("Table", "Rows"), found)
+    if rows and not dry_run:
+        _confirm(f"Remove {counted(rows, 'row')} for good?", yes=yes)
+        purge.announce_purge(settings, session_ids=[], removed=found)
+        for table in purge.LOG_TABLES:
+            purge.purge_log(settings, table, before=before, batch=batch, progress=_tell)
+    if as_json:
+        print_json({"dry_run": dry_run, "rows": rows, "logs": found})
+    else:
+        print_message(f"{'Would remove' if dry_run else 'Removed'} {counted(rows, 'row')}.")
+
+
+def end_crashed_command(
+    *,
+    idle: Annotated[
+        timedelta,
+        typer.Option(parser=parse_duration, metavar="TIME", help="Without a sign of life for so long."),
+    ] = SILENCE,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """End the sessions whose engine has died, at their last sign of life, with their final figures.
+
+    A sign of life is the session's start, a renewal of its hold, a ledger entry, a snapshot, an event or a decision.
+    An engine that comes back takes its session up again.
+
+    \b
+    Examples:
+      atb-db end-crashed --dry-run
+      atb-db end-crashed --idle 12h --yes
+
+    \b
+    Exit codes: 0 done, 2 wrong usage, 4 cannot connect,
+    5 not confirmed.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin import purge
+
+    settings = settings_of(url)
+    found = purge.crashed_sessions(settings, idle=idle)
+    if not as_json:
+        rows = [
+            (one.session_id, one.session_name, str(one.mode), f"{one.last_sign_of_life:%Y-%m-%d %H:%M}")
+            for one in found
+        ]
+        print_table(("Session", "Name", "Mode", "Last sign of life (UTC)"), rows)
+    if found and not dry_run:
+        _confirm(f"End {counted(len(found), 'session')} silent for {shown_duration(idle)}?", yes=yes)
+        found = purge.end_crashed_sessions(settings, found)
+    if as_json:
+        print_json({"dry_run": dry_run, "sessions": found})
+    else:
+        print_message(f"{'Would end' if dry_run else 'Ended'} {counted(len(found), 'session')}.")
+
+
+def _print_sessions(found: list[PurgedSession]) -> None:
+    rows = [
+        (
+            one.session_id,
+            one.session_name,
+            str(one.mode),
+            f"{one.end_time:%Y-%m-%d %H:%M}",
+            sum(part.rows for part in one.removed),
+        )
+        for one in found
+    ]
+    print_table(("Session", "Name", "Mode", "Ended (UTC)", "Rows"), rows)
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        print_message("atb-db: nobody can be asked here: add --yes")
+        raise typer.Exit(ExitCode.REFUSED)
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _tell(what: str, rows: int) -> None:
+    if sys.stderr.isatty():
+        typer.echo(f"\r{what}: {counted(rows, 'row')}\x1b[K", err=True, nl=False)

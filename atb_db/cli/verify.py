@@ -1,0 +1,151 @@
+"""Whether the database, and what is recorded in it, is as it should be."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atb_db.admin.wording import counted
+from atb_db.cli.excerpts import excerpts
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.output import print_json, print_message, print_table
+
+if TYPE_CHECKING:
+    from atb_db.admin.schema.verify import Verification
+    from atb_db.config import Settings
+
+
+def verify_command(
+    *,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend; shows it and asks first.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
+    exact_counts: Annotated[bool, typer.Option("--exact-counts", help="Count rows; may take long.")] = False,
+    statements: Annotated[
+        bool, typer.Option("--statements", help="Also have the server describe every statement.")
+    ] = False,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the database with what it should be; writes nothing unless --fix.
+
+    Compares tables, columns, constraints, indexes, triggers, rules, policies, enums, domains, views, functions and
+    comments with sql/schema, migrations with their files, grants with the rules of `atb-db roles`, enums with the
+    code's; looks at time zone, encryption, collation version, extensions, sequences that run out, and the books of the
+    newest sessions (`atb-db audit` looks at all). What is not part of atb-db is only mentioned. Each finding comes with
+    what mends it. Any role that may read will do.
+
+    --fix builds missing indexes without blocking anybody, and mends comments, grants, and nullable columns.
+
+    \b
+    Examples:
+      atb-db verify
+      atb-db verify --statements --exact-counts
+      atb-db verify --fix
+      atb-db verify --json | jq '.findings[] | .where, .repair'
+
+    \b
+    Exit codes: 0 as it should be, 1 failed, 2 wrong usage, 3 something is not,
+    4 cannot connect, 5 --fix without a terminal and without --yes.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.backup.drill import overdue
+    from atb_db.admin.schema.verify import NOT_COMPARED, verify
+
+    settings = settings_of(url)
+    found = verify(settings, exact_counts=exact_counts, statements=statements)
+    if fix and found.mendable:
+        _mend(settings, found, yes=yes)
+        found = verify(settings, exact_counts=exact_counts, statements=statements)
+    if as_json:
+        print_json({"clean": found.clean, **found._asdict(), "not_compared": NOT_COMPARED})
+    else:
+        _print_verification(found)
+        print_message(f"Not compared: {'; '.join(NOT_COMPARED)}.")
+    if not found.clean:
+        raise typer.Exit(ExitCode.FOUND)
+    if note := overdue(settings):
+        print_message(note)
+
+
+def audit_command(
+    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session's books.")] = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit the books: ledgers, positions, orders, trades and metrics against each other; writes nothing.
+
+    Without --session, all sessions, and what must hold between them.
+
+    \b
+    Examples:
+      atb-db audit
+      atb-db audit --session 42
+      atb-db audit --json | jq '.findings[]'
+
+    \b
+    Exit codes: 0 the books balance, 1 failed (no such session), 2 wrong usage,
+    3 they do not, 4 cannot connect.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.audit import audit
+
+    found = audit(settings_of(url), session_id=session)
+    if as_json:
+        print_json(found)
+    else:
+        print_server(found.server)
+        if found.findings:
+            rows = [(number, *book) for number, book in found.findings]
+            print_table(("Session", "Identity", "Subject", "Expected", "Actual"), rows)
+        count = len(found.findings)
+        books = f"the books of {counted(found.audited, 'session')}"
+        print_message(f"Contradictions in {books}: {count}." if count else f"Audited {books}: they balance.")
+    if found.findings:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _mend(settings: Settings, found: Verification, *, yes: bool) -> None:
+    from atb_db.admin.errors import Refused
+    from atb_db.admin.schema.verify import mend
+
+    print_message("To be mended:")
+    for finding in found.mendable:
+        print_message(f"  {finding.repair};")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise Refused("nobody is there to be asked: --yes says that you mean it")
+        typer.confirm("Do it?", abort=True, err=True)
+    for finding, failure in mend(settings, found.mendable):
+        if failure is not None:
+            print_message(f"Could not mend {finding.what} {finding.where}: {failure}")
+
+
+def _print_verification(found: Verification) -> None:
+    print_server(found.server)
+    if found.rows:
+        print_table(("Table", "Rows" if found.exact else "Rows, about"), found.rows)
+        typer.echo()
+    if found.findings:
+        rows = [
+            (one.level, one.problem, one.what, one.where, *excerpts(one.expected, one.actual)) for one in found.findings
+        ]
+        print_table(("Level", "Problem", "What", "Where", "Expected", "Actual"), rows)
+    for one in found.findings:
+        if one.repair is not None:
+            print_message(f"{one.what} {one.where}: {one.repair}")
+    if found.statements is not None:
+        print_message(f"Statements described by the server: {found.statements}.")
+    if found.books is None:
+        print_message("The books were not audited, for the schema is not as it should be.")
+    elif found.books.audited < found.books.sessions:
+        print_message(
+            f"Audited the books of the newest {found.books.audited} of {counted(found.books.sessions, 'session')}; "
+            "`atb-db audit` audits all."
+        )
+    from atb_db.admin.findings import Level
+
+    counts = Counter(one.level for one in found.findings)
+    levels = ", ".join(f"{counts[level]} {level}" for level in reversed(Level) if counts[level])
+    print_message(f"Found: {levels}." if not found.clean else "The schema is as it should be.")

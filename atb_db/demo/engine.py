@@ -1,0 +1,342 @@
+"""The engine: acts on the strategy's decisions and records everything, as one that trades for real would."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Final
+
+from atb_db.database import Database
+from atb_db.demo.candles import Candle, Market
+from atb_db.demo.strategy import Action, Add, Averages, Enter, Leave, Rules, TakePart, Trend, Wait, decide
+from atb_db.demo.watch import unrealized, watch
+from atb_db.repository import account, events, orders, positions, sessions
+from atb_db.repository.positions import Position
+from atb_db.statement import Statement
+from atb_db.types import EventType, OrderStatus, OrderType, PositionSide, Severity, TradeSource
+
+STRATEGY: Final = "moving averages"
+EXCHANGE: Final = "demo exchange"
+COMMISSION: Final = Decimal("0.0004")
+"""Of the value of every fill."""
+INTEREST: Final = Decimal("0.00001")
+"""Of a short position's value at entry, an hour."""
+ALERT_STEP: Final = Decimal("0.05")
+"""Every such step that the drawdown deepens is an alert."""
+_EIGHT_DIGITS: Final = Decimal("1e-8")
+
+
+class Engine:
+    """Trades a market in a session of its own, candle by candle.
+
+    What the books say counts: after every fill the position and the balance are read back, never guessed.
+    """
+
+    def __init__(self, db: Database, market: Market, *, balance: Decimal, rules: Rules) -> None:
+        self._db = db
+        self._market = market
+        self._rules = rules
+        self._averages = Averages(rules)
+        self._initial = self._balance = self._peak = self._day_start = balance
+        self._alerted = Decimal(0)
+        self._position: Position | None = None
+        self._stop_order = 0
+        self._commission = Decimal(0)
+        self._ids = count(1)
+        self._before: Candle | None = None
+        self.session_id = db.run(
+            sessions.create_trading_session(
+                session_name=f"Demo: {market.symbol}",
+                mode=TradeSource.BACKTEST,
+                strategy_name=STRATEGY,
+                strategy_config=rules._asdict() | {"longest": rules.longest.total_seconds()},
+                symbol=market.symbol,
+                timeframe=market.timeframe,
+                exchange=EXCHANGE,
+                initial_balance=balance,
+                start_time=market.candles[0].timestamp,
+            )
+        )
+
+    def step(self, candle: Candle) -> None:
+        """Take one candle in: decide at its close, act, and record both."""
+        trend = self._averages.after(candle)
+        action = decide(candle, trend, self._position, balance=self._balance, rules=self._rules)
+        self._act(candle, trend, action)
+        self._before = candle
+
+    def stop(self) -> None:
+        """Leave the market and end the session."""
+        last = self._market.candles[-1]
+        if self._position is not None:
+            self._act(last, None, Leave(last.close, "end of replay"))
+        self._db.run(sessions.end_trading_session(session_id=self.session_id, end_time=last.timestamp))
+
+    def _act(self, candle: Candle, trend: Trend | None, action: Action) -> None:
+        trade_id: int | None = None
+        match action:
+            case Enter():
+                self._enter(candle, action)
+            case TakePart() | Add():
+                self._resize(candle, action)
+            case Leave():
+                trade_id = self._leave(candle, action)
+            case Wait():
+                pass
+        self._record(candle, self._decision(candle, trend, action, trade_id))
+
+    def _enter(self, candle: Candle, action: Enter) -> None:
+        """Open the position, and leave a stop order at the exchange in case the engine dies."""
+        self._commission = _fee(action.price * action.quantity)
+        position_id = self._db.run(
+            positions.open_position(
+                session_id=self.session_id,
+                symbol=self._market.symbol,
+                side=action.side,
+                entry_price=action.price,
+                size=action.size,
+                quantity=action.quantity,
+                strategy_name=STRATEGY,
+                entry_order_id=self._exchange_id(),
+                entry_time=candle.timestamp,
+                entry_balance=self._balance,
+                entry_commission=self._commission,
+                stop_loss=action.stop_loss,
+                take_profit=action.take_profit,
+                trailing_stop=True,
+                confidence_score=action.confidence,
+                exchange=EXCHANGE,
+                max_holding_until=candle.timestamp + self._rules.longest,
+            )
+        )
+        self._position = self._db.run(positions.get_position(position_id=position_id))
+        self._stop_order = self._journal(
+            candle, self._position, OrderType.STOP_LOSS, action.quantity, price=action.stop_loss
+        )
+        self._db.run(
+            orders.update_order_status(
+                order_id=self._stop_order,
+                status=OrderStatus.OPEN,
+                exchange_order_id=self._exchange_id(),
+                timestamp=candle.timestamp,
+            )
+        )
+
+    def _resize(self, candle: Candle, action: TakePart | Add) -> None:
+        """Sell or buy a part of the position: the order is journaled, sent, and booked together with its fill."""
+        position = self._held()
+        quantity = action.size * position.original_quantity
+        fee = _fee(action.price * quantity)
+        fill: Statement[int]
+        if isinstance(action, TakePart):
+            kind, level = OrderType.PARTIAL_EXIT, action.level
+            fill = positions.apply_partial_exit(
+                position_id=position.id,
+                size=action.size,
+                price=action.price,
+                target_level=level,
+                timestamp=candle.timestamp,
+            )
+        else:
+            kind, level = OrderType.SCALE_IN, position.scale_ins_taken
+            fill = positions.apply_scale_in(
+                position_id=position.id,
+                size=action.size,
+                price=action.price,
+                target_level=level,
+                timestamp=candle.timestamp,
+            )
+        order_id = self._journal(candle, position, kind, quantity, size=action.size, level=level)
+        filled = orders.update_order_status(
+            order_id=order_id,
+            status=OrderStatus.FILLED,
+            filled_price=action.price,
+            commission=fee,
+            exchange_order_id=self._exchange_id(),
+            timestamp=candle.timestamp,
+        )
+        self._db.run_many([filled, fill])
+        self._commission += fee
+        self._position = self._db.run(positions.get_position(position_id=position.id))
+        self._balance = self._db.run(account.get_current_balance(session_id=self.session_id))
+
+    def _leave(self, candle: Candle, action: Leave) -> int:
+        """Close the position and take the stop order back; the trade's id."""
+        position = self._held()
+        trade_id, _ = self._db.run_many(
+            [
+                positions.close_position(
+                    position_id=position.id,
+                    exit_price=action.price,
+                    exit_time=candle.timestamp,
+                    exit_reason=action.reason,
+                    commission=self._commission + _fee(action.price * position.current_quantity),
+                    margin_interest_cost=_interest(position, candle),
+                    exit_order_id=self._exchange_id(),
+                ),
+                orders.update_order_status(
+                    order_id=self._stop_order,
+                    status=OrderStatus.CANCELLED,
+                    failure_reason=f"position closed: {action.reason}",
+                    timestamp=candle.timestamp,
+                ),
+            ]
+        )
+        self._position = None
+        self._balance = self._db.run(account.get_current_balance(session_id=self.session_id))
+        return trade_id
+
+    def _journal(
+        self,
+        candle: Candle,
+        position: Position,
+        kind: OrderType,
+        quantity: Decimal,
+        *,
+        price: Decimal | None = None,
+        size: Decimal | None = None,
+        level: int | None = None,
+    ) -> int:
+        """Write an order down before it is sent, so that a crash cannot lose it; its id."""
+        return self._db.run(
+            orders.create_order(
+                session_id=self.session_id,
+                position_id=position.id,
+                order_type=kind,
+                symbol=position.symbol,
+                side=position.side,
+                quantity=quantity,
+                price=price,
+                internal_order_id=f"demo-{next(self._ids)}",
+                strategy_name=STRATEGY,
+                target_level=level,
+                size_fraction=size,
+                created_at=candle.timestamp,
+            )
+        )
+
+    def _record(self, candle: Candle, decision: Statement[int]) -> None:
+        """The candle's decision, the position's state, the account and what is remarkable: one round trip."""
+        records = [decision]
+        open_pnl = exposure = Decimal(0)
+        if self._position is not None:
+            seen = watch(candle, self._position, self._rules)
+            self._position = self._position._replace(**seen._asdict())
+            records.append(
+                positions.update_position(position_id=self._position.id, last_update=candle.timestamp, **seen._asdict())
+            )
+            open_pnl = unrealized(self._position, candle.close)
+            exposure = self._position.current_quantity * candle.close
+        equity = self._balance + open_pnl
+        self._peak = max(self._peak, equity)
+        drawdown = ((self._peak - equity) / self._peak).quantize(_EIGHT_DIGITS)
+        if self._before is None or self._before.timestamp.date() != candle.timestamp.date():
+            self._day_start = self._balance
+        records.append(
+            account.log_account_snapshot(
+                session_id=self.session_id,
+                timestamp=candle.timestamp,
+                balance=self._balance,
+                equity=equity,
+                margin_used=exposure,
+                margin_available=self._balance - exposure,
+                total_pnl=self._balance - self._initial,
+                daily_pnl=self._balance - self._day_start,
+                drawdown=drawdown,
+                open_positions=int(self._position is not None),
+                total_exposure=exposure,
+            )
+        )
+        records += self._remarks(candle, drawdown)
+        self._db.run_many(records)
+
+    def _remarks(self, candle: Candle, drawdown: Decimal) -> list[Statement[int]]:
+        """Events: candles are missing, or the drawdown is deeper than ever by a step."""
+        remarks: list[Statement[int]] = []
+        before = self._before
+        if before is not None and candle.timestamp - before.timestamp > self._market.interval:
+            remarks.append(
+                events.log_event(
+                    session_id=self.session_id,
+                    timestamp=candle.timestamp,
+                    event_type=EventType.WARNING,
+                    severity=Severity.WARNING,
+                    component="candles",
+                    message=f"No candles after {before.timestamp:%Y-%m-%d %H:%M} UTC",
+                    details={"from": before.timestamp, "to": candle.timestamp},
+                )
+            )
+        if drawdown >= self._alerted + ALERT_STEP:
+            self._alerted += ALERT_STEP
+            remarks.append(
+                events.log_event(
+                    session_id=self.session_id,
+                    timestamp=candle.timestamp,
+                    event_type=EventType.ALERT,
+                    severity=Severity.WARNING,
+                    component="risk",
+                    message=f"Drawdown has reached {self._alerted:.0%}",
+                    details={"drawdown": drawdown, "balance": self._balance},
+                )
+            )
+        return remarks
+
+    def _decision(self, candle: Candle, trend: Trend | None, action: Action, trade_id: int | None) -> Statement[int]:
+        signal, taken, reason = _described(action)
+        return events.log_strategy_execution(
+            session_id=self.session_id,
+            trade_id=trade_id,
+            timestamp=candle.timestamp,
+            strategy_name=STRATEGY,
+            symbol=self._market.symbol,
+            timeframe=self._market.timeframe,
+            signal_type=signal,
+            action_taken=taken,
+            signal_strength=None if trend is None else trend.strength.quantize(_EIGHT_DIGITS),
+            confidence_score=action.confidence if isinstance(action, Enter) else None,
+            position_size=action.size if isinstance(action, Enter) else None,
+            price=candle.close,
+            volume=candle.volume,
+            volatility=None if trend is None else (trend.range / candle.close).quantize(_EIGHT_DIGITS),
+            indicators=None
+            if trend is None
+            else {"fast": trend.fast.quantize(_EIGHT_DIGITS), "slow": trend.slow.quantize(_EIGHT_DIGITS)},
+            reasons=[reason],
+        )
+
+    def _exchange_id(self) -> str:
+        """What the exchange would call the next order."""
+        return f"X{next(self._ids):07}"
+
+    def _held(self) -> Position:
+        if self._position is None:
+            raise RuntimeError("there is no position")
+        return self._position
+
+
+def _described(action: Action) -> tuple[str, str, str]:
+    """The decision's signal_type, action_taken and reason."""
+    match action:
+        case Enter(side=side):
+            return "entry", f"opened_{side.lower()}", "averages crossed"
+        case TakePart(level=level):
+            return "partial_exit", "took_profit", f"target {level + 1}"
+        case Add():
+            return "scale_in", "added", "trend goes on"
+        case Leave(reason=reason):
+            return "exit", "closed", reason
+        case Wait(reason=reason):
+            return "hold", "no_action", reason
+
+
+def _fee(value: Decimal) -> Decimal:
+    return (value * COMMISSION).quantize(_EIGHT_DIGITS)
+
+
+def _interest(position: Position, candle: Candle) -> Decimal:
+    """What the borrowed units of a short position have cost."""
+    if position.side is PositionSide.LONG:
+        return Decimal(0)
+    hours = Decimal((candle.timestamp - position.entry_time) // timedelta(hours=1))
+    return (position.entry_notional * INTEREST * hours).quantize(_EIGHT_DIGITS)

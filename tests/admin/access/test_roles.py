@@ -1,0 +1,294 @@
+"""The three groups: what each may do, tried as each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
+from typing import Final, NamedTuple, cast
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from atb_db import Database
+from atb_db.admin.access.privileges import GROUPS, OWNER, REPLAYED, RUNTIME, TABLES, Rows
+from atb_db.admin.access.roles import Members, check_roles, set_roles
+from atb_db.admin.migrations import migrate
+from atb_db.admin.schema.catalog import expected_catalog
+from atb_db.config import Settings
+from atb_db.embedded import Server
+from atb_db.repository import statements
+from atb_db.statement import Declared, Kind, Statement
+from tests.admin.roles import execute, remove_roles
+from tests.conftest import TEMPLATE
+from tests.statements.examples import World, example
+from tests.statements.worlds import (  # noqa: F401  fixtures
+    MakeDatabase,
+    _prepared,
+    make_world,
+    world,
+)
+
+MEMBERS: Final = Members(owners=("deploy",), engines=("engine",), readers=("grafana",))
+STATEMENTS: Final = statements()
+FOR_THE_OWNER: Final[frozenset[str]] = frozenset()
+_numbers = count(1)
+
+
+class Roled(NamedTuple):
+    """A database with the groups, and a login in each."""
+
+    url: str
+
+    def as_login(self, login: str) -> str:
+        return self.url.replace("postgres@", f"{login}@")
+
+    def connect(self, login: str) -> psycopg.Connection:
+        return psycopg.connect(self.as_login(login), autocommit=True)
+
+
+@pytest.fixture(scope="module")
+def logins(server: Server) -> Iterator[None]:
+    """Logins without any right."""
+    execute(server.url(), *(f"CREATE ROLE {login} LOGIN" for login in ("deploy", "engine", "grafana")))
+    yield
+    remove_roles(server, "deploy", "engine", "grafana")
+
+
+@pytest.fixture(scope="module")
+def roled(logins: None, make_world: MakeDatabase) -> Roled:  # noqa: ARG001, F811
+    url = make_world()
+    done = set_roles(Settings.load(url), MEMBERS)
+    assert done.undone == ()
+    return Roled(url)
+
+
+@pytest.fixture(scope="module")
+def engine(roled: Roled) -> Iterator[Database]:
+    with Database(roled.as_login("engine")) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def reader(roled: Roled) -> Iterator[Database]:
+    with Database(roled.as_login("grafana")) as database:
+        yield database
+
+
+@pytest.fixture
+def own(logins: None, server: Server) -> Roled:  # noqa: ARG001
+    """A database of the test's own, for the test to set the roles in."""
+    return Roled(server.create_database(f"roled_{next(_numbers)}", template=TEMPLATE))
+
+
+# Before the first test that makes the groups.
+
+
+def test_an_owner_with_createrole_can_do_all_of_it(server: Server, empty_url: str) -> None:
+    database = psycopg.conninfo.conninfo_to_dict(empty_url)["dbname"]
+    execute(server.url(), "CREATE ROLE builder LOGIN CREATEROLE", f"ALTER DATABASE {database} OWNER TO builder")
+    settings = Settings.load(empty_url.replace("postgres@", "builder@"))
+    try:
+        migrate(settings)
+        done = set_roles(settings, Members())
+        assert [change.where for change in done.done][:3] == list(GROUPS)
+        assert done.undone == ()
+        assert check_roles(settings, Members()) == ()
+        execute(settings.conninfo, "ALTER TABLE trades ADD COLUMN later text")
+    finally:
+        remove_roles(server, "builder")
+
+
+def test_what_cannot_be_done_is_said(server: Server, fresh_url: str) -> None:
+    execute(server.url(), "CREATE ROLE nobody_special LOGIN")
+    try:
+        done = set_roles(Settings.load(fresh_url.replace("postgres@", "nobody_special@")), Members())
+    finally:
+        remove_roles(server, "nobody_special")
+    assert done.done == ()
+    assert [one.change.where for one in done.undone] == list(GROUPS)
+    assert all("permission denied" in one.reason for one in done.undone)
+
+
+def test_every_table_says_what_becomes_of_its_rows() -> None:
+    assert set(TABLES) == {entry.name for entry in expected_catalog() if entry.kind == "table"}
+
+
+def test_again_changes_nothing(roled: Roled) -> None:
+    assert check_roles(Settings.load(roled.url), MEMBERS) == ()
+    assert set_roles(Settings.load(roled.url), MEMBERS)[1:] == ((), ())
+
+
+@pytest.mark.parametrize("declaration", STATEMENTS, ids=str)
+def test_the_engine_may_run_every_statement(engine: Database, world: World, declaration: Declared[object]) -> None:  # noqa: F811
+    statement = example(declaration, world)
+    with suppress(InterruptedError), engine.transaction() as transaction:
+        if declaration.name in FOR_THE_OWNER:
+            with pytest.raises(Exception, match="permission denied"), transaction.transaction() as savepoint:
+                savepoint.run(statement)
+        elif declaration.kind is Kind.COPY:
+            transaction.copy_in([cast("Statement[None]", statement)])
+        else:
+            transaction.run(statement)
+        raise InterruptedError  # and take it back
+
+
+@pytest.mark.parametrize("query", [one for one in STATEMENTS if one.kind is Kind.QUERY], ids=str)
+def test_a_reader_may_run_every_query(reader: Database, world: World, query: Declared[object]) -> None:  # noqa: F811
+    reader.run(example(query, world))
+
+
+def forbidden() -> Iterator[tuple[str, str]]:
+    for table, rows in TABLES.items():
+        for login in ("engine", "grafana"):
+            yield login, f"DROP TABLE {table}"
+            yield login, f"TRUNCATE {table}"
+            yield login, f"ALTER TABLE {table} ADD COLUMN odd text"
+            yield login, f"CREATE INDEX ON {table} ((1))"
+            yield login, f"ALTER TABLE {table} DISABLE TRIGGER USER"
+            if login == "grafana" or rows is not Rows.REMOVABLE:
+                yield login, f"DELETE FROM {table}"
+        yield "grafana", f"INSERT INTO {table} DEFAULT VALUES"
+        for column in columns(table):
+            if rows is Rows.APPEND_ONLY and column != REPLAYED.get(table, "request_id"):
+                yield "engine", f'UPDATE {table} SET "{column}" = DEFAULT'
+            yield "grafana", f'UPDATE {table} SET "{column}" = DEFAULT'
+    for login in ("engine", "grafana"):
+        yield login, "DROP VIEW recomputed_metrics"
+        yield login, "DROP FUNCTION drawdown(numeric, numeric)"
+        yield login, "ALTER TYPE severity ADD VALUE 'ODD'"
+        yield login, "ALTER DOMAIN price DROP CONSTRAINT price_positive"
+        yield login, "CREATE TABLE odd ()"
+        yield login, "CREATE TEMPORARY TABLE odd ()"
+        yield login, "CREATE TEMPORARY SEQUENCE odd"
+        yield login, "CREATE FUNCTION pg_temp.odd() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+        yield login, "CREATE SCHEMA odd"
+        yield login, "DROP SCHEMA public CASCADE"
+        yield login, f"SET ROLE {OWNER}"
+        yield login, f"GRANT {OWNER} TO {login}"
+        yield login, "SET session_replication_role = replica"
+        yield login, "SET SESSION AUTHORIZATION postgres"
+        yield login, f"ALTER ROLE {login} SUPERUSER"
+        yield login, "CREATE ROLE odd"
+        yield login, "CREATE DATABASE odd"
+        yield login, "CREATE EXTENSION file_fdw"
+        yield login, "CREATE FUNCTION odd() RETURNS integer LANGUAGE sql AS 'SELECT 1'"
+        yield login, "ALTER SYSTEM SET fsync = off"
+        yield login, "COPY trades TO PROGRAM 'cat'"
+        yield login, "COPY trades TO '/tmp/odd'"
+        yield login, "SELECT pg_read_file('PG_VERSION')"
+        yield login, "SELECT lo_import('/etc/passwd')"
+        yield login, "SELECT rolpassword FROM pg_authid"
+        yield login, "SELECT pg_reload_conf()"
+        yield login, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'"
+    yield "grafana", f"SET ROLE {RUNTIME}"
+
+
+def columns(table: str) -> list[str]:
+    return [
+        entry.name.removeprefix(f"{table}.")
+        for entry in expected_catalog()
+        if entry.kind == "column" and entry.name.startswith(f"{table}.") and "GENERATED" not in entry.definition
+    ]
+
+
+def test_what_is_forbidden_is_refused(roled: Roled) -> None:
+    with roled.connect("engine") as engine, roled.connect("grafana") as grafana:
+        # The setting is a second line: the grants are tried without it.
+        grafana.execute("SET default_transaction_read_only = off")
+        for login, statement in forbidden():
+            connection = {"engine": engine, "grafana": grafana}[login]
+            with pytest.raises((errors.InsufficientPrivilege, errors.DependentObjectsStillExist)) as caught:
+                connection.execute(statement.encode())
+            assert isinstance(caught.value, errors.InsufficientPrivilege), (login, statement)
+
+
+def test_the_engine_cannot_set_a_balance(roled: Roled, world: World) -> None:  # noqa: F811
+    for change, state in (
+        ("current_balance = 5", "23503"),
+        ("ledger_entries = 1, current_balance = initial_balance", "AT409"),
+    ):
+        with roled.connect("engine") as engine, pytest.raises(psycopg.Error) as caught:
+            engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
+        assert caught.value.sqlstate == state
+
+
+def test_the_owner_group_migrates(own: Roled) -> None:
+    assert set_roles(Settings.load(own.url), MEMBERS).undone == ()
+    with own.connect("deploy") as connection:
+        connection.execute("ALTER TABLE trades ADD COLUMN later text")
+        connection.execute("CREATE TABLE later (id integer)")
+        connection.execute("CREATE SCHEMA later")
+        connection.execute("TRUNCATE prediction_cache")
+        row = connection.execute("SELECT tableowner::text FROM pg_tables WHERE tablename = 'later'").fetchone()
+    assert row == (OWNER,)
+    # What the owner makes, readers see without anybody's doing.
+    with own.connect("grafana") as connection:
+        assert connection.execute("SELECT id FROM later").fetchall() == []
+
+
+def test_readers_have_a_statement_timeout(own: Roled) -> None:
+    set_roles(Settings.load(own.url), MEMBERS)
+    with own.connect("grafana") as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("30s",)
+        with pytest.raises(errors.ReadOnlySqlTransaction):
+            connection.execute("INSERT INTO deployment DEFAULT VALUES")
+    with own.connect("engine") as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+
+
+DRIFTS: Final = [
+    ("GRANT DELETE ON trades TO atb_runtime", "grant", "atb_runtime on table trades"),
+    ("GRANT UPDATE (pnl) ON trades TO atb_runtime", "grant", "atb_runtime on table trades.pnl"),
+    ("GRANT SELECT ON orders TO PUBLIC", "grant", "PUBLIC on table orders"),
+    ("REVOKE SELECT ON orders FROM atb_reader", "grant", "atb_reader on table orders"),
+    ("GRANT INSERT ON orders TO atb_reader", "grant", "atb_reader on table orders"),
+    ("REVOKE UPDATE (request_id) ON trades FROM atb_runtime", "grant", "atb_runtime on table trades.request_id"),
+    ("GRANT CREATE ON SCHEMA public TO PUBLIC", "grant", "PUBLIC on schema public"),
+    ("GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", "grant", "PUBLIC on database {database}"),
+    ("REVOKE EXECUTE ON FUNCTION drawdown FROM PUBLIC", "grant", "atb_reader on function drawdown(numeric,numeric)"),
+    ("ALTER TABLE trades OWNER TO postgres", "owner", "table trades"),
+    ("ALTER ROLE atb_runtime CREATEDB", "role", "atb_runtime"),
+    ("GRANT pg_write_all_data TO atb_reader", "member", "atb_reader in pg_write_all_data"),
+    ("REVOKE atb_reader FROM grafana", "member", "grafana in atb_reader"),
+    ("ALTER ROLE grafana IN DATABASE {database} RESET ALL", "setting", "statement_timeout of grafana"),
+]
+
+
+@pytest.mark.parametrize(("drift", "what", "where"), DRIFTS, ids=[drift for drift, _, _ in DRIFTS])
+def test_what_went_astray_is_named_and_mended(own: Roled, drift: str, what: str, where: str) -> None:
+    settings, database = Settings.load(own.url), psycopg.conninfo.conninfo_to_dict(own.url)["dbname"]
+    set_roles(settings, MEMBERS)
+    execute(own.url, drift.format(database=database))
+    found = check_roles(settings, MEMBERS)
+    assert (what, where.format(database=database)) in {(one.what, one.where) for one in found}
+    assert {one.what for one in found} == {what}
+    assert set_roles(settings, MEMBERS).undone == ()
+    assert check_roles(settings, MEMBERS) == ()
+
+
+def test_a_login_s_name_is_never_sql(own: Roled) -> None:
+    evil = 'x"; DROP TABLE trades; --'
+    [undone] = set_roles(Settings.load(own.url), MEMBERS._replace(readers=("grafana", evil))).undone
+    assert "does not exist" in undone.reason
+    with own.connect("grafana") as connection:
+        assert connection.execute("SELECT count(*) FROM trades").fetchone() == (0,)
+
+
+def test_the_users_own_tables_are_left_alone(own: Roled) -> None:
+    execute(own.url, "CREATE TABLE mine (id integer)", "GRANT ALL ON mine TO PUBLIC")
+    set_roles(Settings.load(own.url), MEMBERS)
+    with psycopg.connect(own.url) as connection:
+        row = connection.execute(
+            "SELECT relacl::text, relowner::regrole::text FROM pg_class WHERE relname = 'mine'"
+        ).fetchone()
+    assert row is not None
+    assert "atb_" not in row[0]
+    assert row[1] == "postgres"
+
+
+def test_a_login_that_is_not_there_is_said(own: Roled) -> None:
+    [undone] = set_roles(Settings.load(own.url), MEMBERS._replace(readers=("grafana", "nobody"))).undone
+    assert undone.change.where == "nobody in atb_reader"
+    assert "does not exist" in undone.reason
