@@ -40,6 +40,9 @@ CREATE TABLE trading_sessions (
 ) WITH (fillfactor = 70);
 
 CREATE INDEX trading_sessions_active_idx ON trading_sessions (start_time DESC, id DESC) WHERE end_time IS NULL;
+-- Read by claim_session, to find the newest session of an engine.
+CREATE INDEX trading_sessions_identity_idx
+ON trading_sessions (strategy_name, symbol, timeframe, mode, start_time, id);
 
 COMMENT ON TABLE trading_sessions IS
 'One run of one strategy on one symbol. The row carries the current balance, so that every change of it is '

@@ -1,4 +1,4 @@
--- Completed trades, and the figures kept up to date with each of them.
+-- Completed trades.
 
 CREATE TABLE trades (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -85,83 +85,3 @@ COMMENT ON COLUMN trades.request_id IS
 'Identifies the request that created the trade, its exit order and its ledger entry.';
 COMMENT ON COLUMN trades.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
-
-CREATE TABLE performance_metrics (
-    session_id bigint NOT NULL,
-    period metric_period NOT NULL,
-    period_start instant NOT NULL,
-    period_end instant,
-    opening_balance amount NOT NULL,
-    total_trades integer NOT NULL,
-    winning_trades integer NOT NULL,
-    losing_trades integer NOT NULL,
-    gross_profit nonnegative NOT NULL,
-    gross_loss nonnegative NOT NULL,
-    commission amount NOT NULL,
-    margin_interest_cost amount NOT NULL,
-    net_pnl amount NOT NULL GENERATED ALWAYS AS (gross_profit - gross_loss - commission - margin_interest_cost) STORED,
-    best_trade_pnl amount NOT NULL,
-    worst_trade_pnl amount NOT NULL,
-    current_streak integer NOT NULL,
-    largest_win_streak integer NOT NULL,
-    largest_loss_streak integer NOT NULL,
-    peak_balance amount NOT NULL,
-    max_drawdown ratio NOT NULL,
-    win_rate fraction NOT NULL GENERATED ALWAYS AS (winning_trades::numeric / total_trades) STORED,
-    profit_factor ratio GENERATED ALWAYS AS (gross_profit / nullif(gross_loss, 0)) STORED,
-    expectancy amount NOT NULL GENERATED ALWAYS AS ((gross_profit - gross_loss) / total_trades) STORED,
-    avg_win amount GENERATED ALWAYS AS (gross_profit / nullif(winning_trades, 0)) STORED,
-    avg_loss amount GENERATED ALWAYS AS (-gross_loss / nullif(losing_trades, 0)) STORED,
-    CONSTRAINT performance_metrics_pkey PRIMARY KEY (session_id, period, period_start),
-    CONSTRAINT performance_metrics_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
-    CONSTRAINT performance_metrics_period_span CHECK (
-        CASE period WHEN 'ALL_TIME' THEN period_end IS NULL ELSE coalesce(period_end > period_start, FALSE) END
-    ),
-    CONSTRAINT performance_metrics_counts CHECK (
-        total_trades >= 1 AND winning_trades >= 0 AND losing_trades >= 0
-        AND winning_trades + losing_trades <= total_trades
-    ),
-    CONSTRAINT performance_metrics_streaks CHECK (
-        largest_win_streak BETWEEN greatest(current_streak, 0) AND winning_trades
-        AND largest_loss_streak BETWEEN greatest(-current_streak, 0) AND losing_trades
-    )
-) WITH (fillfactor = 50);
-
-COMMENT ON TABLE performance_metrics IS
-'One row per session and period, kept up to date by every trade in constant time: exact sums and counts, the '
-'rest is derived from them. '
-'Trades count on the UTC day of their exit_time, in the order in which they were booked.';
-COMMENT ON COLUMN performance_metrics.session_id IS 'Session whose trades are counted.';
-COMMENT ON COLUMN performance_metrics.period IS 'DAILY or ALL_TIME; longer periods are sums of days.';
-COMMENT ON COLUMN performance_metrics.period_start IS 'First moment of the period; 1970-01-01 for ALL_TIME.';
-COMMENT ON COLUMN performance_metrics.period_end IS 'First moment after the period; NULL for ALL_TIME.';
-COMMENT ON COLUMN performance_metrics.opening_balance IS
-'Where the period''s balance starts, in the session''s base currency: for ALL_TIME the initial balance, for a day the '
-'balance after its first trade less that trade''s net P&L.';
-COMMENT ON COLUMN performance_metrics.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN performance_metrics.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN performance_metrics.losing_trades IS 'Number of trades with pnl < 0.';
-COMMENT ON COLUMN performance_metrics.gross_profit IS 'Sum of the positive pnl, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.gross_loss IS
-'Sum of the negative pnl without its sign, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.commission IS 'Sum of commission, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.margin_interest_cost IS
-'Sum of margin_interest_cost, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.net_pnl IS
-'Sum of net P&L: gross profit - gross loss - commission - margin interest.';
-COMMENT ON COLUMN performance_metrics.best_trade_pnl IS 'Largest pnl of one trade, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.worst_trade_pnl IS 'Smallest pnl of one trade, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.current_streak IS
-'Wins in a row up to the newest trade; negative: losses in a row; 0 after a trade with pnl = 0.';
-COMMENT ON COLUMN performance_metrics.largest_win_streak IS 'Longest run of winning trades.';
-COMMENT ON COLUMN performance_metrics.largest_loss_streak IS 'Longest run of losing trades.';
-COMMENT ON COLUMN performance_metrics.peak_balance IS
-'Highest value of opening_balance + cumulative net P&L, the opening included, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.max_drawdown IS
-'Largest (running peak - value) / running peak of opening_balance + cumulative net P&L in order of booking, as a '
-'fraction rounded to 12 digits; a session''s maximum drawdown is that of its equity (session_drawdown).';
-COMMENT ON COLUMN performance_metrics.win_rate IS 'winning_trades / total_trades, as a fraction.';
-COMMENT ON COLUMN performance_metrics.profit_factor IS 'gross_profit / gross_loss; NULL without losses.';
-COMMENT ON COLUMN performance_metrics.expectancy IS 'Mean pnl of a trade, in the session''s base currency.';
-COMMENT ON COLUMN performance_metrics.avg_win IS 'Mean pnl of the winning trades; NULL without one.';
-COMMENT ON COLUMN performance_metrics.avg_loss IS 'Mean pnl of the losing trades, negative; NULL without one.';

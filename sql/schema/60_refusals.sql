@@ -146,3 +146,16 @@ LANGUAGE sql VOLATILE AS $$
 $$;
 COMMENT ON FUNCTION locked_balance IS
 'Locks the session until the transaction ends; its balance. Raises AT404 and AT410 as active_session does.';
+
+CREATE FUNCTION refuse_link(order_number bigint) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    found orders;
+BEGIN
+    SELECT * INTO found FROM orders WHERE id = existing_order(order_number);
+    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'position_id',
+        MESSAGE = format('order %s belongs to position %s', found.id, found.position_id);
+END
+$$;
+COMMENT ON FUNCTION refuse_link IS
+'Raises AT409: the order belongs to another position; AT404 when there is no such order. Never returns.';

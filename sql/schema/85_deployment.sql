@@ -1,8 +1,5 @@
 -- Deployment: what this database is to its operators, for the guards of destructive commands.
 
-CREATE TYPE environment AS ENUM ('DEVELOPMENT', 'STAGING', 'PRODUCTION');
-COMMENT ON TYPE environment IS 'What a database is used for; PRODUCTION = losing it loses money.';
-
 CREATE TABLE deployment (
     singleton boolean NOT NULL DEFAULT TRUE,
     environment environment,

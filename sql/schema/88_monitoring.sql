@@ -1,18 +1,5 @@
 -- How orders were filled, where a session stands, and whether all is well.
 
-CREATE FUNCTION slippage(kind order_type, side position_side, requested numeric, filled numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT round(
-               -- An entry of a LONG position buys, and so does an exit of a SHORT one.
-               CASE WHEN (kind IN ('ENTRY', 'SCALE_IN')) = (side = 'LONG') THEN 1 ELSE -1 END
-               * (filled - requested) / requested,
-               12
-           )
-$$;
-COMMENT ON FUNCTION slippage IS
-'How much worse than requested an order was filled, as a fraction of the requested price rounded to 12 digits: '
-'positive when it bought for more or sold for less; NULL without both prices.';
-
 CREATE FUNCTION order_figures(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
 ) RETURNS TABLE (

@@ -1,4 +1,4 @@
--- The account: the ledger of balance changes, and snapshots of balance and equity over time.
+-- The ledger: every change of a session's balance.
 
 CREATE TABLE account_balances (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -63,43 +63,24 @@ ALTER TABLE trading_sessions ADD CONSTRAINT trading_sessions_balance_fkey
 FOREIGN KEY (id, ledger_entries, current_balance)
 REFERENCES account_balances (session_id, entry_number, total_balance) DEFERRABLE INITIALLY DEFERRED;
 
-CREATE TABLE account_history (
-    id bigint GENERATED ALWAYS AS IDENTITY,
-    session_id bigint NOT NULL,
-    timestamp instant NOT NULL,
-    balance amount NOT NULL,
-    equity amount NOT NULL,
-    margin_used nonnegative NOT NULL DEFAULT 0,
-    margin_available amount,
-    total_pnl amount,
-    daily_pnl amount,
-    drawdown ratio,
-    open_positions integer NOT NULL DEFAULT 0,
-    total_exposure nonnegative NOT NULL DEFAULT 0,
-    request_id uuid NOT NULL DEFAULT gen_random_uuid(),
-    request_hash bigint NOT NULL DEFAULT 0,
-    CONSTRAINT account_history_pkey PRIMARY KEY (id),
-    CONSTRAINT account_history_request_id_key UNIQUE (request_id),
-    CONSTRAINT account_history_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
-    CONSTRAINT account_history_open_positions_nonnegative CHECK (open_positions >= 0)
-);
+CREATE TRIGGER account_balances_append_only BEFORE UPDATE ON account_balances
+FOR EACH ROW EXECUTE FUNCTION refuse_change();
+COMMENT ON TRIGGER account_balances_append_only ON account_balances IS 'The ledger is append-only.';
 
-CREATE INDEX account_history_session_id_timestamp_idx ON account_history (session_id, timestamp);
+CREATE FUNCTION refuse_shorter_ledger() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'ledger_entries',
+        MESSAGE = format('the ledger of session %s only grows: entry %s is not its newest', old.id, new.ledger_entries);
+END
+$$;
+COMMENT ON FUNCTION refuse_shorter_ledger IS
+'Trigger of trading_sessions: refuses with AT409 to go back to an earlier ledger entry, or to one after the removal '
+'began.';
 
-COMMENT ON TABLE account_history IS 'Snapshots of the account over time: the equity curve.';
-COMMENT ON COLUMN account_history.id IS 'Identifier.';
-COMMENT ON COLUMN account_history.session_id IS 'Session whose account it is.';
-COMMENT ON COLUMN account_history.timestamp IS 'When the snapshot was taken.';
-COMMENT ON COLUMN account_history.balance IS 'Balance without open positions, in the session''s base currency.';
-COMMENT ON COLUMN account_history.equity IS 'Balance and unrealised P&L together, in the session''s base currency.';
-COMMENT ON COLUMN account_history.margin_used IS 'Margin that open positions hold, in the session''s base currency.';
-COMMENT ON COLUMN account_history.margin_available IS 'Margin left, in the session''s base currency.';
-COMMENT ON COLUMN account_history.total_pnl IS 'Net P&L since the session''s start, in the session''s base currency.';
-COMMENT ON COLUMN account_history.daily_pnl IS 'Net P&L since 00:00 UTC, in the session''s base currency.';
-COMMENT ON COLUMN account_history.drawdown IS '(Running peak - equity) / running peak, as a fraction.';
-COMMENT ON COLUMN account_history.open_positions IS 'Number of open positions.';
-COMMENT ON COLUMN account_history.total_exposure IS 'Value of the open positions, in the session''s base currency.';
-COMMENT ON COLUMN account_history.request_id IS
-'Identifies the request that created the row, so that a retry creates nothing.';
-COMMENT ON COLUMN account_history.request_hash IS
-'Hash of that request''s content; the same request_id with another hash is refused.';
+CREATE TRIGGER trading_sessions_ledger_only_grows BEFORE UPDATE ON trading_sessions
+FOR EACH ROW
+WHEN (new.ledger_entries IS NOT NULL AND (new.ledger_entries >= old.ledger_entries) IS NOT TRUE)
+EXECUTE FUNCTION refuse_shorter_ledger();
+COMMENT ON TRIGGER trading_sessions_ledger_only_grows ON trading_sessions IS
+'The balance is that of the newest ledger entry, never of an earlier one.';
