@@ -18,10 +18,18 @@ class PositionSide(StrEnum):
 
 
 class PositionStatus(StrEnum):
-    """A position is OPEN until it is closed; CLOSED is final."""
+    """PLANNED = journaled and not filled, OPEN = holds something, CLOSED = holds nothing any more, which is final."""
 
+    PLANNED = "PLANNED"
     OPEN = "OPEN"
     CLOSED = "CLOSED"
+
+
+class ContractType(StrEnum):
+    """How a price makes a value: LINEAR = quantity x size x price, INVERSE = quantity x size / price."""
+
+    LINEAR = "LINEAR"
+    INVERSE = "INVERSE"
 
 
 class OrderType(StrEnum):
@@ -106,8 +114,13 @@ class LedgerEntryType(StrEnum):
 
     INITIAL = "INITIAL"
     TRADE = "TRADE"
-    PARTIAL_EXIT = "PARTIAL_EXIT"
+    FILL = "FILL"
+    FEE = "FEE"
+    FUNDING = "FUNDING"
+    INTEREST = "INTEREST"
+    TRANSFER = "TRANSFER"
     ADJUSTMENT = "ADJUSTMENT"
+    CORRECTION = "CORRECTION"
 
 
 class SessionClaim(StrEnum):

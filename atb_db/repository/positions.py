@@ -9,33 +9,39 @@ from uuid import UUID
 
 from atb_db.repository.orders import Order
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, UNSET, Number, PositionSide, PositionStatus, Unset
+from atb_db.types import NEW, NOW, UNSET, ContractType, Number, PositionSide, PositionStatus, Unset
 
 
 class Position(NamedTuple):
-    """A position with its orders.
+    """A position, open or closed, with its orders.
 
-    Sizes are fractions of the balance at entry, quantities units of the base asset, prices in quote currency, P&L in
+    Sizes are fractions of the balance at entry (None when the plan gave none), quantities units of the base asset,
+    prices in quote currency, notionals and cost_basis in settlement currency, P&L, commission, interest and funding in
     the session's base currency; mfe and mae are fractions of the entry price, unrealized_pnl_percent is percent.
-    current_size and current_quantity are what is open or, of a CLOSED position, what its final exit closed. entry_price
-    is the average price of the open quantity.
+    entry_price is the average price of the open quantity, of a CLOSED position that of all entries.
     """
 
     id: int
     session_id: int
+    continues_position_id: int | None
     symbol: str
     side: PositionSide
     status: PositionStatus
+    contract: ContractType
+    contract_size: Decimal
     entry_price: Decimal
     entry_time: datetime
     entry_balance: Decimal | None
-    size: Decimal
-    original_size: Decimal
-    current_size: Decimal
+    size: Decimal | None
+    original_size: Decimal | None
+    current_size: Decimal | None
     quantity: Decimal
     original_quantity: Decimal
     current_quantity: Decimal
+    unbooked_quantity: Decimal
     entry_notional: Decimal
+    exit_notional: Decimal
+    cost_basis: Decimal
     partial_exits_taken: int
     scale_ins_taken: int
     last_partial_exit_price: Decimal | None
@@ -64,10 +70,32 @@ class Position(NamedTuple):
     weekend_exit: bool
     time_restriction_group: str | None
     realized_pnl: Decimal
+    commission: Decimal
+    margin_interest_cost: Decimal
+    funding: Decimal
     exit_price: Decimal | None
     exit_time: datetime | None
     exit_reason: str | None
     orders: tuple[Order, ...]
+
+
+class PlannedPosition(NamedTuple):
+    """A position whose entry order is journaled and not filled.
+
+    planned_quantity is in units of the base asset, prices in quote currency, planned_size a fraction of the balance.
+    """
+
+    id: int
+    session_id: int
+    symbol: str
+    side: PositionSide
+    planned_quantity: Decimal
+    planned_size: Decimal | None
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+    trailing_stop: bool
+    strategy_name: str
+    planned_at: datetime
 
 
 @command
@@ -76,14 +104,16 @@ def open_position(
     session_id: int,
     symbol: str,
     side: PositionSide | str,
-    entry_price: Number,
-    size: Number,
-    quantity: Number,
     strategy_name: str,
-    entry_order_id: str,
+    entry_price: Number | None = None,
+    size: Number | None = None,
+    quantity: Number | None = None,
+    entry_order_id: str | None = None,
+    order_id: int | None = None,
+    internal_order_id: str | None = None,
     entry_time: datetime = NOW,
     entry_balance: Number | None = None,
-    entry_commission: Number = 0,
+    entry_commission: Number | None = None,
     stop_loss: Number | None = None,
     take_profit: Number | None = None,
     trailing_stop: bool = False,
@@ -93,13 +123,24 @@ def open_position(
     end_of_day_exit: bool = False,
     weekend_exit: bool = False,
     time_restriction_group: str | None = None,
+    contract: ContractType | str = ContractType.LINEAR,
+    contract_size: Number = 1,
+    base_asset: str | None = None,
+    settlement_currency: str | None = None,
+    settlement_rate: Number | None = None,
+    allows_negative_prices: bool = False,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Open a position together with its filled ENTRY order, atomically; the position's id.
 
-    size is the fraction of the balance that was committed (0.05 = 5 %), quantity the units of the base asset,
-    entry_order_id the exchange's id of the entry order. entry_commission is noted on the order; close_position books
-    the costs of the whole position.
+    The short form for paper, backtests and exchanges that report totals only: entry_price and quantity (units of the
+    base asset) are needed, size is the fraction of the balance that was committed (0.05 = 5 %), entry_commission is
+    booked at once, in the session's base currency. entry_order_id is the exchange's id of the entry order.
+
+    Where the order is journaled (create_order), order_id, internal_order_id or entry_order_id names it, and it becomes
+    the position's order: with its average price, quantity, fees and times, unless they are given. The contract is as in
+    create_order.
     """
     ...
 
@@ -125,11 +166,12 @@ def update_position(
     mae_time: datetime | None | Unset = UNSET,
     max_holding_until: datetime | None | Unset = UNSET,
     last_update: datetime = NOW,
+    token: UUID | None = None,
 ) -> int:
     """Change the given fields of an open position; NULL clears one. The position's id.
 
-    What is not given keeps its value; None stores NULL. Conflict when the position is closed, SessionClosed when its
-    session is.
+    What is not given keeps its value; None stores NULL. unrealized_pnl and its percent follow from current_price unless
+    they are given. Conflict when the position is closed, SessionClosed when its session is.
     """
     ...
 
@@ -138,18 +180,28 @@ def update_position(
 def apply_partial_exit(
     *,
     position_id: int,
-    size: Number,
-    price: Number,
+    size: Number | None = None,
+    quantity: Number | None = None,
+    price: Number | None = None,
+    commission: Number | None = None,
     target_level: int | None = None,
     pnl: Number | None = None,
+    settlement_rate: Number | None = None,
+    reason: str | None = None,
+    exchange_order_id: str | None = None,
+    order_id: int | None = None,
+    internal_order_id: str | None = None,
     timestamp: datetime = NOW,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Exit part of an open position, with a partial trade and a ledger entry, atomically; the partial trade's id.
 
-    size is the fraction of the position's ORIGINAL size (0.25 = a quarter of what was first entered); more than is left
-    is refused (InvalidInput). pnl is the part's gross P&L in the session's base currency; None computes it from the
-    prices.
+    quantity is in units of the base asset, size the fraction of the position's ORIGINAL quantity (0.25 = a quarter of
+    what was first entered); with neither, all that is left. More than is left is refused (InvalidInput); all that is
+    left closes the position, for `reason`. pnl is the part's gross P&L in the session's base currency; None computes it
+    from the prices. commission is booked with it. The id of a journaled order makes that one the exit's order, as in
+    open_position.
     """
     ...
 
@@ -158,15 +210,22 @@ def apply_partial_exit(
 def apply_scale_in(
     *,
     position_id: int,
-    size: Number,
-    price: Number,
+    size: Number | None = None,
+    quantity: Number | None = None,
+    price: Number | None = None,
+    commission: Number | None = None,
     target_level: int | None = None,
+    exchange_order_id: str | None = None,
+    order_id: int | None = None,
+    internal_order_id: str | None = None,
     timestamp: datetime = NOW,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
-    """Add to an open position, with a partial trade and the new average price, atomically; the partial trade's id.
+    """Add to an open position, with a partial trade and its share of the cost, atomically; the partial trade's id.
 
-    size is a fraction of the position's ORIGINAL size, price the price of the added quantity.
+    quantity is in units of the base asset, size a fraction of the position's ORIGINAL quantity; price is that of the
+    added quantity. The id of a journaled order makes that one the scale-in's order, as in open_position.
     """
     ...
 
@@ -175,22 +234,33 @@ def apply_scale_in(
 def close_position(
     *,
     position_id: int,
-    exit_price: Number,
+    exit_price: Number | None = None,
     exit_time: datetime = NOW,
     exit_reason: str,
     pnl: Number | None = None,
-    commission: Number = 0,
-    margin_interest_cost: Number = 0,
+    settlement_rate: Number | None = None,
+    commission: Number | None = None,
+    margin_interest_cost: Number | None = None,
     exit_order_id: str | None = None,
+    order_id: int | None = None,
+    internal_order_id: str | None = None,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Close a position: its exit data, FULL_EXIT order, trade, metrics and ledger entry, atomically; the trade's id.
 
-    pnl is the gross P&L of what was still open, in the session's base currency; None computes it from the prices. The
-    trade's pnl is that of the whole position, partial exits included; the ledger entry is what they have not booked
-    yet, less commission and margin_interest_cost. Conflict when the position is already closed, SessionClosed when its
-    session has ended.
+    pnl is the gross P&L of what was still open, in the session's base currency; None computes it from the prices.
+    commission is that of this exit, margin_interest_cost interest that was not booked before; the trade carries the
+    P&L, fees, interest and funding of the whole position, the ledger entry what had not been booked yet. The id of a
+    journaled order (an exit, or a stop) makes that one the exit's order, as in open_position. Conflict when the
+    position is already closed, SessionClosed when its session has ended.
     """
+    ...
+
+
+@query
+def get_planned_positions(*, session_id: int) -> list[PlannedPosition]:
+    """A session's planned positions: their entry orders are journaled and nothing of them is filled; oldest first."""
     ...
 
 

@@ -15,7 +15,8 @@ from atb_db.types import NEW, Json, Number, PositionSide, TradeSource
 class Trade(NamedTuple):
     """A completed trade.
 
-    P&L and costs are in the session's base currency, net_pnl = pnl - commission - margin_interest_cost; size, mfe and
+    P&L and costs are in the session's base currency, net_pnl = pnl - commission - margin_interest_cost +
+    funding; size, mfe and
     mae are fractions (0.05 = 5 %), pnl_percent is percent.
     """
 
@@ -27,7 +28,7 @@ class Trade(NamedTuple):
     source: TradeSource
     entry_price: Decimal
     exit_price: Decimal
-    size: Decimal
+    size: Decimal | None
     quantity: Decimal | None
     entry_time: datetime
     exit_time: datetime
@@ -35,6 +36,7 @@ class Trade(NamedTuple):
     pnl_percent: Decimal
     commission: Decimal
     margin_interest_cost: Decimal
+    funding: Decimal
     net_pnl: Decimal
     stop_loss: Decimal | None
     take_profit: Decimal | None
@@ -68,6 +70,7 @@ class NewTrade(NamedTuple):
     quantity: Number | None = None
     commission: Number = 0
     margin_interest_cost: Number = 0
+    funding: Number = 0
     stop_loss: Number | None = None
     take_profit: Number | None = None
     strategy_config: Json | None = None
@@ -100,6 +103,7 @@ def log_trade(
     quantity: Number | None = None,
     commission: Number = 0,
     margin_interest_cost: Number = 0,
+    funding: Number = 0,
     stop_loss: Number | None = None,
     take_profit: Number | None = None,
     strategy_config: Json | None = None,
@@ -113,6 +117,7 @@ def log_trade(
     mae: Number | None = None,
     mae_price: Number | None = None,
     mae_time: datetime | None = None,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Log a completed trade that has no position, with its metrics and ledger entry, atomically; the trade's id.

@@ -3,8 +3,15 @@
 CREATE TYPE position_side AS ENUM ('LONG', 'SHORT');
 COMMENT ON TYPE position_side IS 'Direction of a position, and of the orders and trades that belong to it.';
 
-CREATE TYPE position_status AS ENUM ('OPEN', 'CLOSED');
-COMMENT ON TYPE position_status IS 'A position is OPEN until it is closed; CLOSED is final.';
+CREATE TYPE position_status AS ENUM ('PLANNED', 'OPEN', 'CLOSED');
+COMMENT ON TYPE position_status IS
+'PLANNED = its entry order is journaled and nothing of it is filled; OPEN = holds something; CLOSED = holds nothing any '
+'more, which is final.';
+
+CREATE TYPE contract_type AS ENUM ('LINEAR', 'INVERSE');
+COMMENT ON TYPE contract_type IS
+'How a price makes a value: LINEAR = quantity x contract size x price (spot, linear futures), INVERSE = quantity x '
+'contract size / price (such as XBTUSD, a number of dollars worth a varying number of bitcoins).';
 
 CREATE TYPE order_type AS ENUM ('ENTRY', 'PARTIAL_EXIT', 'SCALE_IN', 'FULL_EXIT', 'STOP_LOSS');
 COMMENT ON TYPE order_type IS 'What an order does to its position.';
@@ -15,6 +22,11 @@ CREATE TYPE order_status AS ENUM (
 COMMENT ON TYPE order_status IS
 'State of an order: PENDING = journaled before it is sent; FILLED, CANCELLED, FAILED and EXPIRED are final; '
 'UNKNOWN = ask the exchange.';
+
+CREATE TYPE fill_kind AS ENUM ('FILL', 'CHANGE', 'REST');
+COMMENT ON TYPE fill_kind IS
+'Where a row of order_fills comes from: FILL = one execution as the exchange reported it, CHANGE = what a reported total '
+'or a fee that became known later changed, REST = the part of either that its position could not take up.';
 
 CREATE TYPE trade_source AS ENUM ('LIVE', 'BACKTEST', 'PAPER');
 COMMENT ON TYPE trade_source IS 'Where a session''s money is: on an exchange, in history, or on paper.';
@@ -34,10 +46,14 @@ COMMENT ON TYPE severity IS 'How urgent a system event is, from least to most.';
 CREATE TYPE metric_period AS ENUM ('DAILY', 'WEEKLY', 'MONTHLY', 'ALL_TIME');
 COMMENT ON TYPE metric_period IS 'Length of the time span that a row of metrics covers; days start at 00:00 UTC.';
 
-CREATE TYPE ledger_entry_type AS ENUM ('INITIAL', 'TRADE', 'PARTIAL_EXIT', 'ADJUSTMENT');
+CREATE TYPE ledger_entry_type AS ENUM (
+    'INITIAL', 'TRADE', 'FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER', 'ADJUSTMENT', 'CORRECTION'
+);
 COMMENT ON TYPE ledger_entry_type IS
-'What moved the balance: the session''s start, a completed trade, a partial exit, or a correction by hand or by '
-'account sync.';
+'What moved the balance: INITIAL = the session''s start, TRADE = a trade logged without a position, FILL = P&L and fee of '
+'a fill, FEE = a fee that became known later, FUNDING and INTEREST = paid or received while a position is open, TRANSFER '
+'= a deposit or withdrawal, ADJUSTMENT = the balance set by hand or by an account sync, CORRECTION = of a position by '
+'hand.';
 
 CREATE TYPE strategy_status AS ENUM ('EXPERIMENTAL', 'TESTING', 'PRODUCTION', 'RETIRED', 'DEPRECATED');
 COMMENT ON TYPE strategy_status IS
@@ -65,8 +81,15 @@ CONSTRAINT nonnegative_finite CHECK (VALUE >= 0 AND VALUE < 1e30);
 COMMENT ON DOMAIN nonnegative IS 'An exact number that is zero or more; never NaN or Infinity.';
 
 CREATE DOMAIN price AS numeric
-CONSTRAINT price_positive CHECK (VALUE > 0 AND VALUE < 1e30);
-COMMENT ON DOMAIN price IS 'Exact price of one unit in the quote currency; above zero, never NaN or Infinity.';
+CONSTRAINT price_nonnegative CHECK (VALUE >= 0 AND VALUE < 1e30);
+COMMENT ON DOMAIN price IS
+'Exact price of one unit in the quote currency; zero or more (a worthless option costs 0), never NaN or Infinity.';
+
+CREATE DOMAIN signed_price AS numeric
+CONSTRAINT signed_price_finite CHECK (VALUE > -1e30 AND VALUE < 1e30);
+COMMENT ON DOMAIN signed_price IS
+'Exact price of one unit in the quote currency, negative only where the instrument allows it (power, spreads); never NaN '
+'or Infinity.';
 
 CREATE DOMAIN quantity AS numeric
 CONSTRAINT quantity_positive CHECK (VALUE > 0 AND VALUE < 1e30);
@@ -90,9 +113,15 @@ CREATE DOMAIN instant AS timestamptz
 CONSTRAINT instant_plausible CHECK (VALUE >= '1900-01-01 00:00:00+00' AND VALUE < '2200-01-01 00:00:00+00');
 COMMENT ON DOMAIN instant IS 'A moment in time between the years 1900 and 2200.';
 
+CREATE DOMAIN exchange_time AS timestamptz
+CONSTRAINT exchange_time_plausible CHECK (VALUE >= '2009-01-03 00:00:00+00' AND VALUE < '2200-01-01 00:00:00+00');
+COMMENT ON DOMAIN exchange_time IS
+'A moment as an exchange reports it, not before 2009: an exchange time of 0 is a time that was never set.';
+
 CREATE DOMAIN symbol AS text
-CONSTRAINT symbol_form CHECK (VALUE ~ '^[^[:space:]]{1,64}$');
-COMMENT ON DOMAIN symbol IS 'Name of a traded instrument, such as BTCUSDT: 1 to 64 characters without blanks.';
+CONSTRAINT symbol_form CHECK (VALUE !~ '^[[:space:]]|[[:space:]]$' AND length(VALUE) BETWEEN 1 AND 128);
+COMMENT ON DOMAIN symbol IS
+'Name of a traded instrument, such as BTCUSDT or SPXW  260120P06835000: 1 to 128 characters, no blanks at either end.';
 
 CREATE DOMAIN label AS text
 CONSTRAINT label_form CHECK (VALUE !~ '^[[:space:]]|[[:space:]]$' AND length(VALUE) BETWEEN 1 AND 255);

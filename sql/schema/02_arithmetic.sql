@@ -5,7 +5,77 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE side WHEN 'LONG' THEN exit_price - entry_price ELSE entry_price - exit_price END * quantity
 $$;
 COMMENT ON FUNCTION gross_pnl IS
-'P&L before costs, in quote currency: the price''s move in the position''s favour x quantity.';
+'P&L before costs of a linear contract, in quote currency: the price''s move in the position''s favour x quantity.';
+
+CREATE FUNCTION is_entry(kind order_type) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT kind IN ('ENTRY', 'SCALE_IN')
+$$;
+COMMENT ON FUNCTION is_entry IS 'Whether an order of this type makes its position larger.';
+
+CREATE FUNCTION is_final(state order_status) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT state IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')
+$$;
+COMMENT ON FUNCTION is_final IS 'Whether an order in this state keeps it for good.';
+
+CREATE FUNCTION value_direction(side position_side, contract contract_type) RETURNS integer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN (side = 'LONG') = (contract = 'LINEAR') THEN 1 ELSE -1 END
+$$;
+COMMENT ON FUNCTION value_direction IS
+'The sign of exit value - entry value in a position''s P&L: the value of an inverse contract falls when its price rises.';
+
+CREATE FUNCTION contract_value(contract contract_type, contract_size numeric, quantity numeric, price numeric)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT trim_scale(round(
+               CASE contract
+                   WHEN 'LINEAR' THEN quantity * contract_size * price
+                   ELSE quantity * contract_size / nullif(price, 0)
+               END,
+               18
+           ))
+$$;
+COMMENT ON FUNCTION contract_value IS
+'What a quantity is worth at a price, in the settlement currency, rounded to 18 digits: quantity x contract size x price, '
+'or quantity x contract size / price of an INVERSE contract (NULL at price 0).';
+
+CREATE FUNCTION average_price(contract contract_type, contract_size numeric, quantity numeric, value numeric)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT trim_scale(round(
+               CASE contract
+                   WHEN 'LINEAR' THEN value / nullif(quantity * contract_size, 0)
+                   ELSE quantity * contract_size / nullif(value, 0)
+               END,
+               24
+           ))
+$$;
+COMMENT ON FUNCTION average_price IS
+'The price at which a quantity is worth a value, rounded to 24 digits: the reverse of contract_value. NULL for nothing.';
+
+CREATE FUNCTION share_of(value numeric, part numeric, whole numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+               WHEN part = whole THEN value
+               ELSE trim_scale(round(value * part / whole, 18))
+           END
+$$;
+COMMENT ON FUNCTION share_of IS
+'The share of a value that falls to part of a whole, rounded to 18 digits; all of it for the whole, so that nothing is '
+'left behind.';
+
+CREATE FUNCTION quantity_of(size numeric, original numeric, held numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+               WHEN abs(size * original - held) <= original * 1e-12 THEN held
+               ELSE trim_scale(round(size * original, 15 - ceil(log(original))::integer))
+           END
+$$;
+COMMENT ON FUNCTION quantity_of IS
+'The quantity that a fraction of the original one means, rounded to 15 significant digits of the original; what is held, '
+'where the two meet within 1e-12 of the original, so that three exits of a third end at nothing.';
 
 CREATE FUNCTION drawdown(peak numeric, value numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$
@@ -27,7 +97,7 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT round(
                -- An entry of a LONG position buys, and so does an exit of a SHORT one.
                CASE WHEN (kind IN ('ENTRY', 'SCALE_IN')) = (side = 'LONG') THEN 1 ELSE -1 END
-               * (filled - requested) / requested,
+               * (filled - requested) / nullif(requested, 0),
                12
            )
 $$;

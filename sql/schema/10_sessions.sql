@@ -15,6 +15,8 @@ CREATE TABLE trading_sessions (
     initial_balance amount NOT NULL,
     current_balance amount NOT NULL,
     ledger_entries integer,
+    transferred amount NOT NULL DEFAULT 0,
+    balance_set_at instant,
     final_balance amount,
     total_pnl amount,
     total_trades integer,
@@ -63,6 +65,10 @@ COMMENT ON COLUMN trading_sessions.current_balance IS
 'Balance now, in base_currency: the sum of the session''s ledger, which a foreign key holds.';
 COMMENT ON COLUMN trading_sessions.ledger_entries IS
 'Number of the newest entry in account_balances; NULL once the session is being removed.';
+COMMENT ON COLUMN trading_sessions.transferred IS
+'Deposits less withdrawals so far, in base_currency: neither profit nor loss.';
+COMMENT ON COLUMN trading_sessions.balance_set_at IS
+'When the balance was last set by hand or by an account sync; a fill before that may be counted twice.';
 COMMENT ON COLUMN trading_sessions.final_balance IS 'Balance at the end, in base_currency.';
 COMMENT ON COLUMN trading_sessions.total_pnl IS 'Net P&L of all trades, in base_currency; set at the end.';
 COMMENT ON COLUMN trading_sessions.total_trades IS 'Number of completed trades; set at the end.';

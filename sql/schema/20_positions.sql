@@ -1,40 +1,77 @@
--- Positions: what is held, from its entry to its exit.
+-- Positions: what is held of one instrument, from the plan of its entry to its exit.
 
 CREATE TABLE positions (
     id bigint GENERATED ALWAYS AS IDENTITY,
     session_id bigint NOT NULL,
+    continues_position_id bigint,
     symbol symbol NOT NULL,
     side position_side NOT NULL,
-    status position_status NOT NULL DEFAULT 'OPEN',
-    entry_price price NOT NULL,
+    status position_status NOT NULL,
+    contract contract_type NOT NULL DEFAULT 'LINEAR',
+    contract_size quantity NOT NULL DEFAULT 1,
+    base_asset label,
+    settlement_currency label,
+    settlement_rate quantity,
+    allows_negative_prices boolean NOT NULL DEFAULT FALSE,
+    planned_size size,
+    planned_quantity quantity NOT NULL,
     entry_time instant NOT NULL,
     entry_balance amount,
-    size size NOT NULL,
-    original_size size NOT NULL,
-    current_size nonnegative NOT NULL,
-    quantity quantity NOT NULL,
-    original_quantity quantity NOT NULL,
-    current_quantity nonnegative NOT NULL,
-    entry_notional price NOT NULL,
-    partial_exits_taken integer NOT NULL DEFAULT 0,
-    scale_ins_taken integer NOT NULL DEFAULT 0,
-    last_partial_exit_price price,
-    last_scale_in_price price,
-    stop_loss price,
-    take_profit price,
+    quantity nonnegative NOT NULL DEFAULT 0,
+    original_quantity nonnegative NOT NULL DEFAULT 0,
+    exited_quantity nonnegative NOT NULL DEFAULT 0,
+    current_quantity numeric NOT NULL GENERATED ALWAYS AS (quantity - exited_quantity) STORED,
+    unbooked_quantity nonnegative NOT NULL DEFAULT 0,
+    entry_notional amount NOT NULL DEFAULT 0,
+    exit_notional amount NOT NULL DEFAULT 0,
+    cost_basis amount NOT NULL DEFAULT 0,
+    entry_price numeric GENERATED ALWAYS AS (
+        trim_scale(round(
+            CASE
+                WHEN contract = 'LINEAR' AND quantity > exited_quantity
+                    THEN cost_basis / ((quantity - exited_quantity) * contract_size)
+                WHEN contract = 'LINEAR' THEN entry_notional / nullif(quantity * contract_size, 0)
+                WHEN quantity > exited_quantity
+                    THEN (quantity - exited_quantity) * contract_size / nullif(cost_basis, 0)
+                ELSE quantity * contract_size / nullif(entry_notional, 0)
+            END,
+            24
+        ))
+    ) STORED,
+    exit_price numeric GENERATED ALWAYS AS (
+        CASE
+            WHEN quantity > exited_quantity THEN NULL
+            WHEN contract = 'LINEAR'
+                THEN trim_scale(round(exit_notional / nullif(exited_quantity * contract_size, 0), 24))
+            ELSE trim_scale(round(exited_quantity * contract_size / nullif(exit_notional, 0), 24))
+        END
+    ) STORED,
+    size numeric GENERATED ALWAYS AS (trim_scale(round(planned_size * quantity / planned_quantity, 18))) STORED,
+    original_size numeric GENERATED ALWAYS AS (
+        trim_scale(round(planned_size * original_quantity / planned_quantity, 18))
+    ) STORED,
+    current_size numeric GENERATED ALWAYS AS (
+        trim_scale(round(planned_size * (quantity - exited_quantity) / planned_quantity, 18))
+    ) STORED,
+    partial_exits_taken counter NOT NULL DEFAULT 0,
+    scale_ins_taken counter NOT NULL DEFAULT 0,
+    last_partial_exit_price signed_price,
+    last_scale_in_price signed_price,
+    stop_loss signed_price,
+    take_profit signed_price,
     trailing_stop boolean NOT NULL DEFAULT FALSE,
     trailing_stop_activated boolean NOT NULL DEFAULT FALSE,
-    trailing_stop_price price,
+    trailing_stop_price signed_price,
     breakeven_triggered boolean NOT NULL DEFAULT FALSE,
     last_update instant NOT NULL,
-    current_price price,
+    current_price signed_price,
     unrealized_pnl amount,
     unrealized_pnl_percent ratio,
     mfe ratio,
-    mfe_price price,
+    mfe_price signed_price,
     mfe_time instant,
     mae ratio,
-    mae_price price,
+    mae_price signed_price,
     mae_time instant,
     strategy_name label NOT NULL,
     confidence_score fraction,
@@ -44,7 +81,10 @@ CREATE TABLE positions (
     weekend_exit boolean NOT NULL DEFAULT FALSE,
     time_restriction_group label,
     realized_pnl amount NOT NULL DEFAULT 0,
-    exit_price price,
+    pnl_correction amount NOT NULL DEFAULT 0,
+    commission amount NOT NULL DEFAULT 0,
+    margin_interest_cost amount NOT NULL DEFAULT 0,
+    funding amount NOT NULL DEFAULT 0,
     exit_time instant,
     exit_reason label,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -53,42 +93,90 @@ CREATE TABLE positions (
     CONSTRAINT positions_id_session_id_key UNIQUE (id, session_id),
     CONSTRAINT positions_request_id_key UNIQUE (request_id),
     CONSTRAINT positions_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
-    CONSTRAINT positions_closed_with_exit CHECK (
-        num_nonnulls(exit_price, exit_time, exit_reason) = CASE status WHEN 'CLOSED' THEN 3 ELSE 0 END
+    CONSTRAINT positions_continues_position_id_fkey FOREIGN KEY (continues_position_id, session_id)
+    REFERENCES positions (id, session_id),
+    CONSTRAINT positions_status_follows_quantity CHECK (
+        CASE status
+            WHEN 'PLANNED' THEN quantity = 0 AND exited_quantity = 0
+            WHEN 'OPEN' THEN quantity > exited_quantity
+            ELSE quantity = exited_quantity AND quantity > 0
+        END
     ),
-    CONSTRAINT positions_exit_after_entry CHECK (exit_time >= entry_time),
-    CONSTRAINT positions_size_covers_original CHECK (size >= original_size AND quantity >= original_quantity),
-    CONSTRAINT positions_current_within_entered CHECK (current_size <= size AND current_quantity <= quantity),
-    CONSTRAINT positions_counters_nonnegative CHECK (partial_exits_taken >= 0 AND scale_ins_taken >= 0)
+    CONSTRAINT positions_closed_with_exit CHECK (
+        num_nonnulls(exit_time, exit_reason) = CASE status WHEN 'CLOSED' THEN 2 ELSE 0 END
+    ),
+    CONSTRAINT positions_quantity_covers_original CHECK (quantity >= original_quantity),
+    CONSTRAINT positions_nothing_costs_nothing CHECK (quantity > exited_quantity OR cost_basis = 0),
+    -- Every unit of money is still in the cost of what is held, or realised, to the last digit.
+    CONSTRAINT positions_pnl_from_values CHECK (
+        realized_pnl = pnl_correction + CASE WHEN (side = 'LONG') = (contract = 'LINEAR') THEN 1 ELSE -1 END
+        * (exit_notional - (entry_notional - cost_basis))
+    ),
+    CONSTRAINT positions_prices_nonnegative CHECK (
+        allows_negative_prices
+        OR least(
+            stop_loss, take_profit, trailing_stop_price, current_price, mfe_price, mae_price, last_partial_exit_price,
+            last_scale_in_price, 0
+        ) >= 0
+    )
 ) WITH (fillfactor = 80);
 
 CREATE INDEX positions_open_idx ON positions (session_id, entry_time, id) WHERE status = 'OPEN';
 CREATE INDEX positions_session_id_idx ON positions (session_id);
+-- Read by book_fill, to find who continues a position that is closed.
+CREATE UNIQUE INDEX positions_continues_position_id_key ON positions (continues_position_id)
+WHERE continues_position_id IS NOT NULL;
 
-COMMENT ON TABLE positions IS 'A holding in one symbol from its entry to its exit.';
+COMMENT ON TABLE positions IS
+'A holding in one symbol, from the plan of its entry to its exit. What it holds, costs and earns follows from the fills '
+'of its orders.';
 COMMENT ON COLUMN positions.id IS 'Identifier.';
 COMMENT ON COLUMN positions.session_id IS 'Session that holds the position.';
+COMMENT ON COLUMN positions.continues_position_id IS
+'Position that was closed before this one''s entry was filled completely: a late fill of the same entry order.';
 COMMENT ON COLUMN positions.symbol IS 'Instrument.';
 COMMENT ON COLUMN positions.side IS 'LONG earns when the price rises, SHORT when it falls.';
-COMMENT ON COLUMN positions.status IS 'OPEN or CLOSED.';
-COMMENT ON COLUMN positions.entry_price IS
-'Average entry price of the open quantity, in quote currency: scale-ins are weighted in.';
-COMMENT ON COLUMN positions.entry_time IS 'When the position was entered.';
+COMMENT ON COLUMN positions.status IS 'PLANNED, OPEN or CLOSED.';
+COMMENT ON COLUMN positions.contract IS 'How a price makes a value: LINEAR or INVERSE.';
+COMMENT ON COLUMN positions.contract_size IS
+'Units of the base asset (LINEAR) or of the quote currency (INVERSE) in a quantity of 1; 1 for spot.';
+COMMENT ON COLUMN positions.base_asset IS
+'Asset that is traded, such as BTC: a fee in it lowers the quantity. NULL = not known, no fee is taken out of it.';
+COMMENT ON COLUMN positions.settlement_currency IS
+'Currency in which the position''s P&L falls due; NULL = the session''s base currency.';
+COMMENT ON COLUMN positions.settlement_rate IS
+'Value of one unit of settlement_currency in the session''s base currency, for P&L whose fill comes without a rate of '
+'its own.';
+COMMENT ON COLUMN positions.allows_negative_prices IS 'Whether the instrument''s price can be below zero.';
+COMMENT ON COLUMN positions.planned_size IS
+'What planned_quantity is as a fraction of the balance at entry; NULL when it was not given.';
+COMMENT ON COLUMN positions.planned_quantity IS 'Quantity of the entry as it was planned, in units of the base asset.';
+COMMENT ON COLUMN positions.entry_time IS 'When the position was entered; of a PLANNED one when it was planned.';
 COMMENT ON COLUMN positions.entry_balance IS 'Account balance at entry, in the session''s base currency.';
-COMMENT ON COLUMN positions.size IS
-'Entered so far, as a fraction of the balance at entry: the original size and every scale-in.';
-COMMENT ON COLUMN positions.original_size IS 'Size at entry, as a fraction of the balance at entry.';
-COMMENT ON COLUMN positions.current_size IS
-'Open size as a fraction of the balance at entry; of a CLOSED position what the final exit closed.';
 COMMENT ON COLUMN positions.quantity IS
-'Entered so far, in units of the base asset: the original quantity and every scale-in.';
-COMMENT ON COLUMN positions.original_quantity IS 'Quantity at entry, in units of the base asset.';
-COMMENT ON COLUMN positions.current_quantity IS
-'Open quantity in units of the base asset; of a CLOSED position what the final exit closed.';
-COMMENT ON COLUMN positions.entry_notional IS
-'Sum of price x quantity over the entry and every scale-in, in quote currency.';
-COMMENT ON COLUMN positions.partial_exits_taken IS 'Number of partial exits so far.';
-COMMENT ON COLUMN positions.scale_ins_taken IS 'Number of scale-ins so far.';
+'Entered so far, in units of the base asset: the entry and every scale-in, less what fees took out of it.';
+COMMENT ON COLUMN positions.original_quantity IS 'Entered by entry orders, in units of the base asset.';
+COMMENT ON COLUMN positions.exited_quantity IS 'Exited so far, in units of the base asset.';
+COMMENT ON COLUMN positions.current_quantity IS 'Open quantity in units of the base asset.';
+COMMENT ON COLUMN positions.unbooked_quantity IS
+'What exits were filled with beyond what was held, in units of the base asset; the next entry fill takes it up.';
+COMMENT ON COLUMN positions.entry_notional IS 'Value of all entries at their prices, in settlement currency.';
+COMMENT ON COLUMN positions.exit_notional IS 'Value of all exits at their prices, in settlement currency.';
+COMMENT ON COLUMN positions.cost_basis IS
+'What the open quantity was entered for, in settlement currency: each exit releases its share, the last one the rest.';
+COMMENT ON COLUMN positions.entry_price IS
+'Average entry price of the open quantity, in quote currency, rounded to 24 digits; of a CLOSED position that of all '
+'entries, NULL while PLANNED.';
+COMMENT ON COLUMN positions.exit_price IS
+'Average price of all exits, in quote currency, rounded to 24 digits; NULL until CLOSED.';
+COMMENT ON COLUMN positions.size IS
+'Entered so far, as a fraction of the balance at entry; NULL when the plan gave no size.';
+COMMENT ON COLUMN positions.original_size IS
+'Entered by entry orders, as a fraction of the balance at entry; NULL when the plan gave no size.';
+COMMENT ON COLUMN positions.current_size IS
+'Open, as a fraction of the balance at entry; NULL when the plan gave no size.';
+COMMENT ON COLUMN positions.partial_exits_taken IS 'Number of partial exit orders that were filled at least in part.';
+COMMENT ON COLUMN positions.scale_ins_taken IS 'Number of scale-in orders that were filled at least in part.';
 COMMENT ON COLUMN positions.last_partial_exit_price IS 'Price of the newest partial exit, in quote currency.';
 COMMENT ON COLUMN positions.last_scale_in_price IS 'Price of the newest scale-in, in quote currency.';
 COMMENT ON COLUMN positions.stop_loss IS 'Price at which the position is closed at a loss, in quote currency.';
@@ -118,9 +206,17 @@ COMMENT ON COLUMN positions.weekend_exit IS 'Whether the position is closed befo
 COMMENT ON COLUMN positions.time_restriction_group IS 'Name of the rule set for time-based exits.';
 COMMENT ON COLUMN positions.realized_pnl IS
 'Gross P&L of all exits so far, in the session''s base currency; of a CLOSED position its whole result before costs.';
-COMMENT ON COLUMN positions.exit_price IS 'Price of the final exit, in quote currency; NULL while OPEN.';
-COMMENT ON COLUMN positions.exit_time IS 'When the position was closed; NULL while OPEN.';
-COMMENT ON COLUMN positions.exit_reason IS 'Why the position was closed; NULL while OPEN.';
+COMMENT ON COLUMN positions.pnl_correction IS
+'Part of realized_pnl that does not follow from the values: P&L given by the caller or converted at a rate, less that '
+'of the prices.';
+COMMENT ON COLUMN positions.commission IS
+'Fees of all fills so far, in the session''s base currency; negative for a rebate.';
+COMMENT ON COLUMN positions.margin_interest_cost IS
+'Interest paid on borrowed funds so far, in the session''s base currency.';
+COMMENT ON COLUMN positions.funding IS
+'Funding so far, in the session''s base currency: positive when received, negative when paid.';
+COMMENT ON COLUMN positions.exit_time IS 'When the position was closed; NULL until CLOSED.';
+COMMENT ON COLUMN positions.exit_reason IS 'Why the position was closed; NULL until CLOSED.';
 COMMENT ON COLUMN positions.request_id IS
 'Identifies the request that created the row, so that a retry creates nothing.';
 COMMENT ON COLUMN positions.request_hash IS

@@ -1,4 +1,4 @@
--- Orders: what was asked of the exchange, and how far it was carried out.
+-- Orders: journaled before they are sent, with what the exchange reported of them as a whole and fill by fill.
 
 CREATE TABLE orders (
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -9,18 +9,56 @@ CREATE TABLE orders (
     symbol symbol NOT NULL,
     side position_side NOT NULL,
     quantity quantity NOT NULL,
-    price price,
-    filled_quantity nonnegative NOT NULL DEFAULT 0,
-    filled_price price,
-    commission amount NOT NULL DEFAULT 0,
+    quote_quantity quantity,
+    price signed_price,
+    told_quantity nonnegative NOT NULL DEFAULT 0,
+    told_price signed_price,
+    told_value amount,
+    told_commission amount,
     recorded_quantity nonnegative NOT NULL DEFAULT 0,
-    recorded_notional nonnegative NOT NULL DEFAULT 0,
+    recorded_base_fee amount NOT NULL DEFAULT 0,
+    recorded_notional amount NOT NULL DEFAULT 0,
+    recorded_value amount NOT NULL DEFAULT 0,
     recorded_commission amount NOT NULL DEFAULT 0,
+    -- Single fills are exact: they take the total's place as soon as they reach it.
+    filled_quantity numeric NOT NULL GENERATED ALWAYS AS (greatest(recorded_quantity, told_quantity)) STORED,
+    filled_price numeric GENERATED ALWAYS AS (
+        CASE
+            WHEN recorded_quantity > 0 AND (recorded_quantity >= told_quantity OR told_price IS NULL)
+                THEN trim_scale(round(recorded_notional / recorded_quantity, 24))
+            ELSE told_price
+        END
+    ) STORED,
+    filled_units numeric NOT NULL GENERATED ALWAYS AS (
+        CASE
+            WHEN told_quantity > recorded_quantity AND told_value IS NOT NULL THEN told_quantity
+            ELSE recorded_quantity
+        END - recorded_base_fee
+    ) STORED,
+    filled_value numeric NOT NULL GENERATED ALWAYS AS (
+        CASE
+            WHEN told_quantity > recorded_quantity AND told_value IS NOT NULL THEN told_value
+            ELSE recorded_value
+        END
+    ) STORED,
+    commission numeric NOT NULL GENERATED ALWAYS AS (
+        CASE
+            WHEN recorded_quantity >= told_quantity THEN recorded_commission
+            ELSE coalesce(told_commission, recorded_commission)
+        END
+    ) STORED,
+    is_overfilled boolean NOT NULL GENERATED ALWAYS AS (
+        quote_quantity IS NULL AND greatest(recorded_quantity, told_quantity) > quantity
+    ) STORED,
+    needs_review boolean NOT NULL DEFAULT FALSE,
     exchange_order_id label,
+    former_exchange_order_ids text[],
     internal_order_id label,
+    replaced_order_id bigint,
     strategy_name label,
     target_level integer,
     size_fraction size,
+    reason label,
     failure_reason prose,
     created_at instant NOT NULL,
     filled_at instant,
@@ -29,58 +67,90 @@ CREATE TABLE orders (
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
     request_hash bigint NOT NULL DEFAULT 0,
     CONSTRAINT orders_pkey PRIMARY KEY (id),
+    CONSTRAINT orders_id_session_id_key UNIQUE (id, session_id),
     CONSTRAINT orders_request_id_key UNIQUE (request_id),
     CONSTRAINT orders_exchange_order_id_key UNIQUE (session_id, symbol, exchange_order_id),
     CONSTRAINT orders_internal_order_id_key UNIQUE (session_id, internal_order_id),
     CONSTRAINT orders_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT orders_position_id_fkey FOREIGN KEY (position_id, session_id) REFERENCES positions (id, session_id),
-    CONSTRAINT orders_fill_within_quantity CHECK (filled_quantity <= quantity),
-    CONSTRAINT orders_fill_has_price CHECK (filled_quantity = 0 OR filled_price IS NOT NULL),
-    CONSTRAINT orders_filled_completely CHECK (
-        status <> 'FILLED' OR (filled_quantity = quantity AND filled_at IS NOT NULL)
-    ),
+    CONSTRAINT orders_replaced_order_id_fkey FOREIGN KEY (replaced_order_id, session_id)
+    REFERENCES orders (id, session_id),
     CONSTRAINT orders_partially_filled CHECK (
-        status <> 'PARTIALLY_FILLED' OR (filled_quantity > 0 AND filled_quantity < quantity)
+        status <> 'PARTIALLY_FILLED' OR greatest(recorded_quantity, told_quantity) > 0
     ),
-    CONSTRAINT orders_pending_unfilled CHECK (status <> 'PENDING' OR filled_quantity = 0),
-    CONSTRAINT orders_recorded_within_filled CHECK (recorded_quantity <= filled_quantity),
+    CONSTRAINT orders_pending_unfilled CHECK (
+        status <> 'PENDING' OR greatest(recorded_quantity, told_quantity) = 0
+    ),
+    CONSTRAINT orders_filled_at_known CHECK (greatest(recorded_quantity, told_quantity) = 0 OR filled_at IS NOT NULL),
     CONSTRAINT orders_target_level_nonnegative CHECK (target_level >= 0)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 80);
 
 CREATE INDEX orders_position_id_idx ON orders (position_id);
+CREATE INDEX orders_session_id_created_at_idx ON orders (session_id, created_at, id);
 CREATE INDEX orders_pending_idx ON orders (session_id, created_at, id)
 WHERE status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN');
+-- Read by unbooked_orders.
+CREATE INDEX orders_unpriced_idx ON orders (session_id) WHERE told_quantity > recorded_quantity AND told_value IS NULL;
 -- Read by get_failed_orders.
 CREATE INDEX orders_failed_idx ON orders (session_id, created_at, id) WHERE status = 'FAILED';
+CREATE INDEX orders_replaced_order_id_idx ON orders (replaced_order_id) WHERE replaced_order_id IS NOT NULL;
+-- Read by find_order, for a fill under the id that an amended order had before.
+CREATE INDEX orders_former_exchange_order_ids_idx ON orders USING gin (former_exchange_order_ids)
+WHERE former_exchange_order_ids IS NOT NULL;
 
-COMMENT ON TABLE orders IS 'Orders, journaled before they are sent to the exchange; final states are final.';
+COMMENT ON TABLE orders IS
+'Orders, journaled before they are sent to the exchange. An order collects its fills; final states are final, fills '
+'that come later are recorded all the same.';
 COMMENT ON COLUMN orders.id IS 'Identifier.';
 COMMENT ON COLUMN orders.session_id IS 'Session that sends the order.';
 COMMENT ON COLUMN orders.position_id IS
-'Position that the order belongs to, of the same session; NULL until the position exists.';
+'Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known.';
 COMMENT ON COLUMN orders.order_type IS 'What the order does to its position.';
 COMMENT ON COLUMN orders.status IS 'State; moves forward only.';
 COMMENT ON COLUMN orders.symbol IS 'Instrument.';
 COMMENT ON COLUMN orders.side IS
 'Side of the position that the order belongs to: an exit of a LONG position is LONG too.';
-COMMENT ON COLUMN orders.quantity IS 'Requested quantity, in units of the base asset.';
+COMMENT ON COLUMN orders.quantity IS
+'Requested quantity, in units of the base asset; an estimate where quote_quantity was requested.';
+COMMENT ON COLUMN orders.quote_quantity IS
+'Requested amount in quote currency, of a market order by amount; NULL for an order by quantity.';
 COMMENT ON COLUMN orders.price IS 'Requested price, in quote currency; NULL for a market order.';
+COMMENT ON COLUMN orders.told_quantity IS
+'Filled in total as the exchange last reported it, in units of the base asset; 0 while only single fills are known.';
+COMMENT ON COLUMN orders.told_price IS 'Average price of that total, in quote currency.';
+COMMENT ON COLUMN orders.told_value IS
+'Value of that total, in settlement currency; NULL while its price is not known.';
+COMMENT ON COLUMN orders.told_commission IS
+'Fees of that total, in the session''s base currency; negative for a rebate, NULL when they were not reported.';
+COMMENT ON COLUMN orders.recorded_quantity IS 'Sum of the single fills, in units of the base asset.';
+COMMENT ON COLUMN orders.recorded_base_fee IS
+'What fees in the base asset took out of the single fills of a purchase, in units; negative for a sale, which takes that '
+'much more out of the position.';
+COMMENT ON COLUMN orders.recorded_notional IS 'Sum of quantity x price of the single fills, in quote currency.';
+COMMENT ON COLUMN orders.recorded_value IS
+'Sum of the values of the single fills'' quantities less fees in the base asset, in settlement currency.';
+COMMENT ON COLUMN orders.recorded_commission IS
+'Sum of the known fees of the single fills, in the session''s base currency.';
 COMMENT ON COLUMN orders.filled_quantity IS
-'Filled so far, in units of the base asset; never shrinks, never exceeds quantity.';
-COMMENT ON COLUMN orders.filled_price IS 'Average price of the fills, in quote currency.';
+'Filled so far, in units of the base asset: the sum of the single fills, or the reported total while that is more.';
+COMMENT ON COLUMN orders.filled_price IS 'Average price of the fills, in quote currency; NULL while none is known.';
+COMMENT ON COLUMN orders.filled_units IS
+'What the fills move in a position: filled_quantity of a known price, less fees in the base asset (a sale moves more).';
+COMMENT ON COLUMN orders.filled_value IS 'The value of filled_units, in settlement currency.';
 COMMENT ON COLUMN orders.commission IS
 'Fees charged for the fills, in the session''s base currency; negative for a rebate.';
-COMMENT ON COLUMN orders.recorded_quantity IS
-'Sum of the fills in order_fills, in units of the base asset; less than filled_quantity while fills were told in total '
-'only.';
-COMMENT ON COLUMN orders.recorded_notional IS 'Sum of quantity x price of the fills in order_fills, in quote currency.';
-COMMENT ON COLUMN orders.recorded_commission IS
-'Sum of the fees of the fills in order_fills, in the session''s base currency.';
+COMMENT ON COLUMN orders.is_overfilled IS 'Whether more was filled than was ordered by quantity.';
+COMMENT ON COLUMN orders.needs_review IS
+'Whether a person must look at the order: it is no longer returned as pending.';
 COMMENT ON COLUMN orders.exchange_order_id IS 'The exchange''s identifier; once per session and symbol.';
+COMMENT ON COLUMN orders.former_exchange_order_ids IS
+'Identifiers that the exchange gave the order before it was amended, oldest first.';
 COMMENT ON COLUMN orders.internal_order_id IS 'Our own identifier, sent as the client order id; once per session.';
+COMMENT ON COLUMN orders.replaced_order_id IS 'Order that this one was sent in place of, of the same session.';
 COMMENT ON COLUMN orders.strategy_name IS 'Strategy that asked for the order.';
 COMMENT ON COLUMN orders.target_level IS 'Index of the profit target that the order serves, from 0.';
 COMMENT ON COLUMN orders.size_fraction IS 'Fraction of the position''s original size that the order moves.';
+COMMENT ON COLUMN orders.reason IS 'Why the order was sent; an exit''s reason becomes the position''s exit_reason.';
 COMMENT ON COLUMN orders.failure_reason IS 'Why the order failed, was cancelled or expired.';
 COMMENT ON COLUMN orders.created_at IS 'When the order was journaled.';
 COMMENT ON COLUMN orders.filled_at IS 'When the newest fill happened.';
@@ -90,74 +160,40 @@ COMMENT ON COLUMN orders.request_id IS 'Identifies the request that created the 
 COMMENT ON COLUMN orders.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
 
-CREATE FUNCTION filled_after(known orders, state order_status, told numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT coalesce(told, CASE state WHEN 'FILLED' THEN known.quantity ELSE known.filled_quantity END)
-$$;
-COMMENT ON FUNCTION filled_after IS
-'What an order has filled once it is told to be in a state: the quantity that was told with it, else all of a FILLED '
-'one, else what it had.';
-
-CREATE FUNCTION expire_stale_orders(session bigint, before timestamptz, expired_at timestamptz) RETURNS integer
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    expired integer;
-BEGIN
-    UPDATE orders
-       SET status = 'EXPIRED', cancelled_at = expired_at, last_update = expired_at,
-           failure_reason = 'stale: still PENDING since ' || created_at
-     WHERE session_id = session
-       AND status = 'PENDING'
-       AND created_at < before;
-    -- Counted by their time, so that a repeated request tells the same.
-    SELECT count(*) INTO expired
-      FROM orders
-     WHERE session_id = session AND status = 'EXPIRED' AND cancelled_at = expired_at;
-    RETURN expired;
-END
-$$;
-COMMENT ON FUNCTION expire_stale_orders IS
-'Expires a session''s orders that are PENDING and were journaled before a moment; how many were expired at '
-'expired_at. What the exchange may know (OPEN, PARTIALLY_FILLED, UNKNOWN) is left to reconciliation.';
-
 CREATE FUNCTION refuse_backward_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
-DECLARE
-    kept orders := old;
 BEGIN
-    IF old.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
-        -- What says nothing new may be said again, and an order may find its position later.
-        kept.last_update := new.last_update;
-        kept.position_id := coalesce(old.position_id, new.position_id);
-        -- Its fills may be told one by one later, which makes its average exact; a CHECK keeps them within what it
-        -- has filled.
-        IF new.recorded_quantity > old.recorded_quantity THEN
-            kept.recorded_quantity := new.recorded_quantity;
-            kept.recorded_notional := new.recorded_notional;
-            kept.recorded_commission := new.recorded_commission;
-            kept.filled_price := new.filled_price;
-            kept.commission := new.commission;
-        END IF;
-        IF new IS DISTINCT FROM kept THEN
-            RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
-                MESSAGE = format('order %s is %s, which is final', old.id, old.status);
-        END IF;
-    ELSIF new.filled_quantity < old.filled_quantity THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'filled_quantity',
-            MESSAGE = format('order %s has %s filled; fills never shrink', old.id, old.filled_quantity);
     -- Labels stand in the order of an order's life, UNKNOWN last: it may follow any and lead to any but PENDING.
-    ELSIF new.status < old.status AND (old.status <> 'UNKNOWN' OR new.status = 'PENDING') THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
-            MESSAGE = format('order %s is %s and cannot go back to %s', old.id, old.status, new.status);
-    END IF;
-    RETURN new;
+    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
+        MESSAGE = format('order %s is %s and cannot become %s', old.id, old.status, new.status);
 END
 $$;
-COMMENT ON FUNCTION refuse_backward_order IS
-'Trigger of orders: a final order is final, a state never goes back, a fill never shrinks; AT409 otherwise.';
+COMMENT ON FUNCTION refuse_backward_order IS 'Trigger of orders: refuses with AT409 a state that goes back, or leaves a final one.';
 
-CREATE TRIGGER orders_forward_only BEFORE UPDATE ON orders
+CREATE TRIGGER orders_forward_only BEFORE UPDATE OF status ON orders
 FOR EACH ROW
-WHEN (old.* IS DISTINCT FROM new.*)
+WHEN (
+    old.status <> new.status
+    AND (
+        old.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')
+        OR new.status = 'PENDING'
+        OR (new.status < old.status AND old.status <> 'UNKNOWN')
+    )
+)
 EXECUTE FUNCTION refuse_backward_order();
 COMMENT ON TRIGGER orders_forward_only ON orders IS 'Orders move forward only.';
+
+CREATE FUNCTION refuse_smaller_fill() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'filled_quantity',
+        MESSAGE = format('order %s has %s filled; fills never shrink', old.id, old.filled_quantity);
+END
+$$;
+COMMENT ON FUNCTION refuse_smaller_fill IS 'Trigger of orders: refuses with AT409 a total of fills that shrinks.';
+
+CREATE TRIGGER orders_fills_only_grow BEFORE UPDATE OF told_quantity, recorded_quantity ON orders
+FOR EACH ROW
+WHEN (new.told_quantity < old.told_quantity OR new.recorded_quantity < old.recorded_quantity)
+EXECUTE FUNCTION refuse_smaller_fill();
+COMMENT ON TRIGGER orders_fills_only_grow ON orders IS 'What was filled stays filled.';

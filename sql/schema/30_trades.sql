@@ -7,9 +7,9 @@ CREATE TABLE trades (
     symbol symbol NOT NULL,
     side position_side NOT NULL,
     source trade_source NOT NULL,
-    entry_price price NOT NULL,
-    exit_price price NOT NULL,
-    size size NOT NULL,
+    entry_price signed_price NOT NULL,
+    exit_price signed_price NOT NULL,
+    size size,
     quantity quantity,
     entry_time instant NOT NULL,
     exit_time instant NOT NULL,
@@ -17,9 +17,10 @@ CREATE TABLE trades (
     pnl_percent ratio NOT NULL,
     commission amount NOT NULL DEFAULT 0,
     margin_interest_cost amount NOT NULL DEFAULT 0,
-    net_pnl amount NOT NULL GENERATED ALWAYS AS (pnl - commission - margin_interest_cost) STORED,
-    stop_loss price,
-    take_profit price,
+    funding amount NOT NULL DEFAULT 0,
+    net_pnl amount NOT NULL GENERATED ALWAYS AS (pnl - commission - margin_interest_cost + funding) STORED,
+    stop_loss signed_price,
+    take_profit signed_price,
     exit_reason label NOT NULL,
     strategy_name label NOT NULL,
     strategy_config document,
@@ -28,10 +29,10 @@ CREATE TABLE trades (
     exchange label,
     timeframe label,
     mfe ratio,
-    mfe_price price,
+    mfe_price signed_price,
     mfe_time instant,
     mae ratio,
-    mae_price price,
+    mae_price signed_price,
     mae_time instant,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
     request_hash bigint NOT NULL DEFAULT 0,
@@ -54,8 +55,8 @@ COMMENT ON COLUMN trades.symbol IS 'Instrument.';
 COMMENT ON COLUMN trades.side IS 'LONG or SHORT.';
 COMMENT ON COLUMN trades.source IS 'The session''s mode: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN trades.entry_price IS 'Average price of all entries, in quote currency.';
-COMMENT ON COLUMN trades.exit_price IS 'Price of the final exit, in quote currency.';
-COMMENT ON COLUMN trades.size IS 'Everything entered, as a fraction of the balance at entry.';
+COMMENT ON COLUMN trades.exit_price IS 'Average price of all exits, in quote currency.';
+COMMENT ON COLUMN trades.size IS 'Everything entered, as a fraction of the balance at entry; NULL when it was not given.';
 COMMENT ON COLUMN trades.quantity IS 'Everything entered, in units of the base asset.';
 COMMENT ON COLUMN trades.entry_time IS 'When the position was entered.';
 COMMENT ON COLUMN trades.exit_time IS 'When the final exit happened; its UTC day is the trade''s day.';
@@ -65,7 +66,10 @@ COMMENT ON COLUMN trades.pnl_percent IS
 'favour (5 = 5 %).';
 COMMENT ON COLUMN trades.commission IS 'Fees of all fills, in the session''s base currency; negative for a rebate.';
 COMMENT ON COLUMN trades.margin_interest_cost IS 'Interest paid on borrowed funds, in the session''s base currency.';
-COMMENT ON COLUMN trades.net_pnl IS 'pnl - commission - margin_interest_cost, in the session''s base currency.';
+COMMENT ON COLUMN trades.funding IS
+'Funding while the position was open, in the session''s base currency: positive when received, negative when paid.';
+COMMENT ON COLUMN trades.net_pnl IS
+'pnl - commission - margin_interest_cost + funding, in the session''s base currency.';
 COMMENT ON COLUMN trades.stop_loss IS 'Stop price at the exit, in quote currency.';
 COMMENT ON COLUMN trades.take_profit IS 'Target price at the exit, in quote currency.';
 COMMENT ON COLUMN trades.exit_reason IS 'Why the trade was closed.';

@@ -7,11 +7,16 @@ CREATE TABLE account_balances (
     previous_entry integer GENERATED ALWAYS AS (nullif(entry_number - 1, 0)) STORED,
     entry_type ledger_entry_type NOT NULL,
     previous_balance amount NOT NULL,
-    delta amount NOT NULL,
+    pnl amount NOT NULL DEFAULT 0,
+    commission amount NOT NULL DEFAULT 0,
+    amount amount NOT NULL DEFAULT 0,
+    delta amount NOT NULL GENERATED ALWAYS AS (pnl - commission + amount) STORED,
     total_balance amount NOT NULL,
     reserved_balance nonnegative NOT NULL DEFAULT 0,
     available_balance amount NOT NULL GENERATED ALWAYS AS (total_balance - reserved_balance) STORED,
     base_currency label NOT NULL,
+    position_id bigint,
+    order_fill_id bigint,
     asset_balances document,
     update_reason label NOT NULL,
     updated_by label NOT NULL,
@@ -25,7 +30,7 @@ CREATE TABLE account_balances (
     CONSTRAINT account_balances_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT account_balances_chain_fkey FOREIGN KEY (session_id, previous_entry, previous_balance)
     REFERENCES account_balances (session_id, entry_number, total_balance),
-    CONSTRAINT account_balances_sum CHECK (total_balance = previous_balance + delta),
+    CONSTRAINT account_balances_sum CHECK (total_balance = previous_balance + pnl - commission + amount),
     CONSTRAINT account_balances_first_entry CHECK (
         (entry_number = 1) = (entry_type = 'INITIAL')
         AND entry_number >= 1
@@ -43,11 +48,17 @@ COMMENT ON COLUMN account_balances.entry_number IS 'Position in the session''s l
 COMMENT ON COLUMN account_balances.previous_entry IS 'entry_number of the entry before; NULL for the first.';
 COMMENT ON COLUMN account_balances.entry_type IS 'What moved the balance.';
 COMMENT ON COLUMN account_balances.previous_balance IS 'Balance before, in base_currency; 0 for the first entry.';
-COMMENT ON COLUMN account_balances.delta IS 'Change of the balance, in base_currency.';
+COMMENT ON COLUMN account_balances.pnl IS 'Gross P&L in the change, in base_currency.';
+COMMENT ON COLUMN account_balances.commission IS 'Fees in the change, in base_currency; negative for a rebate.';
+COMMENT ON COLUMN account_balances.amount IS
+'The rest of the change, in base_currency: funding, interest, transfers, adjustments.';
+COMMENT ON COLUMN account_balances.delta IS 'Change of the balance, in base_currency: pnl - commission + amount.';
 COMMENT ON COLUMN account_balances.total_balance IS 'Balance after, in base_currency.';
 COMMENT ON COLUMN account_balances.reserved_balance IS 'Part of total_balance that orders hold, in base_currency.';
 COMMENT ON COLUMN account_balances.available_balance IS 'total_balance - reserved_balance, in base_currency.';
 COMMENT ON COLUMN account_balances.base_currency IS 'Currency of the amounts: the session''s.';
+COMMENT ON COLUMN account_balances.position_id IS 'Position that the change belongs to, if any.';
+COMMENT ON COLUMN account_balances.order_fill_id IS 'Fill that the change belongs to, if any.';
 COMMENT ON COLUMN account_balances.asset_balances IS 'Quantity of each asset as the exchange reported it, as strings.';
 COMMENT ON COLUMN account_balances.update_reason IS 'Why the balance changed.';
 COMMENT ON COLUMN account_balances.updated_by IS 'Who changed it: the engine, an account sync, a person.';

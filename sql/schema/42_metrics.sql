@@ -13,7 +13,10 @@ CREATE TABLE performance_metrics (
     gross_loss nonnegative NOT NULL,
     commission amount NOT NULL,
     margin_interest_cost amount NOT NULL,
-    net_pnl amount NOT NULL GENERATED ALWAYS AS (gross_profit - gross_loss - commission - margin_interest_cost) STORED,
+    funding amount NOT NULL DEFAULT 0,
+    net_pnl amount NOT NULL GENERATED ALWAYS AS (
+        gross_profit - gross_loss - commission - margin_interest_cost + funding
+    ) STORED,
     best_trade_pnl amount NOT NULL,
     worst_trade_pnl amount NOT NULL,
     current_streak integer NOT NULL,
@@ -61,6 +64,8 @@ COMMENT ON COLUMN performance_metrics.gross_loss IS
 COMMENT ON COLUMN performance_metrics.commission IS 'Sum of commission, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.margin_interest_cost IS
 'Sum of margin_interest_cost, in the session''s base currency.';
+COMMENT ON COLUMN performance_metrics.funding IS
+'Sum of funding, in the session''s base currency: positive when received.';
 COMMENT ON COLUMN performance_metrics.net_pnl IS
 'Sum of net P&L: gross profit - gross loss - commission - margin interest.';
 COMMENT ON COLUMN performance_metrics.best_trade_pnl IS 'Largest pnl of one trade, in the session''s base currency.';
@@ -82,7 +87,7 @@ COMMENT ON COLUMN performance_metrics.avg_loss IS 'Mean pnl of the losing trades
 
 CREATE VIEW recomputed_metrics AS
 WITH booked AS (
-    SELECT t.session_id, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost,
+    SELECT t.session_id, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
            l.entry_number, p.opening, p.period, p.period_start, p.period_end
       FROM trades AS t
       JOIN account_balances AS l ON l.request_id = t.request_id
@@ -123,6 +128,7 @@ SELECT session_id, period, period_start, period_end, opening_balance,
        coalesce(-sum(pnl) FILTER (WHERE pnl < 0), 0) AS gross_loss,
        sum(commission) AS commission,
        sum(margin_interest_cost) AS margin_interest_cost,
+       sum(funding) AS funding,
        max(pnl) AS best_trade_pnl,
        min(pnl) AS worst_trade_pnl,
        ((array_agg(streak ORDER BY entry_number DESC))[1])::integer AS current_streak,
@@ -149,6 +155,8 @@ COMMENT ON COLUMN recomputed_metrics.gross_loss IS
 COMMENT ON COLUMN recomputed_metrics.commission IS 'Sum of commission, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.margin_interest_cost IS
 'Sum of margin_interest_cost, in the session''s base currency.';
+COMMENT ON COLUMN recomputed_metrics.funding IS
+'Sum of funding, in the session''s base currency: positive when received.';
 COMMENT ON COLUMN recomputed_metrics.best_trade_pnl IS 'Largest pnl of one trade, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.worst_trade_pnl IS 'Smallest pnl of one trade, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.current_streak IS
@@ -220,11 +228,11 @@ BEGIN
     DELETE FROM performance_metrics WHERE session_id = session;
     INSERT INTO performance_metrics (
         session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
-        gross_profit, gross_loss, commission, margin_interest_cost, best_trade_pnl, worst_trade_pnl,
+        gross_profit, gross_loss, commission, margin_interest_cost, funding, best_trade_pnl, worst_trade_pnl,
         current_streak, largest_win_streak, largest_loss_streak, peak_balance, max_drawdown
     )
     SELECT session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
-           gross_profit, gross_loss, commission, margin_interest_cost, best_trade_pnl, worst_trade_pnl,
+           gross_profit, gross_loss, commission, margin_interest_cost, funding, best_trade_pnl, worst_trade_pnl,
            current_streak, largest_win_streak, largest_loss_streak, peak_balance, max_drawdown
       FROM recomputed_metrics
      WHERE session_id = session;

@@ -1,7 +1,7 @@
 -- Functions that look a thing up or refuse by raising. The VOLATILE ones take a new snapshot, so that a statement
 -- which waited for a lock sees what was committed meanwhile. SQLSTATE AT404 = not found, AT409 = conflict, AT410 =
 -- session is closed, AT412 = the request_id was used with other content, AT422 = the input contradicts what is
--- stored.
+-- stored, AT423 = another engine holds the session, AT451 = a control flag forbids it.
 
 CREATE FUNCTION existing_session(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
@@ -58,7 +58,23 @@ $$;
 COMMENT ON FUNCTION active_session IS
 'The given session''s id; raises AT404 when there is no such session and AT410 when it has ended.';
 
-CREATE FUNCTION refuse_position(wanted bigint, exit_size numeric DEFAULT NULL) RETURNS bigint
+CREATE FUNCTION entered_position(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    state position_status;
+BEGIN
+    SELECT status INTO state FROM positions WHERE id = existing_position(wanted);
+    IF state = 'PLANNED' THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'position_id',
+            MESSAGE = format('position %s is planned: nothing of its entry order is filled', wanted);
+    END IF;
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION entered_position IS
+'The given position''s id; raises AT404 when there is no such position, or nothing of it is filled.';
+
+CREATE FUNCTION refuse_position(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     found positions;
@@ -67,20 +83,16 @@ BEGIN
     IF found.id IS NULL THEN
         PERFORM existing_position(wanted);
     END IF;
-    IF found.status = 'CLOSED' THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'position_id',
-            MESSAGE = format('position %s is already closed', wanted);
-    END IF;
-    RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
-        MESSAGE = format(
-            'position %s has %s of its original size left: %s of it cannot be exited',
-            wanted, trim_scale(round(found.current_size / found.original_size, 12)), exit_size
-        );
+    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'position_id',
+        MESSAGE = CASE found.status
+            WHEN 'PLANNED' THEN format('position %s is planned: nothing of its entry order is filled', wanted)
+            ELSE format('position %s is already closed', wanted)
+        END;
 END
 $$;
 COMMENT ON FUNCTION refuse_position IS
-'Says why a position could not be changed: AT404 = it does not exist, AT409 = it is closed, AT422 = less of it '
-'is left. Never returns.';
+'Says why a position could not be changed: AT404 = it does not exist, AT409 = it is closed, or not entered yet. Never '
+'returns.';
 
 CREATE FUNCTION refuse_request(request uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE AS $$
@@ -90,36 +102,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_request IS 'Raises AT412: the request_id is known with other content. Never returns.';
-
-CREATE FUNCTION recorded_trade(request uuid, content_hash bigint) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    found trades;
-BEGIN
-    SELECT * INTO found FROM trades WHERE request_id = request;
-    IF found.request_hash <> content_hash THEN
-        PERFORM refuse_request(request);
-    END IF;
-    RETURN found.id;
-END
-$$;
-COMMENT ON FUNCTION recorded_trade IS
-'The trade that the request recorded, NULL when there is none; raises AT412 when its content differs.';
-
-CREATE FUNCTION recorded_partial_trade(request uuid, content_hash bigint) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-    found partial_trades;
-BEGIN
-    SELECT * INTO found FROM partial_trades WHERE request_id = request;
-    IF found.request_hash <> content_hash THEN
-        PERFORM refuse_request(request);
-    END IF;
-    RETURN found.id;
-END
-$$;
-COMMENT ON FUNCTION recorded_partial_trade IS
-'The partial trade that the request recorded, NULL when there is none; raises AT412 when its content differs.';
 
 CREATE FUNCTION recorded_balance(session bigint, request uuid, content_hash bigint) RETURNS numeric
 LANGUAGE plpgsql VOLATILE AS $$

@@ -23,26 +23,27 @@ BEGIN
         PERFORM active_session(session);
     END IF;
     INSERT INTO account_balances (
-        session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency,
+        session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, total_balance, base_currency,
         update_reason, updated_by, last_updated, request_id, request_hash
     )
     SELECT session, last_entry + t.ordinality, 'TRADE',
-           opening + sum(t.net_pnl) OVER in_order - t.net_pnl, t.net_pnl, opening + sum(t.net_pnl) OVER in_order,
+           opening + sum(t.net_pnl) OVER in_order - t.net_pnl, t.pnl, t.commission,
+           t.funding - t.margin_interest_cost, opening + sum(t.net_pnl) OVER in_order,
            currency, t.exit_reason, 'engine', t.exit_time, t.request_id, t.request_hash
       FROM unnest(booked) WITH ORDINALITY AS t
     WINDOW in_order AS (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING);
     INSERT INTO performance_metrics AS kept (
         session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
-        gross_profit, gross_loss, commission, margin_interest_cost, best_trade_pnl, worst_trade_pnl,
+        gross_profit, gross_loss, commission, margin_interest_cost, funding, best_trade_pnl, worst_trade_pnl,
         current_streak, largest_win_streak, largest_loss_streak, peak_balance, max_drawdown
     )
     WITH ordered AS (
-        SELECT t.ordinality AS number, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost,
+        SELECT t.ordinality AS number, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
                date_trunc('day', t.exit_time, 'UTC') AS day, sign(t.pnl)::integer AS outcome,
                opening - t.net_pnl + sum(t.net_pnl) OVER (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING) AS balance
           FROM unnest(booked) WITH ORDINALITY AS t
     ), counted AS (
-        SELECT o.number, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.outcome,
+        SELECT o.number, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.outcome,
                p.period, p.period_start, p.period_end, m.peak_balance, m.current_streak,
                m.opening_balance + m.net_pnl AS standing, p.opening
           FROM ordered AS o
@@ -76,7 +77,7 @@ BEGIN
                (count(*) FILTER (WHERE m.outcome = 1))::integer AS wins,
                (count(*) FILTER (WHERE m.outcome = -1))::integer AS losses,
                sum(greatest(m.pnl, 0)) AS profit, sum(greatest(-m.pnl, 0)) AS loss,
-               sum(m.commission) AS commission, sum(m.margin_interest_cost) AS interest,
+               sum(m.commission) AS commission, sum(m.margin_interest_cost) AS interest, sum(m.funding) AS funding,
                max(m.pnl) AS best, min(m.pnl) AS worst, max(m.streak) FILTER (WHERE m.is_last) AS streak,
                greatest(max(m.streak), 0) AS win_streak, greatest(max(-m.streak), 0) AS loss_streak,
                max(m.peak) AS peak, max(drawdown(m.peak, m.value)) AS drawdown
@@ -87,7 +88,7 @@ BEGIN
            coalesce(m.total_trades, 0) + a.trades, coalesce(m.winning_trades, 0) + a.wins,
            coalesce(m.losing_trades, 0) + a.losses, coalesce(m.gross_profit, 0) + a.profit,
            coalesce(m.gross_loss, 0) + a.loss, coalesce(m.commission, 0) + a.commission,
-           coalesce(m.margin_interest_cost, 0) + a.interest, greatest(m.best_trade_pnl, a.best),
+           coalesce(m.margin_interest_cost, 0) + a.interest, coalesce(m.funding, 0) + a.funding, greatest(m.best_trade_pnl, a.best),
            least(m.worst_trade_pnl, a.worst), a.streak, greatest(m.largest_win_streak, a.win_streak),
            greatest(m.largest_loss_streak, a.loss_streak), greatest(m.peak_balance, a.peak),
            greatest(m.max_drawdown, a.drawdown)
@@ -102,6 +103,7 @@ BEGIN
            gross_loss = excluded.gross_loss,
            commission = excluded.commission,
            margin_interest_cost = excluded.margin_interest_cost,
+           funding = excluded.funding,
            best_trade_pnl = excluded.best_trade_pnl,
            worst_trade_pnl = excluded.worst_trade_pnl,
            current_streak = excluded.current_streak,

@@ -1,22 +1,14 @@
--- Journal an order, normally before it is sent to the exchange; the order's id.
-WITH new_order AS (
-    INSERT INTO orders (
-        session_id, position_id, order_type, status, symbol, side, quantity, price, exchange_order_id,
-        internal_order_id, strategy_name, target_level, size_fraction, created_at, last_update, request_id, request_hash
-    )
-    SELECT :session_id, :position_id, :order_type, :status, :symbol, :side, :quantity, :price, :exchange_order_id,
-           :internal_order_id,
-           :strategy_name, :target_level, :size_fraction, :created_at, :created_at, :request_id, :request_hash
-     -- Or a concurrent twin could meet its own order's other unique ids before it meets its request_id.
-     WHERE pg_advisory_xact_lock(hashtextextended(:request_id::uuid::text, 0)) IS NOT NULL
-    ON CONFLICT (request_id) DO UPDATE
-       SET request_id = CASE orders.request_hash
-               WHEN excluded.request_hash THEN excluded.request_id
-               ELSE refuse_request(excluded.request_id)
-           END
-    RETURNING id, session_id, xmax = 0 AS inserted
-)
-SELECT id
-  FROM new_order
- WHERE NOT inserted
-    OR active_session(session_id) IS NOT NULL
+-- Journal an order with its intent, before it is sent to the exchange; the order's id.
+SELECT journal_order(
+           session => :session_id, of_position => :position_id, kind => :order_type, state => :status,
+           traded => :symbol, direction => :side, ordered => :quantity, ordered_amount => :quote_quantity,
+           limit_price => :price, exchange => :exchange_order_id, internal => :internal_order_id,
+           replaced => :replaced_order_id, strategy => :strategy_name, target => :target_level,
+           fraction => :size_fraction, why => :reason, size_of_balance => :size, balance => :entry_balance,
+           stop => :stop_loss, take => :take_profit, trails => :trailing_stop, confidence => :confidence_score,
+           venue => :exchange, hold_until => :max_holding_until, end_of_day => :end_of_day_exit,
+           weekend => :weekend_exit, restriction_group => :time_restriction_group, contract => :contract,
+           units_per_contract => :contract_size, asset => :base_asset, settles_in => :settlement_currency,
+           rate => :settlement_rate, negative_prices => :allows_negative_prices, at => :created_at,
+           flag => :unless_flag, own_token => :token, request => :request_id, content_hash => :request_hash
+       ) AS id

@@ -1,47 +1,7 @@
--- Record one execution of an order as the exchange reports it, with the order's totals, atomically; the fill's id.
-WITH fill AS (
-    INSERT INTO order_fills AS f (order_id, exchange_fill_id, quantity, price, commission, filled_at)
-    VALUES (:order_id, :exchange_fill_id, :quantity, :price, :commission, :filled_at)
-    ON CONFLICT (order_id, exchange_fill_id) DO UPDATE
-       SET exchange_fill_id = CASE
-               WHEN (f.quantity, f.price, f.commission) = (excluded.quantity, excluded.price, excluded.commission)
-                   THEN excluded.exchange_fill_id
-               ELSE refuse_fill(excluded.order_id, excluded.exchange_fill_id)
-           END
-    RETURNING id, order_id, quantity, price, commission, filled_at, xmax = 0 AS inserted
-), told AS (
-    -- What was told in total before stays until the single fills reach it; a final order has filled what it has filled.
-    UPDATE orders AS o
-       SET recorded_quantity = o.recorded_quantity + f.quantity,
-           recorded_notional = o.recorded_notional + f.quantity * f.price,
-           recorded_commission = o.recorded_commission + f.commission,
-           filled_quantity = CASE
-               WHEN o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN o.filled_quantity
-               ELSE greatest(o.filled_quantity, o.recorded_quantity + f.quantity)
-           END,
-           filled_price = CASE
-               WHEN o.recorded_quantity + f.quantity < o.filled_quantity THEN o.filled_price
-               ELSE trim_scale(
-                   (o.recorded_notional + f.quantity * f.price) / (o.recorded_quantity + f.quantity)
-               )
-           END,
-           commission = CASE
-               WHEN o.recorded_quantity + f.quantity < o.filled_quantity THEN o.commission
-               ELSE o.recorded_commission + f.commission
-           END,
-           status = CASE
-               WHEN o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN o.status
-               WHEN greatest(o.filled_quantity, o.recorded_quantity + f.quantity) < o.quantity THEN 'PARTIALLY_FILLED'
-               ELSE 'FILLED'
-           END::order_status,
-           filled_at = CASE
-               WHEN o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN o.filled_at
-               ELSE greatest(o.filled_at, f.filled_at)
-           END,
-           last_update = greatest(o.last_update, f.filled_at)
-      FROM fill AS f
-     WHERE o.id = f.order_id
-       AND f.inserted
-)
-SELECT id
-  FROM fill
+-- Record one execution of an order as the exchange reports it, and book it, atomically; the fill's id.
+SELECT record_fill(
+           own_id => :order_id, session => :session_id, internal => :internal_order_id,
+           exchange => :exchange_order_id, fill => :exchange_fill_id, filled => :quantity, at_price => :price,
+           told_fee => :fee, told_currency => :fee_currency, told_commission => :commission, told_pnl => :pnl,
+           rate => :settlement_rate, at => :filled_at, own_token => :token
+       ) AS id

@@ -1,35 +1,7 @@
--- Add to an open position, with a partial trade and the new average price, atomically; the partial trade's id.
-WITH position AS (
-    UPDATE positions
-       SET size = size + :size * original_size,
-           current_size = current_size + :size * original_size,
-           quantity = quantity + :size * original_quantity,
-           current_quantity = current_quantity + :size * original_quantity,
-           entry_notional = entry_notional + :price::price * :size * original_quantity,
-           -- Rounded, or every scale-in would add digits to the price, and with it to all that is booked later.
-           entry_price = trim_scale(round(
-               (entry_price * current_quantity + :price * :size * original_quantity)
-               / (current_quantity + :size * original_quantity),
-               24
-           )),
-           scale_ins_taken = scale_ins_taken + 1,
-           last_scale_in_price = :price,
-           last_update = :timestamp
-     WHERE id = :position_id
-       AND status = 'OPEN'
-       AND recorded_partial_trade(:request_id, :request_hash) IS NULL
-    RETURNING id, session_id, :size::size * original_quantity AS quantity
-), scale_in AS (
-    INSERT INTO partial_trades (
-        position_id, operation_type, size, quantity, price, target_level, timestamp, request_id, request_hash
-    )
-    SELECT id, 'SCALE_IN', :size, quantity, :price, :target_level, :timestamp, :request_id, :request_hash
-      FROM position
-     WHERE active_session(session_id) IS NOT NULL
-    RETURNING id
-)
-SELECT coalesce(
-           (SELECT id FROM scale_in),
-           recorded_partial_trade(:request_id, :request_hash),
-           refuse_position(:position_id)
-       ) AS id
+-- Add to an open position, with a partial trade and its share of the cost, atomically; the partial trade's id.
+SELECT (move_position(
+           wanted => :position_id, kind => 'SCALE_IN', own_order => :order_id, exchange_id => :exchange_order_id,
+           internal_id => :internal_order_id, size => :size, amount => :quantity, price => :price, told_pnl => NULL,
+           rate => NULL, fee => :commission, interest => NULL, target => :target_level, why => NULL,
+           at => :timestamp, own_token => :token, request => :request_id, content_hash => :request_hash
+       )).partial_trade_id AS id

@@ -2,18 +2,19 @@
 WITH trade AS (
     INSERT INTO trades (
         session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
-        pnl, pnl_percent, commission, margin_interest_cost, stop_loss, take_profit, exit_reason,
+        pnl, pnl_percent, commission, margin_interest_cost, funding, stop_loss, take_profit, exit_reason,
         strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
         mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
     )
     SELECT id, :symbol, :side, mode, :entry_price, :exit_price, :size, :quantity, :entry_time, :exit_time,
            :pnl, round(
                coalesce(
-                   :pnl::amount / (:entry_price::price * :quantity::quantity),
-                   gross_pnl(:side, :entry_price, :exit_price::price, 1) / :entry_price
+                   :pnl::amount / nullif(:entry_price::signed_price * :quantity::quantity, 0),
+                   gross_pnl(:side, :entry_price, :exit_price::signed_price, 1) / nullif(:entry_price, 0),
+                   0
                ) * 100,
                12
-           ), :commission, :margin_interest_cost, :stop_loss, :take_profit, :exit_reason,
+           ), :commission, :margin_interest_cost, :funding, :stop_loss, :take_profit, :exit_reason,
            :strategy_name, :strategy_config, :confidence_score, :order_id, :exchange,
            coalesce(:timeframe::label, timeframe),
            :mfe, :mfe_price, :mfe_time, :mae, :mae_price, :mae_time, :request_id, :request_hash
@@ -25,9 +26,9 @@ WITH trade AS (
                WHEN excluded.request_hash THEN excluded.request_id
                ELSE refuse_request(excluded.request_id)
            END
-    RETURNING id, net_pnl, trades AS booked, xmax = 0 AS inserted
+    RETURNING id, trades AS booked, xmax = 0 AS inserted
 )
 SELECT id
   FROM trade
  WHERE NOT inserted
-    OR book_trade(booked, net_pnl) IS NOT NULL
+    OR book_trade(booked, :token::uuid) IS NOT NULL

@@ -8,7 +8,7 @@ WITH session AS (
 ), trade AS (
     INSERT INTO trades (
         session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
-        pnl, pnl_percent, commission, margin_interest_cost, stop_loss, take_profit, exit_reason,
+        pnl, pnl_percent, commission, margin_interest_cost, funding, stop_loss, take_profit, exit_reason,
         strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
         mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
     )
@@ -16,12 +16,13 @@ WITH session AS (
            t.pnl,
            round(
                coalesce(
-                   t.pnl / (t.entry_price * t.quantity),
-                   gross_pnl(t.side, t.entry_price, t.exit_price, 1) / t.entry_price
+                   t.pnl / nullif(t.entry_price * t.quantity, 0),
+                   gross_pnl(t.side, t.entry_price, t.exit_price, 1) / nullif(t.entry_price, 0),
+                   0
                ) * 100,
                12
            ),
-           t.commission, t.margin_interest_cost, t.stop_loss, t.take_profit, t.exit_reason,
+           t.commission, t.margin_interest_cost, t.funding, t.stop_loss, t.take_profit, t.exit_reason,
            t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
            coalesce(t.timeframe, s.timeframe),
            t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time,
@@ -34,14 +35,14 @@ WITH session AS (
                json_to_recordset(:trades) AS (
                    symbol text, side position_side, entry_price numeric, exit_price numeric, size numeric,
                    entry_time timestamptz, exit_time timestamptz, pnl numeric, exit_reason text, strategy_name text,
-                   quantity numeric, commission numeric, margin_interest_cost numeric, stop_loss numeric,
+                   quantity numeric, commission numeric, margin_interest_cost numeric, funding numeric, stop_loss numeric,
                    take_profit numeric, strategy_config text, confidence_score numeric, order_id text, exchange text,
                    timeframe text, mfe numeric, mfe_price numeric, mfe_time timestamptz, mae numeric,
                    mae_price numeric, mae_time timestamptz
                )
            ) WITH ORDINALITY AS t (
                symbol, side, entry_price, exit_price, size, entry_time, exit_time, pnl, exit_reason, strategy_name,
-               quantity, commission, margin_interest_cost, stop_loss, take_profit, strategy_config, confidence_score,
+               quantity, commission, margin_interest_cost, funding, stop_loss, take_profit, strategy_config, confidence_score,
                order_id, exchange, timeframe, mfe, mfe_price, mfe_time, mae, mae_price, mae_time, number
            )
      ORDER BY t.number

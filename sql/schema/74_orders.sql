@@ -1,0 +1,588 @@
+-- What an engine does with orders: journal, acknowledge, fill, amend, adopt. Each command is one call of one function.
+
+CREATE FUNCTION find_order(own_id bigint, session bigint, internal text, exchange text) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    found bigint[];
+BEGIN
+    IF own_id IS NOT NULL THEN
+        RETURN existing_order(own_id);
+    END IF;
+    IF session IS NULL OR num_nonnulls(internal, exchange) = 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'order_id',
+            MESSAGE = 'give order_id, or session_id with internal_order_id or exchange_order_id';
+    END IF;
+    IF internal IS NOT NULL THEN
+        SELECT array_agg(o.id) INTO found FROM orders AS o WHERE o.session_id = session AND o.internal_order_id = internal;
+    ELSE
+        SELECT array_agg(o.id ORDER BY o.id) INTO found
+          FROM orders AS o
+         WHERE o.session_id = session AND o.exchange_order_id = exchange;
+        IF found IS NULL THEN
+            SELECT array_agg(o.id ORDER BY o.id) INTO found
+              FROM orders AS o
+             WHERE o.former_exchange_order_ids @> ARRAY[exchange] AND o.session_id = session;
+        END IF;
+    END IF;
+    IF found IS NULL THEN
+        PERFORM existing_session(session);
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = CASE WHEN internal IS NULL THEN 'exchange_order_id' ELSE 'internal_order_id' END,
+            MESSAGE = format('session %s has no order %s', session, coalesce(internal, exchange));
+    ELSIF cardinality(found) > 1 THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'exchange_order_id',
+            MESSAGE = format('exchange order %s is both order %s and order %s: give order_id', exchange, found[1], found[2]);
+    END IF;
+    RETURN found[1];
+END
+$$;
+COMMENT ON FUNCTION find_order IS
+'The id of an order by our id, or within its session by the client order id or the exchange''s (also one that it had '
+'before it was amended). Raises AT404 when there is none, AT409 when two symbols share the exchange''s id, AT422 when no '
+'id is given.';
+
+CREATE FUNCTION refuse_fill(known order_fills, filled numeric, at_price numeric, told_fee numeric, told_currency text, told_commission numeric)
+RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'exchange_fill_id',
+        MESSAGE = format(
+            'fill %s of order %s is recorded with other figures: %s @ %s, fee %s, and now %s @ %s, fee %s',
+            known.exchange_fill_id, known.order_id, trim_scale(known.quantity::numeric), trim_scale(known.price::numeric),
+            coalesce(known.fee || ' ' || known.fee_currency, known.commission::text, 'not known'),
+            trim_scale(filled), trim_scale(at_price),
+            coalesce(told_fee || ' ' || told_currency, told_commission::text, 'not known')
+        );
+END
+$$;
+COMMENT ON FUNCTION refuse_fill IS 'Raises AT409, with both figures: the fill is known with others. Never returns.';
+
+CREATE FUNCTION complete_fee(
+    known order_fills,
+    before orders,
+    told_fee numeric,
+    told_currency text,
+    converted numeric,
+    base_fee numeric,
+    base_value numeric,
+    own_token uuid
+) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    filled orders;
+    fee numeric;
+BEGIN
+    UPDATE order_fills AS f
+       SET fee = coalesce(f.fee, told_fee), fee_currency = coalesce(f.fee_currency, told_currency),
+           commission = coalesce(f.commission, converted)
+     WHERE f.id = known.id;
+    IF converted IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE orders AS o
+       SET recorded_commission = o.recorded_commission + converted,
+           recorded_base_fee = o.recorded_base_fee + base_fee,
+           recorded_value = o.recorded_value - base_value
+     WHERE o.id = known.order_id
+    RETURNING * INTO filled;
+    fee := filled.commission - before.commission;
+    IF filled.filled_units <> before.filled_units OR filled.filled_value <> before.filled_value THEN
+        PERFORM take_up(before, filled, known.filled_at, NULL, NULL, NULL, own_token, NULL, NULL, NULL);
+    ELSIF fee <> 0 THEN
+        UPDATE order_fills AS f SET booked_commission = f.booked_commission + fee WHERE f.id = known.id;
+        IF filled.position_id IS NOT NULL THEN
+            PERFORM book_late_fee(coalesce(known.position_id, filled.position_id), fee, known, own_token);
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION complete_fee IS
+'A fee of a fill, or its conversion, that became known later: it is booked once, into the position that took the fill up.';
+
+CREATE FUNCTION book_late_fee(held bigint, fee numeric, known order_fills, own_token uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    p positions;
+BEGIN
+    UPDATE positions AS x SET commission = x.commission + fee WHERE x.id = held RETURNING * INTO p;
+    PERFORM post_entry(
+        p.session_id, 'FEE', 0, fee, 0, 'fee known later', 'engine', known.filled_at, p.id, known.id, NULL, NULL,
+        own_token, TRUE
+    );
+    IF p.status = 'CLOSED' THEN
+        PERFORM revise_trade(p);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION book_late_fee IS 'Books a fee that became known after its fill into the position and the ledger.';
+
+CREATE FUNCTION record_fill(
+    own_id bigint,
+    session bigint,
+    internal label,
+    exchange label,
+    fill label,
+    filled quantity,
+    at_price signed_price,
+    told_fee amount,
+    told_currency label,
+    told_commission amount,
+    told_pnl amount,
+    rate quantity,
+    at exchange_time,
+    own_token uuid
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    before orders;
+    o orders;
+    about record;
+    known order_fills;
+    execution order_fills;
+    is_purchase boolean;
+    in_base boolean;
+    converted numeric;
+    base_fee numeric := 0;
+    base_value numeric := 0;
+    m booking;
+BEGIN
+    SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
+    SELECT s.base_currency, coalesce(p.contract, 'LINEAR') AS contract, coalesce(p.contract_size, 1) AS contract_size,
+           p.base_asset, coalesce(p.allows_negative_prices, FALSE) AS allows_negative_prices
+      INTO about
+      FROM trading_sessions AS s
+      LEFT JOIN positions AS p ON p.id = before.position_id
+     WHERE s.id = before.session_id;
+    IF at_price < 0 AND NOT about.allows_negative_prices OR (at_price = 0 AND about.contract = 'INVERSE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
+            MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', before.id, at_price);
+    END IF;
+
+    -- A fee in the traded asset makes a purchase smaller, and a sale takes that much more out of the position.
+    in_base := coalesce(told_fee <> 0 AND told_currency = about.base_asset AND told_currency <> about.base_currency, FALSE);
+    IF in_base THEN
+        is_purchase := is_entry(before.order_type) = (before.side = 'LONG');
+        base_fee := CASE WHEN is_purchase THEN told_fee ELSE -told_fee END;
+        base_value := contract_value(about.contract, about.contract_size, base_fee, at_price);
+    END IF;
+    converted := CASE
+        WHEN told_commission IS NOT NULL THEN told_commission
+        WHEN told_fee = 0 OR told_currency = about.base_currency THEN told_fee
+        WHEN in_base THEN contract_value(about.contract, about.contract_size, told_fee, at_price)
+    END;
+
+    SELECT * INTO known FROM order_fills AS f WHERE f.order_id = before.id AND f.exchange_fill_id = fill;
+    IF FOUND THEN
+        IF (known.quantity, known.price) IS DISTINCT FROM (filled, at_price)
+            OR (known.fee, known.fee_currency) <> (told_fee, told_currency)
+            -- Another conversion of the same fee is no other fee.
+            OR (known.fee IS NULL AND told_fee IS NULL AND known.commission <> told_commission) THEN
+            PERFORM refuse_fill(known, filled, at_price, told_fee, told_currency, told_commission);
+        END IF;
+        IF known.commission IS NULL AND num_nonnulls(told_fee, told_commission) > 0 THEN
+            PERFORM complete_fee(known, before, told_fee, told_currency, converted, base_fee, base_value, own_token);
+        END IF;
+        RETURN known.id;
+    END IF;
+
+    UPDATE orders AS x
+       SET recorded_quantity = x.recorded_quantity + filled,
+           recorded_base_fee = x.recorded_base_fee + base_fee,
+           recorded_notional = x.recorded_notional + filled * at_price,
+           recorded_value = x.recorded_value
+           + contract_value(about.contract, about.contract_size, filled - base_fee, at_price),
+           recorded_commission = x.recorded_commission + coalesce(converted, 0),
+           status = CASE
+               WHEN x.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN x.status
+               WHEN x.quote_quantity IS NULL AND greatest(x.told_quantity, x.recorded_quantity + filled) >= x.quantity
+                   THEN 'FILLED'
+               ELSE 'PARTIALLY_FILLED'
+           END::order_status,
+           needs_review = x.needs_review AND x.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED'),
+           filled_at = greatest(x.filled_at, at),
+           last_update = greatest(x.last_update, at)
+     WHERE x.id = before.id
+    RETURNING * INTO o;
+    execution.kind := 'FILL';
+    execution.exchange_fill_id := fill;
+    execution.quantity := filled;
+    execution.price := at_price;
+    execution.fee := told_fee;
+    execution.fee_currency := told_currency;
+    execution.commission := converted;
+    m := take_up(before, o, at, told_pnl, rate, at_price, own_token, NULL, NULL, execution);
+    RETURN currval('order_fills_id_seq');
+END
+$$;
+COMMENT ON FUNCTION record_fill IS
+'Records one execution as the exchange reports it with its order, and books it into the position: all or nothing. fill is '
+'the key: the same one again changes nothing, or completes a fee that was not known; with other figures it is AT409 with '
+'both. The id of the fill.';
+
+CREATE FUNCTION update_order(
+    own_id bigint,
+    session bigint,
+    internal label,
+    exchange label,
+    state order_status,
+    total nonnegative,
+    average signed_price,
+    total_commission amount,
+    new_quantity quantity,
+    new_price signed_price,
+    failure prose,
+    review boolean,
+    told_pnl amount,
+    rate quantity,
+    at instant,
+    own_token uuid
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    names_by_exchange boolean := own_id IS NULL AND internal IS NULL;
+    before orders;
+    o orders;
+    p positions;
+    told numeric;
+    told_at numeric;
+BEGIN
+    SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
+    SELECT * INTO p FROM positions WHERE id = before.position_id;
+    told := coalesce(
+        total, CASE WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status) THEN before.quantity END
+    );
+    told_at := coalesce(average, CASE WHEN before.told_price IS NULL THEN before.price END, before.told_price);
+    IF told_at < 0 AND NOT coalesce(p.allows_negative_prices, FALSE) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'filled_price',
+            MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', before.id, told_at);
+    END IF;
+    IF NOT names_by_exchange AND exchange <> before.exchange_order_id THEN
+        PERFORM refuse_taken_order(before.session_id, before.id, before.symbol, NULL, exchange);
+    END IF;
+    UPDATE orders AS x
+       SET quantity = coalesce(new_quantity, x.quantity),
+           price = coalesce(new_price, x.price),
+           former_exchange_order_ids = CASE
+               WHEN NOT names_by_exchange AND exchange <> x.exchange_order_id
+                   THEN x.former_exchange_order_ids || x.exchange_order_id::text
+               ELSE x.former_exchange_order_ids
+           END,
+           exchange_order_id = CASE
+               WHEN names_by_exchange THEN x.exchange_order_id
+               ELSE coalesce(exchange, x.exchange_order_id)
+           END,
+           told_quantity = greatest(x.told_quantity, told),
+           told_price = CASE WHEN told >= x.told_quantity AND told > 0 THEN told_at ELSE x.told_price END,
+           told_value = CASE
+               WHEN told >= x.told_quantity AND told > 0
+                   THEN contract_value(coalesce(p.contract, 'LINEAR'), coalesce(p.contract_size, 1), told, told_at)
+               ELSE x.told_value
+           END,
+           told_commission = CASE
+               WHEN told >= x.told_quantity OR told IS NULL THEN coalesce(total_commission, x.told_commission)
+               ELSE x.told_commission
+           END,
+           status = CASE
+               WHEN x.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN x.status
+               WHEN state IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN state
+               WHEN x.quote_quantity IS NULL AND greatest(x.filled_quantity, told) >= coalesce(new_quantity, x.quantity)
+                   THEN 'FILLED'
+               WHEN greatest(x.filled_quantity, told) > 0 AND coalesce(state, 'OPEN') <> 'UNKNOWN' THEN 'PARTIALLY_FILLED'
+               WHEN state IS NULL OR state = 'PENDING' OR (state = 'PARTIALLY_FILLED' AND coalesce(told, 0) = 0) THEN x.status
+               ELSE state
+           END::order_status,
+           needs_review = coalesce(review, x.needs_review AND state IS NULL),
+           failure_reason = coalesce(failure, x.failure_reason),
+           filled_at = CASE WHEN told > x.filled_quantity THEN greatest(x.filled_at, at) ELSE x.filled_at END,
+           cancelled_at = CASE
+               WHEN state IN ('CANCELLED', 'EXPIRED') AND NOT is_final(x.status) THEN at
+               ELSE x.cancelled_at
+           END,
+           last_update = greatest(x.last_update, at)
+     WHERE x.id = before.id
+    RETURNING * INTO o;
+    IF (o.filled_units, o.filled_value, o.commission) IS DISTINCT FROM (before.filled_units, before.filled_value, before.commission) THEN
+        PERFORM take_up(before, o, at, told_pnl, rate, coalesce(average, o.filled_price), own_token, NULL, NULL, NULL);
+    ELSIF own_token IS NOT NULL THEN
+        PERFORM fence(o.session_id, own_token);
+    END IF;
+    RETURN o.id;
+END
+$$;
+COMMENT ON FUNCTION update_order IS
+'What the exchange reports of an order as a whole: state, id, amended quantity and price, totals. Forward only: a state '
+'that would go back and an end that is there already stay, the rest of the report is kept and booked. The order''s id.';
+
+CREATE FUNCTION refuse_taken_order(session bigint, own_id bigint, traded text, internal text, exchange text) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    taken bigint;
+BEGIN
+    SELECT o.id INTO taken FROM orders AS o
+     WHERE o.session_id = session AND o.internal_order_id = internal AND o.id IS DISTINCT FROM own_id;
+    IF taken IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'internal_order_id',
+            MESSAGE = format('order %s of session %s has the id %s', taken, session, internal);
+    END IF;
+    SELECT o.id INTO taken FROM orders AS o
+     WHERE o.session_id = session AND o.symbol = traded AND o.exchange_order_id = exchange AND o.id IS DISTINCT FROM own_id;
+    IF taken IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'exchange_order_id',
+            MESSAGE = format('order %s of session %s has the id %s', taken, session, exchange);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_taken_order IS
+'Raises AT409, with the order that it meets, when another order of the session has the client order id or, in the same '
+'symbol, the exchange''s.';
+
+CREATE FUNCTION refuse_halted(flag text) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    f record;
+BEGIN
+    -- Whoever raises the flag waits for orders that are being journaled, so that none is after it was raised.
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended(flag, 451));
+    SELECT * INTO f FROM system_control_flags WHERE name = flag AND active;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT451', COLUMN = 'unless_flag',
+            MESSAGE = format('%s is active since %s, set by %s: %s', f.name, f.updated_at, f.source, f.reason);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_halted IS
+'Raises AT451 when the control flag is active; a flag that was never set is not. Holds off who would raise it until the '
+'transaction ends.';
+
+CREATE FUNCTION plan_position(
+    session bigint,
+    traded symbol,
+    direction position_side,
+    entry_quantity quantity,
+    strategy label,
+    size_of_balance size,
+    balance amount,
+    stop signed_price,
+    target signed_price,
+    trails boolean,
+    confidence fraction,
+    venue label,
+    hold_until instant,
+    end_of_day boolean,
+    weekend boolean,
+    restriction_group label,
+    kind contract_type,
+    units_per_contract quantity,
+    asset label,
+    settles_in label,
+    rate quantity,
+    negative_prices boolean,
+    at instant,
+    request uuid,
+    content_hash bigint
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    planned bigint;
+BEGIN
+    INSERT INTO positions (
+        session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
+        allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, stop_loss, take_profit,
+        trailing_stop, strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit, weekend_exit,
+        time_restriction_group, last_update, request_id, request_hash
+    )
+    SELECT s.id, traded, direction, 'PLANNED', kind, units_per_contract, asset, settles_in, rate,
+           negative_prices, size_of_balance, entry_quantity, at, balance, stop, target, trails,
+           coalesce(strategy, s.strategy_name), confidence, coalesce(venue, s.exchange), hold_until, end_of_day, weekend,
+           restriction_group, at, request, content_hash
+      FROM trading_sessions AS s
+     WHERE s.id = session
+    RETURNING id INTO planned;
+    RETURN planned;
+END
+$$;
+COMMENT ON FUNCTION plan_position IS
+'Writes the plan of a position, with the stop, target and contract that it will have: what is wrong with them is refused '
+'before anything is sent. Its id; NULL when there is no such session.';
+
+CREATE FUNCTION journal_order(
+    session bigint,
+    of_position bigint,
+    kind order_type,
+    state order_status,
+    traded symbol,
+    direction position_side,
+    ordered quantity,
+    ordered_amount quantity,
+    limit_price signed_price,
+    exchange label,
+    internal label,
+    replaced bigint,
+    strategy label,
+    target integer,
+    fraction size,
+    why label,
+    size_of_balance size,
+    balance amount,
+    stop signed_price,
+    take signed_price,
+    trails boolean,
+    confidence fraction,
+    venue label,
+    hold_until instant,
+    end_of_day boolean,
+    weekend boolean,
+    restriction_group label,
+    contract contract_type,
+    units_per_contract quantity,
+    asset label,
+    settles_in label,
+    rate quantity,
+    negative_prices boolean,
+    at instant,
+    flag label,
+    own_token uuid,
+    request uuid,
+    content_hash bigint
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    known orders;
+    planned bigint := of_position;
+    new_id bigint;
+BEGIN
+    -- Or a concurrent twin could meet its own order's other unique ids before it meets its request_id.
+    PERFORM pg_advisory_xact_lock(hashtextextended(request::text, 0));
+    SELECT * INTO known FROM orders WHERE request_id = request;
+    IF FOUND THEN
+        IF known.request_hash <> content_hash THEN
+            PERFORM refuse_request(request);
+        END IF;
+        RETURN known.id;
+    END IF;
+    PERFORM active_session(session);
+    IF flag IS NOT NULL THEN
+        PERFORM refuse_halted(flag);
+    END IF;
+    PERFORM refuse_taken_order(session, NULL, traded, internal, exchange);
+    IF limit_price < 0 AND NOT coalesce(
+        (SELECT p.allows_negative_prices FROM positions AS p WHERE p.id = of_position), negative_prices
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
+            MESSAGE = format('%s is a negative price: say allows_negative_prices where the instrument has such', limit_price);
+    END IF;
+    IF kind = 'ENTRY' AND of_position IS NULL THEN
+        planned := plan_position(
+            session, traded, direction, ordered, strategy, size_of_balance, balance, stop, take, trails, confidence,
+            venue, hold_until, end_of_day, weekend, restriction_group, contract, units_per_contract, asset, settles_in,
+            rate, negative_prices, at, request, content_hash
+        );
+    END IF;
+    INSERT INTO orders (
+        session_id, position_id, order_type, status, symbol, side, quantity, quote_quantity, price, exchange_order_id,
+        internal_order_id, replaced_order_id, strategy_name, target_level, size_fraction, reason, created_at,
+        last_update, request_id, request_hash
+    ) VALUES (
+        session, planned, kind, state, traded, direction, ordered, ordered_amount, limit_price, exchange,
+        internal, replaced, strategy, target, fraction, why, at, at, request, content_hash
+    ) RETURNING id INTO new_id;
+    IF own_token IS NOT NULL THEN
+        PERFORM fence(session, own_token);
+    END IF;
+    RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION journal_order IS
+'Journals an order before it is sent; an ENTRY order without a position plans one. The order''s id, also of the one that '
+'the request journaled before. Raises AT451 when the control flag is active.';
+
+CREATE FUNCTION link_order(wanted bigint, to_position bigint, at timestamptz, own_token uuid) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    o orders;
+    p positions;
+    r order_fills;
+    plan positions;
+    m booking;
+BEGIN
+    SELECT * INTO o FROM orders WHERE id = existing_order(wanted) FOR NO KEY UPDATE;
+    PERFORM existing_position(to_position);
+    IF o.position_id = to_position THEN
+        RETURN o.id;
+    END IF;
+    IF o.position_id IS NOT NULL THEN
+        -- The plan that an ENTRY order was journaled with gives way while nothing of it is filled.
+        SELECT * INTO plan FROM positions WHERE id = o.position_id;
+        IF plan.status <> 'PLANNED' OR o.filled_quantity > 0 THEN
+            RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'position_id',
+                MESSAGE = format('order %s belongs to position %s', o.id, o.position_id);
+        END IF;
+    END IF;
+    UPDATE orders AS x
+       SET position_id = to_position, last_update = greatest(x.last_update, at)
+     WHERE x.id = o.id
+    RETURNING * INTO o;
+    FOR r IN SELECT * FROM order_fills AS f WHERE f.order_id = o.id AND NOT f.is_booked ORDER BY f.filled_at, f.id LOOP
+        m := book_fill(
+            to_position, o, r.booked_quantity, r.booked_value, r.booked_commission, r.filled_at, NULL, NULL,
+            coalesce(r.price, o.filled_price), r.id, NULL, NULL, own_token
+        );
+        UPDATE order_fills AS f
+           SET is_booked = TRUE, position_id = m.position_id, booked_quantity = m.quantity, booked_value = m.value,
+               released_cost = m.released_cost, pnl = m.pnl
+         WHERE f.id = r.id;
+        IF m.rest_quantity <> 0 THEN
+            PERFORM book_rest(o, m, r.filled_at);
+        END IF;
+    END LOOP;
+    IF is_entry(o.order_type) AND m.owed_quantity > 0 THEN
+        PERFORM settle_rests(m.position_id, own_token);
+    END IF;
+    RETURN o.id;
+END
+$$;
+COMMENT ON FUNCTION link_order IS
+'Makes an order that had no position the position''s order; what it was filled with is booked now. The order''s id. Raises '
+'AT409 when it belongs to another position.';
+
+CREATE FUNCTION unbooked_orders(session bigint) RETURNS TABLE (order_id bigint, unbooked_quantity numeric)
+LANGUAGE sql STABLE AS $$
+    SELECT o.id, sum(f.booked_quantity)
+      FROM order_fills AS f
+      JOIN orders AS o ON o.id = f.order_id
+     WHERE NOT f.is_booked
+       AND o.session_id = session
+     GROUP BY o.id
+     UNION ALL
+    -- A total without any price is worth nobody knows what.
+    SELECT o.id, o.told_quantity - o.recorded_quantity
+      FROM orders AS o
+     WHERE o.session_id = session
+       AND o.told_quantity > o.recorded_quantity
+       AND o.told_value IS NULL
+$$;
+COMMENT ON FUNCTION unbooked_orders IS
+'The orders of a session that were filled with something which is in no position, and how much of it, in units of the base '
+'asset: fills of an order without a position, exits beyond what was held, totals without a price.';
+
+CREATE FUNCTION expire_stale_orders(session bigint, before timestamptz, expired_at timestamptz) RETURNS integer
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    expired integer;
+BEGIN
+    UPDATE orders
+       SET status = 'EXPIRED', cancelled_at = expired_at, last_update = greatest(last_update, expired_at),
+           failure_reason = 'stale: still PENDING since ' || created_at
+     WHERE session_id = session
+       AND status = 'PENDING'
+       AND NOT needs_review
+       AND created_at < before;
+    -- Counted by their time, so that a repeated request answers the same.
+    SELECT count(*) INTO expired
+      FROM orders
+     WHERE session_id = session AND status = 'EXPIRED' AND cancelled_at = expired_at;
+    RETURN expired;
+END
+$$;
+COMMENT ON FUNCTION expire_stale_orders IS
+'Expires a session''s orders that are PENDING and were journaled before a moment; how many were expired at expired_at. What '
+'the exchange may know (OPEN, PARTIALLY_FILLED, UNKNOWN) is left to reconciliation.';

@@ -1,0 +1,453 @@
+-- The short forms: a position opened, grown, reduced or closed in one call, by an order of its own or a journaled one.
+
+CREATE FUNCTION known_order(own_id bigint, session bigint, internal text, exchange text, traded text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF own_id IS NOT NULL THEN
+        RETURN existing_order(own_id);
+    END IF;
+    RETURN (
+        SELECT o.id
+          FROM orders AS o
+         WHERE o.session_id = session
+           AND (
+               o.internal_order_id = internal
+               OR (internal IS NULL AND o.symbol = traded AND o.exchange_order_id = exchange)
+           )
+    );
+END
+$$;
+COMMENT ON FUNCTION known_order IS
+'The order that a short form adopts: by our id (AT404 when there is none), or by the client order id or the exchange''s, '
+'NULL when the session has no such order yet.';
+
+CREATE FUNCTION settle_in_total(
+    adopted orders, total numeric, average numeric, total_commission numeric, told_pnl numeric, rate numeric, at timestamptz,
+    own_token uuid
+) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF is_final(adopted.status) AND adopted.told_quantity > adopted.recorded_quantity
+        AND (total <> adopted.told_quantity OR average <> adopted.told_price) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+            MESSAGE = format(
+                'order %s of session %s was filled with %s @ %s, and now %s @ %s', adopted.id, adopted.session_id,
+                adopted.told_quantity, adopted.told_price, coalesce(total, adopted.told_quantity),
+                coalesce(average, adopted.told_price)
+            );
+    END IF;
+    IF adopted.filled_quantity = 0 OR num_nonnulls(total, average, total_commission) > 0 THEN
+        PERFORM update_order(
+            adopted.id, NULL, NULL, NULL, 'FILLED', coalesce(total, nullif(adopted.filled_quantity, 0), adopted.quantity),
+            coalesce(average, adopted.filled_price), total_commission, NULL, NULL, NULL, NULL, told_pnl, rate, at, own_token
+        );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION settle_in_total IS
+'Fills a journaled order that a short form adopts: with what is given, else with what it was filled with, else as it was '
+'ordered. Single fills that reach the total take its place.';
+
+CREATE FUNCTION open_position(
+    session bigint,
+    own_order bigint,
+    exchange_id label,
+    internal_id label,
+    traded symbol,
+    direction position_side,
+    price signed_price,
+    size_of_balance size,
+    entered quantity,
+    strategy label,
+    at instant,
+    balance amount,
+    fee amount,
+    stop signed_price,
+    target signed_price,
+    trails boolean,
+    confidence fraction,
+    venue label,
+    hold_until instant,
+    end_of_day boolean,
+    weekend boolean,
+    restriction_group label,
+    kind contract_type,
+    units_per_contract quantity,
+    asset label,
+    settles_in label,
+    rate quantity,
+    negative_prices boolean,
+    own_token uuid,
+    request uuid,
+    content_hash bigint
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    adopted bigint := known_order(own_order, session, internal_id, exchange_id, traded);
+    worth numeric;
+    opened record;
+    new_order bigint;
+    new_fill bigint;
+BEGIN
+    -- What the request itself has made is no order to adopt.
+    IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
+        RETURN adopt_entry(
+            adopted, price, size_of_balance, entered, strategy, at, balance, fee, stop, target, trails, confidence, venue,
+            hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset, settles_in, rate,
+            negative_prices, own_token, request, content_hash
+        );
+    END IF;
+    IF price IS NULL OR entered IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = CASE WHEN price IS NULL THEN 'entry_price' ELSE 'quantity' END,
+            MESSAGE = 'entry_price and quantity are needed, unless a journaled order is adopted';
+    END IF;
+    worth := contract_value(kind, units_per_contract, entered, price);
+    IF size_of_balance > 1 AND balance > 0 AND worth < size_of_balance * balance / 10 THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
+            MESSAGE = format(
+                'size %s would be %s times the balance, and the position is worth %s: size is a fraction (0.5 = 50 %%)',
+                size_of_balance, size_of_balance, worth
+            );
+    END IF;
+    INSERT INTO positions AS p (
+        session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
+        allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, quantity, original_quantity,
+        entry_notional, cost_basis, commission, stop_loss, take_profit, trailing_stop, current_price, unrealized_pnl,
+        unrealized_pnl_percent, strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit,
+        weekend_exit, time_restriction_group, last_update, request_id, request_hash
+    ) VALUES (
+        session, traded, direction, 'OPEN', kind, units_per_contract, asset, settles_in, rate,
+        negative_prices, size_of_balance, entered, at, balance, entered, entered,
+        worth, worth, coalesce(fee, 0), stop, target, trails, price, 0,
+        0, strategy, confidence, venue, hold_until, end_of_day,
+        weekend, restriction_group, at, request, content_hash
+    )
+    ON CONFLICT (request_id) DO UPDATE
+       SET request_id = CASE p.request_hash
+               WHEN excluded.request_hash THEN excluded.request_id
+               ELSE refuse_request(excluded.request_id)
+           END
+    RETURNING p.id, p.xmax = 0 AS is_new INTO opened;
+    IF NOT opened.is_new THEN
+        RETURN opened.id;
+    END IF;
+    INSERT INTO orders (
+        session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price,
+        told_value, told_commission, exchange_order_id, internal_order_id, strategy_name, size_fraction, created_at,
+        filled_at, last_update, request_id, request_hash
+    ) VALUES (
+        session, opened.id, 'ENTRY', 'FILLED', traded, direction, entered, price, entered, price,
+        worth, coalesce(fee, 0), exchange_id, internal_id, strategy, 1, at,
+        at, at, request, content_hash
+    ) RETURNING id INTO new_order;
+    INSERT INTO order_fills AS f (
+        order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, booked_commission
+    ) VALUES (
+        new_order, 'CHANGE', at, opened.id, TRUE, entered, worth, coalesce(fee, 0)
+    ) RETURNING f.id INTO new_fill;
+    IF fee <> 0 THEN
+        PERFORM post_entry(
+            session, 'FILL', 0, fee, 0, 'entry', 'engine', at, opened.id, new_fill, NULL, content_hash, own_token, FALSE
+        );
+    ELSE
+        PERFORM active_session(session);
+        IF own_token IS NOT NULL THEN
+            PERFORM fence(session, own_token);
+        END IF;
+    END IF;
+    RETURN opened.id;
+END
+$$;
+COMMENT ON FUNCTION open_position IS
+'Opens a position together with its FILLED ENTRY order; with the id of a journaled order it adopts that one. Its id.';
+
+CREATE FUNCTION adopt_entry(
+    adopted bigint,
+    price numeric,
+    size_of_balance numeric,
+    entered numeric,
+    strategy text,
+    at timestamptz,
+    balance numeric,
+    fee numeric,
+    stop numeric,
+    target numeric,
+    trails boolean,
+    confidence numeric,
+    venue text,
+    hold_until timestamptz,
+    end_of_day boolean,
+    weekend boolean,
+    restriction_group text,
+    kind contract_type,
+    units_per_contract numeric,
+    asset text,
+    settles_in text,
+    rate numeric,
+    negative_prices boolean,
+    own_token uuid,
+    request uuid,
+    content_hash bigint
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    o orders;
+    opened positions;
+BEGIN
+    SELECT * INTO o FROM orders WHERE id = adopted FOR NO KEY UPDATE;
+    IF NOT is_entry(o.order_type) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+            MESSAGE = format('order %s is a %s: it opens no position', o.id, o.order_type);
+    END IF;
+    IF o.position_id IS NULL THEN
+        PERFORM active_session(o.session_id);
+        PERFORM link_order(
+            o.id,
+            plan_position(
+                o.session_id, o.symbol, o.side, o.quantity, strategy, size_of_balance, balance, stop, target, trails,
+                confidence, venue, hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset,
+                settles_in, rate, negative_prices, at, request, content_hash
+            ),
+            at, own_token
+        );
+        SELECT * INTO o FROM orders WHERE id = adopted;
+    END IF;
+    PERFORM settle_in_total(o, entered, price, fee, NULL, rate, at, own_token);
+    -- The plan is as it was given last; what is not given here stays as it was journaled.
+    UPDATE positions AS p
+       SET planned_size = coalesce(size_of_balance, p.planned_size),
+           planned_quantity = CASE
+               WHEN size_of_balance IS NULL OR p.original_quantity = 0 THEN p.planned_quantity
+               ELSE p.original_quantity
+           END,
+           entry_balance = coalesce(balance, p.entry_balance),
+           stop_loss = coalesce(stop, p.stop_loss),
+           take_profit = coalesce(target, p.take_profit),
+           trailing_stop = trails OR p.trailing_stop,
+           strategy_name = coalesce(strategy, p.strategy_name),
+           confidence_score = coalesce(confidence, p.confidence_score),
+           exchange = coalesce(venue, p.exchange),
+           max_holding_until = coalesce(hold_until, p.max_holding_until),
+           end_of_day_exit = end_of_day OR p.end_of_day_exit,
+           weekend_exit = weekend OR p.weekend_exit,
+           time_restriction_group = coalesce(restriction_group, p.time_restriction_group)
+     WHERE p.id = o.position_id
+    RETURNING * INTO opened;
+    IF opened.status = 'PLANNED' THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
+            MESSAGE = format('order %s has no price and was filled at none: entry_price is needed', o.id);
+    END IF;
+    RETURN opened.id;
+END
+$$;
+COMMENT ON FUNCTION adopt_entry IS
+'Opens a position with the entry order that was journaled for it: its fills, average price, fees and times, unless given. '
+'The same again changes nothing. The position''s id.';
+
+CREATE FUNCTION leaving_quantity(p positions, size numeric, amount numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    leaving numeric := coalesce(amount, quantity_of(size, p.original_quantity, p.current_quantity), p.current_quantity);
+BEGIN
+    IF num_nonnulls(size, amount) = 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, not both';
+    ELSIF leaving > p.current_quantity THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = CASE WHEN amount IS NULL THEN 'size' ELSE 'quantity' END,
+            MESSAGE = CASE
+                WHEN amount IS NULL THEN format(
+                    'position %s has %s of its original size left: %s of it cannot be exited (size is a fraction: 0.5 is half)',
+                    p.id, trim_scale(round(p.current_quantity / p.original_quantity, 12)), trim_scale(size)
+                )
+                ELSE format('position %s holds %s: %s cannot be exited', p.id, p.current_quantity, trim_scale(amount))
+            END;
+    END IF;
+    RETURN leaving;
+END
+$$;
+COMMENT ON FUNCTION leaving_quantity IS
+'What an exit takes out of a position: the quantity, or the fraction of the original quantity, or all that is left. Raises '
+'AT422 when the position holds less.';
+
+CREATE FUNCTION move_position(
+    wanted bigint,
+    kind order_type,
+    own_order bigint,
+    exchange_id label,
+    internal_id label,
+    size size,
+    amount quantity,
+    price signed_price,
+    told_pnl amount,
+    rate quantity,
+    fee amount,
+    interest amount,
+    target integer,
+    why label,
+    at instant,
+    own_token uuid,
+    request uuid,
+    content_hash bigint
+) RETURNS booking
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    p positions;
+    o orders;
+    adopted bigint;
+    new_fill bigint;
+    moved numeric;
+    worth numeric;
+    m booking;
+BEGIN
+    SELECT * INTO p FROM positions WHERE id = wanted;
+    IF NOT FOUND THEN
+        PERFORM existing_position(wanted);
+    END IF;
+    adopted := known_order(own_order, p.session_id, internal_id, exchange_id, p.symbol);
+    IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
+        RETURN adopt_order(
+            adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, why, at, own_token, request, content_hash
+        );
+    END IF;
+    -- Its order does not exist yet, so nobody can hold it: position, then session, is the same order of locks.
+    SELECT * INTO p FROM positions WHERE id = wanted FOR NO KEY UPDATE;
+    SELECT * INTO o FROM orders WHERE request_id = request;
+    IF FOUND THEN
+        IF o.request_hash <> content_hash THEN
+            PERFORM refuse_request(request);
+        END IF;
+        RETURN moved_by(o);
+    END IF;
+    IF p.status <> 'OPEN' THEN
+        PERFORM refuse_position(wanted);
+    END IF;
+    PERFORM active_session(p.session_id);
+    IF price IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
+            MESSAGE = 'a price is needed, unless a journaled order is adopted';
+    ELSIF price < 0 AND NOT p.allows_negative_prices OR (price = 0 AND p.contract = 'INVERSE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
+            MESSAGE = format('position %s cannot be traded at %s: its instrument has no such price', wanted, price);
+    END IF;
+    IF kind = 'SCALE_IN' THEN
+        IF num_nonnulls(size, amount) <> 1 THEN
+            RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, one of them';
+        ELSIF size > 10 THEN
+            RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
+                MESSAGE = format('size %s would add %s times the original quantity: size is a fraction (0.5 is half)', size, size);
+        END IF;
+        moved := coalesce(amount, quantity_of(size, p.original_quantity, 0));
+    ELSE
+        moved := leaving_quantity(p, size, amount);
+    END IF;
+    worth := contract_value(p.contract, p.contract_size, moved, price);
+    IF interest <> 0 THEN
+        UPDATE positions AS x SET margin_interest_cost = x.margin_interest_cost + interest WHERE x.id = wanted;
+        PERFORM post_entry(
+            p.session_id, 'INTEREST', 0, 0, -interest, 'margin interest', 'engine', at, p.id, NULL, NULL, content_hash,
+            NULL, FALSE
+        );
+    END IF;
+    INSERT INTO orders (
+        session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price,
+        told_value, told_commission, exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction,
+        reason, created_at, filled_at, last_update, request_id, request_hash
+    ) VALUES (
+        p.session_id, wanted, kind, 'FILLED', p.symbol, p.side, moved, price, moved, price,
+        worth, fee, exchange_id, internal_id, p.strategy_name, target, size,
+        why, at, at, at, request, content_hash
+    ) RETURNING * INTO o;
+    new_fill := nextval('order_fills_id_seq');
+    m := book_fill(
+        wanted, o, moved, worth, coalesce(fee, 0), at, told_pnl, rate, price, new_fill, request, content_hash, own_token
+    );
+    INSERT INTO order_fills (
+        id, order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, booked_commission,
+        released_cost, pnl
+    ) VALUES (
+        new_fill, o.id, 'CHANGE', at, m.position_id, TRUE, m.quantity, m.value, coalesce(fee, 0), m.released_cost, m.pnl
+    );
+    IF kind = 'SCALE_IN' AND m.owed_quantity > 0 THEN
+        PERFORM settle_rests(wanted, own_token);
+    END IF;
+    RETURN m;
+END
+$$;
+COMMENT ON FUNCTION move_position IS
+'Grows, reduces or closes an open position together with its FILLED order; with the id of a journaled order it adopts that '
+'one. What it moved.';
+
+CREATE FUNCTION moved_by(done orders) RETURNS booking
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    m booking;
+BEGIN
+    m.position_id := done.position_id;
+    SELECT t.id INTO m.partial_trade_id FROM partial_trades AS t WHERE t.order_id = done.id ORDER BY t.id LIMIT 1;
+    SELECT t.id INTO m.trade_id FROM trades AS t WHERE t.position_id = done.position_id;
+    RETURN m;
+END
+$$;
+COMMENT ON FUNCTION moved_by IS 'What an order that was booked before has made: its partial trade, its position''s trade.';
+
+CREATE FUNCTION adopt_order(
+    adopted bigint,
+    p positions,
+    kind order_type,
+    size numeric,
+    amount numeric,
+    price numeric,
+    told_pnl numeric,
+    rate numeric,
+    fee numeric,
+    interest numeric,
+    why text,
+    at timestamptz,
+    own_token uuid,
+    request uuid,
+    content_hash bigint
+) RETURNS booking
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    o orders;
+    held positions;
+    m booking;
+BEGIN
+    SELECT * INTO o FROM orders WHERE id = adopted FOR NO KEY UPDATE;
+    IF is_entry(o.order_type) <> is_entry(kind) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+            MESSAGE = format('order %s is a %s', o.id, o.order_type);
+    END IF;
+    IF o.position_id IS NULL THEN
+        PERFORM link_order(o.id, p.id, at, own_token);
+    ELSIF o.position_id <> p.id THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+            MESSAGE = format('order %s belongs to position %s', o.id, o.position_id);
+    END IF;
+    IF why IS NOT NULL AND o.reason IS NULL THEN
+        UPDATE orders SET reason = why WHERE id = o.id;
+    END IF;
+    SELECT * INTO o FROM orders WHERE id = adopted;
+    SELECT * INTO held FROM positions WHERE id = p.id FOR NO KEY UPDATE;
+    IF interest <> 0 AND held.status = 'OPEN' THEN
+        UPDATE positions AS x SET margin_interest_cost = x.margin_interest_cost + interest WHERE x.id = p.id;
+        PERFORM post_entry(
+            p.session_id, 'INTEREST', 0, 0, -interest, 'margin interest', 'engine', at, p.id, NULL, request, content_hash,
+            NULL, TRUE
+        );
+    END IF;
+    PERFORM settle_in_total(
+        o, coalesce(amount, CASE WHEN size IS NOT NULL AND NOT is_entry(kind) AND o.filled_quantity = 0 THEN leaving_quantity(held, size, NULL) END),
+        price, fee, told_pnl, rate, at, own_token
+    );
+    m := moved_by(o);
+    IF kind IN ('FULL_EXIT', 'STOP_LOSS') AND m.trade_id IS NULL THEN
+        SELECT * INTO held FROM positions WHERE id = p.id;
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'order_id',
+            MESSAGE = format('position %s holds %s more than order %s was filled with', p.id, held.current_quantity, o.id);
+    END IF;
+    RETURN m;
+END
+$$;
+COMMENT ON FUNCTION adopt_order IS
+'Moves a position by an order that was journaled for it: its fills, average price, fees and times, unless given. The same '
+'again changes nothing. What it moved.';
