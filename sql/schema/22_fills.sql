@@ -59,7 +59,8 @@ COMMENT ON COLUMN order_fills.booked_value IS 'The value of that at its price, i
 COMMENT ON COLUMN order_fills.booked_commission IS
 'Fee that was booked with it, in the session''s base currency; a fee that became known later included.';
 COMMENT ON COLUMN order_fills.released_cost IS
-'Cost that an exit released, in settlement currency: the exited share of the position''s cost_basis.';
+'Cost that left the position with it, in settlement currency: of an exit its share of cost_basis, of a corrected entry price '
+'the share of what had been exited.';
 COMMENT ON COLUMN order_fills.pnl IS 'Gross P&L that it realised, in the session''s base currency.';
 
 CREATE TRIGGER order_fills_append_only

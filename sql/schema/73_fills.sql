@@ -184,7 +184,8 @@ BEGIN
             -- A corrected price reaches what is still held; the share of what has left is P&L.
             ELSE p.cost_basis + share_of(m.value, p.current_quantity, p.quantity)
         END;
-        from_prices := value_direction(p.side, p.contract) * (cost - p.cost_basis - m.value);
+        m.released_cost := m.value - (cost - p.cost_basis);
+        from_prices := value_direction(p.side, p.contract) * -m.released_cost;
     ELSE
         IF moved > p.current_quantity OR moved < 0 THEN
             m.quantity := greatest(least(moved, p.current_quantity), 0);
@@ -366,7 +367,10 @@ BEGIN
         closed.confidence_score, closed.exchange, closed.max_holding_until, closed.end_of_day_exit,
         closed.weekend_exit, closed.time_restriction_group, closed.unbooked_quantity, at
     ) RETURNING * INTO p;
-    UPDATE positions SET unbooked_quantity = 0 WHERE id = closed.id AND unbooked_quantity <> 0;
+    IF closed.unbooked_quantity <> 0 THEN
+        UPDATE positions SET unbooked_quantity = 0 WHERE id = closed.id;
+        UPDATE order_fills SET position_id = p.id WHERE position_id = closed.id AND NOT is_booked;
+    END IF;
     PERFORM warn(
         closed.session_id, at,
         format('An entry was filled after position %s was closed: position %s continues it', closed.id, p.id),
@@ -395,18 +399,11 @@ DECLARE
     m booking;
 BEGIN
     FOR r IN
-        WITH RECURSIVE chain AS (
-            SELECT id, continues_position_id FROM positions WHERE id = held
-            UNION ALL
-            SELECT p.id, p.continues_position_id
-              FROM chain AS c
-              JOIN positions AS p ON p.id = c.continues_position_id
-        )
         SELECT f.id, f.order_id, f.booked_quantity, f.booked_value, f.filled_at
           FROM order_fills AS f
          WHERE NOT f.is_booked
            AND f.booked_quantity > 0
-           AND f.position_id IN (SELECT id FROM chain)
+           AND f.position_id = held
          ORDER BY f.filled_at, f.id
     LOOP
         EXIT WHEN NOT EXISTS (SELECT FROM positions AS p WHERE p.id = held AND p.current_quantity > 0);
