@@ -8,22 +8,30 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, copy, query
-from atb_db.types import NEW, NOW, LedgerEntryType, Number
+from atb_db.types import NEW, NOW, Json, LedgerEntryType, Number
 
 
 class LedgerEntry(NamedTuple):
-    """One change of a session's balance, in base_currency; entry_number counts from 1 without gaps."""
+    """One change of a session's balance, in base_currency; entry_number counts from 1 without gaps.
+
+    delta = pnl - commission + amount.
+    """
 
     id: int
     session_id: int
     entry_number: int
     entry_type: LedgerEntryType
     previous_balance: Decimal
+    pnl: Decimal
+    commission: Decimal
+    amount: Decimal
     delta: Decimal
     total_balance: Decimal
     reserved_balance: Decimal
     available_balance: Decimal
     base_currency: str
+    position_id: int | None
+    order_fill_id: int | None
     update_reason: str
     updated_by: str
     last_updated: datetime
@@ -84,11 +92,12 @@ def adjust_balance(
     reason: str,
     updated_by: str = "engine",
     timestamp: datetime = NOW,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> Decimal:
     """Change a session's balance by an amount, with a ledger entry; the balance after.
 
-    delta is in the session's base currency, negative to take away.
+    delta is in the session's base currency, negative to take away. A deposit or withdrawal is a record_transfer.
     """
     ...
 
@@ -99,13 +108,58 @@ def set_balance(
     session_id: int,
     balance: Number,
     reason: str,
+    reserved_balance: Number = 0,
+    asset_balances: Json | None = None,
     updated_by: str = "engine",
     timestamp: datetime = NOW,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> Decimal:
     """Set a session's balance, with a ledger entry and a BALANCE_ADJUSTMENT event; the balance after.
 
-    For account synchronisation: the difference to the balance at that very moment becomes the ledger entry's delta.
+    For account synchronisation: the difference to the balance at that very moment becomes an ADJUSTMENT in the ledger.
+    reserved_balance is the part that orders hold, asset_balances each asset's quantity as the exchange reports it.
+
+    Record the fills first and set the balance then: P&L and fees are in the balance as soon as their fill is recorded,
+    so that the difference is what the books do not know. A fill from before `timestamp` that is recorded afterwards is
+    booked all the same, with a WARNING event, because the exchange's figure may have included it.
+    """
+    ...
+
+
+@command
+def record_transfer(
+    *,
+    session_id: int,
+    amount: Number,
+    reason: str,
+    updated_by: str = "engine",
+    timestamp: datetime = NOW,
+    token: UUID | None = None,
+    request_id: UUID = NEW,
+) -> Decimal:
+    """Record a deposit or a withdrawal, with a ledger entry; the balance after.
+
+    amount is in the session's base currency, negative for a withdrawal. A transfer is neither profit nor loss: it moves
+    balance and peak alike, and is left out of returns, drawdowns and risk figures.
+    """
+    ...
+
+
+@command
+def record_interest(
+    *,
+    session_id: int,
+    amount: Number,
+    reason: str = "interest",
+    updated_by: str = "engine",
+    timestamp: datetime = NOW,
+    token: UUID | None = None,
+    request_id: UUID = NEW,
+) -> Decimal:
+    """Record interest that the account paid or received, with a ledger entry; the balance after.
+
+    amount is in the session's base currency, negative when paid. Interest of one position is record_margin_interest.
     """
     ...
 

@@ -37,6 +37,7 @@ class PerformanceMetrics(NamedTuple):
     gross_pnl: Decimal
     commission: Decimal
     margin_interest_cost: Decimal
+    funding: Decimal
     net_pnl: Decimal
     total_return_percent: Decimal | None
     profit_factor: Decimal | None
@@ -83,6 +84,7 @@ class DailyMetrics(NamedTuple):
     gross_pnl: Decimal
     commission: Decimal
     margin_interest_cost: Decimal
+    funding: Decimal
     net_pnl: Decimal
     profit_factor: Decimal | None
     expectancy: Decimal
@@ -111,6 +113,7 @@ class TotalMetrics(NamedTuple):
     gross_pnl: Decimal
     commission: Decimal
     margin_interest_cost: Decimal
+    funding: Decimal
     net_pnl: Decimal
     profit_factor: Decimal | None
     expectancy: Decimal

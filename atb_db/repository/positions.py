@@ -258,6 +258,78 @@ def close_position(
     ...
 
 
+@command
+def record_funding(
+    *,
+    position_id: int,
+    amount: Number,
+    reason: str = "funding",
+    timestamp: datetime = NOW,
+    token: UUID | None = None,
+    request_id: UUID = NEW,
+) -> Decimal:
+    """Record funding that a position paid or received, with a ledger entry; the balance after.
+
+    amount is in the session's base currency: positive when received, negative when paid. It is part of the position's
+    net and of its trade's, also when it comes after the close. A request_id made from the exchange's id of the payment
+    (request_id_of) records each payment once.
+    """
+    ...
+
+
+@command
+def record_margin_interest(
+    *,
+    position_id: int,
+    cost: Number,
+    reason: str = "margin interest",
+    timestamp: datetime = NOW,
+    token: UUID | None = None,
+    request_id: UUID = NEW,
+) -> Decimal:
+    """Record interest that a position's borrowed funds cost, with a ledger entry; the balance after.
+
+    cost is in the session's base currency; it is part of the position's net and of its trade's.
+    """
+    ...
+
+
+@command
+def correct_position_quantity(
+    *,
+    position_id: int,
+    quantity: Number,
+    reason: str,
+    price: Number | None = None,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Make a position hold what the exchange holds, with a reconciliation event; the position's id.
+
+    quantity is what the exchange holds, in units of the base asset; 0 closes a position that was closed elsewhere. The
+    difference becomes an order of its own, filled at `price`, or without one at the position's entry price, which makes
+    no P&L: give the price where it is known. Ledger, trade and metrics follow.
+    """
+    ...
+
+
+@command
+def correct_entry_price(
+    *,
+    position_id: int,
+    entry_price: Number,
+    reason: str,
+    timestamp: datetime = NOW,
+    request_id: UUID = NEW,
+) -> int:
+    """Correct the average price of everything that a position entered, with a reconciliation event; the position's id.
+
+    entry_price is in quote currency. What is still held costs the difference more or less; the share of what was exited
+    is P&L, booked at once; of a CLOSED position the trade and the metrics follow. Fills stay as they were reported.
+    """
+    ...
+
+
 @query
 def get_planned_positions(*, session_id: int) -> list[PlannedPosition]:
     """A session's planned positions: their entry orders are journaled and nothing of them is filled; oldest first."""

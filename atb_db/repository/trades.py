@@ -123,14 +123,17 @@ def log_trade(
     """Log a completed trade that has no position, with its metrics and ledger entry, atomically; the trade's id.
 
     For backtests and imports; a position's trade is logged by close_position. pnl is gross, in the session's base
-    currency; the balance changes by pnl - commission - margin_interest_cost. The trade counts on the UTC day of its
-    exit_time.
+    currency; the balance changes by pnl - commission - margin_interest_cost + funding. The trade counts on the UTC day
+    of its exit_time. With an order_id (the exchange's) that the session knows, it is the trade of that order: nothing is
+    recorded, and the id is that trade's.
     """
     ...
 
 
 @command
-def log_trades(*, session_id: int, trades: Sequence[NewTrade], request_id: UUID = NEW) -> list[int]:
+def log_trades(
+    *, session_id: int, trades: Sequence[NewTrade], token: UUID | None = None, request_id: UUID = NEW
+) -> list[int]:
     """Log completed trades that have no positions, in their order, all or none, as log_trade does each; their ids.
 
     One statement for a backtest's thousands of trades: the ledger has an entry for each of them, and the metrics are

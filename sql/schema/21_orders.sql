@@ -20,6 +20,7 @@ CREATE TABLE orders (
     recorded_notional amount NOT NULL DEFAULT 0,
     recorded_value amount NOT NULL DEFAULT 0,
     recorded_commission amount NOT NULL DEFAULT 0,
+    corrected_value amount NOT NULL DEFAULT 0,
     -- Single fills are exact: they take the total's place as soon as they reach it.
     filled_quantity numeric NOT NULL GENERATED ALWAYS AS (greatest(recorded_quantity, told_quantity)) STORED,
     filled_price numeric GENERATED ALWAYS AS (
@@ -39,7 +40,7 @@ CREATE TABLE orders (
         CASE
             WHEN told_quantity > recorded_quantity AND told_value IS NOT NULL THEN told_value
             ELSE recorded_value
-        END
+        END + corrected_value
     ) STORED,
     commission numeric NOT NULL GENERATED ALWAYS AS (
         CASE
@@ -131,6 +132,8 @@ COMMENT ON COLUMN orders.recorded_value IS
 'Sum of the values of the single fills'' quantities less fees in the base asset, in settlement currency.';
 COMMENT ON COLUMN orders.recorded_commission IS
 'Sum of the known fees of the single fills, in the session''s base currency.';
+COMMENT ON COLUMN orders.corrected_value IS
+'What corrections by hand added to the value of its fills, in settlement currency.';
 COMMENT ON COLUMN orders.filled_quantity IS
 'Filled so far, in units of the base asset: the sum of the single fills, or the reported total while that is more.';
 COMMENT ON COLUMN orders.filled_price IS 'Average price of the fills, in quote currency; NULL while none is known.';

@@ -46,6 +46,10 @@ CREATE TABLE trades (
 
 CREATE INDEX trades_session_id_exit_time_idx ON trades (session_id, exit_time, id);
 
+-- A trade logged again with its order is the same trade.
+CREATE UNIQUE INDEX trades_order_id_key ON trades (session_id, symbol, order_id)
+WHERE order_id IS NOT NULL AND position_id IS NULL;
+
 COMMENT ON TABLE trades IS 'Completed trades: one per closed position, or logged by itself (backtests).';
 COMMENT ON COLUMN trades.id IS 'Identifier.';
 COMMENT ON COLUMN trades.session_id IS 'Session that traded.';
@@ -89,3 +93,29 @@ COMMENT ON COLUMN trades.request_id IS
 'Identifies the request that created the trade, its exit order and its ledger entry.';
 COMMENT ON COLUMN trades.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
+
+CREATE FUNCTION known_trade(session bigint, traded text, exchange_order text, request uuid) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    known bigint;
+BEGIN
+    IF exchange_order IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT t.id INTO known
+      FROM trades AS t
+     WHERE t.session_id = session AND t.symbol = traded AND t.order_id = exchange_order AND t.position_id IS NULL
+       AND t.request_id <> request;
+    IF NOT FOUND THEN
+        SELECT t.id INTO known
+          FROM orders AS o
+          JOIN trades AS t ON t.position_id = o.position_id
+         WHERE o.session_id = session AND o.symbol = traded AND o.exchange_order_id = exchange_order
+           AND t.request_id <> request;
+    END IF;
+    RETURN known;
+END
+$$;
+COMMENT ON FUNCTION known_trade IS
+'The trade that a session has of the exchange''s order: logged with its id, or of the position that the order belongs to; '
+'NULL when there is none, or it is the request''s own.';

@@ -38,6 +38,9 @@ CREATE TABLE account_balances (
     )
 );
 
+-- Read by transfer_spans: deposits and withdrawals are few.
+CREATE INDEX account_balances_transfers_idx ON account_balances (session_id, last_updated) WHERE entry_type = 'TRANSFER';
+
 COMMENT ON TABLE account_balances IS
 'The ledger: every change of a session''s balance, append-only. Each entry starts from the balance that the one '
 'before it left '
@@ -68,7 +71,7 @@ COMMENT ON COLUMN account_balances.request_id IS
 COMMENT ON COLUMN account_balances.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
 
--- A session says what its newest ledger entry says, or the transaction does not commit: book() moves both. A session
+-- A session says what its newest ledger entry says, or the transaction does not commit: post_entry() moves both. A session
 -- that is being removed has no entry number, and so nothing to refer to.
 ALTER TABLE trading_sessions ADD CONSTRAINT trading_sessions_balance_fkey
 FOREIGN KEY (id, ledger_entries, current_balance)
@@ -95,3 +98,20 @@ WHEN (new.ledger_entries IS NOT NULL AND (new.ledger_entries >= old.ledger_entri
 EXECUTE FUNCTION refuse_shorter_ledger();
 COMMENT ON TRIGGER trading_sessions_ledger_only_grows ON trading_sessions IS
 'The balance is that of the newest ledger entry, never of an earlier one.';
+
+CREATE FUNCTION transfer_spans(session bigint)
+RETURNS TABLE (since timestamptz, until timestamptz, transferred numeric)
+LANGUAGE sql STABLE AS $$
+    SELECT t.since, lead(t.since, 1, 'infinity') OVER in_order, sum(t.amount) OVER in_order
+      FROM (
+               SELECT '-infinity'::timestamptz AS since, 0 AS number, 0::numeric AS amount
+                UNION ALL
+               SELECT l.last_updated::timestamptz, l.entry_number, l.amount::numeric
+                 FROM public.account_balances AS l
+                WHERE l.session_id = session AND l.entry_type = 'TRANSFER'
+           ) AS t
+    WINDOW in_order AS (ORDER BY t.since, t.number ROWS UNBOUNDED PRECEDING)
+$$;
+COMMENT ON FUNCTION transfer_spans IS
+'How much had been deposited less withdrawn, in the session''s base currency, in which span of time: one row from -infinity '
+'to infinity while there is no transfer.';

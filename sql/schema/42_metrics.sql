@@ -174,8 +174,12 @@ LANGUAGE sql STABLE AS $$
                (
                    SELECT max(public.drawdown(curve.peak, curve.equity))
                      FROM (
-                              SELECT h.equity, max(h.equity) OVER (ORDER BY h.timestamp, h.id) AS peak
+                              SELECT h.equity::numeric AS equity,
+                                     -- A transfer moves the peak along.
+                                     max(h.equity - t.transferred) OVER (ORDER BY h.timestamp, h.id) + t.transferred AS peak
                                 FROM public.account_history AS h
+                                JOIN public.transfer_spans(session) AS t
+                                  ON h.timestamp >= t.since AND h.timestamp < t.until
                                WHERE h.session_id = session
                           ) AS curve
                ),

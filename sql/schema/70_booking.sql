@@ -38,7 +38,9 @@ CREATE FUNCTION post_entry(
     request uuid,
     content_hash bigint,
     own_token uuid,
-    is_fact boolean
+    is_fact boolean,
+    reserved numeric DEFAULT 0,
+    assets jsonb DEFAULT NULL
 ) RETURNS numeric
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -62,10 +64,11 @@ BEGIN
     END IF;
     INSERT INTO account_balances (
         session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, total_balance, base_currency,
-        position_id, order_fill_id, update_reason, updated_by, last_updated, request_id, request_hash
+        reserved_balance, asset_balances, position_id, order_fill_id, update_reason, updated_by, last_updated, request_id,
+        request_hash
     ) VALUES (
         session, s.ledger_entries, kind, s.current_balance - change, gross, fee, other, s.current_balance,
-        s.base_currency, of_position, of_fill, reason, booked_by, booked_at, coalesce(request, gen_random_uuid()),
+        s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request, gen_random_uuid()),
         coalesce(content_hash, 0)
     );
     IF kind IN ('FILL', 'FEE') AND booked_at < s.balance_set_at THEN
@@ -88,26 +91,6 @@ COMMENT ON FUNCTION post_entry IS
 'Changes a session''s balance by gross - fee + other and appends the ledger entry for it; the balance after, in the '
 'session''s base currency. The session''s row is locked until the transaction ends. is_fact: what an exchange did is '
 'booked also after the session has ended. Raises AT404 and AT410 as active_session does, AT423 as fence does.';
-
-CREATE FUNCTION book(
-    session bigint,
-    change numeric,
-    kind ledger_entry_type,
-    reason text,
-    booked_by text,
-    booked_at timestamptz,
-    request uuid,
-    content_hash bigint
-) RETURNS numeric
-LANGUAGE plpgsql VOLATILE AS $$
-BEGIN
-    RETURN post_entry(
-        session, kind, 0, 0, change, reason, booked_by, booked_at, NULL, NULL, request, content_hash, NULL, FALSE
-    );
-END
-$$;
-COMMENT ON FUNCTION book IS
-'Books a change of a session''s balance that no trade made, such as an adjustment; the balance after.';
 
 CREATE FUNCTION warn(session bigint, at timestamptz, sentence text, details jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

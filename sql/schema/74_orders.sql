@@ -69,7 +69,7 @@ CREATE FUNCTION complete_fee(
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     filled orders;
-    fee numeric;
+    due numeric;
 BEGIN
     UPDATE order_fills AS f
        SET fee = coalesce(f.fee, told_fee), fee_currency = coalesce(f.fee_currency, told_currency),
@@ -84,13 +84,13 @@ BEGIN
            recorded_value = o.recorded_value - base_value
      WHERE o.id = known.order_id
     RETURNING * INTO filled;
-    fee := filled.commission - before.commission;
+    due := filled.commission - before.commission;
     IF filled.filled_units <> before.filled_units OR filled.filled_value <> before.filled_value THEN
         PERFORM take_up(before, filled, known.filled_at, NULL, NULL, NULL, own_token, NULL, NULL, NULL);
-    ELSIF fee <> 0 THEN
-        UPDATE order_fills AS f SET booked_commission = f.booked_commission + fee WHERE f.id = known.id;
+    ELSIF due <> 0 THEN
+        UPDATE order_fills AS f SET booked_commission = f.booked_commission + due WHERE f.id = known.id;
         IF filled.position_id IS NOT NULL THEN
-            PERFORM book_late_fee(coalesce(known.position_id, filled.position_id), fee, known, own_token);
+            PERFORM book_late_fee(coalesce(known.position_id, filled.position_id), due, known, own_token);
         END IF;
     END IF;
 END

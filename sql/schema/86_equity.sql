@@ -38,16 +38,17 @@ CREATE FUNCTION chosen_trades(
 ) RETURNS TABLE (
     id bigint, session_id bigint, symbol text, strategy_name text, exit_reason text,
     entry_time timestamptz, exit_time timestamptz, pnl numeric, commission numeric, margin_interest_cost numeric,
-    net_pnl numeric
+    funding numeric, net_pnl numeric
 )
 LANGUAGE sql STABLE AS $$
     SELECT t.id, s.session_id, t.symbol, t.strategy_name, t.exit_reason,
-           t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.net_pnl
+           t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding,
+           t.net_pnl
       FROM public.chosen_sessions(session, source, NULL, NULL) AS s
      CROSS JOIN LATERAL (
                SELECT r.id, r.symbol::text, r.strategy_name::text, r.exit_reason::text,
                       r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric, r.commission::numeric,
-                      r.margin_interest_cost::numeric, r.net_pnl::numeric
+                      r.margin_interest_cost::numeric, r.funding::numeric, r.net_pnl::numeric
                  FROM public.trades AS r
                 WHERE r.session_id = s.session_id
                   AND r.exit_time >= coalesce(since, '-infinity')
@@ -64,7 +65,8 @@ COMMENT ON FUNCTION chosen_trades IS
 CREATE FUNCTION chosen_openings(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
 ) RETURNS TABLE (
-    session_id bigint, start_time timestamptz, by_snapshots boolean, opening_balance numeric, opening_equity numeric
+    session_id bigint, start_time timestamptz, by_snapshots boolean, opening_balance numeric, opening_equity numeric,
+    opening_transferred numeric
 )
 LANGUAGE sql STABLE AS $$
     SELECT s.session_id, s.start_time, first_snapshot.id IS NOT NULL,
@@ -72,7 +74,8 @@ LANGUAGE sql STABLE AS $$
            CASE
                WHEN first_snapshot.id IS NULL THEN s.initial_balance + coalesce(earlier.net_pnl, 0)
                ELSE coalesce(last_before.equity, s.initial_balance)
-           END
+           END,
+           coalesce(last_before.transferred, 0)
       FROM public.chosen_sessions(session, source, strategy, instrument) AS s
       LEFT JOIN LATERAL (
                SELECT h.id
@@ -85,8 +88,9 @@ LANGUAGE sql STABLE AS $$
                 LIMIT 1
            ) AS first_snapshot ON TRUE
       LEFT JOIN LATERAL (
-               SELECT h.equity
+               SELECT h.equity, t.transferred
                  FROM public.account_history AS h
+                 JOIN public.transfer_spans(s.session_id) AS t ON h.timestamp >= t.since AND h.timestamp < t.until
                 WHERE h.session_id = s.session_id
                   AND h.timestamp < since
                 ORDER BY h.timestamp DESC, h.id DESC
@@ -104,38 +108,40 @@ $$;
 COMMENT ON FUNCTION chosen_openings IS
 'Where the chosen sessions stood at since, in their base currency: opening_balance = initial balance + net P&L of the '
 'chosen trades before; opening_equity = the newest snapshot before, else the initial balance, if the session''s equity '
-'is told by_snapshots (there are some in the span and neither strategy nor symbol is chosen), else opening_balance.';
+'is told by_snapshots (there are some in the span and neither strategy nor symbol is chosen), else opening_balance; '
+'opening_transferred = deposits less withdrawals until that snapshot.';
 
 CREATE FUNCTION equity_series(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
 ) RETURNS TABLE (
     "time" timestamptz, place bigint, is_opening boolean,
-    opening numeric, equity numeric, peak numeric, drawdown numeric, next_time timestamptz
+    opening numeric, equity numeric, transferred numeric, peak numeric, drawdown numeric, next_time timestamptz
 )
 LANGUAGE sql STABLE AS $$
     WITH openings AS MATERIALIZED (
-        SELECT o.session_id, o.start_time, o.by_snapshots, o.opening_equity
+        SELECT o.session_id, o.start_time, o.by_snapshots, o.opening_equity, o.opening_transferred
           FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
     ), single AS (
         -- The snapshots of one session are its equity as they are, which takes half as long as adding up changes.
-        SELECT o.session_id, o.opening_equity
+        SELECT o.session_id, o.opening_equity, o.opening_transferred
           FROM openings AS o
          WHERE o.by_snapshots AND (SELECT count(*) FROM openings) = 1
     ), changes AS (
-        SELECT c.time, o.session_id, c.id, c.change
+        SELECT c.time, o.session_id, c.id, c.change, c.transfer
           FROM openings AS o
          CROSS JOIN LATERAL (
                    SELECT h.timestamp::timestamptz AS time, h.id,
-                          h.equity - lag(h.equity::numeric, 1, o.opening_equity) OVER (
-                              ORDER BY h.timestamp, h.id
-                          ) AS change
+                          h.equity - lag(h.equity::numeric, 1, o.opening_equity) OVER in_order AS change,
+                          r.transferred - lag(r.transferred, 1, o.opening_transferred) OVER in_order AS transfer
                      FROM public.account_history AS h
+                     JOIN public.transfer_spans(o.session_id) AS r ON h.timestamp >= r.since AND h.timestamp < r.until
                     WHERE o.by_snapshots
                       AND h.session_id = o.session_id
                       AND h.timestamp >= coalesce(since, '-infinity')
                       AND h.timestamp < coalesce(until, 'infinity')
+                   WINDOW in_order AS (ORDER BY h.timestamp, h.id)
                     UNION ALL
-                   SELECT t.exit_time, t.id, t.net_pnl
+                   SELECT t.exit_time, t.id, t.net_pnl, 0
                      FROM public.trades AS t
                     WHERE NOT o.by_snapshots
                       AND t.session_id = o.session_id
@@ -146,54 +152,64 @@ LANGUAGE sql STABLE AS $$
                ) AS c
          WHERE NOT EXISTS (SELECT FROM single)
     ), points AS (
-        SELECT time, session_id, id, change, FALSE AS is_opening
+        SELECT time, session_id, id, change, transfer, FALSE AS is_opening
           FROM changes
          UNION ALL
         -- A balance starts somewhere; a series of snapshots starts with its first.
-        SELECT least(coalesce(since, min(start_time)), (SELECT min(time) FROM changes)), 0, 0, 0, TRUE
+        SELECT least(coalesce(since, min(start_time)), (SELECT min(time) FROM changes)), 0, 0, 0, 0, TRUE
           FROM openings
         HAVING NOT bool_or(by_snapshots)
     ), valued AS (
         SELECT time, session_id, id, is_opening, capital.opening,
                row_number() OVER in_order AS place, lead(time) OVER in_order AS next_time,
-               capital.opening + sum(change) OVER in_order AS equity
+               capital.opening + sum(change) OVER in_order AS equity, sum(transfer) OVER in_order AS transferred
           FROM points
          CROSS JOIN (SELECT sum(opening_equity) AS opening FROM openings) AS capital
         WINDOW in_order AS (ORDER BY time, session_id, id ROWS UNBOUNDED PRECEDING)
     ), peaked AS (
-        SELECT v.time, v.place, v.is_opening, v.opening, v.equity, v.next_time,
-               max(v.equity) OVER (ORDER BY v.time, v.session_id, v.id ROWS UNBOUNDED PRECEDING) AS peak
+        SELECT v.time, v.place, v.is_opening, v.opening, v.equity, v.transferred, v.next_time,
+               -- A transfer moves the peak along.
+               max(v.equity - v.transferred) OVER (
+                   ORDER BY v.time, v.session_id, v.id ROWS UNBOUNDED PRECEDING
+               ) + v.transferred AS peak
           FROM valued AS v
          UNION ALL
-        SELECT h.time, h.place, FALSE, s.opening_equity, h.equity, h.next_time, h.peak
+        SELECT h.time, h.place, FALSE, s.opening_equity, h.equity, h.transferred - s.opening_transferred, h.next_time,
+               h.peak
           FROM single AS s
          CROSS JOIN LATERAL (
                    SELECT a.timestamp::timestamptz AS time, row_number() OVER in_order AS place,
-                          a.equity::numeric AS equity, max(a.equity::numeric) OVER in_order AS peak,
+                          a.equity::numeric AS equity, r.transferred,
+                          max(a.equity - r.transferred) OVER in_order + r.transferred AS peak,
                           lead(a.timestamp::timestamptz) OVER in_order AS next_time
                      FROM public.account_history AS a
+                     JOIN public.transfer_spans(s.session_id) AS r ON a.timestamp >= r.since AND a.timestamp < r.until
                     WHERE a.session_id = s.session_id
                       AND a.timestamp >= coalesce(since, '-infinity')
                       AND a.timestamp < coalesce(until, 'infinity')
                    WINDOW in_order AS (ORDER BY a.timestamp, a.id ROWS UNBOUNDED PRECEDING)
                ) AS h
     )
-    SELECT p.time, p.place, p.is_opening, p.opening, p.equity, p.peak, public.drawdown(p.peak, p.equity), p.next_time
+    SELECT p.time, p.place, p.is_opening, p.opening, p.equity, p.transferred, p.peak,
+           public.drawdown(p.peak, p.equity), p.next_time
       FROM peaked AS p
 $$;
 COMMENT ON FUNCTION equity_series IS
 'The equity of the chosen sessions together, in base currency, at every snapshot (of a session without snapshots in '
 'the span, or when a strategy or symbol is chosen: opening balance + cumulative net P&L at every trade''s exit, after '
 'a first row that is the opening). Several sessions'' capital is added up as if it had been there from the beginning. '
-'peak is the highest equity so far, drawdown = (peak - equity) / peak as a fraction, opening the capital before the '
+'transferred is what was deposited less withdrawn since the opening; peak is the highest equity so far, which a transfer '
+'moves along, drawdown = (peak - equity) / peak as a fraction, opening the capital before the '
 'first row, next_time the next row''s time.';
 
 CREATE FUNCTION daily_equity(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
-) RETURNS TABLE (day timestamptz, equity numeric, daily_return numeric, max_drawdown numeric)
+) RETURNS TABLE (
+    day timestamptz, equity numeric, transferred numeric, daily_return numeric, max_drawdown numeric
+)
 LANGUAGE sql STABLE AS $$
     WITH points AS (
-        SELECT date_trunc('day', e.time, 'UTC') AS day, e.opening, e.equity, e.peak, e.next_time
+        SELECT date_trunc('day', e.time, 'UTC') AS day, e.opening, e.equity, e.transferred, e.peak, e.next_time
           FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
          WHERE NOT e.is_opening
     ), falls AS (
@@ -201,28 +217,36 @@ LANGUAGE sql STABLE AS $$
         SELECT p.day, p.peak, max(p.opening) AS opening, min(p.equity) AS lowest,
                max(p.equity) FILTER (
                    WHERE p.next_time IS NULL OR p.next_time >= p.day + interval '24 hours'
-               ) AS closing
+               ) AS closing,
+               max(p.transferred) FILTER (
+                   WHERE p.next_time IS NULL OR p.next_time >= p.day + interval '24 hours'
+               ) AS transferred
           FROM points AS p
          GROUP BY p.day, p.peak
     ), closing AS (
-        SELECT f.day, max(f.opening) AS opening, max(f.closing) AS equity,
+        SELECT f.day, max(f.opening) AS opening, max(f.closing) AS equity, max(f.transferred) AS transferred,
                max(public.drawdown(f.peak, f.lowest)) AS max_drawdown
           FROM falls AS f
          GROUP BY f.day
     ), followed AS (
-        SELECT c.day, c.equity, c.max_drawdown,
+        SELECT c.day, c.equity, c.transferred, c.max_drawdown,
+               c.transferred - lag(c.transferred, 1, 0::numeric) OVER in_order AS transfer,
                lag(c.equity, 1, c.opening) OVER in_order AS before,
                lead(c.day, 1, c.day + interval '24 hours') OVER in_order AS next_day
           FROM closing AS c
         WINDOW in_order AS (ORDER BY c.day)
     )
-    SELECT d.day, f.equity,
-           CASE WHEN d.day > f.day THEN 0 WHEN f.before > 0 THEN round(f.equity / f.before - 1, 12) END,
+    SELECT d.day, f.equity, f.transferred,
+           CASE
+               WHEN d.day > f.day THEN 0
+               WHEN f.before > 0 THEN round((f.equity - f.transfer) / f.before - 1, 12)
+           END,
            f.max_drawdown
       FROM followed AS f
      CROSS JOIN LATERAL generate_series(f.day, f.next_day - interval '24 hours', interval '24 hours') AS d (day)
 $$;
 COMMENT ON FUNCTION daily_equity IS
 'The equity of the chosen sessions at the end of every UTC day from the first to the last that equity_series knows (a '
-'day without news keeps the one before), its return on the day before (on the opening, for the first) as a fraction '
+'day without news keeps the one before), what was deposited less withdrawn until then, its return on the day before, '
+'transfers left out (on the opening, for the first) as a fraction '
 'rounded to 12 digits, NULL where there was nothing to earn on, and the day''s largest drawdown.';

@@ -26,7 +26,7 @@ CREATE FUNCTION performance_figures(
 ) RETURNS TABLE (
     total_trades integer, winning_trades integer, losing_trades integer, win_rate numeric,
     gross_profit numeric, gross_loss numeric, gross_pnl numeric, commission numeric, margin_interest_cost numeric,
-    net_pnl numeric, total_return_percent numeric, profit_factor numeric, expectancy numeric, avg_win numeric,
+    funding numeric, net_pnl numeric, total_return_percent numeric, profit_factor numeric, expectancy numeric, avg_win numeric,
     avg_loss numeric, best_trade_pnl numeric, worst_trade_pnl numeric, largest_win_streak integer,
     largest_loss_streak integer, current_streak integer, max_drawdown numeric,
     avg_holding_hours numeric, avg_win_holding_hours numeric, avg_loss_holding_hours numeric,
@@ -36,7 +36,7 @@ CREATE FUNCTION performance_figures(
 )
 LANGUAGE sql STABLE AS $$
     WITH ordered AS (
-        SELECT t.id, t.exit_time, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost,
+        SELECT t.id, t.exit_time, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
                t.exit_time - t.entry_time AS held, sign(t.pnl)::integer AS outcome,
                row_number() OVER in_order AS place,
                -- Where a run of equal outcomes begins.
@@ -47,7 +47,7 @@ LANGUAGE sql STABLE AS $$
           FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
         WINDOW in_order AS (ORDER BY t.exit_time, t.id)
     ), counted AS (
-        SELECT o.exit_time, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.held, o.outcome, o.is_last,
+        SELECT o.exit_time, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.held, o.outcome, o.is_last,
                (
                    o.place + 1 - max(o.run_start) OVER (ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
                )::integer AS streak
@@ -56,7 +56,8 @@ LANGUAGE sql STABLE AS $$
         SELECT date_trunc('day', c.exit_time, 'UTC') AS day, count(*) AS trades,
                count(*) FILTER (WHERE c.outcome = 1) AS wins, count(*) FILTER (WHERE c.outcome = -1) AS losses,
                sum(c.pnl) FILTER (WHERE c.outcome = 1) AS profit, -sum(c.pnl) FILTER (WHERE c.outcome = -1) AS loss,
-               sum(c.commission) AS commission, sum(c.margin_interest_cost) AS interest, sum(c.net_pnl) AS net,
+               sum(c.commission) AS commission, sum(c.margin_interest_cost) AS interest,
+               sum(c.funding) AS funding, sum(c.net_pnl) AS net,
                max(c.pnl) AS best, min(c.pnl) AS worst, sum(c.held) AS held,
                sum(c.held) FILTER (WHERE c.outcome = 1) AS wins_held,
                sum(c.held) FILTER (WHERE c.outcome = -1) AS losses_held,
@@ -69,7 +70,8 @@ LANGUAGE sql STABLE AS $$
         SELECT coalesce(sum(d.trades), 0)::integer AS trades, coalesce(sum(d.wins), 0)::integer AS wins,
                coalesce(sum(d.losses), 0)::integer AS losses, coalesce(sum(d.profit), 0) AS profit,
                coalesce(sum(d.loss), 0) AS loss, coalesce(sum(d.commission), 0) AS commission,
-               coalesce(sum(d.interest), 0) AS interest, coalesce(sum(d.net), 0) AS net,
+               coalesce(sum(d.interest), 0) AS interest, coalesce(sum(d.funding), 0) AS funding,
+               coalesce(sum(d.net), 0) AS net,
                max(d.best) AS best, min(d.worst) AS worst,
                extract(epoch FROM sum(d.held)) / 3600 AS hours,
                extract(epoch FROM sum(d.wins_held)) / 3600 AS win_hours,
@@ -87,7 +89,7 @@ LANGUAGE sql STABLE AS $$
     ), equity AS (
         SELECT count(*)::integer AS days, array_agg(e.daily_return) AS returns,
                coalesce(max(e.max_drawdown), 0) AS max_drawdown,
-               (array_agg(e.equity ORDER BY e.day DESC))[1] AS closing
+               (array_agg(e.equity - e.transferred ORDER BY e.day DESC))[1] AS closing
           FROM public.daily_equity(session, source, strategy, instrument, since, until) AS e
     ), grown AS (
         SELECT CASE
@@ -98,7 +100,7 @@ LANGUAGE sql STABLE AS $$
          CROSS JOIN openings AS o
     )
     SELECT t.trades, t.wins, t.losses, trim_scale(t.wins::numeric / nullif(t.trades, 0)),
-           t.profit, t.loss, t.profit - t.loss, t.commission, t.interest, t.net,
+           t.profit, t.loss, t.profit - t.loss, t.commission, t.interest, t.funding, t.net,
            trim_scale(t.net / nullif(o.balance, 0) * 100),
            trim_scale(t.profit / nullif(t.loss, 0)), trim_scale((t.profit - t.loss) / nullif(t.trades, 0)),
            trim_scale(t.profit / nullif(t.wins, 0)), trim_scale(-t.loss / nullif(t.losses, 0)), t.best, t.worst,
@@ -133,9 +135,12 @@ LANGUAGE sql STABLE AS $$
                count(*) FILTER (WHERE e.equity = e.peak) OVER (ORDER BY e.place ROWS UNBOUNDED PRECEDING) AS episode
           FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
     ), episodes AS (
-        SELECT min(n.time) AS started_at, (array_agg(n.time ORDER BY n.equity, n.place))[1] AS trough_at,
+        SELECT min(n.time) AS started_at,
+               (array_agg(n.time ORDER BY n.drawdown DESC, n.equity, n.place))[1] AS trough_at,
                lead(min(n.time)) OVER (ORDER BY n.episode) AS recovered_at,
-               max(n.peak) AS peak, min(n.equity) AS trough, max(n.drawdown) AS drawdown
+               (array_agg(n.peak ORDER BY n.drawdown DESC, n.equity, n.place))[1] AS peak,
+               (array_agg(n.equity ORDER BY n.drawdown DESC, n.equity, n.place))[1] AS trough,
+               max(n.drawdown) AS drawdown
           FROM numbered AS n
          GROUP BY n.episode
     )

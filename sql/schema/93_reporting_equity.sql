@@ -72,7 +72,8 @@ SELECT s.start_time AS time, s.id AS session_id, s.session_name, s.mode, s.strat
        f.avg_win, f.avg_loss, f.best_trade_pnl, f.worst_trade_pnl, f.largest_win_streak, f.largest_loss_streak,
        f.current_streak, f.max_drawdown, f.avg_holding_hours, f.avg_win_holding_hours, f.avg_loss_holding_hours,
        f.best_day, f.best_day_net_pnl, f.worst_day, f.worst_day_net_pnl, f.equity_days, f.annualized_return,
-       f.annualized_volatility, f.sharpe_ratio, f.sortino_ratio, f.calmar_ratio, f.var_95
+       f.annualized_volatility, f.sharpe_ratio, f.sortino_ratio, f.calmar_ratio, f.var_95,
+       f.funding
   FROM trading_sessions AS s
  CROSS JOIN LATERAL performance_figures(s.id, NULL, NULL, NULL, NULL, NULL) AS f
  WHERE NOT s.is_verification;
@@ -136,3 +137,5 @@ COMMENT ON COLUMN reporting.performance.sortino_ratio IS
 COMMENT ON COLUMN reporting.performance.calmar_ratio IS 'annualized_return / max_drawdown; NULL without a drawdown.';
 COMMENT ON COLUMN reporting.performance.var_95 IS
 'Value at risk: the daily return that 5 % of the days do not exceed, as a fraction; normally negative.';
+COMMENT ON COLUMN reporting.performance.funding IS
+'Sum of funding, in base_currency: positive when received.';

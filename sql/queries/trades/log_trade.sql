@@ -1,5 +1,7 @@
 -- Log a completed trade that has no position, with its metrics and ledger entry, atomically; the trade's id.
-WITH trade AS (
+WITH known AS MATERIALIZED (
+    SELECT known_trade(:session_id, :symbol, :order_id::text, :request_id::uuid) AS id
+), trade AS (
     INSERT INTO trades (
         session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
         pnl, pnl_percent, commission, margin_interest_cost, funding, stop_loss, take_profit, exit_reason,
@@ -21,6 +23,7 @@ WITH trade AS (
       FROM trading_sessions
      WHERE id = :session_id
        AND existing_session(:session_id) IS NOT NULL
+       AND (SELECT id FROM known) IS NULL
     ON CONFLICT (request_id) DO UPDATE
        SET request_id = CASE trades.request_hash
                WHEN excluded.request_hash THEN excluded.request_id
@@ -32,3 +35,7 @@ SELECT id
   FROM trade
  WHERE NOT inserted
     OR book_trade(booked, :token::uuid) IS NOT NULL
+ UNION ALL
+SELECT id
+  FROM known
+ WHERE id IS NOT NULL
