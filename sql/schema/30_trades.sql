@@ -47,7 +47,7 @@ CREATE TABLE trades (
 CREATE INDEX trades_session_id_exit_time_idx ON trades (session_id, exit_time, id);
 
 -- A trade logged again with its order is the same trade.
-CREATE UNIQUE INDEX trades_order_id_key ON trades (session_id, symbol, order_id)
+CREATE UNIQUE INDEX trades_order_id_key ON trades ((session_id::text || ' ' || order_id::text), symbol)
 WHERE order_id IS NOT NULL AND position_id IS NULL;
 
 COMMENT ON TABLE trades IS 'Completed trades: one per closed position, or logged by itself (backtests).';
@@ -104,13 +104,17 @@ BEGIN
     END IF;
     SELECT t.id INTO known
       FROM trades AS t
-     WHERE t.session_id = session AND t.symbol = traded AND t.order_id = exchange_order AND t.position_id IS NULL
+     WHERE t.session_id::text || ' ' || t.order_id::text = session::text || ' ' || exchange_order
+       AND t.symbol = traded
+       AND t.order_id IS NOT NULL
+       AND t.position_id IS NULL
        AND t.request_id <> request;
     IF NOT FOUND THEN
         SELECT t.id INTO known
           FROM orders AS o
           JOIN trades AS t ON t.position_id = o.position_id
-         WHERE o.session_id = session AND o.symbol = traded AND o.exchange_order_id = exchange_order
+         WHERE o.id = ANY (orders_with_ids(session, NULL, exchange_order))
+           AND o.symbol = traded
            AND t.request_id <> request;
     END IF;
     RETURN known;

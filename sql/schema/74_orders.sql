@@ -1,5 +1,27 @@
 -- What an engine does with orders: journal, acknowledge, fill, amend, adopt. Each command is one call of one function.
 
+CREATE FUNCTION orders_with_ids(session bigint, internal text, exchange text) RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF internal IS NOT NULL THEN
+        RETURN (
+            SELECT array_agg(o.id)
+              FROM orders AS o
+             WHERE o.session_id::text || ' ' || o.internal_order_id::text = session::text || ' ' || internal
+        );
+    ELSIF exchange IS NOT NULL THEN
+        RETURN (
+            SELECT array_agg(o.id ORDER BY o.id)
+              FROM orders AS o
+             WHERE o.session_id::text || ' ' || o.exchange_order_id::text = session::text || ' ' || exchange
+        );
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION orders_with_ids IS
+'The ids of a session''s orders with the client order id, or else with the exchange''s; NULL when there is none.';
+
 CREATE FUNCTION find_order(own_id bigint, session bigint, internal text, exchange text) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -12,21 +34,16 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'order_id',
             MESSAGE = 'give order_id, or session_id with internal_order_id or exchange_order_id';
     END IF;
-    IF internal IS NOT NULL THEN
-        SELECT array_agg(o.id) INTO found FROM orders AS o WHERE o.session_id = session AND o.internal_order_id = internal;
-    ELSE
+    found := orders_with_ids(session, internal, exchange);
+    IF found IS NULL AND internal IS NULL THEN
         SELECT array_agg(o.id ORDER BY o.id) INTO found
           FROM orders AS o
-         WHERE o.session_id = session AND o.exchange_order_id = exchange;
-        IF found IS NULL THEN
-            SELECT array_agg(o.id ORDER BY o.id) INTO found
-              FROM orders AS o
-             WHERE o.former_exchange_order_ids @> ARRAY[exchange] AND o.session_id = session;
-        END IF;
+         WHERE o.former_exchange_order_ids @> ARRAY[exchange] AND o.session_id = session;
     END IF;
     IF found IS NULL THEN
         PERFORM existing_session(session);
-        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = CASE WHEN internal IS NULL THEN 'exchange_order_id' ELSE 'internal_order_id' END,
+        RAISE EXCEPTION USING ERRCODE = 'AT404',
+            COLUMN = CASE WHEN internal IS NULL THEN 'exchange_order_id' ELSE 'internal_order_id' END,
             MESSAGE = format('session %s has no order %s', session, coalesce(internal, exchange));
     ELSIF cardinality(found) > 1 THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'exchange_order_id',
@@ -317,14 +334,16 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     taken bigint;
 BEGIN
-    SELECT o.id INTO taken FROM orders AS o
-     WHERE o.session_id = session AND o.internal_order_id = internal AND o.id IS DISTINCT FROM own_id;
+    SELECT o.id INTO taken
+      FROM orders AS o
+     WHERE o.id = ANY (orders_with_ids(session, internal, NULL)) AND o.id IS DISTINCT FROM own_id;
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'internal_order_id',
             MESSAGE = format('order %s of session %s has the id %s', taken, session, internal);
     END IF;
-    SELECT o.id INTO taken FROM orders AS o
-     WHERE o.session_id = session AND o.symbol = traded AND o.exchange_order_id = exchange AND o.id IS DISTINCT FROM own_id;
+    SELECT o.id INTO taken
+      FROM orders AS o
+     WHERE o.id = ANY (orders_with_ids(session, NULL, exchange)) AND o.symbol = traded AND o.id IS DISTINCT FROM own_id;
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'exchange_order_id',
             MESSAGE = format('order %s of session %s has the id %s', taken, session, exchange);
@@ -463,7 +482,6 @@ BEGIN
     IF flag IS NOT NULL THEN
         PERFORM refuse_halted(flag);
     END IF;
-    PERFORM refuse_taken_order(session, NULL, traded, internal, exchange);
     IF limit_price < 0 AND NOT coalesce(
         (SELECT p.allows_negative_prices FROM positions AS p WHERE p.id = of_position), negative_prices
     ) THEN
@@ -484,7 +502,12 @@ BEGIN
     ) VALUES (
         session, planned, kind, state, traded, direction, ordered, ordered_amount, limit_price, exchange,
         internal, replaced, strategy, target, fraction, why, at, at, request, content_hash
-    ) RETURNING id INTO new_id;
+    )
+    ON CONFLICT DO NOTHING
+    RETURNING id INTO new_id;
+    IF NOT FOUND THEN
+        PERFORM refuse_taken_order(session, NULL, traded, internal, exchange);
+    END IF;
     IF own_token IS NOT NULL THEN
         PERFORM fence(session, own_token);
     END IF;

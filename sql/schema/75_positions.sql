@@ -6,14 +6,14 @@ BEGIN
     IF own_id IS NOT NULL THEN
         RETURN existing_order(own_id);
     END IF;
+    IF num_nonnulls(internal, exchange) = 0 THEN
+        RETURN NULL;
+    END IF;
     RETURN (
         SELECT o.id
           FROM orders AS o
-         WHERE o.session_id = session
-           AND (
-               o.internal_order_id = internal
-               OR (internal IS NULL AND o.symbol = traded AND o.exchange_order_id = exchange)
-           )
+         WHERE o.id = ANY (orders_with_ids(session, internal, exchange))
+           AND (internal IS NOT NULL OR o.symbol = traded)
     );
 END
 $$;
