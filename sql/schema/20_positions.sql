@@ -20,39 +20,16 @@ CREATE TABLE positions (
     quantity nonnegative NOT NULL DEFAULT 0,
     original_quantity nonnegative NOT NULL DEFAULT 0,
     exited_quantity nonnegative NOT NULL DEFAULT 0,
-    current_quantity numeric NOT NULL GENERATED ALWAYS AS (quantity - exited_quantity) STORED,
+    current_quantity nonnegative NOT NULL DEFAULT 0,
     unbooked_quantity nonnegative NOT NULL DEFAULT 0,
     entry_notional amount NOT NULL DEFAULT 0,
     exit_notional amount NOT NULL DEFAULT 0,
     cost_basis amount NOT NULL DEFAULT 0,
-    entry_price numeric GENERATED ALWAYS AS (
-        trim_scale(round(
-            CASE
-                WHEN contract = 'LINEAR' AND quantity > exited_quantity
-                    THEN cost_basis / ((quantity - exited_quantity) * contract_size)
-                WHEN contract = 'LINEAR' THEN entry_notional / nullif(quantity * contract_size, 0)
-                WHEN quantity > exited_quantity
-                    THEN (quantity - exited_quantity) * contract_size / nullif(cost_basis, 0)
-                ELSE quantity * contract_size / nullif(entry_notional, 0)
-            END,
-            24
-        ))
-    ) STORED,
-    exit_price numeric GENERATED ALWAYS AS (
-        CASE
-            WHEN quantity > exited_quantity THEN NULL
-            WHEN contract = 'LINEAR'
-                THEN trim_scale(round(exit_notional / nullif(exited_quantity * contract_size, 0), 24))
-            ELSE trim_scale(round(exited_quantity * contract_size / nullif(exit_notional, 0), 24))
-        END
-    ) STORED,
-    size numeric GENERATED ALWAYS AS (trim_scale(round(planned_size * quantity / planned_quantity, 18))) STORED,
-    original_size numeric GENERATED ALWAYS AS (
-        trim_scale(round(planned_size * original_quantity / planned_quantity, 18))
-    ) STORED,
-    current_size numeric GENERATED ALWAYS AS (
-        trim_scale(round(planned_size * (quantity - exited_quantity) / planned_quantity, 18))
-    ) STORED,
+    entry_price signed_price,
+    exit_price signed_price,
+    size nonnegative,
+    original_size nonnegative,
+    current_size nonnegative,
     partial_exits_taken counter NOT NULL DEFAULT 0,
     scale_ins_taken counter NOT NULL DEFAULT 0,
     last_partial_exit_price signed_price,
@@ -85,6 +62,7 @@ CREATE TABLE positions (
     commission amount NOT NULL DEFAULT 0,
     margin_interest_cost amount NOT NULL DEFAULT 0,
     funding amount NOT NULL DEFAULT 0,
+    last_exit_time instant,
     exit_time instant,
     exit_reason label,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -95,29 +73,16 @@ CREATE TABLE positions (
     CONSTRAINT positions_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT positions_continues_position_id_fkey FOREIGN KEY (continues_position_id, session_id)
     REFERENCES positions (id, session_id),
+    -- CHECKs of a wide row are read anew by every statement that writes it: these are as short as they can be.
     CONSTRAINT positions_status_follows_quantity CHECK (
-        CASE status
-            WHEN 'PLANNED' THEN quantity = 0 AND exited_quantity = 0
-            WHEN 'OPEN' THEN quantity > exited_quantity
-            ELSE quantity = exited_quantity AND quantity > 0
-        END
+        current_quantity = quantity - exited_quantity
+        AND (status = 'OPEN') = (current_quantity > 0)
+        AND (status = 'PLANNED') = (quantity = 0)
     ),
-    CONSTRAINT positions_closed_with_exit CHECK (
-        num_nonnulls(exit_time, exit_reason) = CASE status WHEN 'CLOSED' THEN 2 ELSE 0 END
-    ),
-    CONSTRAINT positions_quantity_covers_original CHECK (quantity >= original_quantity),
-    CONSTRAINT positions_nothing_costs_nothing CHECK (quantity > exited_quantity OR cost_basis = 0),
-    -- Every unit of money is still in the cost of what is held, or realised, to the last digit.
+    CONSTRAINT positions_closed_with_exit CHECK ((status = 'CLOSED') = (exit_time IS NOT NULL AND exit_reason IS NOT NULL)),
+    -- Every unit of money is still in the cost of what is held, or realised, to the last digit; audit_books knows the sign.
     CONSTRAINT positions_pnl_from_values CHECK (
-        realized_pnl = pnl_correction + CASE WHEN (side = 'LONG') = (contract = 'LINEAR') THEN 1 ELSE -1 END
-        * (exit_notional - (entry_notional - cost_basis))
-    ),
-    CONSTRAINT positions_prices_nonnegative CHECK (
-        allows_negative_prices
-        OR least(
-            stop_loss, take_profit, trailing_stop_price, current_price, mfe_price, mae_price, last_partial_exit_price,
-            last_scale_in_price, 0
-        ) >= 0
+        abs(realized_pnl - pnl_correction) = abs(exit_notional - entry_notional + cost_basis)
     )
 ) WITH (fillfactor = 80);
 
@@ -215,6 +180,7 @@ COMMENT ON COLUMN positions.margin_interest_cost IS
 'Interest paid on borrowed funds so far, in the session''s base currency.';
 COMMENT ON COLUMN positions.funding IS
 'Funding so far, in the session''s base currency: positive when received, negative when paid.';
+COMMENT ON COLUMN positions.last_exit_time IS 'When the newest exit fill happened; NULL before the first.';
 COMMENT ON COLUMN positions.exit_time IS 'When the position was closed; NULL until CLOSED.';
 COMMENT ON COLUMN positions.exit_reason IS 'Why the position was closed; NULL until CLOSED.';
 COMMENT ON COLUMN positions.request_id IS

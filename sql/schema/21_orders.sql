@@ -21,36 +21,12 @@ CREATE TABLE orders (
     recorded_value amount NOT NULL DEFAULT 0,
     recorded_commission amount NOT NULL DEFAULT 0,
     corrected_value amount NOT NULL DEFAULT 0,
-    -- Single fills are exact: they take the total's place as soon as they reach it.
-    filled_quantity numeric NOT NULL GENERATED ALWAYS AS (greatest(recorded_quantity, told_quantity)) STORED,
-    filled_price numeric GENERATED ALWAYS AS (
-        CASE
-            WHEN recorded_quantity > 0 AND (recorded_quantity >= told_quantity OR told_price IS NULL)
-                THEN trim_scale(round(recorded_notional / recorded_quantity, 24))
-            ELSE told_price
-        END
-    ) STORED,
-    filled_units numeric NOT NULL GENERATED ALWAYS AS (
-        CASE
-            WHEN told_quantity > recorded_quantity AND told_value IS NOT NULL THEN told_quantity
-            ELSE recorded_quantity
-        END - recorded_base_fee
-    ) STORED,
-    filled_value numeric NOT NULL GENERATED ALWAYS AS (
-        CASE
-            WHEN told_quantity > recorded_quantity AND told_value IS NOT NULL THEN told_value
-            ELSE recorded_value
-        END + corrected_value
-    ) STORED,
-    commission numeric NOT NULL GENERATED ALWAYS AS (
-        CASE
-            WHEN recorded_quantity >= told_quantity THEN recorded_commission
-            ELSE coalesce(told_commission, recorded_commission)
-        END
-    ) STORED,
-    is_overfilled boolean NOT NULL GENERATED ALWAYS AS (
-        quote_quantity IS NULL AND greatest(recorded_quantity, told_quantity) > quantity
-    ) STORED,
+    filled_quantity nonnegative NOT NULL DEFAULT 0,
+    filled_price signed_price,
+    filled_units amount NOT NULL DEFAULT 0,
+    filled_value amount NOT NULL DEFAULT 0,
+    commission amount NOT NULL DEFAULT 0,
+    is_overfilled boolean NOT NULL DEFAULT FALSE,
     needs_review boolean NOT NULL DEFAULT FALSE,
     exchange_order_id label,
     former_exchange_order_ids text[],
@@ -74,13 +50,10 @@ CREATE TABLE orders (
     CONSTRAINT orders_position_id_fkey FOREIGN KEY (position_id, session_id) REFERENCES positions (id, session_id),
     CONSTRAINT orders_replaced_order_id_fkey FOREIGN KEY (replaced_order_id, session_id)
     REFERENCES orders (id, session_id),
-    CONSTRAINT orders_partially_filled CHECK (
-        status <> 'PARTIALLY_FILLED' OR greatest(recorded_quantity, told_quantity) > 0
+    CONSTRAINT orders_filled_as_reported CHECK (
+        filled_quantity = greatest(recorded_quantity, told_quantity)
+        AND (filled_quantity > 0) = (filled_at IS NOT NULL)
     ),
-    CONSTRAINT orders_pending_unfilled CHECK (
-        status <> 'PENDING' OR greatest(recorded_quantity, told_quantity) = 0
-    ),
-    CONSTRAINT orders_filled_at_known CHECK (greatest(recorded_quantity, told_quantity) = 0 OR filled_at IS NOT NULL),
     CONSTRAINT orders_target_level_nonnegative CHECK (target_level >= 0)
 ) WITH (fillfactor = 80);
 
@@ -168,37 +141,30 @@ COMMENT ON COLUMN orders.request_hash IS
 CREATE FUNCTION refuse_backward_order() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF new.filled_quantity < old.filled_quantity THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'filled_quantity',
+            MESSAGE = format('order %s has %s filled; fills never shrink', old.id, old.filled_quantity);
+    END IF;
     -- Labels stand in the order of an order's life, UNKNOWN last: it may follow any and lead to any but PENDING.
     RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'status',
         MESSAGE = format('order %s is %s and cannot become %s', old.id, old.status, new.status);
 END
 $$;
-COMMENT ON FUNCTION refuse_backward_order IS 'Trigger of orders: refuses with AT409 a state that goes back, or leaves a final one.';
+COMMENT ON FUNCTION refuse_backward_order IS
+'Trigger of orders: refuses with AT409 a state that goes back or leaves a final one, and a quantity of fills that shrinks.';
 
-CREATE TRIGGER orders_forward_only BEFORE UPDATE OF status ON orders
+CREATE TRIGGER orders_forward_only BEFORE UPDATE ON orders
 FOR EACH ROW
 WHEN (
-    old.status <> new.status
-    AND (
-        old.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')
-        OR new.status = 'PENDING'
-        OR (new.status < old.status AND old.status <> 'UNKNOWN')
+    old.filled_quantity > new.filled_quantity
+    OR (
+        old.status <> new.status
+        AND (
+            old.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')
+            OR new.status = 'PENDING'
+            OR (new.status < old.status AND old.status <> 'UNKNOWN')
+        )
     )
 )
 EXECUTE FUNCTION refuse_backward_order();
-COMMENT ON TRIGGER orders_forward_only ON orders IS 'Orders move forward only.';
-
-CREATE FUNCTION refuse_smaller_fill() RETURNS trigger
-LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'filled_quantity',
-        MESSAGE = format('order %s has %s filled; fills never shrink', old.id, old.filled_quantity);
-END
-$$;
-COMMENT ON FUNCTION refuse_smaller_fill IS 'Trigger of orders: refuses with AT409 a total of fills that shrinks.';
-
-CREATE TRIGGER orders_fills_only_grow BEFORE UPDATE OF told_quantity, recorded_quantity ON orders
-FOR EACH ROW
-WHEN (new.told_quantity < old.told_quantity OR new.recorded_quantity < old.recorded_quantity)
-EXECUTE FUNCTION refuse_smaller_fill();
-COMMENT ON TRIGGER orders_fills_only_grow ON orders IS 'What was filled stays filled.';
+COMMENT ON TRIGGER orders_forward_only ON orders IS 'Orders move forward only, and what was filled stays filled.';

@@ -10,7 +10,7 @@ CREATE TABLE account_balances (
     pnl amount NOT NULL DEFAULT 0,
     commission amount NOT NULL DEFAULT 0,
     amount amount NOT NULL DEFAULT 0,
-    delta amount NOT NULL GENERATED ALWAYS AS (pnl - commission + amount) STORED,
+    delta amount NOT NULL,
     total_balance amount NOT NULL,
     reserved_balance nonnegative NOT NULL DEFAULT 0,
     available_balance amount NOT NULL GENERATED ALWAYS AS (total_balance - reserved_balance) STORED,
@@ -30,7 +30,9 @@ CREATE TABLE account_balances (
     CONSTRAINT account_balances_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT account_balances_chain_fkey FOREIGN KEY (session_id, previous_entry, previous_balance)
     REFERENCES account_balances (session_id, entry_number, total_balance),
-    CONSTRAINT account_balances_sum CHECK (total_balance = previous_balance + pnl - commission + amount),
+    CONSTRAINT account_balances_sum CHECK (
+        delta = pnl - commission + amount AND total_balance = previous_balance + delta
+    ),
     CONSTRAINT account_balances_first_entry CHECK (
         (entry_number = 1) = (entry_type = 'INITIAL')
         AND entry_number >= 1

@@ -102,3 +102,16 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_request IS 'Raises AT412: the request_id is known with other content. Never returns.';
+
+CREATE FUNCTION allowed_price(price numeric, allows_negative boolean, named text) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF price < 0 AND NOT allows_negative THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = named,
+            MESSAGE = format('%s is negative: allows_negative_prices is for instruments that have such prices', price);
+    END IF;
+    RETURN price;
+END
+$$;
+COMMENT ON FUNCTION allowed_price IS
+'The given price; raises AT422 when it is negative and the instrument has no negative prices. The column names the field.';

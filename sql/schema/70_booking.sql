@@ -40,8 +40,10 @@ CREATE FUNCTION post_entry(
     own_token uuid,
     is_fact boolean,
     reserved numeric DEFAULT 0,
-    assets jsonb DEFAULT NULL
-) RETURNS numeric
+    assets jsonb DEFAULT NULL,
+    OUT balance numeric,
+    OUT has_ended boolean
+)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     change numeric := gross - fee + other;
@@ -58,16 +60,16 @@ BEGIN
            final_balance = CASE WHEN t.end_time IS NOT NULL THEN t.current_balance + change END
      WHERE t.id = session
        AND (t.end_time IS NULL OR (is_fact AND t.ledger_entries IS NOT NULL))
-    RETURNING t.current_balance, t.ledger_entries, t.base_currency, t.balance_set_at INTO s;
+    RETURNING t.current_balance, t.ledger_entries, t.base_currency, t.balance_set_at, t.end_time INTO s;
     IF NOT FOUND THEN
         PERFORM active_session(session);
     END IF;
     INSERT INTO account_balances (
-        session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, total_balance, base_currency,
-        reserved_balance, asset_balances, position_id, order_fill_id, update_reason, updated_by, last_updated, request_id,
+        session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, delta, total_balance,
+        base_currency, reserved_balance, asset_balances, position_id, order_fill_id, update_reason, updated_by, last_updated, request_id,
         request_hash
     ) VALUES (
-        session, s.ledger_entries, kind, s.current_balance - change, gross, fee, other, s.current_balance,
+        session, s.ledger_entries, kind, s.current_balance - change, gross, fee, other, change, s.current_balance,
         s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request, gen_random_uuid()),
         coalesce(content_hash, 0)
     );
@@ -84,12 +86,13 @@ BEGIN
     IF own_token IS NOT NULL THEN
         PERFORM fence(session, own_token);
     END IF;
-    RETURN s.current_balance;
+    balance := s.current_balance;
+    has_ended := s.end_time IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION post_entry IS
 'Changes a session''s balance by gross - fee + other and appends the ledger entry for it; the balance after, in the '
-'session''s base currency. The session''s row is locked until the transaction ends. is_fact: what an exchange did is '
+'session''s base currency, and whether the session has ended. The session''s row is locked until the transaction ends. is_fact: what an exchange did is '
 'booked also after the session has ended. Raises AT404 and AT410 as active_session does, AT423 as fence does.';
 
 CREATE FUNCTION warn(session bigint, at timestamptz, sentence text, details jsonb) RETURNS void
@@ -149,13 +152,14 @@ COMMENT ON FUNCTION count_trade IS
 CREATE FUNCTION book_trade(trade trades, own_token uuid) RETURNS numeric
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    balance numeric := post_entry(
+    posted record;
+BEGIN
+    posted := post_entry(
         trade.session_id, 'TRADE', trade.pnl, trade.commission, trade.funding - trade.margin_interest_cost,
         trade.exit_reason, 'engine', trade.exit_time, NULL, NULL, trade.request_id, trade.request_hash, own_token, FALSE
     );
-BEGIN
-    PERFORM count_trade(trade, balance);
-    RETURN balance;
+    PERFORM count_trade(trade, posted.balance);
+    RETURN posted.balance;
 END
 $$;
 COMMENT ON FUNCTION book_trade IS

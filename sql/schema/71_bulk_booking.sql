@@ -23,12 +23,13 @@ BEGIN
         PERFORM active_session(session);
     END IF;
     INSERT INTO account_balances (
-        session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, total_balance, base_currency,
+        session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, delta,
+        total_balance, base_currency,
         update_reason, updated_by, last_updated, request_id, request_hash
     )
     SELECT session, last_entry + t.ordinality, 'TRADE',
            opening + sum(t.net_pnl) OVER in_order - t.net_pnl, t.pnl, t.commission,
-           t.funding - t.margin_interest_cost, opening + sum(t.net_pnl) OVER in_order,
+           t.funding - t.margin_interest_cost, t.net_pnl, opening + sum(t.net_pnl) OVER in_order,
            currency, t.exit_reason, 'engine', t.exit_time, t.request_id, t.request_hash
       FROM unnest(booked) WITH ORDINALITY AS t
     WINDOW in_order AS (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING);

@@ -40,10 +40,10 @@ LANGUAGE sql VOLATILE AS $$
                   request_id, request_hash, xmax = 0 AS inserted
     ), entry AS (
         INSERT INTO account_balances (
-            session_id, entry_number, entry_type, previous_balance, amount, total_balance, base_currency,
+            session_id, entry_number, entry_type, previous_balance, amount, delta, total_balance, base_currency,
             update_reason, updated_by, last_updated, request_id, request_hash
         )
-        SELECT id, 1, 'INITIAL', 0, initial_balance, initial_balance, base_currency,
+        SELECT id, 1, 'INITIAL', 0, initial_balance, initial_balance, initial_balance, base_currency,
                'session start', 'engine', start_time, request_id, request_hash
           FROM session
          WHERE inserted

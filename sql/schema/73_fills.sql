@@ -121,7 +121,7 @@ COMMENT ON FUNCTION rate_of IS
 'and no rate is known.';
 
 CREATE FUNCTION book_fill(
-    wanted bigint,
+    p positions,
     filled orders,
     moved numeric,
     worth numeric,
@@ -137,131 +137,130 @@ CREATE FUNCTION book_fill(
 ) RETURNS booking
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    entering boolean := is_entry(filled.order_type);
-    p positions;
-    next_one positions;
+    entering boolean := filled.order_type IN ('ENTRY', 'SCALE_IN');
+    direction integer := CASE WHEN (p.side = 'LONG') = (p.contract = 'LINEAR') THEN 1 ELSE -1 END;
     status_before position_status;
     is_first boolean := FALSE;
     t trades;
     m booking;
-    added numeric := 0;
-    added_value numeric := 0;
-    gone numeric := 0;
-    gone_value numeric := 0;
-    held numeric;
-    cost numeric;
+    posted record;
     from_prices numeric;
-    balance numeric;
-    trade_request uuid := coalesce(request, gen_random_uuid());
+    marked numeric;
+    trade_request uuid;
 BEGIN
-    SELECT * INTO p FROM positions WHERE id = wanted FOR NO KEY UPDATE;
-    WHILE p.status = 'CLOSED' AND moved <> 0 LOOP
-        SELECT * INTO next_one FROM positions WHERE continues_position_id = p.id FOR NO KEY UPDATE;
-        EXIT WHEN NOT FOUND;
-        p := next_one;
-    END LOOP;
-    IF p.status = 'CLOSED' AND entering AND moved > 0 THEN
-        p := continuing_position(p, at);
+    IF p.status = 'CLOSED' AND moved <> 0 THEN
+        p := continuing_position(p, entering AND moved > 0, at);
     END IF;
     status_before := p.status;
     m.position_id := p.id;
     m.quantity := moved;
     m.value := worth;
-    m.released_cost := 0;
     m.rest_quantity := 0;
-    m.rest_value := 0;
     IF entering THEN
         IF moved < -p.current_quantity THEN
             m.quantity := -p.current_quantity;
             m.rest_quantity := moved - m.quantity;
+            m.rest_value := 0;
         END IF;
-        added := m.quantity;
-        added_value := m.value;
-        held := p.current_quantity + added;
-        cost := CASE
-            WHEN held = 0 THEN 0
-            WHEN added <> 0 THEN p.cost_basis + m.value
+        p.quantity := p.quantity + m.quantity;
+        p.current_quantity := p.current_quantity + m.quantity;
+        p.entry_notional := p.entry_notional + m.value;
+        IF m.quantity <> 0 AND p.current_quantity > 0 THEN
+            m.released_cost := 0;
+        ELSE
             -- A corrected price reaches what is still held; the share of what has left is P&L.
-            ELSE p.cost_basis + share_of(m.value, p.current_quantity, p.quantity)
-        END;
-        m.released_cost := m.value - (cost - p.cost_basis);
-        from_prices := value_direction(p.side, p.contract) * -m.released_cost;
+            m.released_cost := m.value + CASE p.current_quantity
+                WHEN 0 THEN p.cost_basis
+                ELSE -share_of(m.value, p.current_quantity, p.quantity)
+            END;
+        END IF;
+        p.cost_basis := p.cost_basis + m.value - m.released_cost;
+        from_prices := direction * -m.released_cost;
+        IF filled.order_type = 'ENTRY' THEN
+            p.original_quantity := greatest(p.original_quantity + m.quantity, 0);
+        END IF;
+        IF m.quantity <> 0 THEN
+            p.entry_time := CASE p.status WHEN 'PLANNED' THEN at ELSE least(p.entry_time, at) END;
+        END IF;
     ELSE
         IF moved > p.current_quantity OR moved < 0 THEN
             m.quantity := greatest(least(moved, p.current_quantity), 0);
-            m.value := CASE m.quantity WHEN 0 THEN 0 ELSE share_of(m.value, m.quantity, moved) END;
+            m.value := CASE m.quantity WHEN 0 THEN 0 ELSE share_of(worth, m.quantity, moved) END;
             m.rest_quantity := moved - m.quantity;
             m.rest_value := worth - m.value;
         END IF;
-        gone := m.quantity;
-        gone_value := m.value;
-        held := p.current_quantity - gone;
-        m.released_cost := CASE gone WHEN 0 THEN 0 ELSE share_of(p.cost_basis, gone, p.current_quantity) END;
-        cost := p.cost_basis - m.released_cost;
-        from_prices := value_direction(p.side, p.contract) * (m.value - m.released_cost);
+        m.released_cost := CASE m.quantity
+            WHEN 0 THEN 0
+            WHEN p.current_quantity THEN p.cost_basis
+            ELSE trim_scale(round(p.cost_basis * m.quantity / p.current_quantity, 18))
+        END;
+        p.exited_quantity := p.exited_quantity + m.quantity;
+        p.current_quantity := p.current_quantity - m.quantity;
+        p.exit_notional := p.exit_notional + m.value;
+        p.cost_basis := p.cost_basis - m.released_cost;
+        from_prices := direction * (m.value - m.released_cost);
+        IF m.quantity > 0 THEN
+            p.last_exit_time := greatest(p.last_exit_time, at);
+        END IF;
     END IF;
     m.pnl := CASE
         WHEN told_pnl IS NOT NULL THEN told_pnl
-        WHEN from_prices = 0 THEN 0
+        WHEN from_prices = 0 OR p.settlement_currency IS NULL THEN from_prices
         ELSE trim_scale(round(from_prices * rate_of(p, rate), 18))
     END;
+    p.realized_pnl := p.realized_pnl + m.pnl;
+    p.pnl_correction := p.pnl_correction + m.pnl - from_prices;
+    p.commission := p.commission + fee;
+    p.unbooked_quantity := p.unbooked_quantity + greatest(m.rest_quantity, 0);
+    p.current_price := coalesce(fill_price, p.current_price);
+    p.last_update := greatest(p.last_update, at);
     IF filled.order_type IN ('PARTIAL_EXIT', 'SCALE_IN') THEN
         SELECT r.id, r.is_new INTO m.partial_trade_id, is_first FROM record_partial_trade(p, filled, m, at) AS r;
+        IF filled.order_type = 'SCALE_IN' THEN
+            p.scale_ins_taken := p.scale_ins_taken + coalesce(is_first, FALSE)::integer;
+            p.last_scale_in_price := coalesce(fill_price, p.last_scale_in_price);
+        ELSE
+            p.partial_exits_taken := p.partial_exits_taken + coalesce(is_first, FALSE)::integer;
+            p.last_partial_exit_price := coalesce(fill_price, p.last_partial_exit_price);
+        END IF;
     END IF;
-
+    IF p.current_quantity > 0 THEN
+        p.status := 'OPEN';
+        p.entry_price := average_price(p.contract, p.contract_size, p.current_quantity, p.cost_basis);
+        marked := direction * (contract_value(p.contract, p.contract_size, p.current_quantity, p.current_price) - p.cost_basis);
+        p.unrealized_pnl := marked * coalesce(p.settlement_rate, 1);
+        p.unrealized_pnl_percent := trim_scale(round(marked / nullif(abs(p.cost_basis), 0) * 100, 12));
+    ELSIF p.quantity > 0 THEN
+        IF p.status <> 'CLOSED' THEN
+            -- Clocks differ: an exit before its entry is a close, and the position was held for no time.
+            p.exit_time := greatest(p.entry_time, p.last_exit_time, at);
+            p.exit_reason := coalesce(filled.reason, lower(filled.order_type::text));
+        END IF;
+        p.status := 'CLOSED';
+        p.entry_price := average_price(p.contract, p.contract_size, p.quantity, p.entry_notional);
+        p.exit_price := average_price(p.contract, p.contract_size, p.exited_quantity, p.exit_notional);
+        p.unrealized_pnl := 0;
+        p.unrealized_pnl_percent := 0;
+    END IF;
+    IF p.planned_size IS NOT NULL THEN
+        p.size := size_of(p, p.quantity);
+        p.original_size := size_of(p, p.original_quantity);
+        p.current_size := size_of(p, p.current_quantity);
+    END IF;
     UPDATE positions AS x
-       SET status = CASE
-               WHEN held > 0 THEN 'OPEN'
-               WHEN x.quantity + added > 0 THEN 'CLOSED'
-               ELSE 'PLANNED'
-           END::position_status,
-           quantity = x.quantity + added,
-           original_quantity = CASE filled.order_type
-               WHEN 'ENTRY' THEN greatest(x.original_quantity + added, 0)
-               ELSE x.original_quantity
-           END,
-           exited_quantity = x.exited_quantity + gone,
-           unbooked_quantity = x.unbooked_quantity + greatest(m.rest_quantity, 0),
-           entry_notional = x.entry_notional + added_value,
-           exit_notional = x.exit_notional + gone_value,
-           cost_basis = cost,
-           realized_pnl = x.realized_pnl + m.pnl,
-           pnl_correction = x.pnl_correction + m.pnl - from_prices,
-           commission = x.commission + fee,
-           entry_time = CASE
-               WHEN added = 0 THEN x.entry_time
-               WHEN x.status = 'PLANNED' THEN at
-               ELSE least(x.entry_time, at)
-           END,
-           exit_time = CASE
-               WHEN held > 0 OR x.quantity + added = 0 THEN NULL
-               WHEN x.status = 'CLOSED' THEN x.exit_time
-               -- Clocks differ: an exit before its entry is a close, and the position was held for no time.
-               ELSE greatest(x.entry_time, at, newest_exit(x.id))
-           END,
-           exit_reason = CASE
-               WHEN held > 0 OR x.quantity + added = 0 THEN NULL
-               WHEN x.status = 'CLOSED' THEN x.exit_reason
-               ELSE coalesce(filled.reason, lower(filled.order_type::text))
-           END,
-           partial_exits_taken = x.partial_exits_taken
-           + (filled.order_type = 'PARTIAL_EXIT' AND coalesce(is_first, FALSE))::integer,
-           scale_ins_taken = x.scale_ins_taken
-           + (filled.order_type = 'SCALE_IN' AND coalesce(is_first, FALSE))::integer,
-           last_partial_exit_price = CASE filled.order_type
-               WHEN 'PARTIAL_EXIT' THEN coalesce(fill_price, x.last_partial_exit_price)
-               ELSE x.last_partial_exit_price
-           END,
-           last_scale_in_price = CASE filled.order_type
-               WHEN 'SCALE_IN' THEN coalesce(fill_price, x.last_scale_in_price)
-               ELSE x.last_scale_in_price
-           END,
-           current_price = coalesce(fill_price, x.current_price),
-           unrealized_pnl = unrealized(x, held, cost, coalesce(fill_price, x.current_price)),
-           unrealized_pnl_percent = unrealized_percent(x, held, cost, coalesce(fill_price, x.current_price)),
-           last_update = greatest(x.last_update, at)
-     WHERE x.id = p.id
-    RETURNING * INTO p;
+       SET status = p.status, quantity = p.quantity, original_quantity = p.original_quantity,
+           exited_quantity = p.exited_quantity, current_quantity = p.current_quantity,
+           unbooked_quantity = p.unbooked_quantity, entry_notional = p.entry_notional,
+           exit_notional = p.exit_notional, cost_basis = p.cost_basis, entry_price = p.entry_price,
+           exit_price = p.exit_price, size = p.size, original_size = p.original_size, current_size = p.current_size,
+           realized_pnl = p.realized_pnl, pnl_correction = p.pnl_correction, commission = p.commission,
+           entry_time = p.entry_time, last_exit_time = p.last_exit_time, exit_time = p.exit_time,
+           exit_reason = p.exit_reason, partial_exits_taken = p.partial_exits_taken,
+           scale_ins_taken = p.scale_ins_taken, last_partial_exit_price = p.last_partial_exit_price,
+           last_scale_in_price = p.last_scale_in_price, current_price = p.current_price,
+           unrealized_pnl = p.unrealized_pnl, unrealized_pnl_percent = p.unrealized_pnl_percent,
+           last_update = p.last_update
+     WHERE x.id = p.id;
     m.owed_quantity := p.unbooked_quantity;
     IF m.rest_quantity <> 0 THEN
         PERFORM warn(
@@ -272,14 +271,17 @@ BEGIN
     END IF;
 
     IF p.status = 'CLOSED' AND status_before = 'OPEN' THEN
-        balance := post_entry(
+        trade_request := coalesce(request, gen_random_uuid());
+        posted := post_entry(
             p.session_id, 'FILL', m.pnl, fee, 0, p.exit_reason, 'engine', at, p.id, fill, trade_request, content_hash,
             own_token, TRUE
         );
         t := completed_trade(p, filled, trade_request, coalesce(content_hash, 0));
-        PERFORM count_trade(t, balance);
-        PERFORM renew_final_figures(p.session_id);
+        PERFORM count_trade(t, posted.balance);
         m.trade_id := t.id;
+        IF posted.has_ended THEN
+            PERFORM renew_final_figures(p.session_id);
+        END IF;
     ELSIF m.pnl <> 0 OR fee <> 0 THEN
         PERFORM post_entry(
             p.session_id, 'FILL', m.pnl, fee, 0, lower(filled.order_type::text), 'engine', at, p.id, fill, request,
@@ -299,22 +301,16 @@ COMMENT ON FUNCTION book_fill IS
 'its cost, and the last exit releases what is left, so that the sum of the P&L is exact. A quantity of 0 with a value is '
 'a corrected price. What a CLOSED position cannot take goes to the one that continues it: CLOSED stays final. Beyond '
 'what is held an exit leaves a rest. Values are rounded to 18 digits where they are made, and then only added. Ledger, '
-'trade and metrics follow. The order is locked by the caller.';
+'trade and metrics follow. Order and position are locked by the caller.';
 
-CREATE FUNCTION newest_exit(closed bigint) RETURNS timestamptz
-LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION size_of(p positions, part numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
-    RETURN (
-        SELECT max(f.filled_at)
-          FROM order_fills AS f
-          JOIN orders AS o ON o.id = f.order_id
-         WHERE f.position_id = closed
-           AND f.booked_quantity > 0
-           AND NOT is_entry(o.order_type)
-    );
+    RETURN trim_scale(round(p.planned_size * part / p.planned_quantity, 18));
 END
 $$;
-COMMENT ON FUNCTION newest_exit IS 'When the newest exit fill of a position happened; NULL when there is none.';
+COMMENT ON FUNCTION size_of IS
+'A quantity of a position as a fraction of the balance at entry, rounded to 18 digits: as its plan has it; NULL without.';
 
 CREATE FUNCTION unrealized(p positions, held numeric, cost numeric, price numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -349,11 +345,21 @@ $$;
 COMMENT ON FUNCTION unrealized_percent IS
 'The same in percent of what the open quantity cost, rounded to 12 digits; NULL when it cost nothing.';
 
-CREATE FUNCTION continuing_position(closed positions, at timestamptz) RETURNS positions
+CREATE FUNCTION continuing_position(closed positions, may_begin boolean, at timestamptz) RETURNS positions
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    p positions;
+    p positions := closed;
+    next_one positions;
 BEGIN
+    WHILE p.status = 'CLOSED' LOOP
+        SELECT * INTO next_one FROM positions WHERE continues_position_id = p.id FOR NO KEY UPDATE;
+        EXIT WHEN NOT FOUND;
+        p := next_one;
+    END LOOP;
+    IF p.status <> 'CLOSED' OR NOT may_begin THEN
+        RETURN p;
+    END IF;
+    closed := p;
     INSERT INTO positions (
         session_id, continues_position_id, symbol, side, status, contract, contract_size, base_asset,
         settlement_currency, settlement_rate, allows_negative_prices, planned_size, planned_quantity, entry_time,
@@ -380,7 +386,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION continuing_position IS
-'Plans the position that takes up what an entry order is filled with after its position was closed, with the same plan.';
+'The position that continues a closed one, locked: the newest of them, or, for an entry, one that is planned now with the '
+'same plan; without either the closed one itself.';
 
 CREATE FUNCTION book_rest(filled orders, moved booking, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -396,6 +403,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     r record;
     filled orders;
+    p positions;
     m booking;
 BEGIN
     FOR r IN
@@ -406,11 +414,12 @@ BEGIN
            AND f.position_id = held
          ORDER BY f.filled_at, f.id
     LOOP
-        EXIT WHEN NOT EXISTS (SELECT FROM positions AS p WHERE p.id = held AND p.current_quantity > 0);
+        SELECT * INTO p FROM positions AS x WHERE x.id = held;
+        EXIT WHEN p.current_quantity <= 0;
         SELECT * INTO filled FROM orders AS o WHERE o.id = r.order_id;
-        UPDATE positions AS p SET unbooked_quantity = p.unbooked_quantity - r.booked_quantity WHERE p.id = held;
+        p.unbooked_quantity := p.unbooked_quantity - r.booked_quantity;
         m := book_fill(
-            held, filled, r.booked_quantity, r.booked_value, 0, r.filled_at, NULL, NULL, filled.filled_price, r.id,
+            p, filled, r.booked_quantity, r.booked_value, 0, r.filled_at, NULL, NULL, filled.filled_price, r.id,
             NULL, NULL, own_token
         );
         UPDATE order_fills AS f
@@ -430,6 +439,7 @@ COMMENT ON FUNCTION settle_rests IS
 CREATE FUNCTION take_up(
     before orders,
     filled orders,
+    p positions,
     at timestamptz,
     told_pnl numeric,
     rate numeric,
@@ -447,7 +457,7 @@ DECLARE
     fee numeric := filled.commission - before.commission;
     m booking;
 BEGIN
-    IF is_final(before.status) AND moved > 0 THEN
+    IF moved > 0 AND before.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
         PERFORM warn(
             filled.session_id, at,
             format('Order %s was filled with %s after it was %s', filled.id, moved, before.status),
@@ -456,7 +466,7 @@ BEGIN
     END IF;
     IF filled.position_id IS NOT NULL THEN
         m := book_fill(
-            filled.position_id, filled, moved, worth, fee, at, told_pnl, rate, fill_price, row_id, request,
+            p, filled, moved, worth, fee, at, told_pnl, rate, fill_price, row_id, request,
             content_hash, own_token
         );
     ELSIF own_token IS NOT NULL THEN
@@ -473,7 +483,7 @@ BEGIN
     );
     IF m.rest_quantity <> 0 THEN
         PERFORM book_rest(filled, m, at);
-    ELSIF is_entry(filled.order_type) AND m.owed_quantity > 0 THEN
+    ELSIF m.owed_quantity > 0 AND is_entry(filled.order_type) THEN
         PERFORM settle_rests(m.position_id, own_token);
     END IF;
     RETURN m;
@@ -481,4 +491,5 @@ END
 $$;
 COMMENT ON FUNCTION take_up IS
 'Books what an order was filled with since before: its new figures less its old ones, whichever report they came by. '
-'execution is the single fill that it came by; without its kind it was a total.';
+'execution is the single fill that it came by; without its kind it was a total. The order is locked, and p is its position, '
+'locked, if it has one.';

@@ -73,6 +73,45 @@ END
 $$;
 COMMENT ON FUNCTION refuse_fill IS 'Raises AT409, with both figures: the fill is known with others. Never returns.';
 
+CREATE FUNCTION store_order(o orders) RETURNS orders
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    by_total boolean := o.told_quantity > o.recorded_quantity;
+BEGIN
+    -- Single fills are exact: they take the total's place as soon as they reach it.
+    o.filled_quantity := greatest(o.recorded_quantity, o.told_quantity);
+    o.commission := CASE WHEN by_total THEN coalesce(o.told_commission, o.recorded_commission) ELSE o.recorded_commission END;
+    IF by_total AND o.told_value IS NOT NULL THEN
+        o.filled_price := o.told_price;
+        o.filled_units := o.told_quantity - o.recorded_base_fee;
+        o.filled_value := o.told_value + o.corrected_value;
+    ELSE
+        o.filled_price := CASE
+            WHEN o.recorded_quantity > 0 THEN trim_scale(round(o.recorded_notional / o.recorded_quantity, 24))
+        END;
+        o.filled_units := o.recorded_quantity - o.recorded_base_fee;
+        o.filled_value := o.recorded_value + o.corrected_value;
+    END IF;
+    o.is_overfilled := o.quote_quantity IS NULL AND o.filled_quantity > o.quantity;
+    UPDATE orders AS x
+       SET status = o.status, quantity = o.quantity, price = o.price, told_quantity = o.told_quantity,
+           told_price = o.told_price, told_value = o.told_value, told_commission = o.told_commission,
+           recorded_quantity = o.recorded_quantity, recorded_base_fee = o.recorded_base_fee,
+           recorded_notional = o.recorded_notional, recorded_value = o.recorded_value,
+           recorded_commission = o.recorded_commission, filled_quantity = o.filled_quantity,
+           filled_price = o.filled_price, filled_units = o.filled_units, filled_value = o.filled_value,
+           commission = o.commission, is_overfilled = o.is_overfilled, needs_review = o.needs_review,
+           exchange_order_id = o.exchange_order_id, former_exchange_order_ids = o.former_exchange_order_ids,
+           failure_reason = o.failure_reason, filled_at = o.filled_at, cancelled_at = o.cancelled_at,
+           last_update = o.last_update
+     WHERE x.id = o.id;
+    RETURN o;
+END
+$$;
+COMMENT ON FUNCTION store_order IS
+'Writes an order that is locked, with what follows from its reports: filled quantity and price, what that moves in a position '
+'and its value, fees, whether it is more than was ordered. The order as it is then.';
+
 CREATE FUNCTION complete_fee(
     known order_fills,
     before orders,
@@ -85,7 +124,8 @@ CREATE FUNCTION complete_fee(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    filled orders;
+    filled orders := before;
+    p positions;
     due numeric;
 BEGIN
     UPDATE order_fills AS f
@@ -95,15 +135,14 @@ BEGIN
     IF converted IS NULL THEN
         RETURN;
     END IF;
-    UPDATE orders AS o
-       SET recorded_commission = o.recorded_commission + converted,
-           recorded_base_fee = o.recorded_base_fee + base_fee,
-           recorded_value = o.recorded_value - base_value
-     WHERE o.id = known.order_id
-    RETURNING * INTO filled;
+    filled.recorded_commission := before.recorded_commission + converted;
+    filled.recorded_base_fee := before.recorded_base_fee + base_fee;
+    filled.recorded_value := before.recorded_value - base_value;
+    filled := store_order(filled);
     due := filled.commission - before.commission;
     IF filled.filled_units <> before.filled_units OR filled.filled_value <> before.filled_value THEN
-        PERFORM take_up(before, filled, known.filled_at, NULL, NULL, NULL, own_token, NULL, NULL, NULL);
+        SELECT * INTO p FROM positions WHERE id = filled.position_id FOR NO KEY UPDATE;
+        PERFORM take_up(before, filled, p, known.filled_at, NULL, NULL, NULL, own_token, NULL, NULL, NULL);
     ELSIF due <> 0 THEN
         UPDATE order_fills AS f SET booked_commission = f.booked_commission + due WHERE f.id = known.id;
         IF filled.position_id IS NOT NULL THEN
@@ -152,40 +191,40 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     before orders;
     o orders;
-    about record;
+    p positions;
+    base text;
     known order_fills;
     execution order_fills;
-    is_purchase boolean;
-    in_base boolean;
     converted numeric;
     base_fee numeric := 0;
     base_value numeric := 0;
-    m booking;
 BEGIN
     SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
-    SELECT s.base_currency, coalesce(p.contract, 'LINEAR') AS contract, coalesce(p.contract_size, 1) AS contract_size,
-           p.base_asset, coalesce(p.allows_negative_prices, FALSE) AS allows_negative_prices
-      INTO about
-      FROM trading_sessions AS s
-      LEFT JOIN positions AS p ON p.id = before.position_id
-     WHERE s.id = before.session_id;
-    IF at_price < 0 AND NOT about.allows_negative_prices OR (at_price = 0 AND about.contract = 'INVERSE') THEN
+    p.contract := 'LINEAR';
+    p.contract_size := 1;
+    p.allows_negative_prices := FALSE;
+    IF before.position_id IS NOT NULL THEN
+        SELECT * INTO p FROM positions WHERE id = before.position_id FOR NO KEY UPDATE;
+    END IF;
+    IF (at_price < 0 AND NOT p.allows_negative_prices) OR (at_price = 0 AND p.contract = 'INVERSE') THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
             MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', before.id, at_price);
     END IF;
 
     -- A fee in the traded asset makes a purchase smaller, and a sale takes that much more out of the position.
-    in_base := coalesce(told_fee <> 0 AND told_currency = about.base_asset AND told_currency <> about.base_currency, FALSE);
-    IF in_base THEN
-        is_purchase := is_entry(before.order_type) = (before.side = 'LONG');
-        base_fee := CASE WHEN is_purchase THEN told_fee ELSE -told_fee END;
-        base_value := contract_value(about.contract, about.contract_size, base_fee, at_price);
+    converted := told_commission;
+    IF told_fee = 0 THEN
+        converted := coalesce(converted, 0);
+    ELSIF told_fee IS NOT NULL THEN
+        SELECT s.base_currency INTO base FROM trading_sessions AS s WHERE s.id = before.session_id;
+        IF told_currency = base THEN
+            converted := coalesce(converted, told_fee);
+        ELSIF told_currency = p.base_asset THEN
+            base_fee := CASE WHEN is_entry(before.order_type) = (before.side = 'LONG') THEN told_fee ELSE -told_fee END;
+            base_value := contract_value(p.contract, p.contract_size, base_fee, at_price);
+            converted := coalesce(converted, abs(base_value) * sign(told_fee));
+        END IF;
     END IF;
-    converted := CASE
-        WHEN told_commission IS NOT NULL THEN told_commission
-        WHEN told_fee = 0 OR told_currency = about.base_currency THEN told_fee
-        WHEN in_base THEN contract_value(about.contract, about.contract_size, told_fee, at_price)
-    END;
 
     SELECT * INTO known FROM order_fills AS f WHERE f.order_id = before.id AND f.exchange_fill_id = fill;
     IF FOUND THEN
@@ -201,24 +240,22 @@ BEGIN
         RETURN known.id;
     END IF;
 
-    UPDATE orders AS x
-       SET recorded_quantity = x.recorded_quantity + filled,
-           recorded_base_fee = x.recorded_base_fee + base_fee,
-           recorded_notional = x.recorded_notional + filled * at_price,
-           recorded_value = x.recorded_value
-           + contract_value(about.contract, about.contract_size, filled - base_fee, at_price),
-           recorded_commission = x.recorded_commission + coalesce(converted, 0),
-           status = CASE
-               WHEN x.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN x.status
-               WHEN x.quote_quantity IS NULL AND greatest(x.told_quantity, x.recorded_quantity + filled) >= x.quantity
-                   THEN 'FILLED'
-               ELSE 'PARTIALLY_FILLED'
-           END::order_status,
-           needs_review = x.needs_review AND x.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED'),
-           filled_at = greatest(x.filled_at, at),
-           last_update = greatest(x.last_update, at)
-     WHERE x.id = before.id
-    RETURNING * INTO o;
+    o := before;
+    o.recorded_quantity := before.recorded_quantity + filled;
+    o.recorded_notional := before.recorded_notional + filled * at_price;
+    o.recorded_base_fee := before.recorded_base_fee + base_fee;
+    o.recorded_value := before.recorded_value + contract_value(p.contract, p.contract_size, filled - base_fee, at_price);
+    o.recorded_commission := before.recorded_commission + coalesce(converted, 0);
+    IF before.status NOT IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
+        o.status := CASE
+            WHEN o.quote_quantity IS NULL AND greatest(o.told_quantity, o.recorded_quantity) >= o.quantity THEN 'FILLED'
+            ELSE 'PARTIALLY_FILLED'
+        END;
+        o.needs_review := FALSE;
+    END IF;
+    o.filled_at := greatest(before.filled_at, at);
+    o.last_update := greatest(before.last_update, at);
+    o := store_order(o);
     execution.kind := 'FILL';
     execution.exchange_fill_id := fill;
     execution.quantity := filled;
@@ -226,7 +263,7 @@ BEGIN
     execution.fee := told_fee;
     execution.fee_currency := told_currency;
     execution.commission := converted;
-    m := take_up(before, o, at, told_pnl, rate, at_price, own_token, NULL, NULL, execution);
+    PERFORM take_up(before, o, p, at, told_pnl, rate, at_price, own_token, NULL, NULL, execution);
     RETURN currval('order_fills_id_seq');
 END
 $$;
@@ -263,7 +300,11 @@ DECLARE
     told_at numeric;
 BEGIN
     SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
-    SELECT * INTO p FROM positions WHERE id = before.position_id;
+    p.contract := 'LINEAR';
+    p.contract_size := 1;
+    IF before.position_id IS NOT NULL THEN
+        SELECT * INTO p FROM positions WHERE id = before.position_id FOR NO KEY UPDATE;
+    END IF;
     told := coalesce(
         total, CASE WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status) THEN before.quantity END
     );
@@ -275,50 +316,45 @@ BEGIN
     IF NOT names_by_exchange AND exchange <> before.exchange_order_id THEN
         PERFORM refuse_taken_order(before.session_id, before.id, before.symbol, NULL, exchange);
     END IF;
-    UPDATE orders AS x
-       SET quantity = coalesce(new_quantity, x.quantity),
-           price = coalesce(new_price, x.price),
-           former_exchange_order_ids = CASE
-               WHEN NOT names_by_exchange AND exchange <> x.exchange_order_id
-                   THEN x.former_exchange_order_ids || x.exchange_order_id::text
-               ELSE x.former_exchange_order_ids
-           END,
-           exchange_order_id = CASE
-               WHEN names_by_exchange THEN x.exchange_order_id
-               ELSE coalesce(exchange, x.exchange_order_id)
-           END,
-           told_quantity = greatest(x.told_quantity, told),
-           told_price = CASE WHEN told >= x.told_quantity AND told > 0 THEN told_at ELSE x.told_price END,
-           told_value = CASE
-               WHEN told >= x.told_quantity AND told > 0
-                   THEN contract_value(coalesce(p.contract, 'LINEAR'), coalesce(p.contract_size, 1), told, told_at)
-               ELSE x.told_value
-           END,
-           told_commission = CASE
-               WHEN told >= x.told_quantity OR told IS NULL THEN coalesce(total_commission, x.told_commission)
-               ELSE x.told_commission
-           END,
-           status = CASE
-               WHEN x.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN x.status
-               WHEN state IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN state
-               WHEN x.quote_quantity IS NULL AND greatest(x.filled_quantity, told) >= coalesce(new_quantity, x.quantity)
-                   THEN 'FILLED'
-               WHEN greatest(x.filled_quantity, told) > 0 AND coalesce(state, 'OPEN') <> 'UNKNOWN' THEN 'PARTIALLY_FILLED'
-               WHEN state IS NULL OR state = 'PENDING' OR (state = 'PARTIALLY_FILLED' AND coalesce(told, 0) = 0) THEN x.status
-               ELSE state
-           END::order_status,
-           needs_review = coalesce(review, x.needs_review AND state IS NULL),
-           failure_reason = coalesce(failure, x.failure_reason),
-           filled_at = CASE WHEN told > x.filled_quantity THEN greatest(x.filled_at, at) ELSE x.filled_at END,
-           cancelled_at = CASE
-               WHEN state IN ('CANCELLED', 'EXPIRED') AND NOT is_final(x.status) THEN at
-               ELSE x.cancelled_at
-           END,
-           last_update = greatest(x.last_update, at)
-     WHERE x.id = before.id
-    RETURNING * INTO o;
+    o := before;
+    o.quantity := coalesce(new_quantity, before.quantity);
+    o.price := coalesce(new_price, before.price);
+    IF NOT names_by_exchange AND exchange IS NOT NULL THEN
+        IF exchange <> before.exchange_order_id THEN
+            o.former_exchange_order_ids := before.former_exchange_order_ids || before.exchange_order_id::text;
+        END IF;
+        o.exchange_order_id := exchange;
+    END IF;
+    IF told > 0 AND told >= before.told_quantity THEN
+        o.told_quantity := told;
+        o.told_price := told_at;
+        o.told_value := contract_value(p.contract, p.contract_size, told, told_at);
+    END IF;
+    IF told IS NULL OR told >= before.told_quantity THEN
+        o.told_commission := coalesce(total_commission, before.told_commission);
+    END IF;
+    o.filled_quantity := greatest(o.recorded_quantity, o.told_quantity);
+    IF NOT is_final(before.status) THEN
+        o.status := CASE
+            WHEN state IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN state
+            WHEN o.quote_quantity IS NULL AND o.filled_quantity >= o.quantity THEN 'FILLED'
+            WHEN o.filled_quantity > 0 AND coalesce(state, 'OPEN') <> 'UNKNOWN' THEN 'PARTIALLY_FILLED'
+            WHEN state IS NULL OR state IN ('PENDING', 'PARTIALLY_FILLED') THEN before.status
+            ELSE state
+        END;
+        IF state IN ('CANCELLED', 'EXPIRED') THEN
+            o.cancelled_at := at;
+        END IF;
+    END IF;
+    o.needs_review := coalesce(review, before.needs_review AND state IS NULL);
+    o.failure_reason := coalesce(failure, before.failure_reason);
+    IF o.filled_quantity > before.filled_quantity THEN
+        o.filled_at := greatest(before.filled_at, at);
+    END IF;
+    o.last_update := greatest(before.last_update, at);
+    o := store_order(o);
     IF (o.filled_units, o.filled_value, o.commission) IS DISTINCT FROM (before.filled_units, before.filled_value, before.commission) THEN
-        PERFORM take_up(before, o, at, told_pnl, rate, coalesce(average, o.filled_price), own_token, NULL, NULL, NULL);
+        PERFORM take_up(before, o, p, at, told_pnl, rate, coalesce(average, o.filled_price), own_token, NULL, NULL, NULL);
     ELSIF own_token IS NOT NULL THEN
         PERFORM fence(o.session_id, own_token);
     END IF;
@@ -403,6 +439,9 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     planned bigint;
 BEGIN
+    IF least(stop, target) < 0 THEN
+        PERFORM allowed_price(stop, negative_prices, 'stop_loss'), allowed_price(target, negative_prices, 'take_profit');
+    END IF;
     INSERT INTO positions (
         session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
         allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, stop_loss, take_profit,
@@ -482,11 +521,11 @@ BEGIN
     IF flag IS NOT NULL THEN
         PERFORM refuse_halted(flag);
     END IF;
-    IF limit_price < 0 AND NOT coalesce(
-        (SELECT p.allows_negative_prices FROM positions AS p WHERE p.id = of_position), negative_prices
-    ) THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
-            MESSAGE = format('%s is a negative price: say allows_negative_prices where the instrument has such', limit_price);
+    IF limit_price < 0 THEN
+        PERFORM allowed_price(
+            limit_price,
+            coalesce((SELECT p.allows_negative_prices FROM positions AS p WHERE p.id = of_position), negative_prices), 'price'
+        );
     END IF;
     IF kind = 'ENTRY' AND of_position IS NULL THEN
         planned := plan_position(
@@ -545,8 +584,9 @@ BEGIN
      WHERE x.id = o.id
     RETURNING * INTO o;
     FOR r IN SELECT * FROM order_fills AS f WHERE f.order_id = o.id AND NOT f.is_booked ORDER BY f.filled_at, f.id LOOP
+        SELECT * INTO p FROM positions WHERE id = to_position FOR NO KEY UPDATE;
         m := book_fill(
-            to_position, o, r.booked_quantity, r.booked_value, r.booked_commission, r.filled_at, NULL, NULL,
+            p, o, r.booked_quantity, r.booked_value, r.booked_commission, r.filled_at, NULL, NULL,
             coalesce(r.price, o.filled_price), r.id, NULL, NULL, own_token
         );
         UPDATE order_fills AS f

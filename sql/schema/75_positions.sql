@@ -101,6 +101,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = CASE WHEN price IS NULL THEN 'entry_price' ELSE 'quantity' END,
             MESSAGE = 'entry_price and quantity are needed, unless a journaled order is adopted';
     END IF;
+    IF least(price, stop, target) < 0 THEN
+        PERFORM allowed_price(price, negative_prices, 'entry_price'), allowed_price(stop, negative_prices, 'stop_loss'),
+                allowed_price(target, negative_prices, 'take_profit');
+    END IF;
     worth := contract_value(kind, units_per_contract, entered, price);
     IF size_of_balance > 1 AND balance > 0 AND worth < size_of_balance * balance / 10 THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
@@ -112,13 +116,13 @@ BEGIN
     INSERT INTO positions AS p (
         session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
         allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, quantity, original_quantity,
-        entry_notional, cost_basis, commission, stop_loss, take_profit, trailing_stop, current_price, unrealized_pnl,
+        current_quantity, size, original_size, current_size, entry_notional, cost_basis, entry_price, commission, stop_loss, take_profit, trailing_stop, current_price, unrealized_pnl,
         unrealized_pnl_percent, strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit,
         weekend_exit, time_restriction_group, last_update, request_id, request_hash
     ) VALUES (
         session, traded, direction, 'OPEN', kind, units_per_contract, asset, settles_in, rate,
         negative_prices, size_of_balance, entered, at, balance, entered, entered,
-        worth, worth, coalesce(fee, 0), stop, target, trails, price, 0,
+        entered, size_of_balance, size_of_balance, size_of_balance, worth, worth, price, coalesce(fee, 0), stop, target, trails, price, 0,
         0, strategy, confidence, venue, hold_until, end_of_day,
         weekend, restriction_group, at, request, content_hash
     )
@@ -133,11 +137,12 @@ BEGIN
     END IF;
     INSERT INTO orders (
         session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price,
-        told_value, told_commission, exchange_order_id, internal_order_id, strategy_name, size_fraction, created_at,
+        told_value, told_commission, filled_quantity, filled_price, filled_units, filled_value, commission,
+        exchange_order_id, internal_order_id, strategy_name, size_fraction, created_at,
         filled_at, last_update, request_id, request_hash
     ) VALUES (
         session, opened.id, 'ENTRY', 'FILLED', traded, direction, entered, price, entered, price,
-        worth, coalesce(fee, 0), exchange_id, internal_id, strategy, 1, at,
+        worth, coalesce(fee, 0), entered, price, entered, worth, coalesce(fee, 0), exchange_id, internal_id, strategy, 1, at,
         at, at, request, content_hash
     ) RETURNING id INTO new_order;
     INSERT INTO order_fills AS f (
@@ -233,6 +238,10 @@ BEGIN
            time_restriction_group = coalesce(restriction_group, p.time_restriction_group)
      WHERE p.id = o.position_id
     RETURNING * INTO opened;
+    UPDATE positions AS p
+       SET size = size_of(p, p.quantity), original_size = size_of(p, p.original_quantity),
+           current_size = size_of(p, p.current_quantity)
+     WHERE p.id = opened.id AND p.planned_size IS NOT NULL;
     IF opened.status = 'PLANNED' THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
             MESSAGE = format('order %s has no price and was filled at none: entry_price is needed', o.id);
@@ -341,7 +350,10 @@ BEGIN
     END IF;
     worth := contract_value(p.contract, p.contract_size, moved, price);
     IF interest <> 0 THEN
-        UPDATE positions AS x SET margin_interest_cost = x.margin_interest_cost + interest WHERE x.id = wanted;
+        UPDATE positions AS x
+           SET margin_interest_cost = x.margin_interest_cost + interest
+         WHERE x.id = wanted
+        RETURNING * INTO p;
         PERFORM post_entry(
             p.session_id, 'INTEREST', 0, 0, -interest, 'margin interest', 'engine', at, p.id, NULL, NULL, content_hash,
             NULL, FALSE
@@ -349,16 +361,16 @@ BEGIN
     END IF;
     INSERT INTO orders (
         session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price,
-        told_value, told_commission, exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction,
-        reason, created_at, filled_at, last_update, request_id, request_hash
+        told_value, told_commission, filled_quantity, filled_price, filled_units, filled_value, commission,
+        exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction, reason, created_at, filled_at, last_update, request_id, request_hash
     ) VALUES (
         p.session_id, wanted, kind, 'FILLED', p.symbol, p.side, moved, price, moved, price,
-        worth, fee, exchange_id, internal_id, p.strategy_name, target, size,
-        why, at, at, at, request, content_hash
+        worth, fee, moved, price, moved, worth, coalesce(fee, 0),
+        exchange_id, internal_id, p.strategy_name, target, size, why, at, at, at, request, content_hash
     ) RETURNING * INTO o;
     new_fill := nextval('order_fills_id_seq');
     m := book_fill(
-        wanted, o, moved, worth, coalesce(fee, 0), at, told_pnl, rate, price, new_fill, request, content_hash, own_token
+        p, o, moved, worth, coalesce(fee, 0), at, told_pnl, rate, price, new_fill, request, content_hash, own_token
     );
     INSERT INTO order_fills (
         id, order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, booked_commission,

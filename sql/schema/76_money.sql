@@ -26,7 +26,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     p positions;
     known account_balances;
-    balance numeric;
+    posted record;
 BEGIN
     SELECT * INTO p FROM positions WHERE id = entered_position(held) FOR NO KEY UPDATE;
     known := recorded_entry(p.session_id, request, content_hash);
@@ -42,13 +42,13 @@ BEGIN
            last_update = greatest(x.last_update, at)
      WHERE x.id = held
     RETURNING * INTO p;
-    balance := post_entry(
+    posted := post_entry(
         p.session_id, kind, 0, 0, change, reason, 'engine', at, held, NULL, request, content_hash, own_token, TRUE
     );
     IF p.status = 'CLOSED' THEN
         PERFORM revise_trade(p);
     END IF;
-    RETURN balance;
+    RETURN posted.balance;
 END
 $$;
 COMMENT ON FUNCTION record_carry IS
@@ -68,9 +68,9 @@ BEGIN
     IF known.id IS NOT NULL THEN
         RETURN known.total_balance;
     END IF;
-    RETURN post_entry(
+    RETURN (post_entry(
         session, kind, 0, 0, change, reason, author, at, NULL, NULL, request, content_hash, own_token, FALSE
-    );
+    )).balance;
 END
 $$;
 COMMENT ON FUNCTION record_money IS
@@ -177,10 +177,11 @@ BEGIN
     fill := nextval('order_fills_id_seq');
     UPDATE orders AS x
        SET corrected_value = x.corrected_value + worth,
+           filled_value = x.filled_value + worth,
            last_update = greatest(x.last_update, at)
      WHERE x.id = o.id
     RETURNING * INTO o;
-    m := book_fill(held, o, 0, worth, 0, at, NULL, NULL, NULL, fill, NULL, NULL, NULL);
+    m := book_fill(p, o, 0, worth, 0, at, NULL, NULL, NULL, fill, NULL, NULL, NULL);
     INSERT INTO order_fills (
         id, order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, released_cost, pnl
     ) VALUES (fill, o.id, 'CHANGE', at, m.position_id, TRUE, 0, m.value, m.released_cost, m.pnl);
@@ -214,10 +215,10 @@ BEGIN
         jsonb_build_object('old_balance', before::text, 'new_balance', actual::text, 'updated_by', author),
         request, content_hash
     );
-    RETURN post_entry(
+    RETURN (post_entry(
         session, 'ADJUSTMENT', 0, 0, actual - before, reason, author, at, NULL, NULL, request, content_hash, own_token, FALSE,
         reserved, assets
-    );
+    )).balance;
 END
 $$;
 COMMENT ON FUNCTION set_balance IS
