@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -140,7 +140,7 @@ def rollback_command(
     if as_json:
         print_json({"rolled_back": done, "seconds": seconds.by_id})
     elif done:
-        seconds.print_table(done, "taken back")
+        seconds.print_table(dict.fromkeys(done, "taken back"))
     else:
         print_message("Nothing is applied that could be taken back.")
 
@@ -247,9 +247,10 @@ class _Seconds:
                 self.by_id[event.id] = round(event.seconds, 3)
                 self._say(f"{what} took {event.seconds:.2f} s")
 
-    def print_table(self, done: Iterable[str], state: str) -> None:
-        """What was done, and how long it took."""
-        print_table(("Migration", "State", "Seconds"), [(name, state, f"{self.by_id[name]:.3f}") for name in done])
+    def print_table(self, done: Mapping[str, str]) -> None:
+        """What was done to which migration, and how long it took."""
+        rows = [(name, state, f"{self.by_id[name]:.3f}") for name, state in done.items()]
+        print_table(("Migration", "State", "Seconds"), rows)
 
     def _say(self, text: str) -> None:
         if self._terminal:
@@ -270,13 +271,17 @@ def _migrate(
         mark_environment(settings, environment)
     if as_json:
         print_json({**done._asdict(), "seconds": seconds.by_id})
-    elif done.applied:
-        seconds.print_table(done.applied, "applied")
-    elif done.adopted:
+        return
+    if done.adopted:
         state = "recorded, the schema was there already"
         print_table(("Migration", "State"), [(name, state) for name in done.adopted])
+    elif done.applied or done.code:
+        code = {"code": f"{len(done.code)} functions, views, triggers and comments made"} if done.code else {}
+        seconds.print_table({**dict.fromkeys(done.applied, "applied"), **code})
     else:
         print_message("Up to date.")
+    for note in done.notes:
+        print_message(note)
 
 
 def _check(settings: Settings, *, as_json: bool) -> None:
@@ -320,7 +325,7 @@ def _rehearse(settings: Settings, to: str | None, wait: float, *, as_json: bool)
 
 
 def _print_rehearsal(found: Rehearsal, seconds: _Seconds) -> None:
-    seconds.print_table(found.applied, "rehearsed")
+    seconds.print_table(dict.fromkeys(found.applied, "rehearsed"))
     for name in found.removed:
         print_message(f"Removed {name}, which an interrupted rehearsal had left behind.")
     for difference in found.differences:
@@ -341,10 +346,12 @@ def _print_status(found: Status) -> None:
 
 
 def _ask(plan: tuple[RollbackPlan, ...]) -> None:
-    for migration, drops in plan:
+    for migration, drops, code in plan:
         print_message(f"{migration.id} will be taken back.")
         for thing in drops:
             print_message(f"  {thing} will be dropped, with everything in it")
+        for name in code:
+            print_message(f"  {name} will be dropped, until atb-db migrate makes it again")
     if not sys.stdin.isatty():
         print_message("atb-db: nobody is there to be asked: --yes says that you mean it")
         raise typer.Exit(ExitCode.REFUSED)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
-from atb_db.admin.connection import reading
+from atb_db.admin.connection import CATALOG_SETTINGS, reading
 from atb_db.admin.errors import Refused
+from atb_db.admin.migrations.code import Made, make_code, plan_code, record_of
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.plans import plan_migrate
-from atb_db.admin.migrations.progress import Progress, silent
-from atb_db.admin.migrations.reading import read_facts
+from atb_db.admin.migrations.progress import Event, Happened, Progress, silent
+from atb_db.admin.migrations.reading import read_code_record, read_facts
 from atb_db.admin.migrations.states import State, half_built, migration_states
+from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 from atb_db.database.translation import translation
 from atb_db.errors import AtbDbError, NotFound
@@ -33,6 +35,10 @@ class Migrated(NamedTuple):
     applied: tuple[str, ...]
     adopted: tuple[str, ...]
     """Recorded without being run, because the database already had the whole schema."""
+    code: tuple[str, ...] = ()
+    """The functions, views, triggers and comments that were made, changed or dropped afterwards."""
+    notes: tuple[str, ...] = ()
+    """Grants that could not be given again on what had to be dropped and made."""
 
 
 def migrate(
@@ -69,7 +75,31 @@ def migrate(
                 for migration in complete:
                     own.record_content(migration, adopted=True)
         applied = own.each(apply, lambda migration: _apply(own, release, migration)) if apply else ()
-        return Migrated(applied, tuple(migration.id for migration in adopt))
+        made = _code(own, release) if to is None else Made()
+        return Migrated(applied, tuple(migration.id for migration in adopt), *made)
+
+
+def _code(own: Engine, release: Release) -> Made:
+    """Make the code in a transaction of its own: readers of a view lock it before its tables, a migration after."""
+    from atb_db.admin.migrations.engine import named
+
+    connection = own.backend.connection
+    connection.execute(CATALOG_SETTINGS)
+    record = read_code_record(connection)
+    plan = plan_code(release, record, read_catalog(connection))
+    recorded = record == record_of(release) or not (record or release.declared.units)
+    if plan.newer or (recorded and not plan.subjects):
+        return Made()
+
+    def make() -> Made:
+        with own.backend.transaction():
+            return make_code(connection, release, record)
+
+    def tell(happened: Happened, seconds: float) -> None:
+        own.progress(Event("code", happened, 1, 1, seconds))
+
+    with named("code"):
+        return own.until_free(make, tell)
 
 
 def planned(settings: Settings, *, to: str | None = None, release: Release | None = None) -> tuple[Migration, ...]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import psycopg
 from yoyo.migrations import Migration as YoyoMigration
@@ -21,6 +21,8 @@ from atb_db.config import Settings
 from atb_db.database.connecting import accept
 from atb_db.database.translation import translated
 from atb_db.errors import AtbDbError, OutcomeUnknown, Unavailable
+
+T = TypeVar("T")
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
@@ -45,30 +47,34 @@ class Engine(NamedTuple):
         return tuple(migration.id for migration in migrations)
 
     def _one(self, migration: Migration, do: Callable[[Migration], None], *, number: int, total: int) -> None:
+        def tell(happened: Happened, seconds: float) -> None:
+            self.progress(Event(migration.id, happened, number, total, seconds))
+
+        with named(f"migration {migration.id}"):
+            self.until_free(lambda: do(migration), tell, again=migration.transactional)
+
+    def until_free(self, do: Callable[[], T], tell: Callable[[Happened, float], None], *, again: bool = True) -> T:
+        """Do it, again when something that it changes is in use, until `wait` is over; tell of it with the seconds."""
         begun = time.monotonic()
         pause = _FIRST_PAUSE
-
-        def tell(happened: Happened) -> None:
-            self.progress(Event(migration.id, happened, number, total, time.monotonic() - begun))
-
-        tell(Happened.BEGUN)
-        with named(migration.id):
-            while True:
-                try:
-                    do(migration)
-                    break
-                except _IN_USE:
-                    if not migration.transactional:
-                        raise
-                    if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
-                        raise LockHeld(
-                            f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
-                        ) from None
-                tell(Happened.WAITING)
-                time.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-        self.backend.connection.execute("RESET ALL")  # what the migration may have set
-        tell(Happened.DONE)
+        tell(Happened.BEGUN, 0.0)
+        while True:
+            try:
+                done = do()
+            except _IN_USE:
+                if not again:
+                    raise
+                if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
+                    raise LockHeld(
+                        f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
+                    ) from None
+            else:
+                self.backend.connection.execute("RESET ALL")  # what the migration may have set
+                tell(Happened.DONE, time.monotonic() - begun)
+                return done
+            tell(Happened.WAITING, time.monotonic() - begun)
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def prepare(self) -> None:
         """Make the tables that record migrations."""
@@ -124,12 +130,12 @@ def engine(settings: Settings, release: Release, *, wait: float, progress: Progr
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Let errors name the migration."""
+    """Let errors name what failed."""
     try:
         with translated(writes=True):
             yield
     except AtbDbError as error:
-        error.statement = f"migration {name}"
+        error.statement = name
         raise
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
 from atb_db.admin.migrations.objects import Object, own_objects
-from atb_db.admin.migrations.tokens import SqlStatement, checksum, statements
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
+from atb_db.admin.schema.declared import Declared, read_declared
+from atb_db.admin.tokens import SqlStatement, checksum, statements
 from atb_db.errors import NotFound
 from atb_db.sqlfile import sql_root
 
@@ -110,9 +112,11 @@ class Migration:
 class Release:
     """What a version of atb_db has: its migrations in order, and the catalog of the schema that they lead to."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, version: str | None = None) -> None:
         self.root: Final = root or sql_root()
-        """The folder with migrations/ and catalog.json."""
+        """The folder with schema/, migrations/ and catalog.json."""
+        self.version: Final = version or installed_version("atb-db")
+        """Such as 0.9.0: of two releases, the code of the later one is left as it is by the other."""
 
     @property
     def folder(self) -> Path:
@@ -140,6 +144,11 @@ class Release:
     def expected(self) -> Catalog:
         """The schema after all of them."""
         return expected_catalog(self.root)
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What sql/schema says."""
+        return read_declared(self.root / "schema")
 
     @cached_property
     def own_objects(self) -> dict[str, frozenset[Object]]:

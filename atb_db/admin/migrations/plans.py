@@ -9,7 +9,7 @@ from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.objects import Object, dropped
 from atb_db.admin.migrations.states import HARMLESS, NOT_APPLIED, Facts, MigrationStatus, State, migration_states
-from atb_db.admin.migrations.tokens import SqlStatement
+from atb_db.admin.tokens import SqlStatement
 
 _NAMED_DIFFERENCES: Final = 3
 _CONTROL: Final = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"})
@@ -62,6 +62,8 @@ class RollbackPlan(NamedTuple):
     migration: Migration
     drops: tuple[Object, ...]
     """The tables and columns that its rollback drops, with everything stored in them."""
+    code: tuple[str, ...] = ()
+    """The functions, views and triggers that are dropped before, as they use those; `migrate` makes them again."""
 
 
 def plan_rollback(release: Release, facts: Facts, *, steps: int = 1, to: str | None = None) -> tuple[RollbackPlan, ...]:

@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow, tuple_row
 from atb_db.admin.connection import Connection, reading
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import catalog_objects
-from atb_db.admin.migrations.states import Facts, Record, Status, migration_states
+from atb_db.admin.migrations.states import CodeRecord, Facts, Record, Status, migration_states
 from atb_db.admin.schema.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
@@ -60,7 +60,18 @@ def read_facts(connection: Connection, release: Release, catalog: Catalog | None
             one for one in differences(release.expected, catalog) if one.problem != "unexpected" or one.what in PARTS
         ),
         running=run(connection, "migration_lock", LOCK) == [(True,)],
+        code=read_code_record(connection),
     )
+
+
+def read_code_record(connection: Connection) -> CodeRecord | None:
+    """What is recorded of the database's code."""
+    if connection.execute("SELECT to_regclass('public._atb_code') IS NULL").fetchall() == [(True,)]:
+        return None
+    for release, objects in cast("list[tuple[str, list[str]]]", run(connection, "code_record")):
+        pairs = (one.partition(" ") for one in objects)
+        return CodeRecord(release, tuple((kind, name) for kind, _, name in pairs))
+    return None
 
 
 def run(connection: Connection, name: str, *arguments: object) -> list[TupleRow]:

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.objects import Object
-from atb_db.admin.migrations.tokens import SqlStatement
 from atb_db.admin.schema.catalog import Difference
+from atb_db.admin.tokens import SqlStatement
 from atb_db.database.connecting import ServerInfo
 
 
@@ -55,6 +55,15 @@ class Record(NamedTuple):
     """None if it was begun and has not finished."""
     checksum: str | None
     """None if it was applied by a version that recorded none."""
+
+
+class CodeRecord(NamedTuple):
+    """What a database has recorded of its code: its functions, views and triggers."""
+
+    release: str
+    """Version of atb_db that made it."""
+    objects: tuple[tuple[str, str], ...]
+    """Kind and name of each, as the catalog says them."""
 
 
 class MigrationStatus(NamedTuple):
@@ -108,6 +117,8 @@ class Facts(NamedTuple):
     """What the schema differs in from the release's."""
     running: bool
     """Whether some process holds the lock on migrations."""
+    code: CodeRecord | None = None
+    """None if no release has recorded that it made the code."""
 
     @property
     def unrecorded(self) -> bool:

@@ -95,8 +95,13 @@ def write_expected_catalog() -> None:
         with psycopg.connect(settings.conninfo) as connection:
             connection.execute(schema_sql().encode())
         with reading(settings) as (reader, _):
-            rows = [json.dumps(entry) for entry in read_catalog(reader)]
-    _catalog_file().write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+            write_catalog(_catalog_file(), read_catalog(reader))
+
+
+def write_catalog(path: Path, catalog: Catalog) -> None:
+    """Write a catalog as `expected_catalog` reads it, one entry a line."""
+    rows = [json.dumps(entry) for entry in catalog]
+    path.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 
 
 def _catalog_file(root: Path | None = None) -> Path:

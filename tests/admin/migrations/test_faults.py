@@ -198,10 +198,9 @@ def test_waiting_for_a_table_is_bounded_and_keeps_nothing(empty_url: str, write:
 
 def test_a_rehearsal_touches_nothing_and_leaves_nothing(server: Server, empty_url: str) -> None:
     settings = Settings.load(empty_url)
-    migrate(settings, to="0002")
     before = tables(empty_url)
     found = rehearse(settings)
-    assert (found.clean, found.beside, len(found.applied)) == (True, True, len(status(settings).pending))
+    assert (found.clean, found.beside, found.applied) == (True, True, status(settings).pending)
     assert tables(empty_url) == before
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE rehearser LOGIN IN ROLE pg_read_all_data")

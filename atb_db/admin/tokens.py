@@ -1,4 +1,4 @@
-"""SQL as tokens: as much as checksums and lint rules need, and no parser."""
+"""SQL as tokens: statements, checksums and what lint rules look at; no grammar."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Token(NamedTuple):
     text: str
     line: int
     """In the file, from 1."""
+    start: int = 0
+    """Where it begins in the file, in characters."""
 
     @property
     def is_text(self) -> bool:
@@ -38,6 +40,8 @@ class SqlStatement(NamedTuple):
     """One statement of a file, without its semicolon."""
 
     tokens: tuple[Token, ...]
+    text: str = ""
+    """As the file has it, from its first token to its last; empty for a part of a statement."""
 
     @property
     def line(self) -> int:
@@ -59,7 +63,7 @@ def tokens(sql: str) -> Iterator[Token]:
     for match in _TOKENS.finditer(sql):
         line, at = line + sql.count("\n", at, match.start()), match.start()
         if match["comment"] is None:
-            yield Token(match[0], line)
+            yield Token(match[0], line, at)
 
 
 def statements(sql: str) -> list[SqlStatement]:
@@ -67,20 +71,24 @@ def statements(sql: str) -> list[SqlStatement]:
     found: list[SqlStatement] = []
     current: list[Token] = []
     depth = 0
+
+    def end() -> None:
+        if current:
+            text = sql[current[0].start : current[-1].start + len(current[-1].text)]
+            found.append(SqlStatement(tuple(current), text))
+            current.clear()
+
     for token in tokens(sql):
         word = token.text.upper()
         if word == ";" and depth == 0:
-            if current:
-                found.append(SqlStatement(tuple(current)))
-            current = []
+            end()
             continue
         if word == "ATOMIC" or (depth and word == "CASE"):
             depth += 1
         elif depth and word == "END":
             depth -= 1
         current.append(token)
-    if current:
-        found.append(SqlStatement(tuple(current)))
+    end()
     return found
 
 
