@@ -50,6 +50,9 @@ def migrate_command(
     forget: Annotated[
         str | None, typer.Option("--forget", metavar="ID", help="Only forget what is recorded of this one.")
     ] = None,
+    older_code: Annotated[
+        bool, typer.Option("--older-code", help="Make this release's code where a later release has made its own.")
+    ] = False,
     wait: WaitOption = 300.0,
     env: EnvironmentOption = None,
     url: UrlOption = None,
@@ -57,11 +60,12 @@ def migrate_command(
 ) -> None:
     """Bring the database up to date.
 
-    Applies each migration that the database has not got, in a transaction of its own. Several at once do no harm:
-    one works, the others wait. Killed at any moment, the next run goes on from there. A migration that finds a table
-    in use gives way after two seconds and tries again, so that the engine never queues behind it. With --env, the
-    database is marked as what it is used for, which the guards of destructive commands go by; one that is marked as
-    something else is refused before anything is done.
+    Applies each migration that the database has not got, in a transaction of its own; then makes the functions,
+    views, triggers and comments that differ from sql/schema, in one more (with --to it does not). Several at once do
+    no harm: one works, the others wait. Killed at any moment, the next run goes on from there. A migration that finds
+    a table in use gives way after two seconds and tries again, so that the engine never queues behind it. With --env,
+    the database is marked as what it is used for, which the guards of destructive commands go by; one that is marked
+    as something else is refused before anything is done.
 
     \b
     Examples:
@@ -100,7 +104,8 @@ def migrate_command(
         done = migrations.forget(settings, forget, wait=wait)
         print_json({"forgotten": [done]}) if as_json else print_message(f"{done} is forgotten.")
     else:
-        _migrate(settings, to, wait, environment_of(env) if env else None, as_json=as_json)
+        environment = environment_of(env) if env else None
+        _migrate(settings, to, wait, environment, older_code=older_code, as_json=as_json)
 
 
 def rollback_command(
@@ -258,7 +263,7 @@ class _Seconds:
 
 
 def _migrate(
-    settings: Settings, to: str | None, wait: float, environment: Environment | None, *, as_json: bool
+    settings: Settings, to: str | None, wait: float, environment: Environment | None, *, older_code: bool, as_json: bool
 ) -> None:
     from atb_db.admin import migrations
     from atb_db.admin.destroy.deployment import mark_environment, refuse_others
@@ -266,7 +271,7 @@ def _migrate(
     seconds = _Seconds()
     if environment is not None:
         refuse_others(settings, environment)
-    done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.tell)
+    done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.tell, older_code=older_code)
     if environment is not None:
         mark_environment(settings, environment)
     if as_json:
@@ -289,25 +294,31 @@ def _check(settings: Settings, *, as_json: bool) -> None:
 
     found = migrations.status(settings)
     if as_json:
-        print_json({"pending": found.pending, "problems": found.problems})
-    elif found.pending or found.problems:
+        print_json({"pending": found.pending, "code": found.code, "problems": found.problems})
+    elif found.pending or found.problems or found.code:
         _print_status(found._replace(migrations=tuple(one for one in found.migrations if one.repair)))
     else:
         print_message("Up to date.")
-    if found.pending or found.problems:
+    if found.pending or found.problems or found.code:
         raise typer.Exit(ExitCode.FOUND)
 
 
 def _dry_run(settings: Settings, to: str | None, *, as_json: bool) -> None:
     from atb_db.admin import migrations
 
-    planned = migrations.planned(settings, to=to)
+    planned, code = migrations.planned(settings, to=to)
     if as_json:
-        print_json({"pending": [{"id": one.id, "sql": one.sql} for one in planned]})
+        print_json({"pending": [{"id": one.id, "sql": one.sql} for one in planned], "code": code.subjects})
         return
     for migration in planned:
         typer.echo(f"-- Migration {migration.id}\n{migration.sql}")
-    if not planned:
+    for kind, name in code.drop:
+        typer.echo(f"-- Code: drops the {kind} {name}\n")
+    for unit in code.make:
+        typer.echo(f"-- Code: {unit}\n{unit.statement};\n")
+    for comment in code.comments:
+        typer.echo(f"{comment.statement};")
+    if not (planned or code.subjects):
         print_message("Up to date.")
 
 
@@ -338,10 +349,15 @@ def _print_rehearsal(found: Rehearsal, seconds: _Seconds) -> None:
 
 
 def _print_status(found: Status) -> None:
-    rows = [
+    rows: list[tuple[str, str, str, str | None]] = [
         (one.id, one.state, f"{one.applied_at:%Y-%m-%d %H:%M:%S} UTC" if one.applied_at else "", one.repair)
         for one in found.migrations
     ]
+    if found.code:
+        differ = found.code[0] if len(found.code) == 1 else f"{found.code[0]} and {len(found.code) - 1} more"
+        rows.append(("code", "different", "", f"{differ}: `atb-db migrate` makes it"))
+    elif found.newer_code:
+        rows.append(("code", "unknown", "", f"atb-db {found.newer_code} made it, a later release: use that one"))
     print_table(("Migration", "State", "Applied", "What to do"), rows)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 import psycopg
@@ -41,7 +40,8 @@ class Engine(NamedTuple):
 
     def each(self, migrations: Sequence[Migration], do: Callable[[Migration], None]) -> tuple[str, ...]:
         """Do it to each migration, telling of it; their ids."""
-        self.prepare()
+        if migrations:
+            self.prepare()
         for number, migration in enumerate(migrations, 1):
             self._one(migration, do, number=number, total=len(migrations))
         return tuple(migration.id for migration in migrations)
@@ -109,9 +109,9 @@ class Engine(NamedTuple):
         run(self.backend.connection, "forget_migration", name)
 
 
-def yoyo_migration(name: str, path: Path | None = None) -> YoyoMigration:
+def yoyo_migration(name: str) -> YoyoMigration:
     """The migration as yoyo knows it."""
-    return YoyoMigration(name, str(path or ""), "")
+    return YoyoMigration(name, "", "")
 
 
 @contextmanager

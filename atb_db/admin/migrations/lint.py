@@ -116,14 +116,6 @@ def _directives(migration: Migration) -> Iterator[_Problem]:
     yield from migration.unusable_directives
 
 
-def _ascii(migration: Migration) -> Iterator[_Problem]:
-    for path, text in ((migration.path, migration.sql), (migration.rollback_path, migration.rollback_sql or "")):
-        for number, line in enumerate(text.splitlines(), 1):
-            if not line.isascii():
-                yield number, f"{path.name} is not ASCII, which yoyo reads differently from machine to machine"
-                break
-
-
 def _rollback(migration: Migration) -> Iterator[_Problem]:
     if migration.rollback_sql is None:
         name = migration.rollback_path.name
@@ -215,7 +207,6 @@ def _big_index(migration: Migration) -> Iterator[_Problem]:
 _RULES: Final[dict[str, _Rule]] = {
     "transaction-control": _transaction_control,
     "directive": _directives,
-    "ascii": _ascii,
     "missing-rollback": _rollback,
     "concurrently-in-transaction": _concurrently,
     "not-repeatable": _repeatable,

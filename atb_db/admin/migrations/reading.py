@@ -9,9 +9,10 @@ from psycopg import RawCursor
 from psycopg.rows import TupleRow, tuple_row
 
 from atb_db.admin.connection import Connection, reading
+from atb_db.admin.migrations.code import CodeRecord, is_code, plan_code
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import catalog_objects
-from atb_db.admin.migrations.states import CodeRecord, Facts, Record, Status, migration_states
+from atb_db.admin.migrations.states import Facts, Record, Status, migration_states
 from atb_db.admin.schema.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
@@ -37,7 +38,7 @@ def read_status(
     """`status` on a connection of which `public` comes first in the search path; `catalog` if it was read already."""
     release = release or Release()
     facts = read_facts(connection, release, catalog)
-    return Status(server, tuple(migration_states(release, facts)))
+    return Status(server, tuple(migration_states(release, facts)), facts.code.subjects, facts.code.newer)
 
 
 def pending(settings: Settings, *, release: Release | None = None) -> tuple[str, ...]:
@@ -49,18 +50,20 @@ def read_facts(connection: Connection, release: Release, catalog: Catalog | None
     """What decides the states of the release's migrations."""
     if catalog is None:
         catalog = read_catalog(connection)
+    # Tables, views and the like of somebody else are none of ours.
+    different = tuple(
+        one for one in differences(release.expected, catalog) if one.problem != "unexpected" or one.what in PARTS
+    )
     expected, actual = ({entry.name for entry in one if entry.kind == "table"} for one in (release.expected, catalog))
     return Facts(
         records=_records(connection),
         objects=catalog_objects(catalog),
         invalid_indexes=frozenset(cast("str", name) for (name,) in run(connection, "invalid_indexes")),
         has_tables=bool(expected & actual),
-        # Tables, views and the like of somebody else are none of ours.
-        differences=tuple(
-            one for one in differences(release.expected, catalog) if one.problem != "unexpected" or one.what in PARTS
-        ),
+        differences=different,
+        data_differences=tuple(one for one in different if not is_code(release, one)),
         running=run(connection, "migration_lock", LOCK) == [(True,)],
-        code=read_code_record(connection),
+        code=plan_code(release, read_code_record(connection), catalog),
     )
 
 

@@ -18,6 +18,7 @@ from atb_db.admin import programs
 from atb_db.admin.connection import Connection, reading
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.migrations.apply import DEFAULT_WAIT, migrate
+from atb_db.admin.migrations.code import CodePlan
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.plans import plan_migrate
 from atb_db.admin.migrations.progress import Progress, silent
@@ -31,7 +32,7 @@ from atb_db.errors import ConfigurationError
 from atb_db.repository import statements
 from atb_db.sqlfile import sql_root
 
-_RECORDS: Final = ("_yoyo_version", "_yoyo_migration", "_atb_migration")
+_RECORDS: Final = ("_yoyo_version", "_yoyo_migration", "_atb_migration", "_atb_code")
 _LOCK_CLASS: Final = 0x617462
 """First half of the advisory lock that a rehearsal holds on the live database for as long as it has its copy."""
 
@@ -42,6 +43,8 @@ class Rehearsal(NamedTuple):
     beside: bool
     """Whether the copy was on the live server; else it was in a throwaway server on this machine."""
     applied: tuple[str, ...]
+    code: tuple[str, ...]
+    """The functions, views, triggers and comments that would be made, changed or dropped."""
     differences: tuple[Difference, ...]
     """What the copy's schema then differed in from sql/schema; not compared, nor the next, when `to` left some out."""
     mismatches: tuple[Mismatch, ...]
@@ -69,6 +72,7 @@ class _Live(NamedTuple):
     """What of the live database is copied."""
 
     catalog: Catalog
+    code: CodePlan
     records: Mapping[str, bytes]
     place: _Place
     major: int
@@ -115,6 +119,7 @@ def rehearse(
             return Rehearsal(
                 beside=scratch.beside,
                 applied=done.applied,
+                code=live.code.subjects,
                 differences=tuple(one for one in found if (one.what, one.where) not in rewritten),
                 mismatches=denied,
                 removed=scratch.removed,
@@ -136,7 +141,8 @@ def _copy_schema(settings: Settings, release: Release, schema: Path, *, to: str 
     """The live schema and what it has recorded of migrations, of one moment."""
     with reading(settings) as (connection, _):
         catalog = read_catalog(connection)
-        plan_migrate(release, read_facts(connection, release, catalog), to=to)
+        facts = read_facts(connection, release, catalog)
+        plan_migrate(release, facts, to=to)
         major = connection.info.server_version // 10000
         [(snapshot,)] = connection.execute("SELECT pg_export_snapshot()")
         _run(
@@ -148,7 +154,7 @@ def _copy_schema(settings: Settings, release: Release, schema: Path, *, to: str 
         query = (sql_root() / "catalog" / "rehearsal_place.sql").read_bytes()
         [place] = connection.cursor(row_factory=class_row(_Place)).execute(query)
         records = {name: _rows(connection, name) for name in _RECORDS if _exists(connection, name)}
-    return _Live(catalog, records, place, major)
+    return _Live(catalog, facts.code if to is None else CodePlan(), records, place, major)
 
 
 def _run(tool: programs.Tool, settings: Settings, *arguments: str) -> None:

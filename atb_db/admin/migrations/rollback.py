@@ -5,8 +5,9 @@ from __future__ import annotations
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.apply import DEFAULT_WAIT
-from atb_db.admin.migrations.code import Maker, code_entries, code_in_the_way
+from atb_db.admin.migrations.code import code_entries
 from atb_db.admin.migrations.files import Migration, Release
+from atb_db.admin.migrations.making import Maker, code_in_the_way
 from atb_db.admin.migrations.plans import RollbackPlan, plan_rollback
 from atb_db.admin.migrations.progress import Progress, silent
 from atb_db.admin.migrations.reading import read_code_record, read_facts, run
@@ -64,7 +65,7 @@ def rollback(
             with own.backend.transaction():
                 # Before any table is locked: who reads a view locks it before its tables.
                 code = _code_of(connection, release, plans[migration.id])
-                Maker(connection, release, own.facts.code).drop_all(code)
+                Maker(connection, release).drop_all(code)
                 if migration.rollback_statements:
                     connection.execute((migration.rollback_sql or "").encode())
                 own.forget(migration.id, operation="rollback")

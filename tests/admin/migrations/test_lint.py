@@ -27,7 +27,7 @@ PLANTS = [
     Plant("directive", "-- depends: 0000-none\nSELECT 1;"),
     Plant("directive", "-- transactional: no\nSELECT 1;"),
     Plant("directive", "SELECT 1;\n-- transactional: false\nSELECT 2;", line=2),
-    Plant("ascii", "SELECT 'a\N{EN DASH}b';"),
+    Plant("directive", "-- transactional: false\n-- without: reporting.trades\nVACUUM;", line=2),
     Plant("missing-rollback", "SELECT 1;", None),
     Plant("concurrently-in-transaction", TABLE + "CREATE INDEX CONCURRENTLY i ON one (id);", line=2),
     Plant("concurrently-in-transaction", "SELECT 1;", "DROP INDEX CONCURRENTLY i;"),

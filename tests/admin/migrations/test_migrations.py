@@ -118,11 +118,8 @@ def test_rolling_back_leaves_nothing(empty_url: str) -> None:
 
 
 @pytest.mark.parametrize("name", known_migrations())
-def test_every_migration_has_a_rollback_and_is_ascii(name: str) -> None:
-    # yoyo reads files in the encoding of the machine's locale.
-    path = migrations_folder() / f"{name}.sql"
-    assert path.read_bytes().isascii()
-    assert path.with_suffix(".rollback.sql").read_bytes().isascii()
+def test_every_migration_has_a_rollback(name: str) -> None:
+    assert (migrations_folder() / f"{name}.rollback.sql").is_file()
 
 
 def test_a_migration_that_fails_leaves_nothing_of_itself(empty_url: str, write: Write) -> None:

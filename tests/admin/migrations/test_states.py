@@ -205,7 +205,7 @@ def test_reading_writes_nothing_and_needs_no_more_than_reading(server: Server, e
     with reading(looker) as (connection, info):
         assert connection.read_only
         assert read_status(connection, info, release=more).pending == ("0002-two",)
-    assert [one.id for one in planned(looker, release=more)] == ["0002-two"]
+    assert [one.id for one in planned(looker, release=more).migrations] == ["0002-two"]
     assert [one.migration.id for one in rollback_plan(looker, release=more)] == ["0001-one"]
 
 
