@@ -106,6 +106,7 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
                 return self.wait(known)
         cursor = psycopg.RawCursor(self, row_factory=declaration.reader.row_factory)
         cursor.execute(declaration.sql, values)
+        self.prepared.ran.add(declaration.sql)
         return cursor.fetchall() if cursor.description else []
 
     @classmethod
@@ -142,6 +143,7 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
                 return await self.wait(known)
         cursor = psycopg.AsyncRawCursor(self, row_factory=declaration.reader.row_factory)
         await cursor.execute(declaration.sql, values)
+        self.prepared.ran.add(declaration.sql)
         return await cursor.fetchall() if cursor.description else []
 
     async def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:

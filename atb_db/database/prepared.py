@@ -38,6 +38,8 @@ class Prepared:
         self._pgconn = connection.pgconn
         # psycopg takes out what it deallocates, all of them after a ROLLBACK, and gives no name twice.
         self._names = connection._prepared._names  # noqa: SLF001
+        self.ran: set[bytes] = set()
+        """What has run on this connection, by its SQL: the server has it prepared, unless somebody took that away."""
         self._loading: dict[bytes, tuple[bytes, Loading]] = {}
         self._context = Adapters()
         self._in_parts = psycopg.capabilities.has_stream_chunked()
