@@ -39,6 +39,7 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "AT412": IdempotencyConflict,
     "AT422": InvalidInput,
     "AT423": SessionHeld,
+    "2200H": ResourceFull,  # a sequence has no more numbers
     "25006": Unavailable,
     "25P02": TransactionAborted,
     "42501": PermissionDenied,
@@ -48,6 +49,7 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "40002": Conflict,
     "40003": OutcomeUnknown,
     "53300": Unavailable,
+    "54000": ResourceFull,  # there are no more transaction ids
 }
 _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
     "22": InvalidInput,
