@@ -119,7 +119,7 @@ class Timeout(AtbDbError):
 
 
 class ResourceFull(AtbDbError):
-    """The server has run out of disk or memory; an operator must act."""
+    """The server has run out of disk, memory, or numbers to give; an operator must act."""
 
 
 class PermissionDenied(AtbDbError):

@@ -133,7 +133,7 @@ class Declared(Generic[R_co]):
             hints = get_type_hints(function)
             if "return" not in hints:
                 raise UnsupportedAnnotationError("the return annotation is missing")
-            reader = reader_for(hints["return"])
+            reader = reader_for(hints["return"], self.name)
             parameters = tuple(
                 _parameter(parameter, hints.get(parameter.name))
                 for parameter in inspect.signature(function).parameters.values()

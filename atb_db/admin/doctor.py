@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from statistics import median
 from time import perf_counter
 from typing import Final, NamedTuple, TypeVar
@@ -20,6 +21,7 @@ from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import tool_for
 from atb_db.config import Settings, Source, redacted, sources
+from atb_db.database import private
 from atb_db.database.connecting import ServerInfo
 from atb_db.errors import ConfigurationError, SchemaMismatch, Unavailable
 from atb_db.repository import events
@@ -177,6 +179,7 @@ def _examine(
         Fact("connections", f"{signs.connections} of {signs.server_limit} in use, {signs.free} to be had"),
         Fact("pools that fit", f"{signs.free // settings.pool_max} more of {settings.pool_max} connections"),
         Fact("longest transaction", oldest),
+        Fact("psycopg", f"{version('psycopg')}, pool {version('psycopg-pool')}"),
         Fact("migrations", f"{len(status.applied)} applied, {len(status.pending)} pending"),
         Fact("last backup", _shown(backed_up, now)),
         Fact("last restore drill", _shown(drilled, now)),
@@ -214,6 +217,10 @@ def _examine(
             for one in _read(connection, "unused_indexes", _UnusedIndex)
         ),
         *(finding for one in followers for finding in _follower_findings(one)),
+        *(
+            Finding("psycopg", one.part, "missing", None, one.without, Level.INFO, None)
+            for one in private.missing(connection)
+        ),
     ]
     if latency > _SLOW_SECONDS:
         slow = f"{latency * 1000:.0f} ms"

@@ -203,7 +203,7 @@ class AsyncDatabase:
         async with self._pool.connection(self._until(Kind.COMMAND, None)) as connection:
             with translated():
                 start = perf_counter()
-                await connection.execute("SELECT 1")
+                await connection.execute("SELECT 1", prepare=False)
                 return perf_counter() - start
 
     def statistics(self) -> PoolStatistics:
@@ -449,6 +449,7 @@ async def _run_many(
                 await connection.rollback()
         writes = alone and any(map(writing, sent))
         raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
+    connection.prepared.ran.update(statement.declaration.sql for statement in sent)
     if alone:
         check_replicated(connection)
     return [
@@ -474,7 +475,7 @@ async def _load(connection: AsyncConnection, rows: Iterable[Statement[None]]) ->
     loaded = await _copy_in(connection, load)
     if loaded:
         with translated(load.declaration, writes=False):
-            await AsyncRawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions])
+            await AsyncRawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions], prepare=False)
     return loaded
 
 
@@ -495,11 +496,11 @@ async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]])
 async def _unhurried(connection: AsyncConnection) -> AsyncIterator[None]:
     """A savepoint in which one statement may take as long as its rows do."""
     async with connection.transaction() as block:
-        await connection.execute(NO_TIMEOUT)
+        await connection.execute(NO_TIMEOUT, prepare=False)
         yield
         if connection.info.transaction_status == TransactionStatus.INERROR:
             raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
-        await connection.execute(USUAL_TIMEOUT)
+        await connection.execute(USUAL_TIMEOUT, prepare=False)
 
 
 @asynccontextmanager
@@ -523,6 +524,6 @@ async def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-    # psycopg would commit, the server would roll back, and nobody would be told.
-    if connection.info.transaction_status == TransactionStatus.INERROR:
+    # psycopg would commit, the server would roll back, and nobody would be told; or there is no connection any more.
+    if connection.info.transaction_status in {TransactionStatus.INERROR, TransactionStatus.UNKNOWN}:
         raise TransactionAborted

@@ -106,12 +106,14 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
                 return self.wait(known)
         cursor = psycopg.RawCursor(self, row_factory=declaration.reader.row_factory)
         cursor.execute(declaration.sql, values)
+        self.prepared.ran.add(declaration.sql)
         return cursor.fetchall() if cursor.description else []
 
     @classmethod
-    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        # psycopg knows whole seconds, and at least two of them.
-        return (yield from _bounded(super()._connect_gen(conninfo), connecting_until.get()))
+    def _connect_gen(cls, *arguments: str, **keywords: str) -> PQGenConn[Self]:
+        # psycopg knows whole seconds, and at least two of them. Where it does not call this, those are what there is.
+        connecting = super()._connect_gen(*arguments, **keywords)
+        return _bounded(connecting, connecting_until.get()) if hasattr(connecting, "send") else connecting
 
     def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:
         """As psycopg's, and past the deadline the socket is closed: a cancelled COMMIT would look like a success."""
@@ -142,6 +144,7 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
                 return await self.wait(known)
         cursor = psycopg.AsyncRawCursor(self, row_factory=declaration.reader.row_factory)
         await cursor.execute(declaration.sql, values)
+        self.prepared.ran.add(declaration.sql)
         return await cursor.fetchall() if cursor.description else []
 
     async def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:

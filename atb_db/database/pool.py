@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTi
 
 from atb_db.config import Settings
 from atb_db.database.connections import AsyncConnection, Connection
+from atb_db.database.private import async_lock_of, lock_of, queue_of, remove_late
 from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0
@@ -54,12 +55,12 @@ class _Attempts:
         """Seconds that a call may wait for a connection."""
         return min(until - monotonic(), self.settings.pool_timeout or _FOREVER)
 
-    def refusal(self, error: Exception, seconds: float) -> AtbDbError:
-        """Why there is no connection."""
+    def refusal(self, error: Exception, seconds: float, *, exact: bool) -> AtbDbError:
+        """Why there is no connection; `exact` is whether only those who still wait were counted."""
         most = self.settings.pool_max
         if isinstance(error, PoolClosed):
             return AtbDbError("the database is closed")
-        if isinstance(error, TooManyRequests):
+        if isinstance(error, TooManyRequests) and (exact or self.trouble is None):
             waiting = self.settings.pool_waiting
             return PoolExhausted(f"no connection was to be had: all {most} are in use and {waiting} wait")
         if self.trouble is not None:
@@ -152,19 +153,21 @@ class Pool:
             try:
                 connection = self._pool.getconn(timeout=seconds)
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
-                self._leave_queue()
-                raise self._attempts.refusal(error, seconds) from None
+                raise self._attempts.refusal(error, seconds, exact=self._leave_queue()) from None
             if not connection.is_dead():
                 connection.until = until
                 return connection
             connection.abandon()
             self._pool.putconn(connection)
 
-    def _leave_queue(self) -> None:
-        """psycopg_pool leaves who gave up in its queue, and counts them, until a connection is given back."""
-        with self._pool._lock:  # noqa: SLF001  it has no other way
-            for late in [one for one in self._pool._waiting if one.error]:  # noqa: SLF001
-                self._pool._waiting.remove(late)  # noqa: SLF001
+    def _leave_queue(self) -> bool:
+        """Forget who gave up waiting; whether that can be done with this release of psycopg_pool."""
+        lock, waiting = lock_of(self._pool), queue_of(self._pool)
+        if lock is None or waiting is None:
+            return False
+        with lock:
+            remove_late(waiting)
+        return True
 
     def _try_on(self, pool: ConnectionPool[Connection]) -> None:
         """Attempt once more for whoever waits: psycopg_pool itself does so only for the next caller."""
@@ -245,19 +248,21 @@ class AsyncPool:
             try:
                 connection = await self._pool.getconn(timeout=seconds)
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
-                await self._leave_queue()
-                raise self._attempts.refusal(error, seconds) from None
+                raise self._attempts.refusal(error, seconds, exact=await self._leave_queue()) from None
             if not connection.is_dead():
                 connection.until = until
                 return connection
             connection.abandon()
             await self._pool.putconn(connection)
 
-    async def _leave_queue(self) -> None:
+    async def _leave_queue(self) -> bool:
         """As `Pool._leave_queue`."""
-        async with self._pool._lock:  # noqa: SLF001  it has no other way
-            for late in [one for one in self._pool._waiting if one.error]:  # noqa: SLF001
-                self._pool._waiting.remove(late)  # noqa: SLF001
+        lock, waiting = async_lock_of(self._pool), queue_of(self._pool)
+        if lock is None or waiting is None:
+            return False
+        async with lock:
+            remove_late(waiting)
+        return True
 
     async def _try_on(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         """As `Pool._try_on`."""

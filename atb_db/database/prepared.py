@@ -18,6 +18,7 @@ from psycopg.pq.abc import PGresult
 
 from atb_db.database.connecting import Adapters
 from atb_db.database.loaders import Loading
+from atb_db.database.private import prepared_names
 from atb_db.rows import Shape
 from atb_db.statement import Declared, Kind
 
@@ -36,8 +37,9 @@ class Prepared:
 
     def __init__(self, connection: psycopg.Connection[object] | psycopg.AsyncConnection[object]) -> None:
         self._pgconn = connection.pgconn
-        # psycopg takes out what it deallocates, all of them after a ROLLBACK, and gives no name twice.
-        self._names = connection._prepared._names  # noqa: SLF001
+        self._names = prepared_names(connection)
+        self.ran: set[bytes] = set()
+        """What has run on this connection, by its SQL: the server has it prepared, unless somebody took that away."""
         self._loading: dict[bytes, tuple[bytes, Loading]] = {}
         self._context = Adapters()
         self._in_parts = psycopg.capabilities.has_stream_chunked()
@@ -45,7 +47,7 @@ class Prepared:
     def run(self, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]] | None:
         """What makes the statement's rows, for the connection's `wait`; None if the statement is not prepared."""
         name = self._names.get(declaration.key)
-        return None if name is None else self._run(name, declaration, values)
+        return self._run(name, declaration, values) if isinstance(name, bytes) else None
 
     def _run(self, name: bytes, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]]:
         encoded = [None if value is None else value.encode() for value in values]

@@ -254,7 +254,7 @@ class Database:
         """Seconds that a round trip to the server takes."""
         with self._pool.connection(self._until(Kind.COMMAND, None)) as connection, translated():
             start = perf_counter()
-            connection.execute("SELECT 1")
+            connection.execute("SELECT 1", prepare=False)
             return perf_counter() - start
 
     def statistics(self) -> PoolStatistics:
@@ -498,6 +498,7 @@ def _run_many(
                 connection.rollback()
         writes = alone and any(map(writing, sent))
         raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
+    connection.prepared.ran.update(statement.declaration.sql for statement in sent)
     if alone:
         check_replicated(connection)
     return [
@@ -522,7 +523,7 @@ def _load(connection: Connection, rows: Iterable[Statement[None]]) -> int:
     loaded = _copy_in(connection, load)
     if loaded:
         with translated(load.declaration, writes=False):
-            RawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions])
+            RawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions], prepare=False)
     return loaded
 
 
@@ -546,11 +547,11 @@ def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
 def _unhurried(connection: Connection) -> Iterator[None]:
     """A savepoint in which one statement may take as long as its rows do."""
     with connection.transaction() as block:
-        connection.execute(NO_TIMEOUT)
+        connection.execute(NO_TIMEOUT, prepare=False)
         yield
         if connection.info.transaction_status == TransactionStatus.INERROR:
             raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
-        connection.execute(USUAL_TIMEOUT)
+        connection.execute(USUAL_TIMEOUT, prepare=False)
 
 
 @contextmanager
@@ -574,6 +575,6 @@ def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-    # psycopg would commit, the server would roll back, and nobody would be told.
-    if connection.info.transaction_status == TransactionStatus.INERROR:
+    # psycopg would commit, the server would roll back, and nobody would be told; or there is no connection any more.
+    if connection.info.transaction_status in {TransactionStatus.INERROR, TransactionStatus.UNKNOWN}:
         raise TransactionAborted

@@ -17,7 +17,8 @@ class LedgerEntry(NamedTuple):
     id: int
     session_id: int
     entry_number: int
-    entry_type: LedgerEntryType
+    entry_type: LedgerEntryType | str
+    """Text if a later version of atb_db has added it."""
     previous_balance: Decimal
     delta: Decimal
     total_balance: Decimal

@@ -16,7 +16,8 @@ class SystemEvent(NamedTuple):
     id: int
     session_id: int | None
     timestamp: datetime
-    event_type: EventType
+    event_type: EventType | str
+    """Text if a later version of atb_db has added it."""
     severity: Severity
     message: str
     details: Json | None

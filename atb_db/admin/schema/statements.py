@@ -145,18 +145,19 @@ def _parameters(declaration: Declared[object], found: Sequence[int], types: Mapp
 
 
 def _parameter(parameter: Parameter, found: _Type, *, checked: bool) -> Iterator[_Found]:
-    if (problem := _type_problem(parameter.type, found)) is not None:
+    # Known labels can be sent to an enum that has more of them.
+    if (problem := _type_problem(parameter.type, found, is_open=True)) is not None:
         yield parameter.name, problem
     elif checked and parameter.type in _CHECKED and not found.is_domain:
         yield parameter.name, f"is a bare {found.name} in the SQL, which checks nothing: cast it to a domain"
 
 
-def _type_problem(declared: object, found: _Type) -> str | None:
+def _type_problem(declared: object, found: _Type, *, is_open: bool) -> str | None:
     if isinstance(declared, type) and issubclass(declared, Enum):
         if found.name != _snake_case(declared.__name__):
             return f"is declared {declared.__name__} and is {found.name} in the SQL"
         labels = tuple(str(member.value) for member in declared)
-        if found.labels != labels:
+        if tuple(label for label in found.labels if not is_open or label in labels) != labels:
             return f"has the labels {', '.join(labels)} and {found.name} has {', '.join(found.labels)}"
         return None
     if found.base in (("json",) if is_row_type(declared) else _TYPES.get(declared, ())):
@@ -184,7 +185,7 @@ def _columns(
     origins = _origins(connection, found)
     joined = _filled_by_outer_joins(connection, declaration)
     for index, (column, answer) in enumerate(zip(declared, found, strict=True)):
-        if (problem := _type_problem(column.type, types[answer.type])) is not None:
+        if (problem := _type_problem(column.type, types[answer.type], is_open=column.is_open)) is not None:
             yield answer.name, problem
         not_null = origins.get((answer.table, answer.number))
         if not_null is None:
