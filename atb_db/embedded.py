@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_urlsafe
 from time import monotonic, sleep
 from typing import NamedTuple
 from urllib.parse import quote
@@ -212,8 +213,11 @@ def _temporary_base(account: _Account, *, durable: bool) -> Path:
 class Server(Postgresql):
     """A running throwaway server, as `postgresql()` makes it.
 
-    Its superuser is `postgres`, without a password; it listens on 127.0.0.1 alone. It ends with
-    the process that made it, however that ends.
+    Its superuser is `postgres`. The unix socket asks for no password, and lies in a folder that only
+    the account of this process and the server's (as root: another one) may enter; over TCP it listens on
+    127.0.0.1 alone, with a random password. Whoever else uses this machine gets in by neither, or
+    `COPY FROM PROGRAM` would make them the server's account. It ends with the process that made it,
+    however that ends.
     """
 
     child_process: subprocess.Popen[bytes] | None = None
@@ -253,8 +257,17 @@ class Server(Postgresql):
         return f"kill -INT {self.pid} && sleep 1 && rm -rf {shlex.quote(str(self.base))}"
 
     def url(self, *, database: str = "postgres") -> str:
-        """The connection URL of one of its databases."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{quote(database, safe='')}"
+        """The connection URL of one of its databases, by the socket: it holds no password."""
+        return f"postgresql://postgres@{quote(str(self.socket_dir), safe='')}:{self.port}/{quote(database, safe='')}"
+
+    def tcp_url(self, *, database: str = "postgres") -> str:
+        """The connection URL over TCP. It holds the password: nothing for a command line, which all users can read."""
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{quote(database, safe='')}"
+
+    @property
+    def password(self) -> str:
+        """Of the superuser, over TCP. A standby has its primary's: it lies in the data folder."""
+        return self._password_file.read_text(encoding="ascii")
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database as a copy of `template`, to which nobody may be connected; its URL."""
@@ -274,6 +287,10 @@ class Server(Postgresql):
     @property
     def _log_file(self) -> Path:
         return self.base / "postgresql.log"
+
+    @property
+    def _password_file(self) -> Path:
+        return self.data_dir / "atb_db_password"
 
     @property
     def _conninfo(self) -> str:
@@ -318,15 +335,27 @@ class Server(Postgresql):
         if self._account.uid is not None:
             for folder in (self.data_dir, self.socket_dir):
                 shutil.chown(folder, self._account.uid, self._account.gid)
+        self.socket_dir.chmod(0o700)  # also a folder that was there before
         if (self.data_dir / "PG_VERSION").exists():
             return
+        password = self.socket_dir / "password"
+        self._write_secret(password, token_urlsafe(24))
         done = _run(
-            *(self.bin_dir / "initdb", "-D", self.data_dir, "--username=postgres"),
-            *("--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"),
+            *(self.bin_dir / "initdb", "-D", self.data_dir, "--username=postgres", f"--pwfile={password}"),
+            *("--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync"),
             account=self._account,
         )
         if done.returncode != 0:
             raise AtbDbError(f"initdb failed: {done.stderr.strip()}")
+        password.rename(self._password_file)
+
+    def _write_secret(self, path: Path, content: str) -> None:
+        """A file that the server's account and this one can read, and nobody else."""
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(content, encoding="ascii")
+        if self._account.uid is not None:
+            shutil.chown(path, self._account.uid, self._account.gid)
 
     def start(self) -> None:
         """Start the server and wait until it answers; on another port if one was just taken."""
@@ -349,11 +378,13 @@ class Server(Postgresql):
             "port": str(self.port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self.socket_dir),
+            "unix_socket_permissions": "0700",
             "logging_collector": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
             **self._settings,
         }
+        self._log_file.touch(mode=0o600)  # failed statements are in it, with their values
         with self._log_file.open("wb") as log:
             return subprocess.Popen(
                 [
@@ -433,8 +464,8 @@ def postgresql(
 
     Unless `durable`, a crash of the machine may lose data, for speed. `settings` are PostgreSQL's
     own names and values. In `base_dir` the files stay, and a cluster that is there is started
-    again; the default is a temporary folder, in memory where that is possible and TMPDIR is not
-    set. `bin_dir` defaults to `find_binaries()`.
+    again, by the rules of its own pg_hba.conf; the default is a temporary folder, in memory where that
+    is possible and TMPDIR is not set. `bin_dir` defaults to `find_binaries()`.
     """
     bin_dir = bin_dir or find_binaries()
     account = _account()

@@ -112,7 +112,10 @@ def _counted(url: str) -> Iterator[tuple[str, _Proxy]]:
     proxy = _Proxy(str(parts["host"]), int(str(parts["port"])))
     try:
         database = quote(str(parts["dbname"]), safe="")
-        yield f"postgresql://{parts['user']}@127.0.0.1:{proxy.port}/{database}?sslmode=disable", proxy
+        yield (
+            f"postgresql://{parts['user']}:{parts['password']}@127.0.0.1:{proxy.port}/{database}?sslmode=disable",
+            proxy,
+        )
     finally:
         proxy.close()
 

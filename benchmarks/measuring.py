@@ -170,8 +170,10 @@ def _copied(operation: Operation) -> bool:
 
 def _url(server: Server, operation: Operation, contender: type[Contender]) -> str:
     if not _copied(operation):
-        return server.url(database=operation.database)
-    return server.create_database(f"{operation.name} of {contender.name}", template=operation.database)
+        return server.tcp_url(database=operation.database)
+    name = f"{operation.name} of {contender.name}"
+    server.create_database(name, template=operation.database)
+    return server.tcp_url(database=name)
 
 
 def _drop(server: Server, url: str, operation: Operation) -> None:

@@ -164,7 +164,8 @@ def seed(server: Server, scale: Scale) -> World:
 def copy_of(server: Server, database: str, whose: str = "one") -> Iterator[str]:
     """The URL of a copy of it, which is gone afterwards."""
     name = f"{database} of {whose}"
-    yield server.create_database(name, template=database)
+    server.create_database(name, template=database)
+    yield server.tcp_url(database=name)
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -1,4 +1,5 @@
 import os
+import pwd
 import signal
 import socket
 import subprocess
@@ -187,6 +188,68 @@ def test_a_package_closed_to_the_server_is_copied(folder: Path) -> None:
         with postgresql(base_dir=folder / "cluster", bin_dir=closed / package.name / inner / "bin") as server:
             assert server.bin_dir.is_relative_to(server.base)
             assert server.version == version_of(bin_dir)
+
+
+# --- nobody else's way in
+
+
+def doors(server: embedded.Server) -> list[str]:
+    """What somebody can try who reads the list of processes and the names in /tmp."""
+    return [
+        f"host={host} port={server.port} dbname=postgres user={user} {password}"
+        for host in ("127.0.0.1", server.socket_dir)
+        for user in ("postgres", "drill")
+        for password in ("", "password=postgres", "password=' '")
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_of_the_machine_gets_in_by_no_door(temporary: Path) -> None:
+    everybody = [entry for entry in pwd.getpwall() if entry.pw_uid not in (0, embedded._account().uid)]
+    nobody = next(entry for entry in everybody if entry.pw_name in ("nobody", "daemon"))
+    temporary.chmod(0o755)
+    with postgresql(durable=True) as server:
+        psycopg.connect(server.url()).close()
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE drill LOGIN")
+        for door in doors(server):
+            done = subprocess.run(
+                [server.bin_dir / "psql", "-X", "-w", "-c", "SELECT 1", door],
+                capture_output=True,
+                text=True,
+                check=False,
+                user=nobody.pw_uid,
+                group=nobody.pw_gid,
+                extra_groups=[],
+                cwd="/",
+            )
+            assert done.returncode == 2, (door, done.stdout)
+            assert ("password" if "127.0.0.1" in door else "Permission denied") in done.stderr
+        for secret in (server._password_file, server._log_file):
+            assert secret.stat().st_mode & 0o077 == 0
+
+
+def test_over_tcp_the_password_is_needed_and_by_the_socket_the_right_account() -> None:
+    with postgresql() as server:
+        for door in doors(server)[:6]:
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(door)
+        assert value(server.tcp_url(), "SELECT inet_server_addr() IS NOT NULL") is True
+        assert value(server.url(), "SELECT inet_server_addr() IS NULL") is True
+        assert server.password not in server.url()
+        assert server.socket_dir.stat().st_mode & 0o777 == 0o700
+        assert (server.socket_dir / f".s.PGSQL.{server.port}").stat().st_mode & 0o077 == 0
+
+
+def test_a_server_started_again_keeps_its_password_and_closes_its_folder(folder: Path) -> None:
+    base = folder / "cluster"
+    with postgresql(base_dir=base) as server:
+        password = server.password
+    (base / "tmp").chmod(0o777)
+    with postgresql(base_dir=base) as again:
+        assert again.password == password
+        assert value(again.tcp_url(), "SELECT 1") == 1
+        assert (base / "tmp").stat().st_mode & 0o777 == 0o700
 
 
 # --- the end of the process that made it

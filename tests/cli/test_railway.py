@@ -15,6 +15,7 @@ from atb_db.database import ServerInfo
 from atb_db.embedded import Server
 from atb_db.types import Environment
 from tests.cli.conftest import PASSWORD, Ended, Run
+from tests.tcp import over_tcp
 
 PRIVATE = "db.railway.internal"
 PUBLIC = "db.proxy.rlwy.net"
@@ -35,7 +36,7 @@ def ready_url(server: Server, migrated: str) -> str:
 
 def named(url: str, host: str) -> str:
     """The URL by another name of its host, which nobody has to look up."""
-    return url.replace("127.0.0.1", host) + "?hostaddr=127.0.0.1"
+    return over_tcp(url).replace("127.0.0.1", host) + "?hostaddr=127.0.0.1"
 
 
 def steps_of(ended: Ended) -> dict[str, tuple[str, str]]:

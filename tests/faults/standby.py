@@ -29,7 +29,7 @@ class Pair(NamedTuple):
     def url(self) -> str:
         """Leads to whichever of them takes writes."""
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in self)
-        return f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2"
+        return f"postgresql://postgres:{self.primary.password}@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2"
 
     @contextmanager
     def frozen_sender(self) -> Iterator[None]:
