@@ -24,7 +24,7 @@ from benchmarks.contenders.base import DECLARED
 from benchmarks.contenders.handwritten import sql_of
 from benchmarks.measuring import Disagreement, Measured, compared
 from benchmarks.operations import Arguments, Operation, Scale, execution, trade
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 Load = Callable[[str, World, Sequence[Arguments]], float]
 """Loads the rows and tells the seconds; connecting is not among them."""

@@ -18,7 +18,7 @@ from atb_db.repository import events
 from benchmarks.contenders import AtbDb, Contender, Core, Handwritten, Orm
 from benchmarks.contenders.asyncpg_pool import Asyncpg
 from benchmarks.operations import OPERATIONS, Arguments, Operation, Scale
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 THREADS: Final = (1, 4, 16)
 TASKS: Final = 64

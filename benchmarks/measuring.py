@@ -15,7 +15,7 @@ from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.contenders.base import told
 from benchmarks.operations import Operation, Scale
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 WARM: Final = 12
 """Calls before the first round: statements are prepared after the fifth."""

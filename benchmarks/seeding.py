@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -15,6 +15,7 @@ from atb_db.repository import metrics, positions, sessions
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from benchmarks.operations import START, Scale
+from benchmarks.world import World
 
 TODAY: Final = (0, 1_000, 10_000, 50_000)
 """Trades that a session has had today before one more is logged."""
@@ -95,27 +96,6 @@ INSERT INTO prediction_cache (
 SELECT 'key-' || i, 'model', 'f' || i, 'c', 40000, 0.5, 1, now(), now(), now() + interval '7 days', 1, now()
   FROM generate_series(0, %(rows)s - 1) AS i
 """
-
-
-class World(NamedTuple):
-    """The ids in the databases; every contender's copy has the same."""
-
-    today: dict[int, int]
-    """Sessions by the trades that they have had today."""
-    trading: int
-    """The session of single writes."""
-    backtest: int
-    """A session without anything."""
-    closing: tuple[int, ...]
-    """Open positions."""
-    few: int
-    """A session with 10 open positions."""
-    many: int
-    """One with 200 of them, among the closed ones."""
-    traded: int
-    """One with many trades and snapshots."""
-    observed: int
-    """One with many more snapshots."""
 
 
 def seed(server: Server, scale: Scale) -> World:
