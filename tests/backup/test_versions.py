@@ -9,10 +9,11 @@ from atb_db.admin.backup.checking import check_backup
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.restore import restore
 from atb_db.admin.errors import ToolMissing
-from atb_db.admin.programs import Tool, major_of
+from atb_db.admin.programs import Tool
 from atb_db.admin.scratch import embedded_server
 from atb_db.config import Settings
 from atb_db.embedded import wheel_binaries
+from atb_db.embedded.binaries import major_of, program_version
 from tests.backup.conftest import Saved
 
 
@@ -26,7 +27,7 @@ def only(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
 def test_a_newer_pg_dump_will_do(
     saved: Saved, folder: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tool = Tool(folder / "pg_dump", str(programs._version(folder / "pg_dump")))
+    tool = Tool(folder / "pg_dump", str(program_version(folder / "pg_dump")))
     if tool.major < major_of(saved.manifest.server_version):
         pytest.skip("this one is older than the server")
     only(monkeypatch, folder)

@@ -20,9 +20,9 @@ from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import perform, reading
 from atb_db.admin.errors import BadBackup, ToolMissing, Unusable
 from atb_db.admin.findings import Level
-from atb_db.admin.programs import major_of
 from atb_db.admin.scratch import embedded_server, has_server, on_server
 from atb_db.config import Settings
+from atb_db.embedded.binaries import major_of
 from atb_db.errors import AtbDbError
 from atb_db.repository import events
 from atb_db.repository.events import SystemEvent

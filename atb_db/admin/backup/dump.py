@@ -22,11 +22,12 @@ from atb_db.admin.backup.retention import Retention, expired
 from atb_db.admin.connection import Connection, reading
 from atb_db.admin.destroy.deployment import read_environment
 from atb_db.admin.migrations import read_status
-from atb_db.admin.programs import Invocation, connection_environment, major_of, running, tool_for
+from atb_db.admin.programs import Invocation, connection_environment, running, tool_for
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
+from atb_db.embedded.binaries import major_of
 from atb_db.types import EventType
 
 _LOCK_WAIT_SECONDS: Final = 60

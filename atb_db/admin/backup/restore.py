@@ -22,12 +22,13 @@ from atb_db.admin.destroy.guards import Request, guard, read_target
 from atb_db.admin.destroy.objects import droppable_objects
 from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.migrations import known_migrations, migrate
-from atb_db.admin.programs import Tool, major_of, tool_for
+from atb_db.admin.programs import Tool, tool_for
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.schema.verify import Verification, verify
 from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
+from atb_db.embedded.binaries import major_of
 from atb_db.types import Environment, EventType
 
 # Of PostgreSQL 17's pg_restore; an older server does not know it.
