@@ -13,7 +13,7 @@ from psycopg import sql
 from atb_db.admin.access.privileges import is_bookkeeping
 from atb_db.admin.access.roles import Members, groups_used, set_roles, settle_roles
 from atb_db.admin.backup.dump import backup
-from atb_db.admin.connection import CATALOG_SETTINGS, Connection, perform, reading, writing
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, perform, reading, writing
 from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.destroy.guards import Request, Target, guard, read_target
 from atb_db.admin.destroy.objects import Droppable, Objects, droppable_objects, read_objects
@@ -26,7 +26,7 @@ from atb_db.config import Settings
 from atb_db.errors import AtbDbError
 from atb_db.repository import deployment, events
 from atb_db.repository.deployment import Deployment
-from atb_db.sqlfile import schema_sql, sql_root
+from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from atb_db.types import EventType, Severity
 
@@ -212,8 +212,7 @@ def _refuse_losses(connection: Connection, foreign: Sequence[Droppable]) -> None
 
 
 def _grants(connection: Connection) -> list[str]:
-    query = (sql_root() / "catalog" / "grants.sql").read_bytes()
-    return [cast("str", statement) for statement, _ in connection.execute(query)]
+    return [cast("str", statement) for statement, _ in ask(connection, "grants")]
 
 
 def _grant(connection: Connection, statement: str) -> str | None:
