@@ -6,18 +6,19 @@ under the old one then misses rows, and a unique one lets duplicates in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, cast
 
 import psycopg
 from psycopg import sql
 
 from atb_db.admin.connection import Connection, ask, changing, perform, writing
-from atb_db.admin.ddl import quoted
+from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.errors import LockHeld
-from atb_db.admin.wording import counted
+from atb_db.admin.progress import Progress
+from atb_db.admin.quoting import quoted
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
 from atb_db.errors import AtbDbError
@@ -29,8 +30,6 @@ DEFAULT: Final = "default"
 _RECORDS_VERSIONS: Final = 150000
 _LOCK: Final = int.from_bytes(b"atb_coll")
 _CHECK: Final = "SELECT bt_index_check(%s::regclass, TRUE)"
-
-Progress: TypeAlias = Callable[[str, int, int | None], None]
 
 
 class Collation(NamedTuple):

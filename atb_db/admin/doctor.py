@@ -12,12 +12,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from atb_db.admin.collation import read_collations
 from atb_db.admin.connection import Connection, ask, changing, perform
-from atb_db.admin.ddl import literal
 from atb_db.admin.destroy.guards import read_target
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import tool_for
+from atb_db.admin.quoting import literal
 from atb_db.config import Settings, Source, redacted, sources
 from atb_db.database.connecting import ServerInfo
 from atb_db.errors import ConfigurationError, SchemaMismatch, Unavailable
@@ -169,7 +169,7 @@ def _examine(
         Fact("environment", f"{target.environment or 'unmarked'}, counts as {target.counts_as}"),
         Fact("latency", f"{latency * 1000:.1f} ms, the median of {_PINGS} round trips"),
         Fact("clock", f"{ahead:+.1f} s against this machine's"),
-        Fact("size", f"{signs.bytes / 1e6:,.0f} MB, about {target.load.rows:,} rows"),
+        Fact("size", f"{signs.bytes / 1e6:,.0f} MB, about {target.usage.rows:,} rows"),
         Fact("connections", f"{signs.connections} of {signs.server_limit} in use, {signs.free} to be had"),
         Fact("pools that fit", f"{signs.free // settings.pool_max} more of {settings.pool_max} connections"),
         Fact("longest transaction", oldest),

@@ -63,8 +63,8 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def shown_target(target: Target) -> str:
     """The database, what it is used for, what is in it and who else is there."""
-    load = target.load
+    usage = target.usage
     return (
-        f"{target.database} on {target.host} as {target.user}, {target.environment or 'unmarked'}: about {load.rows:,} "
-        f"rows, {load.connections} other connections"
+        f"{target.database} on {target.host} as {target.user}, {target.environment or 'unmarked'}: "
+        f"about {usage.rows:,} rows, {usage.connections} other connections"
     )

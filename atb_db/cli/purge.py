@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.guarding import confirm
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
@@ -186,6 +186,6 @@ def _print_sessions(found: list[PurgedSession]) -> None:
     print_table(("Session", "Name", "Mode", "Ended (UTC)", "Rows"), rows)
 
 
-def _tell(what: str, rows: int) -> None:
+def _tell(what: str, rows: int, _total: int | None) -> None:
     if sys.stderr.isatty():
         typer.echo(f"\r{what}: {counted(rows, 'row')}\x1b[K", err=True, nl=False)

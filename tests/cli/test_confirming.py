@@ -19,8 +19,10 @@ ASKING: dict[str, tuple[tuple[str, ...], LiteralString]] = {
     "verify --fix": (("verify", "--fix"), "DROP INDEX positions_open_idx"),
     "purge-logs": (
         ("purge-logs", "--older-than", "1d"),
-        "INSERT INTO system_events (timestamp, event_type, severity, message, request_id)"
-        " VALUES ('2020-01-01T00:00Z', 'WARNING', 'WARNING', 'old', gen_random_uuid())",
+        (
+            "INSERT INTO system_events (timestamp, event_type, severity, message, request_id)"
+            " VALUES ('2020-01-01T00:00Z', 'WARNING', 'WARNING', 'old', gen_random_uuid())"
+        ),
     ),
 }
 

@@ -24,7 +24,7 @@ from atb_db.admin.access.privileges import (
     wanted,
 )
 from atb_db.admin.connection import Connection, ask, changing, reading
-from atb_db.admin.ddl import literal, quoted
+from atb_db.admin.quoting import literal, quoted
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo

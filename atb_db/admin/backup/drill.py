@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from atb_db.admin.audit import audit
-from atb_db.admin.backup.archive import Progress
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.folder import freshness, list_backups, make_private, usable
 from atb_db.admin.backup.manifest import Manifest, read_manifest, to_json
@@ -20,6 +19,7 @@ from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import perform, reading
 from atb_db.admin.errors import BadBackup, ToolMissing, Unusable
 from atb_db.admin.findings import Level
+from atb_db.admin.progress import Progress
 from atb_db.admin.scratch import embedded_server, has_server, on_server
 from atb_db.config import Settings
 from atb_db.embedded.binaries import major_of

@@ -15,7 +15,7 @@ from atb_db.admin.backup.names import manifest_file, time_of
 from atb_db.admin.connection import Connection, ask
 from atb_db.admin.errors import BadBackup
 from atb_db.admin.schema.catalog import Catalog
-from atb_db.admin.schema.conditions import flattened
+from atb_db.admin.schema.expressions import flattened
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from atb_db.config import Settings
 from atb_db.types import Environment
 
 
-class Load(NamedTuple):
+class Usage(NamedTuple):
     """What a database holds and who uses it."""
 
     connections: int
@@ -33,7 +33,7 @@ class Target(NamedTuple):
     user: str
     environment: Environment | None
     """What the database says of itself; None where it says nothing."""
-    load: Load
+    usage: Usage
 
     @property
     def counts_as(self) -> Environment:
@@ -112,7 +112,7 @@ def find_target(settings: Settings) -> Target:
 
 def read_target(connection: Connection) -> Target:
     """What the connection leads to."""
-    (load,) = ask(connection, "target", Load)
+    (usage,) = ask(connection, "target", Usage)
     info = connection.info
     return Target(
         host=info.host or info.hostaddr,
@@ -120,7 +120,7 @@ def read_target(connection: Connection) -> Target:
         database=info.dbname,
         user=info.user,
         environment=read_environment(connection),
-        load=load,
+        usage=usage,
     )
 
 

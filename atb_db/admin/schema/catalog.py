@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 import psycopg
 
 from atb_db.admin.connection import Connection, ask, reading
-from atb_db.admin.schema.conditions import flattened
+from atb_db.admin.schema.expressions import flattened
 from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 

@@ -9,8 +9,8 @@ from enum import Enum
 from typing import TypeGuard
 
 from atb_db import types
-from atb_db.admin.ddl import literal
 from atb_db.admin.findings import Finding, Level
+from atb_db.admin.quoting import literal
 from atb_db.admin.schema.catalog import Catalog
 
 

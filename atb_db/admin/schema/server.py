@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
 from atb_db.admin.connection import Connection, ask
-from atb_db.admin.ddl import quoted
 from atb_db.admin.destroy.guards import is_local
 from atb_db.admin.findings import Finding, Level
+from atb_db.admin.quoting import quoted
 from atb_db.database.connecting import ServerInfo
 
 _COLLATION_VERSIONS: Final = 150000
