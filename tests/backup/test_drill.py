@@ -14,13 +14,15 @@ from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.reads import Reads, run_reads
 from atb_db.admin.errors import Unusable
 from atb_db.admin.migrations import migrate
-from atb_db.admin.scratch import PREFIX
+from atb_db.admin.scratch import Purpose
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import PermissionDenied
 from tests.admin.roles import remove_roles
 from tests.backup.conftest import Saved
 from tests.cli.conftest import Run
+
+PREFIX = Purpose.DRILL.prefix
 
 
 def scratches(server: Server) -> set[str]:

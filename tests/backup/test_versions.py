@@ -10,7 +10,7 @@ from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.restore import restore
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.programs import Tool
-from atb_db.admin.scratch import embedded_server
+from atb_db.admin.scratch import in_embedded_server
 from atb_db.config import Settings
 from atb_db.embedded import wheel_binaries
 from atb_db.embedded.binaries import major_of, program_version
@@ -36,8 +36,8 @@ def test_a_newer_pg_dump_will_do(
     check_backup(made.path)
     done = restore(Settings.load(empty_url), made.path)
     assert done.verification.clean
-    with embedded_server(tool.major) as newer:
-        assert restore(newer, made.path).verification.clean
+    with in_embedded_server(tool.major, durable=True) as newer:
+        assert restore(newer.settings, made.path).verification.clean
 
 
 def test_without_a_pg_dump_as_new_as_the_server_there_is_none(
