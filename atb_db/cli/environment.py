@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import typed
 from atb_db.cli.options import JsonOption, UrlOption, environment_of, print_server, settings_of
 from atb_db.cli.output import print_json, print_message
 
@@ -92,7 +93,7 @@ def set_command(
     if yes and marked is Environment.PRODUCTION and wanted is not marked:
         name = confirm
         if name is None and sys.stdin.isatty():
-            name = typer.prompt(f"The name of the PRODUCTION database, to mark it {wanted}", err=True)
+            name = typed(f"The name of the PRODUCTION database, to mark it {wanted}")
         if name != server.database:
             raise Refused(f"the database is marked PRODUCTION: --confirm {server.database} says that you mean it")
     elif not yes and marked is not None and wanted is not marked:

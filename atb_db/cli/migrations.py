@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import confirm
 from atb_db.cli.options import (
     EnvironmentOption,
     JsonOption,
@@ -131,7 +132,7 @@ def rollback_command(
 
     \b
     Exit codes: 0 taken back, 1 failed, 2 wrong usage, 4 cannot connect,
-    5 it cannot be taken back, or nobody said yes, 6 another migration or
+    5 it cannot be taken back, or was not confirmed, 6 another migration or
     a table in use did not end in time.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import migrations
@@ -139,7 +140,8 @@ def rollback_command(
     settings = settings_of(url)
     plan = migrations.rollback_plan(settings, steps=steps, to=to)
     if plan and not yes:
-        _ask(plan)
+        _print_losses(plan)
+        confirm("Go on?", yes=False)
     seconds = _Seconds()
     done = migrations.rollback(settings, plan, wait=wait, progress=seconds.tell)
     if as_json:
@@ -361,18 +363,13 @@ def _print_status(found: Status) -> None:
     print_table(("Migration", "State", "Applied", "What to do"), rows)
 
 
-def _ask(plan: tuple[RollbackPlan, ...]) -> None:
+def _print_losses(plan: tuple[RollbackPlan, ...]) -> None:
     for migration, drops, code in plan:
         print_message(f"{migration.id} will be taken back.")
         for thing in drops:
             print_message(f"  {thing} will be dropped, with everything in it")
         for name in code:
             print_message(f"  {name} will be dropped, until atb-db migrate makes it again")
-    if not sys.stdin.isatty():
-        print_message("atb-db: nobody is there to be asked: --yes says that you mean it")
-        raise typer.Exit(ExitCode.REFUSED)
-    if not typer.confirm("Go on?", err=True):
-        raise typer.Exit(ExitCode.REFUSED)
 
 
 def _release(folder: Path | None) -> Release | None:

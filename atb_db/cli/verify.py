@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.excerpts import excerpts
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import confirm
 from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 
@@ -49,7 +49,7 @@ def verify_command(
 
     \b
     Exit codes: 0 as it should be, 1 failed, 2 wrong usage, 3 something is not,
-    4 cannot connect, 5 --fix without a terminal and without --yes.
+    4 cannot connect, 5 --fix was not confirmed, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.backup.drill import overdue
     from atb_db.admin.schema.verify import NOT_COMPARED, verify
@@ -107,16 +107,12 @@ def audit_command(
 
 
 def _mend(settings: Settings, found: Verification, *, yes: bool) -> None:
-    from atb_db.admin.errors import Refused
     from atb_db.admin.schema.verify import mend
 
     print_message("To be mended:")
     for finding in found.mendable:
         print_message(f"  {finding.repair};")
-    if not yes:
-        if not sys.stdin.isatty():
-            raise Refused("nobody is there to be asked: --yes says that you mean it")
-        typer.confirm("Do it?", abort=True, err=True)
+    confirm("Do it?", yes=yes)
     for finding, failure in mend(settings, found.mendable):
         if failure is not None:
             print_message(f"Could not mend {finding.what} {finding.where}: {failure}")

@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
-from atb_db.database.bulk import Load, bulk_load
+from atb_db.database.bulk import BulkRows, as_copy
 from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
     DEFAULTS,
@@ -149,7 +149,7 @@ class AsyncDatabase:
     async def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
         """As `Database.copy_in`."""
         async with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return await _load(connection, rows)
+            return await _copy_in(connection, rows)
 
     @asynccontextmanager
     async def transaction(self, *, timeout: float | None = None) -> AsyncIterator[AsyncTransaction]:
@@ -373,7 +373,7 @@ class AsyncTransaction:
 
     async def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """As `Transaction.copy_in`."""
-        return await _load(self._ready([], inf), rows)
+        return await _copy_in(self._ready([], inf), rows)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncTransaction]:
@@ -470,20 +470,20 @@ async def _stream(connection: AsyncConnection, statement: Statement[list[T]]) ->
                 yield cast("AsyncIterator[T]", reader.assemble_async(rows))
 
 
-async def _load(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
-    load = Load(rows)
-    loaded = await _copy_in(connection, load)
+async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
+    bulk = BulkRows(rows)
+    loaded = await _copy_rows(connection, bulk)
     if loaded:
-        with translated(load.declaration, writes=False):
-            await AsyncRawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions], prepare=False)
+        with translated(bulk.declaration, writes=False):
+            await AsyncRawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
     return loaded
 
 
-async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
-    load = bulk_load(rows)
-    if load is None:
+async def _copy_rows(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
+    copy_of_rows = as_copy(rows)
+    if copy_of_rows is None:
         return 0
-    declaration, blocks = load
+    declaration, blocks = copy_of_rows
     cursor = AsyncRawCursor(connection)
     with translated(declaration, writes=False):
         async with _unhurried(connection), cursor.copy(declaration.sql) as copy:

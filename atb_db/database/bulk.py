@@ -13,7 +13,7 @@ _BLOCK: Final = 64 * 1024
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-def bulk_load(rows: Iterable[Statement[None]]) -> tuple[Declared[None], Iterator[bytes]] | None:
+def as_copy(rows: Iterable[Statement[None]]) -> tuple[Declared[None], Iterator[bytes]] | None:
     """A bulk load: its declaration, and its rows in COPY's text format, some at a time; None without rows."""
     iterator = iter(rows)
     first = next(iterator, None)
@@ -46,7 +46,7 @@ def _blocks(declaration: Declared[None], rows: Iterable[Statement[None]]) -> Ite
     yield "".join(f"{line}\n" for line in lines).encode()
 
 
-class Load(Iterable[Statement[None]]):
+class BulkRows(Iterable[Statement[None]]):
     """The rows of a bulk load, and which sessions they are for."""
 
     REFUSE_ENDED: Final = b"SELECT count(active_session(id)) FROM unnest($1::bigint[]) AS named (id)"

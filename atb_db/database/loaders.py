@@ -21,7 +21,7 @@ _CHEAPEST: Final = types["bool"].oid
 """Its loader looks at one byte and makes nothing."""
 
 
-class Loading:
+class StatementLoaders:
     """The loaders of one statement on one connection."""
 
     def __init__(self, reader: Reader, result: PGresult, context: Adapters) -> None:

@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
-from atb_db.database.bulk import Load, bulk_load
+from atb_db.database.bulk import BulkRows, as_copy
 from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
     DEFAULTS,
@@ -183,7 +183,7 @@ class Database:
             SessionClosed: a row is for a session that has ended; load first, then end it.
         """
         with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return _load(connection, rows)
+            return _copy_in(connection, rows)
 
     @contextmanager
     def transaction(self, *, timeout: float | None = None) -> Iterator[Transaction]:
@@ -422,7 +422,7 @@ class Transaction:
 
     def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """Bulk-load rows inside the transaction; as `Database.copy_in`."""
-        return _load(self._ready([], inf), rows)
+        return _copy_in(self._ready([], inf), rows)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -518,20 +518,20 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
             yield cast("Iterator[T]", reader.assemble(rows))
 
 
-def _load(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    load = Load(rows)
-    loaded = _copy_in(connection, load)
+def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
+    bulk = BulkRows(rows)
+    loaded = _copy_rows(connection, bulk)
     if loaded:
-        with translated(load.declaration, writes=False):
-            RawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions], prepare=False)
+        with translated(bulk.declaration, writes=False):
+            RawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
     return loaded
 
 
-def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    load = bulk_load(rows)
-    if load is None:
+def _copy_rows(connection: Connection, rows: Iterable[Statement[None]]) -> int:
+    copy_of_rows = as_copy(rows)
+    if copy_of_rows is None:
         return 0
-    declaration, blocks = load
+    declaration, blocks = copy_of_rows
     cursor = RawCursor(connection)
     with (
         translated(declaration, writes=False),

@@ -6,14 +6,12 @@ from typing import cast
 
 import psycopg
 
-from atb_db.admin.connection import Connection
-from atb_db.sqlfile import sql_root
+from atb_db.admin.connection import Connection, ask
 
 
 def read_grants(connection: Connection) -> list[str]:
     """The statements that say again what is granted in public and reporting, in the order in which they are run."""
-    query = (sql_root() / "catalog" / "grants.sql").read_bytes()
-    return [cast("str", statement) for statement, _ in connection.execute(query)]
+    return [cast("str", statement) for statement, _ in ask(connection, "grants")]
 
 
 def grant_again(connection: Connection, statement: str) -> str | None:

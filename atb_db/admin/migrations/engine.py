@@ -10,10 +10,11 @@ from typing import Final, NamedTuple, TypeVar
 import psycopg
 from yoyo.migrations import Migration as YoyoMigration
 
+from atb_db.admin.connection import ask
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.progress import Event, Happened, Progress
-from atb_db.admin.migrations.reading import read_facts, run
+from atb_db.admin.migrations.reading import read_facts
 from atb_db.admin.migrations.states import Facts
 from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
 from atb_db.config import Settings
@@ -82,7 +83,7 @@ class Engine(NamedTuple):
         [(there,)] = self.backend.connection.execute("SELECT to_regclass('public._atb_migration') IS NOT NULL")
         if not there:
             with self.backend.transaction():
-                run(self.backend.connection, "migration_table")
+                ask(self.backend.connection, "migration_table")
 
     def record(self, migration: Migration, *, adopted: bool = False) -> None:
         """Record the migration as applied; inside the caller's transaction."""
@@ -98,7 +99,7 @@ class Engine(NamedTuple):
 
     def record_content(self, migration: Migration, *, adopted: bool = False) -> None:
         """Record what the migration's file says."""
-        run(self.backend.connection, "record_migration", migration.id, migration.checksum, adopted)
+        ask(self.backend.connection, "record_migration", values=[migration.id, migration.checksum, adopted])
 
     def forget(self, name: str, *, operation: str) -> None:
         """Forget the migration; inside the caller's transaction. The operation is rollback or unmark."""
@@ -106,7 +107,7 @@ class Engine(NamedTuple):
         marked = yoyo_migration(name)
         self.backend.unmark_one(marked, log=False)
         self.backend.log_migration(marked, operation)
-        run(self.backend.connection, "forget_migration", name)
+        ask(self.backend.connection, "forget_migration", values=[name])
 
 
 def yoyo_migration(name: str) -> YoyoMigration:

@@ -8,13 +8,13 @@ from typing import Final, cast
 import psycopg
 
 from atb_db.admin.access.grants import grant_again, read_grants
-from atb_db.admin.connection import Connection
-from atb_db.admin.ddl import quoted
+from atb_db.admin.connection import Connection, ask
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.code import CODE_KINDS, CodePlan, bare, code_entries, record_of
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import Object
-from atb_db.admin.migrations.reading import read_code_record, run
+from atb_db.admin.migrations.reading import read_code_record
+from atb_db.admin.quoting import quoted
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.schema.declared import Comment, Unit
 
@@ -24,9 +24,9 @@ _HEADER_CHANGED: Final = (psycopg.errors.InvalidFunctionDefinition, psycopg.erro
 def record_code(connection: Connection, release: Release) -> None:
     """Record that the code is the release's, inside the caller's transaction."""
     if connection.execute("SELECT to_regclass('public._atb_code') IS NULL").fetchall() == [(True,)]:
-        run(connection, "code_table")
+        ask(connection, "code_table")
     found = record_of(release)
-    run(connection, "record_code", found.release, [f"{kind} {name}" for kind, name in found.objects])
+    ask(connection, "record_code", values=[found.release, [f"{kind} {name}" for kind, name in found.objects]])
 
 
 def code_in_the_way(connection: Connection, release: Release, drops: Iterable[Object]) -> tuple[tuple[str, str], ...]:
@@ -35,7 +35,7 @@ def code_in_the_way(connection: Connection, release: Release, drops: Iterable[Ob
     found: dict[tuple[str, str], None] = {}
     for kind, name in drops:
         table, column = name.rpartition(".")[::2] if kind == "column" else (name, None)
-        users = cast("list[tuple[str, str, str]]", run(connection, "dependents", "table", table, column))
+        users = cast("list[tuple[str, str, str]]", ask(connection, "dependents", values=["table", table, column]))
         # A table takes its triggers with it.
         found |= {(one, called): None for one, called, _ in users if kind == "column" or one != "trigger"}
     return tuple(one for one in found if one in ours)
@@ -121,7 +121,9 @@ class Maker:
         """
         doomed = [(kind, name)]
         if kind != "trigger":
-            found = cast("list[tuple[str | None, str, str]]", run(self._connection, "dependents", kind, name, None))
+            found = cast(
+                "list[tuple[str | None, str, str]]", ask(self._connection, "dependents", values=[kind, name, None])
+            )
             foreign = sorted(what for one, called, what in found if (one, called) not in self._ours)
             if foreign:
                 raise Refused(
@@ -167,5 +169,5 @@ class Maker:
         return tuple(note for statement in lost if (note := grant_again(self._connection, statement)))
 
     def _read_owners(self) -> dict[tuple[str, str], str]:
-        rows = cast("list[tuple[str, str, str, str, str]]", run(self._connection, "owned_objects"))
+        rows = cast("list[tuple[str, str, str, str, str]]", ask(self._connection, "owned_objects"))
         return {(kind, name): owner for kind, name, _, owner, _ in rows if kind in CODE_KINDS}

@@ -5,10 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, cast
 
-from psycopg import RawCursor
-from psycopg.rows import TupleRow, tuple_row
-
-from atb_db.admin.connection import Connection, reading
+from atb_db.admin.connection import Connection, ask, reading
 from atb_db.admin.migrations.code import CodeRecord, is_code, plan_code
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import catalog_objects
@@ -16,7 +13,6 @@ from atb_db.admin.migrations.states import Facts, Record, Status, migration_stat
 from atb_db.admin.schema.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
-from atb_db.sqlfile import sql_root
 
 LOCK: Final = 0x6174625F6462
 """Key of the advisory lock that whoever migrates holds: "atb_db"."""
@@ -58,11 +54,11 @@ def read_facts(connection: Connection, release: Release, catalog: Catalog | None
     return Facts(
         records=_records(connection),
         objects=catalog_objects(catalog),
-        invalid_indexes=frozenset(cast("str", name) for (name,) in run(connection, "invalid_indexes")),
+        invalid_indexes=frozenset(cast("str", name) for (name,) in ask(connection, "invalid_indexes")),
         has_tables=bool(expected & actual),
         differences=different,
         data_differences=tuple(one for one in different if not is_code(release, one)),
-        running=run(connection, "migration_lock", LOCK) == [(True,)],
+        running=ask(connection, "migration_lock", values=[LOCK]) == [(True,)],
         code=plan_code(release, read_code_record(connection), catalog),
     )
 
@@ -71,17 +67,10 @@ def read_code_record(connection: Connection) -> CodeRecord | None:
     """What is recorded of the database's code."""
     if connection.execute("SELECT to_regclass('public._atb_code') IS NULL").fetchall() == [(True,)]:
         return None
-    for release, objects in cast("list[tuple[str, list[str]]]", run(connection, "code_record")):
+    for release, objects in cast("list[tuple[str, list[str]]]", ask(connection, "code_record")):
         pairs = (one.partition(" ") for one in objects)
         return CodeRecord(release, tuple((kind, name) for kind, _, name in pairs))
     return None
-
-
-def run(connection: Connection, name: str, *arguments: object) -> list[TupleRow]:
-    """The rows that a file of sql/catalog answers."""
-    query = (sql_root() / "catalog" / f"{name}.sql").read_bytes()
-    cursor = RawCursor(connection, row_factory=tuple_row).execute(query, arguments or None)
-    return cursor.fetchall() if cursor.description else []
 
 
 def _records(connection: Connection) -> tuple[Record, ...]:
@@ -89,8 +78,8 @@ def _records(connection: Connection) -> tuple[Record, ...]:
         "SELECT to_regclass('public._yoyo_migration') IS NOT NULL, to_regclass('public._atb_migration') IS NOT NULL"
     )
     by_yoyo, by_us = connection.execute(exists).fetchall()[0]
-    applied: dict[str, object] = dict(run(connection, "applied_migrations")) if by_yoyo else {}
-    checksums: dict[str, str] = dict(run(connection, "migration_records")) if by_us else {}
+    applied = dict(cast("list[tuple[str, object]]", ask(connection, "applied_migrations"))) if by_yoyo else {}
+    checksums = dict(cast("list[tuple[str, str]]", ask(connection, "migration_records"))) if by_us else {}
     return tuple(
         Record(name, cast("datetime | None", applied.get(name)), checksums.get(name))
         for name in [*applied, *(name for name in checksums if name not in applied)]

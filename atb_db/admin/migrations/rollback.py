@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, reading
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.apply import DEFAULT_WAIT
 from atb_db.admin.migrations.code import code_entries
@@ -10,7 +10,7 @@ from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.making import Maker, code_in_the_way
 from atb_db.admin.migrations.plans import RollbackPlan, plan_rollback
 from atb_db.admin.migrations.progress import Progress, silent
-from atb_db.admin.migrations.reading import read_code_record, read_facts, run
+from atb_db.admin.migrations.reading import read_code_record, read_facts
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 
@@ -70,7 +70,7 @@ def rollback(
                     connection.execute((migration.rollback_sql or "").encode())
                 own.forget(migration.id, operation="rollback")
                 if migration is release.migrations[0] and read_code_record(connection):
-                    run(connection, "forget_code")
+                    ask(connection, "forget_code")
 
         if [one.migration.id for one in now] != [one.migration.id for one in plan]:
             raise Refused("other migrations were applied or taken back meanwhile; nothing was done")

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import psycopg
-from psycopg.rows import class_row
 
-from atb_db.admin.connection import Connection, reading
-from atb_db.admin.schema.conditions import flattened
+from atb_db.admin.connection import Connection, ask, reading
+from atb_db.admin.schema.expressions import flattened
 from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 
@@ -54,8 +53,7 @@ class Difference(NamedTuple):
 
 def read_catalog(connection: Connection) -> Catalog:
     """The catalog of the connected database, sorted; `public` must come first in the connection's search path."""
-    query = (sql_root() / "catalog" / "objects.sql").read_bytes()
-    return tuple(connection.cursor(row_factory=class_row(Entry)).execute(query))
+    return tuple(ask(connection, "objects", Entry))
 
 
 def expected_catalog(root: Path | None = None) -> Catalog:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
 from typing import Final, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
@@ -14,6 +13,7 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import tuple_row
 
+from atb_db.admin.schema.enums import is_enum, labels_of, schema_name
 from atb_db.rows import Shape, is_row_type
 from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind, Parameter
 from atb_db.types import Json, JsonValue, Number
@@ -153,20 +153,16 @@ def _parameter(parameter: Parameter, found: _Type, *, checked: bool) -> Iterator
 
 
 def _type_problem(declared: object, found: _Type, *, is_open: bool) -> str | None:
-    if isinstance(declared, type) and issubclass(declared, Enum):
-        if found.name != _snake_case(declared.__name__):
+    if is_enum(declared):
+        if found.name != schema_name(declared):
             return f"is declared {declared.__name__} and is {found.name} in the SQL"
-        labels = tuple(str(member.value) for member in declared)
+        labels = labels_of(declared)
         if tuple(label for label in found.labels if not is_open or label in labels) != labels:
             return f"has the labels {', '.join(labels)} and {found.name} has {', '.join(found.labels)}"
         return None
     if found.base in (("json",) if is_row_type(declared) else _TYPES.get(declared, ())):
         return None
     return f"is declared {getattr(declared, '__name__', declared)} and is {found.name} in the SQL"
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _columns(

@@ -10,12 +10,11 @@ from typing import TypeAlias
 import psycopg
 import pytest
 
-from atb_db.admin.connection import reading
+from atb_db.admin.connection import ask, reading
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations import Release, State, migrate, planned, rehearse, rollback, rollback_plan, status
 from atb_db.admin.migrations.engine import engine, yoyo_migration
 from atb_db.admin.migrations.progress import silent
-from atb_db.admin.migrations.reading import run
 from atb_db.admin.schema.catalog import Catalog, differences, expected_catalog, read_catalog, write_catalog
 from atb_db.admin.schema.declared import read_declared
 from atb_db.config import Settings
@@ -245,7 +244,7 @@ def recorded_as_before(url: str, *names: str) -> None:
         own.prepare()
         own.forget("0001-baseline", operation="unmark")
         for name in names:
-            run(own.backend.connection, "record_migration", name, "other", False)
+            ask(own.backend.connection, "record_migration", values=[name, "other", False])
             own.backend.mark_one(yoyo_migration(name))
         own.backend.connection.execute("DROP TABLE _atb_code")
 

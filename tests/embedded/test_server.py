@@ -1,40 +1,22 @@
 import os
+import pwd
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import copytree
 from time import monotonic, sleep
 
 import psycopg
 import pytest
 
-from atb_db import embedded
-from atb_db.embedded import OLDEST_MAJOR, find_binaries, postgresql, version_of, wheel_binaries
+from atb_db.embedded import Server, find_binaries, postgresql, version_of, wheel_binaries
+from atb_db.embedded import server as server_module
+from atb_db.embedded.account import server_account
 from atb_db.errors import AtbDbError, ConfigurationError
 
 BIN_DIRS = sorted({find_binaries(), *wheel_binaries()})
-NO_WHEEL = "no_such_package_anywhere"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short path that every user may enter, unlike pytest's own."""
-    path = Path(tempfile.mkdtemp(prefix="atb-test-", dir="/tmp"))
-    path.chmod(0o711)
-    yield path
-    rmtree(path)
-
-
-@pytest.fixture
-def temporary(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary folders are made during the test."""
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
 
 
 def value(url: str, query: str) -> object:
@@ -61,21 +43,6 @@ def wait_until_gone(pid: int, base: Path) -> None:
     while runs(pid) or base.exists():
         assert monotonic() < deadline, (runs(pid), base.exists())
         sleep(0.05)
-
-
-def fake_binaries(bin_dir: Path, version: str) -> Path:
-    bin_dir.mkdir(parents=True)
-    for name in ("postgres", "initdb"):
-        program = bin_dir / name
-        program.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n")
-        program.chmod(0o755)
-    for part in (bin_dir, *bin_dir.parents):
-        if "atb-test-" in str(part):
-            part.chmod(0o755)  # whatever the umask
-    return bin_dir
-
-
-# --- a running server
 
 
 @pytest.mark.parametrize("bin_dir", BIN_DIRS, ids=lambda path: f"{path.parent.name}")
@@ -139,8 +106,8 @@ def test_what_postgresql_refuses_is_told_and_leaves_nothing(temporary: Path) -> 
 def test_a_port_taken_meanwhile_is_left_to_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        free = embedded._unused_port()
-        monkeypatch.setattr(embedded, "_unused_port", iter([taken, free]).__next__)
+        free = server_module._unused_port()
+        monkeypatch.setattr(server_module, "_unused_port", iter([taken, free]).__next__)
         with postgresql() as server:
             assert server.port == free
 
@@ -189,6 +156,68 @@ def test_a_package_closed_to_the_server_is_copied(folder: Path) -> None:
             assert server.version == version_of(bin_dir)
 
 
+# --- nobody else's way in
+
+
+def doors(server: Server) -> list[str]:
+    """What somebody can try who reads the list of processes and the names in /tmp."""
+    return [
+        f"host={host} port={server.port} dbname=postgres user={user} {password}"
+        for host in ("127.0.0.1", server.socket_dir)
+        for user in ("postgres", "drill")
+        for password in ("", "password=postgres", "password=' '")
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+def test_another_user_of_the_machine_gets_in_by_no_door(temporary: Path) -> None:
+    everybody = [entry for entry in pwd.getpwall() if entry.pw_uid not in (0, server_account().uid)]
+    nobody = next(entry for entry in everybody if entry.pw_name in ("nobody", "daemon"))
+    temporary.chmod(0o755)
+    with postgresql(durable=True) as server:
+        psycopg.connect(server.url()).close()
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE ROLE drill LOGIN")
+        for door in doors(server):
+            done = subprocess.run(
+                [server.bin_dir / "psql", "-X", "-w", "-c", "SELECT 1", door],
+                capture_output=True,
+                text=True,
+                check=False,
+                user=nobody.pw_uid,
+                group=nobody.pw_gid,
+                extra_groups=[],
+                cwd="/",
+            )
+            assert done.returncode == 2, (door, done.stdout)
+            assert ("password" if "127.0.0.1" in door else "Permission denied") in done.stderr
+        for secret in (server._password_file, server._log_file):
+            assert secret.stat().st_mode & 0o077 == 0
+
+
+def test_over_tcp_the_password_is_needed_and_by_the_socket_the_right_account() -> None:
+    with postgresql() as server:
+        for door in doors(server)[:6]:
+            with pytest.raises(psycopg.OperationalError, match="password"):
+                psycopg.connect(door)
+        assert value(server.tcp_url(), "SELECT inet_server_addr() IS NOT NULL") is True
+        assert value(server.url(), "SELECT inet_server_addr() IS NULL") is True
+        assert server.password not in server.url()
+        assert server.socket_dir.stat().st_mode & 0o777 == 0o700
+        assert (server.socket_dir / f".s.PGSQL.{server.port}").stat().st_mode & 0o077 == 0
+
+
+def test_a_server_started_again_keeps_its_password_and_closes_its_folder(folder: Path) -> None:
+    base = folder / "cluster"
+    with postgresql(base_dir=base) as server:
+        password = server.password
+    (base / "tmp").chmod(0o777)
+    with postgresql(base_dir=base) as again:
+        assert again.password == password
+        assert value(again.tcp_url(), "SELECT 1") == 1
+        assert (base / "tmp").stat().st_mode & 0o777 == 0o700
+
+
 # --- the end of the process that made it
 
 PARENT = """
@@ -234,67 +263,3 @@ def test_detached_it_goes_on_until_it_is_stopped() -> None:
     finally:
         subprocess.run(["/bin/sh", "-c", stop_command], check=True)
     wait_until_gone(int(pid), Path(base))
-
-
-# --- finding PostgreSQL
-
-
-def test_the_chosen_folder_wins(folder: Path) -> None:
-    chosen = fake_binaries(folder / "chosen", "17.2")
-    on_path = fake_binaries(folder / "path", "18.1")
-    assert find_binaries({"ATB_DB_PG_BIN": str(chosen), "PATH": str(on_path)}) == chosen
-
-
-@pytest.mark.parametrize("version", [None, f"{OLDEST_MAJOR - 1}.9"])
-def test_a_useless_chosen_folder_is_named(folder: Path, version: str | None) -> None:
-    chosen = folder / "chosen"
-    if version:
-        fake_binaries(chosen, version)
-    with pytest.raises(ConfigurationError, match=f"ATB_DB_PG_BIN.*{chosen}"):
-        find_binaries({"ATB_DB_PG_BIN": str(chosen)})
-
-
-def test_the_path_comes_before_the_usual_places(folder: Path) -> None:
-    on_path = fake_binaries(folder / "path", "16.1")
-    fake_binaries(folder / "usual" / "18" / "bin", "18.1")
-    places = [f"{folder}/usual/*/bin"]
-    assert find_binaries({"PATH": str(on_path)}, places, NO_WHEEL) == on_path
-
-
-def test_pg_config_on_the_path_names_the_folder(folder: Path) -> None:
-    told = fake_binaries(folder / "told", "16.1")
-    pg_config = folder / "pg_config"
-    pg_config.write_text(f"#!/bin/sh\necho {told}\n")
-    pg_config.chmod(0o755)
-    assert find_binaries({"PATH": str(folder)}, [], NO_WHEEL) == told
-
-
-def test_the_newest_of_the_usual_places_is_taken(folder: Path) -> None:
-    for major in ("9.6", "14.20", "100beta1", "18.1"):
-        fake_binaries(folder / major / "bin", major)
-    (folder / "101" / "bin").mkdir(parents=True)
-    found = find_binaries({"PATH": ""}, [f"{folder}/*/bin"], NO_WHEEL)
-    assert found == folder / "100beta1" / "bin"
-
-
-def test_too_old_a_server_is_passed_over(folder: Path) -> None:
-    on_path = fake_binaries(folder / "path", "13.9")
-    usual = fake_binaries(folder / "usual", "14.0")
-    assert find_binaries({"PATH": str(on_path)}, [str(usual)], NO_WHEEL) == usual
-
-
-@pytest.mark.skipif(not wheel_binaries(), reason="PostgreSQL's PyPI package is not installed")
-def test_the_package_comes_last() -> None:
-    assert find_binaries({"PATH": ""}, []) in wheel_binaries()
-
-
-def test_without_any_the_ways_out_are_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"atb-db\[embedded\].*ATB_DB_PG_BIN"):
-        find_binaries({"PATH": ""}, [], NO_WHEEL)
-
-
-def test_without_the_extra_it_is_named() -> None:
-    code = "import sys; sys.modules['testing.postgresql'] = None; import atb_db.embedded"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "ConfigurationError" in done.stderr
-    assert "pip install 'atb-db[embedded]'" in done.stderr

@@ -1,6 +1,6 @@
 import pytest
 
-from atb_db.admin.schema.conditions import flattened
+from atb_db.admin.schema.expressions import flattened
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 
 
 @pytest.mark.parametrize(

