@@ -9,8 +9,9 @@ from functools import cache
 from typing import Final
 
 from atb_db.errors import InvalidInput, StatementError
+from atb_db.parameters import Parameter
 from atb_db.repository import statements
-from atb_db.statement import Declared, Kind, Parameter, Statement
+from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import NEW, NOW, UNSET, JsonValue
 from atb_db.values import JsonText, to_json, to_time
 

@@ -53,7 +53,7 @@ def log_account_snapshot(
     ...
 
 
-@copy
+@copy(like=log_account_snapshot)
 def copy_account_snapshots(
     *,
     session_id: int,

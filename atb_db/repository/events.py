@@ -47,7 +47,7 @@ def log_event(
     ...
 
 
-@copy
+@copy(like=log_event)
 def copy_events(
     *,
     event_type: EventType | str,
@@ -101,7 +101,7 @@ def log_strategy_execution(
     ...
 
 
-@copy
+@copy(like=log_strategy_execution)
 def copy_strategy_executions(
     *,
     session_id: int,

@@ -79,7 +79,7 @@ def takes_positional(id: int) -> int: ...  # type: ignore[empty-body]  # noqa: A
     [
         (returns_dict, "rows cannot be read into"),
         (returns_nothing_said, "the return annotation is missing"),
-        (takes_bytes, "is no type that a parameter can have"),
+        (takes_bytes, "is not a type that a parameter can have"),
         (takes_positional, "id must be keyword-only"),
     ],
 )

@@ -13,9 +13,10 @@ from atb_db.admin.connection import reading
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import AtbDbError, InvalidInput, NotFound
+from atb_db.parameters import Parameter
 from atb_db.repository import statements
 from atb_db.sqlfile import sql_root
-from atb_db.statement import Kind, Parameter
+from atb_db.statement import Kind
 from atb_db.types import Json
 
 # For what the data have no example of.
