@@ -48,6 +48,13 @@ class Parameter(NamedTuple):
         return self.coerce is to_decimal
 
 
+class _Text(str):
+    """An annotation that signatures show without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 def read_parameters(signature: inspect.Signature, hints: Mapping[str, object]) -> tuple[Parameter, ...]:
     """The parameters of a signature whose annotations are evaluated in `hints`.
 
@@ -55,6 +62,21 @@ def read_parameters(signature: inspect.Signature, hints: Mapping[str, object]) -
         UnsupportedAnnotationError: one is not keyword-only, or has a type that no parameter can have.
     """
     return tuple(_parameter(parameter, hints.get(parameter.name)) for parameter in signature.parameters.values())
+
+
+def shown_signature(signature: inspect.Signature, made: str) -> inspect.Signature:
+    """The signature as it is shown to people, of something that makes a `made` of what the function returns."""
+    parameters = [
+        parameter.replace(annotation=_Text(_formatted(parameter.annotation)))
+        for parameter in signature.parameters.values()
+    ]
+    return signature.replace(
+        parameters=parameters, return_annotation=_Text(f"{made}[{_formatted(signature.return_annotation)}]")
+    )
+
+
+def _formatted(annotation: object) -> str:
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
 def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:

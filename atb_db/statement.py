@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
@@ -22,7 +24,7 @@ from typing import Final, Generic, NoReturn, ParamSpec, Self, TypeAlias, TypeVar
 from uuid import UUID
 
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
-from atb_db.parameters import MISSING, Parameter, read_parameters
+from atb_db.parameters import MISSING, Parameter, read_parameters, shown_signature
 from atb_db.request_hash import RequestHash
 from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, reader_for
 from atb_db.sqlfile import CompiledSql, compile_sql, query_file
@@ -62,10 +64,12 @@ class Declaration(Generic[P, R_co]):
         self, function: Callable[P, R_co], kind: Kind, path: Path, *, like: Declared[object] | None = None
     ) -> None:
         update_wrapper(self, function)
+        signature = inspect.signature(function)
+        self.__signature__ = shown_signature(signature, Statement.__name__)
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self.kind = kind
         self.path = path
-        self.parameters, self.reader = self._read_signature(function)
+        self.parameters, self.reader = self._read_signature(function, signature)
         compiled = self._read_sql()
         self.text = compiled.text
         self.sql = compiled.text.encode()
@@ -83,17 +87,20 @@ class Declaration(Generic[P, R_co]):
         self.key = (self.sql, (0,) * len(self.order))
         self.recorder = like.name if like else self.name
         self._hash = RequestHash(self.recorder, self.parameters)
+        self._make: type[Statement[R_co]] = _Watched if kind is Kind.COMMAND and sys.flags.dev_mode else Statement
 
     def _fail(self, reason: str) -> StatementError:
         return StatementError(f"{reason} ({self.path})", statement=self.name)
 
-    def _read_signature(self, function: Callable[P, R_co]) -> tuple[tuple[Parameter, ...], Reader]:
+    def _read_signature(
+        self, function: Callable[P, R_co], signature: inspect.Signature
+    ) -> tuple[tuple[Parameter, ...], Reader]:
         try:
             hints = get_type_hints(function)
             if "return" not in hints:
                 raise UnsupportedAnnotationError("the return annotation is missing")
             reader = reader_for(hints["return"])
-            parameters = read_parameters(inspect.signature(function), hints)
+            parameters = read_parameters(signature, hints)
         except (UnsupportedAnnotationError, NameError) as error:
             raise self._fail(str(error)) from None
         return parameters, reader
@@ -178,7 +185,7 @@ class Declaration(Generic[P, R_co]):
         for place, default, make in self._unmade:
             if values[place] is default:
                 values[place] = make()
-        return Statement(self, tuple(values), tuple(changed))
+        return self._make(self, tuple(values), tuple(changed))
 
     @property
     def declaration(self) -> NoReturn:
@@ -272,6 +279,43 @@ class Statement(Generic[R_co]):
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={shortened(value)}" for name, value in self.args.items())
         return f"{self.name}({shown})"
+
+
+class _Watched(Statement[R_co]):
+    """A command's value under `python -X dev`: it warns when it goes without ever having been looked at."""
+
+    __slots__ = ("_made_at",)
+
+    def __init__(self, declaration: Declared[R_co], values: tuple[object, ...], given: tuple[str, ...]) -> None:
+        super().__init__(declaration, values, given)
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_globals is globals():
+            frame = frame.f_back
+        self._made_at = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
+
+    def __getattribute__(self, name: str) -> object:
+        object.__setattr__(self, "_made_at", None)
+        return super().__getattribute__(name)
+
+    def __del__(self) -> None:
+        found = object.__getattribute__(self, "_made_at")
+        if found is not None:
+            warnings.warn_explicit(f"{self!r} was never run", RuntimeWarning, *found)
+
+
+def declaration_of(statement: Statement[R_co]) -> Declared[R_co]:
+    """The declaration of a caller's statement.
+
+    Raises:
+        TypeError: it is not a statement.
+    """
+    try:
+        return statement.declaration
+    except AttributeError:
+        raise TypeError(
+            f"{shortened(statement)} is not a statement: pass what a function of atb_db.repository returns, such as "
+            "positions.get_position(position_id=1); your own SQL goes into a file of sql/queries with its declaration"
+        ) from None
 
 
 Declared: TypeAlias = Declaration[..., R_co]  # type: ignore[explicit-any]  # its parameters do not matter
