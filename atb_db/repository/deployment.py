@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from atb_db.statement import command, query
-from atb_db.types import NOW, Environment
+from atb_db.types import NOW, Environment, EnvironmentLabel
 
 
 class Deployment(NamedTuple):
@@ -27,7 +27,7 @@ def get_deployment() -> Deployment | None:
 
 
 @command
-def set_environment(*, environment: Environment | str, set_by: str, timestamp: datetime = NOW) -> None:
+def set_environment(*, environment: Environment | EnvironmentLabel, set_by: str, timestamp: datetime = NOW) -> None:
     """Say what the database is used for.
 
     The guards of destructive commands believe it; `atb-db environment set` asks before it changes PRODUCTION.

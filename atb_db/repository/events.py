@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, copy, query
-from atb_db.types import NEW, NOW, EventType, Json, Number, Severity
+from atb_db.types import NEW, NOW, EventType, EventTypeLabel, Json, Number, Severity, SeverityLabel
 
 
 class SystemEvent(NamedTuple):
@@ -30,9 +30,9 @@ class SystemEvent(NamedTuple):
 @command
 def log_event(
     *,
-    event_type: EventType | str,
+    event_type: EventType | EventTypeLabel,
     message: str,
-    severity: Severity | str = Severity.INFO,
+    severity: Severity | SeverityLabel = Severity.INFO,
     session_id: int | None = None,
     timestamp: datetime = NOW,
     details: Json | None = None,
@@ -50,10 +50,10 @@ def log_event(
 @copy(like=log_event)
 def copy_events(
     *,
-    event_type: EventType | str,
+    event_type: EventType | EventTypeLabel,
     message: str,
     timestamp: datetime,
-    severity: Severity | str = Severity.INFO,
+    severity: Severity | SeverityLabel = Severity.INFO,
     session_id: int | None = None,
     details: Json | None = None,
     component: str | None = None,
@@ -138,7 +138,7 @@ def get_recent_events(*, session_id: int, limit: int = 50) -> list[SystemEvent]:
 
 
 @query
-def get_operational_events(*, event_type: EventType | str, limit: int = 50) -> list[SystemEvent]:
+def get_operational_events(*, event_type: EventType | EventTypeLabel, limit: int = 50) -> list[SystemEvent]:
     """The newest events of a type that belong to no session, newest first.
 
     Such are BACKUP, RESTORE and RESTORE_DRILL, which are about the whole database.

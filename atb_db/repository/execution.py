@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import query
-from atb_db.types import OrderType, PartialOperationType, PositionSide, TradeSource
+from atb_db.types import OrderType, PartialOperationType, PositionSide, TradeSource, TradeSourceLabel
 
 
 class OrderQuality(NamedTuple):
@@ -101,7 +101,7 @@ class OpenPosition(NamedTuple):
 def get_order_quality(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -118,7 +118,7 @@ def get_order_quality(
 def get_failed_orders(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     limit: int = 50,
@@ -131,7 +131,7 @@ def get_failed_orders(
 def get_recent_partial_trades(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     limit: int = 50,
@@ -144,7 +144,7 @@ def get_recent_partial_trades(
 def get_open_positions(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
 ) -> list[OpenPosition]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import command, query
-from atb_db.types import TradeSource
+from atb_db.types import TradeSource, TradeSourceLabel
 
 
 class PerformanceMetrics(NamedTuple):
@@ -127,7 +127,7 @@ class TotalMetrics(NamedTuple):
 def get_performance_metrics(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import query
-from atb_db.types import NOW, TradeSource
+from atb_db.types import NOW, TradeSource, TradeSourceLabel
 
 
 class AccountSummary(NamedTuple):
@@ -84,7 +84,11 @@ def get_account_summary(*, session_id: int, now: datetime = NOW) -> AccountSumma
 
 @query
 def get_errors_by_hour(
-    *, session_id: int | None = None, source: TradeSource | str | None = None, hours: int = 24, now: datetime = NOW
+    *,
+    session_id: int | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
+    hours: int = 24,
+    now: datetime = NOW,
 ) -> list[HourlyErrors]:
     """The errors of each of the last hours, oldest first, this one included; an hour without any is told too.
 
@@ -95,7 +99,7 @@ def get_errors_by_hour(
 
 @query
 def get_data_freshness(
-    *, session_id: int | None = None, source: TradeSource | str | None = None, now: datetime = NOW
+    *, session_id: int | None = None, source: TradeSource | TradeSourceLabel | None = None, now: datetime = NOW
 ) -> list[DataFreshness]:
     """How old the newest records of the active sessions are, or of the given session, by session."""
     ...

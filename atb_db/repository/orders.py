@@ -8,7 +8,17 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Number, OrderStatus, OrderType, PositionSide
+from atb_db.types import (
+    NEW,
+    NOW,
+    Number,
+    OrderStatus,
+    OrderStatusLabel,
+    OrderType,
+    OrderTypeLabel,
+    PositionSide,
+    PositionSideLabel,
+)
 
 
 class Order(NamedTuple):
@@ -57,14 +67,14 @@ class OrderFill(NamedTuple):
 def create_order(
     *,
     session_id: int,
-    order_type: OrderType | str,
+    order_type: OrderType | OrderTypeLabel,
     symbol: str,
-    side: PositionSide | str,
+    side: PositionSide | PositionSideLabel,
     quantity: Number,
     internal_order_id: str,
     price: Number | None = None,
     position_id: int | None = None,
-    status: OrderStatus | str = OrderStatus.PENDING,
+    status: OrderStatus | OrderStatusLabel = OrderStatus.PENDING,
     exchange_order_id: str | None = None,
     strategy_name: str | None = None,
     target_level: int | None = None,
@@ -85,7 +95,7 @@ def create_order(
 def update_order_status(
     *,
     order_id: int,
-    status: OrderStatus | str,
+    status: OrderStatus | OrderStatusLabel,
     filled_quantity: Number | None = None,
     filled_price: Number | None = None,
     commission: Number | None = None,

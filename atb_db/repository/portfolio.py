@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import command, query
-from atb_db.types import NOW, Json, Number, TradeSource
+from atb_db.types import NOW, Json, Number, TradeSource, TradeSourceLabel
 
 
 class Correlation(NamedTuple):
@@ -61,7 +61,7 @@ def get_correlation_matrix(*, window_days: int) -> list[Correlation]:
 @command
 def set_portfolio_exposure(
     *,
-    mode: TradeSource | str,
+    mode: TradeSource | TradeSourceLabel,
     correlation_group: str,
     total_exposure: Number,
     position_count: int,
@@ -76,7 +76,7 @@ def set_portfolio_exposure(
 
 
 @query
-def get_portfolio_exposures(*, mode: TradeSource | str | None = None) -> list[PortfolioExposure]:
+def get_portfolio_exposures(*, mode: TradeSource | TradeSourceLabel | None = None) -> list[PortfolioExposure]:
     """How much is at stake in each group of correlated symbols, largest first.
 
     None tells the exposures of every mode.

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from atb_db.repository.orders import Order
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, UNSET, Number, PositionSide, PositionStatus, Unset
+from atb_db.types import NEW, NOW, UNSET, Number, PositionSide, PositionSideLabel, PositionStatus, Unset
 
 
 class Position(NamedTuple):
@@ -75,7 +75,7 @@ def open_position(
     *,
     session_id: int,
     symbol: str,
-    side: PositionSide | str,
+    side: PositionSide | PositionSideLabel,
     entry_price: Number,
     size: Number,
     quantity: Number,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Severity
+from atb_db.types import NEW, NOW, Severity, SeverityLabel
 
 
 class ReconciliationEvent(NamedTuple):
@@ -35,7 +35,7 @@ def log_reconciliation(
     reason: str,
     old_value: str | None = None,
     new_value: str | None = None,
-    severity: Severity | str = Severity.INFO,
+    severity: Severity | SeverityLabel = Severity.INFO,
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:

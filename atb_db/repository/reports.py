@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import query
-from atb_db.types import MetricPeriod, TradeSource
+from atb_db.types import MetricPeriod, MetricPeriodLabel, TradeSource, TradeSourceLabel
 
 
 class ExitReasonPnl(NamedTuple):
@@ -143,7 +143,7 @@ class TableSize(NamedTuple):
 def get_pnl_by_exit_reason(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -157,7 +157,7 @@ def get_pnl_by_exit_reason(
 def get_pnl_by_strategy(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -171,7 +171,7 @@ def get_pnl_by_strategy(
 def get_pnl_by_symbol(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -184,9 +184,9 @@ def get_pnl_by_symbol(
 @query
 def get_pnl_by_period(
     *,
-    period: MetricPeriod | str,
+    period: MetricPeriod | MetricPeriodLabel,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -203,7 +203,7 @@ def get_pnl_by_period(
 def get_equity_curve(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -223,7 +223,7 @@ def get_equity_curve(
 def get_drawdowns(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -238,7 +238,7 @@ def get_drawdowns(
 def get_current_drawdown(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,
@@ -252,7 +252,7 @@ def get_current_drawdown(
 def get_recent_outcomes(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     limit: int = 10,
@@ -264,7 +264,7 @@ def get_recent_outcomes(
 @query
 def get_session_summaries(
     *,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     is_active: bool | None = None,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Json, Number, SessionClaim, TradeSource
+from atb_db.types import NEW, NOW, Json, Number, SessionClaim, TradeSource, TradeSourceLabel
 
 
 class TradingSession(NamedTuple):
@@ -92,7 +92,7 @@ def create_trading_session(
     strategy_name: str,
     symbol: str,
     timeframe: str,
-    mode: TradeSource | str,
+    mode: TradeSource | TradeSourceLabel,
     initial_balance: Number,
     session_name: str | None = None,
     exchange: str | None = None,
@@ -118,7 +118,7 @@ def resume_or_create(
     strategy_name: str,
     symbol: str,
     timeframe: str,
-    mode: TradeSource | str,
+    mode: TradeSource | TradeSourceLabel,
     initial_balance: Number,
     holder: str,
     exchange: str | None = None,

@@ -8,7 +8,16 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Json, Number, StrategyRelationship, StrategyStatus
+from atb_db.types import (
+    NEW,
+    NOW,
+    Json,
+    Number,
+    StrategyRelationship,
+    StrategyRelationshipLabel,
+    StrategyStatus,
+    StrategyStatusLabel,
+)
 
 
 class Strategy(NamedTuple):
@@ -109,7 +118,7 @@ def register_strategy(
     created_by: str,
     regime_detector_config: Json | None = None,
     parameters: Json | None = None,
-    status: StrategyStatus | str = StrategyStatus.EXPERIMENTAL,
+    status: StrategyStatus | StrategyStatusLabel = StrategyStatus.EXPERIMENTAL,
     parent_id: str | None = None,
     merge_source: str | None = None,
     branch_name: str | None = None,
@@ -157,7 +166,7 @@ def add_strategy_version(
 def set_strategy_status(
     *,
     strategy_id: str,
-    status: StrategyStatus | str,
+    status: StrategyStatus | StrategyStatusLabel,
     reason: str | None = None,
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
@@ -173,7 +182,7 @@ def get_strategy(*, strategy_id: str) -> Strategy:
 
 
 @query
-def list_strategies(*, status: StrategyStatus | str | None = None, limit: int = 100) -> list[Strategy]:
+def list_strategies(*, status: StrategyStatus | StrategyStatusLabel | None = None, limit: int = 100) -> list[Strategy]:
     """The strategies, or those of a status, in order of name and registration."""
     ...
 
@@ -237,7 +246,7 @@ def record_strategy_lineage(
     *,
     ancestor_id: str,
     descendant_id: str,
-    relationship_type: StrategyRelationship | str,
+    relationship_type: StrategyRelationship | StrategyRelationshipLabel,
     generation_distance: int = 1,
     evolution_reason: str | None = None,
     change_impact: str | None = None,

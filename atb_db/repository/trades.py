@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, Json, Number, PositionSide, TradeSource
+from atb_db.types import NEW, Json, Number, PositionSide, PositionSideLabel, TradeSource
 
 
 class Trade(NamedTuple):
@@ -56,7 +56,7 @@ class NewTrade(NamedTuple):
     """A completed trade to be logged: `log_trade`'s arguments, with the same meanings and units."""
 
     symbol: str
-    side: PositionSide | str
+    side: PositionSide | PositionSideLabel
     entry_price: Number
     exit_price: Number
     size: Number
@@ -88,7 +88,7 @@ def log_trade(
     *,
     session_id: int,
     symbol: str,
-    side: PositionSide | str,
+    side: PositionSide | PositionSideLabel,
     entry_price: Number,
     exit_price: Number,
     size: Number,

@@ -108,8 +108,8 @@ def test_a_value_shows_what_it_is() -> None:
 
 
 def test_a_value_never_shows_more_than_80_characters_of_an_argument() -> None:
-    assert "…" in repr(events.log_event(event_type="error", message="x" * 500))
-    assert "x" * 81 not in repr(events.log_event(event_type="error", message="x" * 500))
+    assert "…" in repr(events.log_event(event_type="ERROR", message="x" * 500))
+    assert "x" * 81 not in repr(events.log_event(event_type="ERROR", message="x" * 500))
 
 
 def test_help_and_documentation_are_the_functions() -> None:
@@ -185,8 +185,8 @@ def test_the_hash_is_of_the_statement_too() -> None:
 
 
 def test_the_hash_cannot_be_confused_by_text() -> None:
-    first = events.log_event(event_type="test", message="a", component="b\nerror_code=c")
-    second = events.log_event(event_type="test", message="a", component="b", error_code="c")
+    first = events.log_event(event_type="TEST", message="a", component="b\nerror_code=c")
+    second = events.log_event(event_type="TEST", message="a", component="b", error_code="c")
     assert hash_of(first) != hash_of(second)
 
 
@@ -202,7 +202,7 @@ def test_numbers_labels_and_times_are_made_exact() -> None:
     value = trades.log_trade(
         session_id=1,
         symbol="BTCUSDT",
-        side="long",
+        side="long",  # type: ignore[arg-type]  # labels are upper case for type checkers only
         entry_price=0.1,
         exit_price="0.2",
         size=1,
