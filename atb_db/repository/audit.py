@@ -15,9 +15,13 @@ class BookFinding(NamedTuple):
     """
 
     identity: str
+    """Name of the rule, such as ledger sum."""
     subject: str
+    """What violates it, such as position 17."""
     expected: str | None
+    """What follows from the other books; None for what should not be there."""
     actual: str | None
+    """What is stored; None for what is missing."""
 
 
 @query

@@ -19,10 +19,15 @@ class ControlFlag(NamedTuple):
     """A flag; reason, source and updated_at are those of the last change."""
 
     name: str
+    """Name of the flag."""
     active: bool
+    """Whether it restricts the bot now."""
     reason: str
+    """Why it was last set or cleared."""
     source: str
+    """Who or what last set or cleared it."""
     updated_at: datetime
+    """When it was last set or cleared."""
 
 
 @command

@@ -13,11 +13,15 @@ class Deployment(NamedTuple):
     """What has been said about the database; None for what has not."""
 
     environment: Environment | None
+    """What the database is used for; NULL while nobody has said."""
     set_at: datetime | None
+    """When the environment was set."""
     set_by: str | None
+    """Who set the environment: the role, and where from."""
     collation_version: str | None
     """Version of the collation library under which every index was last known to be in order."""
     collation_seen_at: datetime | None
+    """When collation_version was recorded."""
 
 
 @query

@@ -14,17 +14,29 @@ class SystemEvent(NamedTuple):
     """An event; session_id is None for one outside of any session."""
 
     id: int
+    """Identifier."""
     session_id: int | None
+    """Session in which it happened; NULL outside of any."""
     timestamp: datetime
+    """When it happened."""
     event_type: EventType
+    """What is reported."""
     severity: Severity
+    """How urgent it is."""
     message: str
+    """One sentence for people."""
     details: Json | None
+    """Particulars for programs."""
     component: str | None
+    """Part of the system that reports."""
     error_code: str | None
+    """Code of the error, if it is one."""
     stack_trace: str | None
+    """Stack trace of the error, if it is one."""
     alert_sent: bool
+    """Whether somebody was alerted."""
     alert_method: str | None
+    """How they were alerted."""
 
 
 @command

@@ -24,77 +24,136 @@ class OrderQuality(NamedTuple):
     """
 
     order_type: OrderType
+    """What the order does to its position."""
     total_orders: int
+    """Number of orders."""
     filled_orders: int
+    """Number of orders that are FILLED."""
     partially_filled_orders: int
+    """Number of orders with fills that are not FILLED, whatever their state."""
     cancelled_orders: int
+    """Number of orders that are CANCELLED."""
     failed_orders: int
+    """Number of orders that are FAILED."""
     expired_orders: int
+    """Number of orders that are EXPIRED."""
     unresolved_orders: int
+    """Number of orders that may still be filled."""
     fill_rate: Decimal | None
+    """FILLED / (FILLED, CANCELLED, FAILED and EXPIRED), as a fraction; NULL while none is final."""
     slipped_orders: int
+    """Number of orders with a requested and a filled price."""
     avg_slippage: Decimal | None
+    """Their mean slippage, as a fraction of the requested price; positive = worse than requested."""
     worst_slippage: Decimal | None
+    """Their largest slippage, as a fraction."""
     slippage_cost: Decimal
+    """Sum of slippage x price x filled quantity, in quote currency."""
     commission: Decimal
+    """Sum of commission, in the session's base currency."""
 
 
 class FailedOrder(NamedTuple):
     """An order that the exchange or the engine gave up; units as in Order."""
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that sends the order."""
     position_id: int | None
+    """Position that the order belongs to, of the same session; NULL until the position exists."""
     order_type: OrderType
+    """What the order does to its position."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """Side of the position that the order belongs to: an exit of a LONG position is LONG too."""
     quantity: Decimal
+    """Requested quantity, in units of the base asset."""
     price: Decimal | None
+    """Requested price, in quote currency; NULL for a market order."""
     strategy_name: str | None
+    """Strategy that asked for the order."""
     exchange_order_id: str | None
+    """The exchange's identifier; once per session and symbol."""
     internal_order_id: str | None
+    """Our own identifier, sent as the client order id; once per session."""
     failure_reason: str | None
+    """Why the order failed, was cancelled or expired."""
     created_at: datetime
+    """When the order was journaled."""
     last_update: datetime
+    """When the row last changed."""
 
 
 class PartialTrade(NamedTuple):
     """A partial exit or scale-in; size is a fraction of the ORIGINAL size, pnl is gross, None when scaling in."""
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that holds the position."""
     position_id: int
+    """Position that was made smaller or larger."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """LONG earns when the price rises, SHORT when it falls."""
     strategy_name: str
+    """Strategy that opened the position."""
     operation_type: PartialOperationType
+    """PARTIAL_EXIT or SCALE_IN."""
     size: Decimal
+    """Fraction of the position's ORIGINAL size (0.25 = a quarter of what was first entered)."""
     quantity: Decimal
+    """The same in units of the base asset."""
     price: Decimal
+    """Execution price, in quote currency."""
     pnl: Decimal | None
+    """Gross P&L that a partial exit realised, in the session's base currency; NULL for a scale-in."""
     target_level: int | None
+    """Index of the profit target or scale-in threshold, from 0."""
     timestamp: datetime
+    """When it was executed."""
 
 
 class OpenPosition(NamedTuple):
     """An open position and what it would earn at current_price; units as in Position."""
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that holds the position."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """LONG earns when the price rises, SHORT when it falls."""
     strategy_name: str
+    """Strategy that opened the position."""
     entry_time: datetime
+    """When the position was entered."""
     entry_price: Decimal
+    """Average entry price of the open quantity, in quote currency: scale-ins are weighted in."""
     current_quantity: Decimal
+    """Open quantity in units of the base asset; of a CLOSED position what the final exit closed."""
     current_size: Decimal
+    """Open size as a fraction of the balance at entry; of a CLOSED position what the final exit closed."""
     current_price: Decimal | None
+    """Newest known market price, in quote currency."""
     unrealized_pnl: Decimal | None
+    """P&L of the open quantity at current_price, in the session's base currency."""
     unrealized_pnl_percent: Decimal | None
+    """The same in percent of the open quantity's entry value (5 = 5 %)."""
     realized_pnl: Decimal
+    """Gross P&L of all exits so far, in the session's base currency; of a CLOSED position its whole result before
+    costs.
+    """
     stop_loss: Decimal | None
+    """Price at which the position is closed at a loss, in quote currency."""
     take_profit: Decimal | None
+    """Price at which the position is closed at a profit, in quote currency."""
     last_update: datetime
+    """When the row last changed."""
 
 
 @query

@@ -17,11 +17,17 @@ class MarketSession(NamedTuple):
     """
 
     name: str
+    """Name of the market."""
     timezone: str
+    """IANA time zone of the other columns."""
     open_time: time | None
+    """Local time from which on the market is open; NULL when is_24h."""
     close_time: time | None
+    """Local time from which on it is closed: on the next day when it is not after open_time; NULL when is_24h."""
     days_of_week: Json
+    """Local days on which it opens: 1 = Monday to 7 = Sunday."""
     is_24h: bool
+    """Whether it is open from midnight to midnight on these days."""
 
 
 @command

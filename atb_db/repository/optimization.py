@@ -14,16 +14,27 @@ class OptimizationCycle(NamedTuple):
     """A run of the optimiser; candidate_params is None when nothing was proposed."""
 
     id: int
+    """Identifier."""
     session_id: int | None
+    """Session in which it ran; NULL outside of any."""
     timestamp: datetime
+    """When the cycle ended."""
     strategy_name: str
+    """Strategy that was optimised."""
     symbol: str
+    """Instrument."""
     timeframe: str
+    """Length of one candle, such as 1h."""
     baseline_metrics: Json
+    """Figures of the present parameters."""
     candidate_params: Json | None
+    """Proposed parameters; NULL when there was no proposal."""
     candidate_metrics: Json | None
+    """Figures of the proposed parameters."""
     validator_report: Json | None
+    """What the validator found."""
     decision: str
+    """What was decided, such as apply, reject or rollback."""
 
 
 @command

@@ -14,24 +14,38 @@ class Correlation(NamedTuple):
     """Correlation of two symbols' returns over a window; the symbols are sorted."""
 
     first_symbol: str
+    """Symbol of the pair that sorts first by its bytes."""
     second_symbol: str
+    """The other symbol."""
     symbol_pair: str
+    """Both, such as BTCUSDT-ETHUSDT."""
     correlation_value: Decimal
+    """Coefficient of correlation, from -1 to 1."""
     p_value: Decimal | None
+    """Probability of so much correlation by chance, from 0 to 1."""
     sample_size: int | None
+    """Number of returns that were compared."""
     window_days: int
+    """Length of the window that was looked at, in days."""
     last_updated: datetime
+    """When it was computed."""
 
 
 class PortfolioExposure(NamedTuple):
     """What is at stake in a group; total_exposure is a fraction of the balance (0.05 = 5 %)."""
 
     mode: TradeSource
+    """Where the money is: LIVE, BACKTEST or PAPER."""
     correlation_group: str
+    """Name of the group."""
     total_exposure: Decimal
+    """Sum of the positions' sizes, as a fraction of the balance; above 1 only with leverage."""
     position_count: int
+    """Number of positions."""
     symbols: Json
+    """Symbols in the group, a JSON array."""
     last_updated: datetime
+    """When it was computed."""
 
 
 @command

@@ -18,15 +18,25 @@ class CachedPrediction(NamedTuple):
     """
 
     cache_key: str
+    """Hash of model, features and configuration: atb_db.cachekey makes it."""
     model_name: str
+    """Model that predicted."""
     features_hash: str
+    """Hash of the features' dtype, shape and bytes."""
     config_hash: str
+    """Hash of the model's configuration as canonical JSON."""
     predicted_price: Decimal
+    """Predicted price, in quote currency."""
     confidence: Decimal
+    """Confidence from 0 to 1."""
     direction: int
+    """Predicted move: -1 = down, 0 = none, 1 = up."""
     predicted_at: datetime
+    """When it was predicted, by the client's clock; the same moment again is the same prediction again."""
     created_at: datetime
+    """When the prediction was stored, by the server's clock."""
     expires_at: datetime
+    """From when on the entry is no longer answered, by the server's clock."""
 
 
 class PredictionStatistics(NamedTuple):
@@ -36,13 +46,21 @@ class PredictionStatistics(NamedTuple):
     """
 
     model_name: str
+    """Model that predicted."""
     entries: int
+    """Number of entries, the expired ones included."""
     expired_entries: int
+    """Number of entries that are no longer answered."""
     unused_entries: int
+    """Number of entries that were never hit."""
     hits: int
+    """Lower bound of the hits since the entries were stored."""
     oldest: datetime
+    """When the oldest entry was stored."""
     newest: datetime
+    """When the newest entry was stored."""
     last_accessed: datetime
+    """When an entry was last hit, or stored; to the minute."""
 
 
 class PredictionPerformance(NamedTuple):
@@ -52,20 +70,35 @@ class PredictionPerformance(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     timestamp: datetime
+    """When it was measured."""
     model_name: str
+    """Model that predicted."""
     horizon: int
+    """How far ahead it predicted, in candles."""
     mae: Decimal | None
+    """Mean absolute error, in the unit of the predicted value."""
     rmse: Decimal | None
+    """Root of the mean squared error, in the unit of the predicted value."""
     mape: Decimal | None
+    """Mean absolute error as a fraction of the real value (0.05 = 5 %)."""
     ic: Decimal | None
+    """Information coefficient: correlation of predicted and real values, from -1 to 1."""
     mean_pred: Decimal | None
+    """Mean of the predicted values, in their unit."""
     std_pred: Decimal | None
+    """Standard deviation of the predicted values, in their unit."""
     mean_real: Decimal | None
+    """Mean of the real values, in their unit."""
     std_real: Decimal | None
+    """Standard deviation of the real values, in their unit."""
     strategy_name: str | None
+    """Strategy that used the predictions, if any."""
     symbol: str | None
+    """Instrument; NULL over several."""
     timeframe: str | None
+    """Length of one candle, such as 1h; NULL over several."""
 
 
 @command

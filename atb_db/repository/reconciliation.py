@@ -14,15 +14,25 @@ class ReconciliationEvent(NamedTuple):
     """A difference; old_value is what the books said and new_value what the exchange said, None for nothing."""
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session whose books were reconciled."""
     timestamp: datetime
+    """When the difference was found."""
     entity_type: str
+    """What differed, such as order, position or balance."""
     entity_id: str
+    """Which one, by our id or the exchange's."""
     field: str
+    """Field that differed."""
     old_value: str | None
+    """What the books said, as text; NULL for nothing."""
     new_value: str | None
+    """What the exchange said, as text; NULL for nothing."""
     reason: str
+    """Why the one was replaced by the other."""
     severity: Severity
+    """How urgent it is that somebody looks at it."""
 
 
 @command

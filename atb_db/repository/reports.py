@@ -18,65 +18,97 @@ class ExitReasonPnl(NamedTuple):
     """The trades that ended for one reason; amounts are in the sessions' base currency, win_rate is a fraction."""
 
     exit_reason: str
+    """Why the trades were closed."""
     total_trades: int
+    """Number of trades, those with pnl = 0 included."""
     winning_trades: int
+    """Number of trades with pnl > 0."""
     losing_trades: int
+    """Number of trades with pnl < 0."""
     win_rate: Decimal
+    """winning_trades / total_trades, as a fraction."""
     gross_pnl: Decimal
+    """P&L before costs, in the session's base currency."""
     costs: Decimal
-    """Commission and margin interest."""
+    """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
+    """gross_pnl - costs, in the session's base currency."""
 
 
 class StrategyPnl(NamedTuple):
     """The trades of one strategy; units as in ExitReasonPnl."""
 
     strategy_name: str
+    """Strategy that traded."""
     total_trades: int
+    """Number of trades, those with pnl = 0 included."""
     winning_trades: int
+    """Number of trades with pnl > 0."""
     losing_trades: int
+    """Number of trades with pnl < 0."""
     win_rate: Decimal
+    """winning_trades / total_trades, as a fraction."""
     gross_pnl: Decimal
+    """P&L before costs, in the session's base currency."""
     costs: Decimal
-    """Commission and margin interest."""
+    """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
+    """gross_pnl - costs, in the session's base currency."""
 
 
 class SymbolPnl(NamedTuple):
     """The trades in one symbol; units as in ExitReasonPnl."""
 
     symbol: str
+    """Instrument."""
     total_trades: int
+    """Number of trades, those with pnl = 0 included."""
     winning_trades: int
+    """Number of trades with pnl > 0."""
     losing_trades: int
+    """Number of trades with pnl < 0."""
     win_rate: Decimal
+    """winning_trades / total_trades, as a fraction."""
     gross_pnl: Decimal
+    """P&L before costs, in the session's base currency."""
     costs: Decimal
-    """Commission and margin interest."""
+    """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
+    """gross_pnl - costs, in the session's base currency."""
 
 
 class PeriodPnl(NamedTuple):
     """The trades that were closed in one UTC day, ISO week (from Monday) or month; units as in ExitReasonPnl."""
 
     period_start: datetime
+    """First moment of the day, week or month, in UTC."""
     total_trades: int
+    """Number of trades, those with pnl = 0 included."""
     winning_trades: int
+    """Number of trades with pnl > 0."""
     losing_trades: int
+    """Number of trades with pnl < 0."""
     win_rate: Decimal
+    """winning_trades / total_trades, as a fraction."""
     gross_pnl: Decimal
+    """P&L before costs, in the session's base currency."""
     costs: Decimal
-    """Commission and margin interest."""
+    """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
+    """gross_pnl - costs, in the session's base currency."""
 
 
 class EquityPoint(NamedTuple):
     """The equity at a moment and its peak so far, in base currency; drawdown is a fraction of the peak."""
 
     timestamp: datetime
+    """When the snapshot was taken, or the trade closed."""
     equity: Decimal
+    """Balance and unrealised P&L together, in the session's base currency."""
     peak: Decimal
+    """Highest equity so far, in the session's base currency."""
     drawdown: Decimal
+    """(peak - equity) / peak, as a fraction."""
 
 
 class Drawdown(NamedTuple):
@@ -85,22 +117,32 @@ class Drawdown(NamedTuple):
     started_at: datetime
     """The last moment at the peak."""
     trough_at: datetime
+    """When the equity was lowest."""
     recovered_at: datetime | None
-    """When the equity was back at the peak; None when it is not."""
+    """When the equity was back at the peak; NULL = not yet."""
     peak: Decimal
+    """Equity at the peak, in base currency."""
     trough: Decimal
+    """Lowest equity, in base currency."""
     drawdown: Decimal
+    """(peak - trough) / peak, as a fraction."""
 
 
 class Outcome(NamedTuple):
     """How a trade ended: outcome is 1 for a win, -1 for a loss, 0 for neither; P&L in the session's base currency."""
 
     exit_time: datetime
+    """When the final exit happened; its UTC day is the trade's day."""
     symbol: str
+    """Instrument."""
     strategy_name: str
+    """Strategy that traded."""
     outcome: int
+    """1 = win (gross_pnl > 0), -1 = loss, 0 = neither."""
     pnl: Decimal
+    """Gross P&L of all exits together, in the session's base currency."""
     net_pnl: Decimal
+    """pnl - commission - margin_interest_cost, in the session's base currency."""
 
 
 class SessionSummary(NamedTuple):
@@ -110,33 +152,58 @@ class SessionSummary(NamedTuple):
     """
 
     session_id: int
+    """Identifier."""
     session_name: str
+    """Name for people; not unique."""
     mode: TradeSource
+    """Where the money is: LIVE, BACKTEST or PAPER."""
     strategy_name: str
+    """Strategy that trades."""
     symbol: str
+    """Instrument that is traded."""
     timeframe: str
+    """Length of one candle, such as 1h."""
     exchange: str | None
+    """Exchange that executes the orders."""
     base_currency: str
+    """Currency of every amount in the session's books."""
     start_time: datetime
+    """When the session began; historic for a backtest."""
     end_time: datetime | None
+    """When the session ended; NULL while it is active."""
     is_active: bool
+    """True until the session has ended."""
     initial_balance: Decimal
+    """Balance at the start, in base_currency."""
     current_balance: Decimal
+    """Balance now, in base_currency: the sum of the session's ledger, which a foreign key holds."""
     total_trades: int
+    """Number of completed trades."""
     win_rate: Decimal | None
+    """winning_trades / total_trades, as a fraction."""
     gross_pnl: Decimal
+    """Sum of pnl, before costs, in base_currency."""
     net_pnl: Decimal
+    """Sum of net P&L, after commission and margin interest, in base_currency."""
     profit_factor: Decimal | None
+    """gross_profit / gross_loss; NULL without losses."""
     max_drawdown: Decimal
+    """Largest (running peak - value) / running peak, as a fraction: of the equity in account_history when there is any,
+    else of initial balance + cumulative net P&L; so far, if the session is active.
+    """
     open_positions: int
+    """Number of open positions."""
 
 
 class TableSize(NamedTuple):
     """How much a table holds; bytes on disk with its indexes and long values."""
 
     table_name: str
+    """Name of the table."""
     row_count: int
+    """Number of rows."""
     total_bytes: int
+    """Bytes on disk, indexes and long values included."""
 
 
 @query

@@ -19,30 +19,50 @@ class DynamicPerformance(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that was judged."""
     timestamp: datetime
+    """When it was judged."""
     rolling_win_rate: Decimal | None
+    """Wins / trades in the rolling window, as a fraction; NULL without trades."""
     rolling_sharpe_ratio: Decimal | None
+    """Sharpe ratio over the rolling window, dimensionless; NULL with too few returns."""
     current_drawdown: Decimal
+    """(Running peak - equity) / running peak at that time, as a fraction; above 1 only with leverage."""
     volatility_30d: Decimal | None
+    """Volatility of the last 30 days, as a fraction."""
     consecutive_losses: int
+    """Losses in a row up to that time."""
     consecutive_wins: int
+    """Wins in a row up to that time."""
     risk_adjustment_factor: Decimal
+    """What risk parameters were to be multiplied by: 1 = unchanged, below 1 = less risk."""
     profit_factor: Decimal | None
+    """Sum of wins / sum of losses in the rolling window; NULL without losses."""
     expectancy: Decimal | None
+    """Mean pnl of a trade in the rolling window, in the session's base currency."""
     avg_trade_duration_hours: Decimal | None
+    """Mean time from entry to exit in the rolling window, in hours."""
 
 
 class RiskFactor(NamedTuple):
     """What a risk parameter is multiplied by, and why; values are in the parameter's own unit."""
 
     adjustment_factor: Decimal
+    """What the parameter was multiplied by: 1 = unchanged, below 1 = less risk."""
     trigger_reason: str
+    """Why it was changed."""
     adjustment_type: str
+    """Kind of the change, such as drawdown, performance or volatility."""
     parameter_name: str
+    """Parameter that was changed, such as position_size."""
     original_value: Decimal
+    """Its value before, in the parameter's own unit."""
     adjusted_value: Decimal
+    """Its value after, in the parameter's own unit."""
     timestamp: datetime
+    """When it was changed."""
 
 
 @command

@@ -11,6 +11,7 @@ class ServerState(NamedTuple):
     """A server at a moment."""
 
     is_primary: bool
+    """Whether it is no replica."""
     is_writable: bool
     """False on a replica, and where something made the session read-only."""
     log_position: int

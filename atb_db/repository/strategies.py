@@ -24,42 +24,74 @@ class Strategy(NamedTuple):
     """A strategy with the configuration of its components; version is the newest one."""
 
     id: int
+    """Identifier."""
     strategy_id: str
+    """Identifier that people and other tables use."""
     name: str
+    """Name for people."""
     version: str
+    """Newest version; all of them are in strategy_versions."""
     status: StrategyStatus
+    """Where the strategy stands in its life."""
     parent_id: str | None
+    """Strategy that it came from; NULL for the first of its line."""
     merge_source: str | None
+    """Second strategy that parts were taken from; NULL without one."""
     lineage_path: str
+    """strategy_id of every parent's parent down to this one, separated by slashes."""
     branch_name: str | None
+    """Name of the branch that it belongs to; NULL on the main line."""
     created_by: str
+    """Who or what made it."""
     description: str | None
+    """What it does."""
     tags: Json | None
+    """Words to find it by, a JSON array."""
     signal_generator_config: Json
+    """Configuration of the signal generator."""
     risk_manager_config: Json
+    """Configuration of the risk manager."""
     position_sizer_config: Json
+    """Configuration of the position sizer."""
     regime_detector_config: Json | None
+    """Configuration of the regime detector, if it has one."""
     parameters: Json | None
+    """Its own parameters."""
     performance_summary: Json | None
+    """How it performed when it was registered."""
     validation_results: Json | None
+    """How it was validated when it was registered."""
     config_hash: str | None
+    """Hash of the configuration, made by whoever registered it."""
     component_hash: str | None
+    """Hash of the components' code, made by whoever registered it."""
     created_at: datetime
+    """When it was registered."""
     updated_at: datetime
+    """When its version or status last changed."""
 
 
 class StrategyVersion(NamedTuple):
     """A version of a strategy."""
 
     id: int
+    """Identifier."""
     strategy_id: str
+    """Strategy."""
     version: str
+    """Version, once per strategy."""
     changes: Json
+    """What changed, a JSON array; empty for the first version."""
     performance_delta: Json | None
+    """How figures changed against the version before."""
     is_major: bool
+    """Whether it behaves differently, not only better."""
     component_changes: Json | None
+    """What changed in its components."""
     parameter_changes: Json | None
+    """What changed in its parameters."""
     created_at: datetime
+    """When the version was made."""
 
 
 class ComparedPerformance(NamedTuple):
@@ -69,23 +101,41 @@ class ComparedPerformance(NamedTuple):
     """
 
     strategy_id: str
+    """Identifier that people and other tables use."""
     name: str
+    """Name for people."""
     status: StrategyStatus
+    """Where the strategy stands in its life."""
     version: str | None
+    """Version that performed."""
     period_type: str | None
+    """Kind of the period, such as backtest, paper, live or monthly."""
     period_start: datetime | None
+    """First moment of the period."""
     period_end: datetime | None
+    """First moment after the period."""
     total_return: Decimal | None
+    """Net P&L, in the currency of the test's balance."""
     total_return_pct: Decimal | None
+    """Net P&L in percent of the balance at the period's start (5 = 5 %)."""
     sharpe_ratio: Decimal | None
+    """Annualised Sharpe ratio, dimensionless."""
     sortino_ratio: Decimal | None
+    """Annualised Sortino ratio, dimensionless."""
     calmar_ratio: Decimal | None
+    """Annualised return / max_drawdown, dimensionless."""
     max_drawdown: Decimal | None
+    """Largest (running peak - equity) / running peak, as a fraction; above 1 only with leverage."""
     volatility: Decimal | None
+    """Annualised volatility of daily returns, as a fraction."""
     var_95: Decimal | None
+    """Value at risk: the return that 5 % of days fell below, as a fraction; normally negative."""
     win_rate: Decimal | None
+    """Wins / trades, as a fraction; NULL without trades."""
     total_trades: int | None
+    """Number of trades, those with pnl = 0 included."""
     avg_trade_duration_hours: Decimal | None
+    """Mean time from entry to exit, in hours."""
 
 
 class Relative(NamedTuple):
@@ -95,15 +145,25 @@ class Relative(NamedTuple):
     """
 
     strategy_id: str
+    """Identifier that people and other tables use."""
     name: str
+    """Name for people."""
     version: str
+    """Newest version; all of them are in strategy_versions."""
     status: StrategyStatus
+    """Where the strategy stands in its life."""
     distance: int
+    """Generations between the two, from 1."""
     relationship_type: StrategyRelationship | None
+    """How the one came from the other."""
     evolution_reason: str | None
+    """Why it was made."""
     change_impact: str | None
+    """How much it changed, in words."""
     performance_improvement: Decimal | None
+    """How much better it performed, as a fraction of the ancestor's return; negative for worse."""
     risk_change: Decimal | None
+    """How much its risk changed, as a fraction of the ancestor's; positive for more risk."""
 
 
 @command
