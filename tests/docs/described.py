@@ -87,7 +87,16 @@ class Described:
         self._columns = {(row[0], row[1]): Column(*map(str, row[2:])) for row in rows}
         self._by_name = {(column.table, column.name): column for column in self._columns.values()}
         types = connection.execute("SELECT oid::bigint, format_type(oid, NULL) FROM pg_type").fetchall()
+        domains = connection.execute(
+            "SELECT typname::text, obj_description(oid, 'pg_type') FROM pg_type"
+            " WHERE typtype = 'd' AND typnamespace = 'public'::regnamespace ORDER BY typname"
+        ).fetchall()
+        self.domains: Mapping[str, str] = {str(name): str(comment) for name, comment in domains}
         self._types: Mapping[object, str] = {oid: str(name) for oid, name in types}
+
+    def column(self, table: str, name: str) -> Column | None:
+        """The column of this name."""
+        return self._by_name.get((table, name))
 
     def parameter_types(self, declaration: Declared[object]) -> Mapping[str, str]:
         """The server's type or domain of each parameter, by name."""
