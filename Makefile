@@ -139,9 +139,10 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
 	@$(PY) -m atb_db.admin.schema.catalog
 
-docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of fields, docs/cli.md, docs/repository.md
+docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of fields, docs/{cli,repository,settings}.md
 	@$(PY) -m tests.docs.fields
 	@$(PY) -m tests.docs.repository_page docs/repository.md
+	@$(PY) -m tests.docs.settings_page docs/settings.md
 	@$(PY) -m atb_db.cli.reference docs/cli.md
 
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/

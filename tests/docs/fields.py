@@ -41,15 +41,14 @@ class Field(NamedTuple):
 
 def fields(module: ModuleType) -> list[Field]:
     """The fields of the module's row types, in its order."""
-    tree = ast.parse(inspect.getsource(module))
-    names = {row.__name__ for row in row_types(module)}
+    return [field for row in row_types(module) for field in class_fields(module, row.__name__)]
+
+
+def class_fields(module: ModuleType, name: str) -> list[Field]:
+    """The fields of a class of the module, in its order."""
     subject = module.__name__.rpartition(".")[2]
-    return [
-        field
-        for found in tree.body
-        if isinstance(found, ast.ClassDef) and found.name in names
-        for field in _fields(f"{subject}.{found.name}", found.body)
-    ]
+    classes = [one for one in ast.parse(inspect.getsource(module)).body if isinstance(one, ast.ClassDef)]
+    return [field for found in classes if found.name == name for field in _fields(f"{subject}.{name}", found.body)]
 
 
 def _fields(row: str, body: list[ast.stmt]) -> Iterator[Field]:

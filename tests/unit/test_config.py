@@ -43,6 +43,11 @@ def test_arguments_are_checked_as_the_environment_is() -> None:
     assert (found.pool_max, found.lock_timeout) == (3, 0.5)
     with pytest.raises(ConfigurationError, match="DATABASE_POOL_MAX must be a whole number of at least 1"):
         Settings.load(URL, pool_max=0, environ={})
+    with pytest.raises(ConfigurationError, match="DATABASE_PGBOUNCER must be 1 or 0"):
+        Settings.load(URL, pgbouncer=2, environ={})  # type: ignore[arg-type]
+    assert Settings.load(URL, pgbouncer=True, environ={}).pgbouncer
+    with pytest.raises(TypeError, match="there is no setting 'pool_maximum'"):
+        Settings.load(URL, pool_maximum=3, environ={})  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
