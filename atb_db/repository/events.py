@@ -1,4 +1,4 @@
-"""What happened and why: system events, and the strategy's decisions."""
+"""System events, and the strategy's decisions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from atb_db.types import NEW, NOW, EventType, EventTypeLabel, Json, Number, Seve
 
 
 class SystemEvent(NamedTuple):
-    """An event; session_id is None for one outside of any session."""
+    """An event; session_id is None if it belongs to no session."""
 
     id: int
     """Identifier."""
@@ -153,6 +153,6 @@ def get_recent_events(*, session_id: int, limit: int = 50) -> list[SystemEvent]:
 def get_operational_events(*, event_type: EventType | EventTypeLabel, limit: int = 50) -> list[SystemEvent]:
     """The newest events of a type that belong to no session, newest first.
 
-    Such are BACKUP, RESTORE and RESTORE_DRILL, which are about the whole database.
+    These are about the whole database, such as BACKUP, RESTORE and RESTORE_DRILL.
     """
     ...

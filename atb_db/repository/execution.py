@@ -1,4 +1,4 @@
-"""Execution: what is open, what was partially exited, how well orders were filled, and which failed.
+"""Execution: open positions, partial exits, failed orders, and how well orders were filled.
 
 Filters are those of `reports`.
 """
@@ -16,11 +16,8 @@ from atb_db.types import OrderType, PartialOperationType, PositionSide, TradeSou
 class OrderQuality(NamedTuple):
     """How well the orders of one type were filled.
 
-    fill_rate = FILLED / (FILLED, CANCELLED, FAILED and EXPIRED), a fraction, None while none is final;
-    partially_filled_orders are those that have fills without being FILLED, whatever their state. Slippage is how much
-    worse than requested an order was filled, as a fraction of the requested price: positive when it bought for more or
-    sold for less; slipped_orders have both prices, and slippage_cost is the sum over their filled quantity in quote
-    currency. commission is in base currency.
+    Slippage is how much worse than requested an order was filled, as a fraction of the requested price: positive if it
+    bought for more or sold for less.
     """
 
     order_type: OrderType
@@ -54,7 +51,7 @@ class OrderQuality(NamedTuple):
 
 
 class FailedOrder(NamedTuple):
-    """An order that the exchange or the engine gave up; units as in Order."""
+    """An order that failed, at the exchange or in the engine; units as in Order."""
 
     id: int
     """Identifier."""
@@ -118,7 +115,7 @@ class PartialTrade(NamedTuple):
 
 
 class OpenPosition(NamedTuple):
-    """An open position and what it would earn at current_price; units as in Position."""
+    """An open position and its P&L at current_price; units as in Position."""
 
     id: int
     """Identifier."""
@@ -166,9 +163,9 @@ def get_order_quality(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[OrderQuality]:
-    """How well orders were filled, by their type.
+    """How well orders were filled, by type.
 
-    Orders count by the moment of their creation.
+    The time of creation decides whether an order is in the span.
     """
     ...
 
@@ -207,5 +204,5 @@ def get_open_positions(
     strategy_name: str | None = None,
     symbol: str | None = None,
 ) -> list[OpenPosition]:
-    """What is open and what it would earn now, oldest first."""
+    """Open positions with their P&L at the current price, oldest first."""
     ...

@@ -1,4 +1,4 @@
-"""Monitoring: where a session stands, and whether all is well."""
+"""Monitoring: the state of a session, its errors, and the age of its data."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from atb_db.types import NOW, TradeSource, TradeSourceLabel
 
 
 class AccountSummary(NamedTuple):
-    """Where a session stands; amounts are in base_currency, win_rate is a fraction.
+    """The state of a session; amounts are in base_currency, win_rate is a fraction.
 
-    P&L is that of completed trades, gross and net of costs, over all time, on the UTC day of the moment asked about,
-    and in its ISO week (from Monday). equity is that of the newest snapshot.
+    P&L is that of completed trades, gross and net of costs: over all time, on the UTC day of the given moment, and in
+    its ISO week (from Monday). equity is that of the newest snapshot.
     """
 
     session_id: int
@@ -89,7 +89,7 @@ class HourlyErrors(NamedTuple):
 
 
 class DataFreshness(NamedTuple):
-    """How old a session's newest records are, in seconds; None where there is none."""
+    """The age of a session's newest records, in seconds; None if there are none."""
 
     session_id: int
     """Identifier."""
@@ -123,7 +123,7 @@ class DataFreshness(NamedTuple):
 
 @query
 def get_account_summary(*, session_id: int, now: datetime = NOW) -> AccountSummary:
-    """Where a session stands: balance, P&L in all, today and this week, and what is open."""
+    """The state of a session: balance, P&L in total, today and this week, and open positions."""
     ...
 
 
@@ -135,9 +135,9 @@ def get_errors_by_hour(
     hours: int = 24,
     now: datetime = NOW,
 ) -> list[HourlyErrors]:
-    """The errors of each of the last hours, oldest first, this one included; an hour without any is told too.
+    """The errors of each of the last hours, this one included, oldest first; an hour without errors has a row, too.
 
-    Without a session and a source, errors outside of any session count too.
+    Without a session and a source, errors that belong to no session count, too.
     """
     ...
 
@@ -146,5 +146,5 @@ def get_errors_by_hour(
 def get_data_freshness(
     *, session_id: int | None = None, source: TradeSource | TradeSourceLabel | None = None, now: datetime = NOW
 ) -> list[DataFreshness]:
-    """How old the newest records of the active sessions are, or of the given session, by session."""
+    """The age of the newest records of the active sessions, or of the given session, by session."""
     ...

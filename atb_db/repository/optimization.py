@@ -1,4 +1,4 @@
-"""Optimisation: what the optimiser tried, and what was decided."""
+"""Optimisation: the optimiser's candidates, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from atb_db.types import NEW, NOW, Json
 
 
 class OptimizationCycle(NamedTuple):
-    """A run of the optimiser; candidate_params is None when nothing was proposed."""
+    """A run of the optimiser; candidate_params is None if it proposed nothing."""
 
     id: int
     """Identifier."""
@@ -54,7 +54,7 @@ def record_optimization_cycle(
 ) -> int:
     """Record a run of the optimiser; the cycle's id.
 
-    decision is what was made of it, such as apply, reject or rollback.
+    decision is what was decided about the candidate, such as apply, reject or rollback.
     """
     ...
 
@@ -70,7 +70,7 @@ def fetch_optimization_cycles(
 ) -> list[OptimizationCycle]:
     """The optimiser's runs before a moment, newest first, a page at a time.
 
-    The next page is `before=last.timestamp, before_cycle=last.id` of the last one, however many were recorded
-    meanwhile.
+    The next page is `before=last.timestamp, before_cycle=last.id` with the last row of this one. Runs that are recorded
+    meanwhile do not shift it.
     """
     ...

@@ -1,4 +1,4 @@
-"""The portfolio: correlations of symbols, and what is at stake in groups of them."""
+"""The portfolio: correlations of symbols, and the exposure of groups of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Correlation(NamedTuple):
 
 
 class PortfolioExposure(NamedTuple):
-    """What is at stake in a group; total_exposure is a fraction of the balance (0.05 = 5 %)."""
+    """The exposure of a group; total_exposure is a fraction of the balance (0.05 = 5 %)."""
 
     mode: TradeSource
     """Where the money is: LIVE, BACKTEST or PAPER."""
@@ -59,9 +59,9 @@ def upsert_correlation(
     sample_size: int | None = None,
     last_updated: datetime = NOW,
 ) -> None:
-    """Keep the newest correlation of two symbols over a window; an older one replaces nothing.
+    """Store the correlation of two symbols over a window, unless a newer one is stored.
 
-    The symbols' order does not matter.
+    The order of the symbols does not matter.
     """
     ...
 
@@ -82,7 +82,7 @@ def set_portfolio_exposure(
     symbols: Json,
     last_updated: datetime = NOW,
 ) -> None:
-    """Keep how much is at stake in a group of correlated symbols; an older figure replaces nothing.
+    """Store the exposure of a group of correlated symbols, unless a newer one is stored.
 
     total_exposure is the sum of the positions' sizes, a fraction of the balance; symbols is a list.
     """
@@ -91,8 +91,8 @@ def set_portfolio_exposure(
 
 @query
 def get_portfolio_exposures(*, mode: TradeSource | TradeSourceLabel | None = None) -> list[PortfolioExposure]:
-    """How much is at stake in each group of correlated symbols, largest first.
+    """The exposure of each group of correlated symbols, largest first.
 
-    None tells the exposures of every mode.
+    Without a mode, those of every mode.
     """
     ...

@@ -1,4 +1,4 @@
-"""Reconciliation: what differed between the books and the exchange, and what was corrected; append-only."""
+"""Reconciliation: differences between our records and the exchange, and their corrections; append-only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from atb_db.types import NEW, NOW, Severity, SeverityLabel
 
 
 class ReconciliationEvent(NamedTuple):
-    """A difference; old_value is what the books said and new_value what the exchange said, None for nothing."""
+    """A difference: old_value was our record, new_value the exchange's; None stands for nothing."""
 
     id: int
     """Identifier."""
@@ -49,9 +49,9 @@ def log_reconciliation(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Record a difference between the books and the exchange, and its correction; the record's id.
+    """Record a difference between our records and the exchange, and its correction; the record's id.
 
-    entity_type is such as order, position or balance; entity_id is ours or the exchange's.
+    entity_type is order, position or balance, for example; entity_id is our id or the exchange's.
     """
     ...
 

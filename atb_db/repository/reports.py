@@ -1,7 +1,7 @@
-"""Reports: what was earned, by what and when, how far it fell, and how much room the books take.
+"""Reports: P&L by reason, strategy, symbol and period, equity and drawdowns, sessions, sizes of tables.
 
-Filters are alike everywhere: None does not filter, and without a session_id all sessions count together but those of
-verification; start is the first moment of a span and end the first after it.
+The filters are the same everywhere. None does not filter; without a session_id all sessions except those of
+verification count together. start is the first moment of a span, end the first moment after it.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class EquityPoint(NamedTuple):
 
 
 class Drawdown(NamedTuple):
-    """The equity's way from a peak to its lowest point and back; drawdown = (peak - trough) / peak, a fraction."""
+    """A fall of the equity from a peak, and its recovery; drawdown = (peak - trough) / peak, a fraction."""
 
     started_at: datetime
     """The last moment at the peak."""
@@ -196,7 +196,7 @@ class SessionSummary(NamedTuple):
 
 
 class TableSize(NamedTuple):
-    """How much a table holds; bytes on disk with its indexes and long values."""
+    """The size of a table."""
 
     table_name: str
     """Name of the table."""
@@ -216,7 +216,7 @@ def get_pnl_by_exit_reason(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[ExitReasonPnl]:
-    """The P&L by the reason for which trades ended, best first."""
+    """The P&L by exit reason, best first."""
     ...
 
 
@@ -259,9 +259,9 @@ def get_pnl_by_period(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> list[PeriodPnl]:
-    """The P&L by day, week or month of the trades' exit, oldest first; a period without trades has no row.
+    """The P&L by day, week or month of the exit, oldest first; a period without trades has no row.
 
-    ALL_TIME is one period that starts with 1970.
+    ALL_TIME is a single period that starts in 1970.
     """
     ...
 
@@ -277,11 +277,10 @@ def get_equity_curve(
     end: datetime | None = None,
     points: int = 500,
 ) -> list[EquityPoint]:
-    """The equity over time in at most so many points: the first, the last, and the extremes of equal parts between.
+    """The equity over time in at most `points` points: the first, the last, and the extremes of equal parts between.
 
-    The parts hold equally many snapshots, and of each its lowest and its highest equity and its deepest drawdown are
-    kept; with fewer than five points only the first and the last are. What counts as equity is told by
-    PerformanceMetrics.
+    The parts hold equal numbers of snapshots; of each part the lowest and the highest equity and the deepest drawdown
+    are kept. With fewer than five points only the first and the last are. PerformanceMetrics defines equity.
     """
     ...
 
@@ -311,7 +310,7 @@ def get_current_drawdown(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> EquityPoint | None:
-    """How far the newest equity is below its peak; None before there is any equity."""
+    """How far the newest equity is below its peak; None if there is no equity yet."""
     ...
 
 
@@ -339,7 +338,7 @@ def get_session_summaries(
     end: datetime | None = None,
     limit: int = 50,
 ) -> list[SessionSummary]:
-    """The sessions with what they earned, newest first.
+    """Sessions with their P&L, newest first.
 
     strategy_name and symbol are the session's own; start and end are a span of its start_time.
     """
@@ -348,8 +347,8 @@ def get_session_summaries(
 
 @query
 def get_table_sizes() -> list[TableSize]:
-    """The tables of the books by size, largest first.
+    """The tables by size, largest first.
 
-    Rows are counted, which reads every table.
+    Counts the rows, which reads every table.
     """
     ...

@@ -1,4 +1,4 @@
-"""Strategies: what they are made of, their versions, how each performed, and which came from which."""
+"""Strategies: their components, versions, performance and ancestry."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class StrategyVersion(NamedTuple):
 
 
 class ComparedPerformance(NamedTuple):
-    """A strategy with its newest performance; all of that is None when none was recorded.
+    """A strategy with its newest performance; those fields are None if none was recorded.
 
     max_drawdown, volatility, var_95 and win_rate are fractions (0.05 = 5 %), total_return_pct is percent.
     """
@@ -139,9 +139,9 @@ class ComparedPerformance(NamedTuple):
 
 
 class Relative(NamedTuple):
-    """A strategy up or down the line, its distance in generations, and how it is related if it is so directly.
+    """An ancestor or descendant of a strategy, and its distance; the relationship is None if it is not a direct one.
 
-    performance_improvement and risk_change are fractions of the elder's (0.05 = 5 %).
+    performance_improvement and risk_change are fractions of the ancestor's (0.05 = 5 %).
     """
 
     strategy_id: str
@@ -195,12 +195,12 @@ def register_strategy(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Register a strategy with its first version and where it came from, atomically; its number.
+    """Register a strategy with its first version and its ancestry, atomically; its number.
 
-    strategy_id is yours to choose, once; name and version together are too. With a parent_id it is the parent's
-    EVOLUTION or, with a branch_name, a BRANCH of it; evolution_reason, change_impact, performance_improvement and
-    risk_change (fractions of the parent's) say how they differ. merge_source is a second strategy that it took parts
-    of.
+    You choose strategy_id, which must be unique, as must name and version together. With a parent_id it is an EVOLUTION
+    of the parent or, with a branch_name, a BRANCH of it; evolution_reason, change_impact, performance_improvement and
+    risk_change (fractions of the parent's) describe the difference. merge_source is a second strategy from which it
+    took parts.
     """
     ...
 
@@ -286,17 +286,17 @@ def record_strategy_performance(
 ) -> int:
     """Record how a version of a strategy performed in a period; the record's id.
 
-    period_type is such as backtest, paper, live or monthly. total_return is net, in the currency of the balance, and
-    total_return_pct percent of it; max_drawdown, win_rate, volatility, var_95 and the contributions are fractions.
+    period_type is backtest, paper, live or monthly, for example. total_return is net, in the currency of the balance,
+    total_return_pct is percent of it; max_drawdown, win_rate, volatility, var_95 and the contributions are fractions.
     """
     ...
 
 
 @query
 def compare_strategy_performance(*, strategy_ids: Json, period_type: str | None = None) -> list[ComparedPerformance]:
-    """The newest performance of each given strategy side by side, best Sharpe ratio first; NULL where there is none.
+    """The newest performance of each given strategy side by side, best Sharpe ratio first; NULL if there is none.
 
-    strategy_ids is a list; an unknown one in it is NotFound.
+    NotFound if strategy_ids contains an unknown one.
     """
     ...
 
@@ -314,21 +314,21 @@ def record_strategy_lineage(
     risk_change: Number | None = None,
     timestamp: datetime = NOW,
 ) -> None:
-    """Record that one strategy came from another, or what is now known about it.
+    """Record that one strategy came from another, or update that record.
 
-    generation_distance is above 1 where generations between them were never registered. Conflict when the ancestor came
-    from the descendant.
+    generation_distance is above 1 if generations between them were never registered. Conflict if the ancestor came from
+    the descendant.
     """
     ...
 
 
 @query
 def get_ancestors(*, strategy_id: str) -> list[Relative]:
-    """The strategies that a strategy came from, directly or over generations, nearest first."""
+    """The ancestors of a strategy, direct or over generations, nearest first."""
     ...
 
 
 @query
 def get_descendants(*, strategy_id: str) -> list[Relative]:
-    """The strategies that came from a strategy, directly or over generations, nearest first."""
+    """The descendants of a strategy, direct or over generations, nearest first."""
     ...
