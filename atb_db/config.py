@@ -1,4 +1,4 @@
-"""Settings: from an argument, else the environment, else a `.env` file."""
+"""Settings: from arguments, else the environment, else a `.env` file."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def redacted(conninfo: str) -> str:
 def sources(
     url: str | None = None, *, environ: Mapping[str, str] | None = None, dotenv: Path | None = None
 ) -> Mapping[str, Source]:
-    """Where each setting comes from, by the names of `Settings.load`; what is not in it has its default."""
+    """Where each setting comes from, by the names of `Settings.load`; those that are missing have their defaults."""
     from psycopg.conninfo import conninfo_to_dict
 
     given = os.environ if environ is None else environ
@@ -229,15 +229,15 @@ def _conninfo(
     source = "the database URL" if url else name
     url = (url or found.get(name, "")).strip()
     if not url:
-        raise ConfigurationError("DATABASE_URL is not set: give it a PostgreSQL URL or key=value connection string")
+        raise ConfigurationError("DATABASE_URL is not set: set it to a PostgreSQL URL or key=value connection string")
     scheme, separator, _ = url.partition("://")
     if separator and "=" not in scheme and scheme not in {"postgresql", "postgres"}:
         raise ConfigurationError(f"{source} must begin with postgresql://, not {scheme[:20]}://")
     try:
         parts = conninfo_to_dict(url)
     except ProgrammingError:
-        # libpq's own message quotes the string, and with it the password.
-        raise ConfigurationError(f"{source} is no connection string that PostgreSQL understands") from None
+        # libpq's own message quotes the string with the password.
+        raise ConfigurationError(f"{source} is not a connection string that PostgreSQL understands") from None
     mode = ssl_mode or found.get("DATABASE_SSL_MODE") or parts.get("sslmode") or found.get("PGSSLMODE")
     if mode is None:
         mode = "prefer" if _is_near(parts) and found.get("ENV", "").lower() != "production" else "require"
@@ -248,12 +248,12 @@ def _conninfo(
     parts["application_name"] = str(application or "atb_db")
     if timeout := found.get("DATABASE_CONNECT_TIMEOUT"):
         parts["connect_timeout"] = _whole({"DATABASE_CONNECT_TIMEOUT": timeout}, "DATABASE_CONNECT_TIMEOUT", 5, least=1)
-    # Of several hosts each has so long: a dead one must leave time for the next.
+    # Each of several hosts has this long: a dead one must leave time for the next.
     parts.setdefault("connect_timeout", 2 if "," in str(parts.get("host") or parts.get("hostaddr")) else 5)
     if not str(parts["connect_timeout"]).isdecimal():
         raise ConfigurationError(f"{source}: connect_timeout must be a whole number of seconds")
     if not all(port.isdecimal() for port in str(parts.get("port") or "").split(",") if port):
-        raise ConfigurationError(f"{source} has a port that is no whole number")
+        raise ConfigurationError(f"{source} has a port that is not a whole number")
     return make_conninfo("", **parts)
 
 

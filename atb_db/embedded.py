@@ -68,7 +68,7 @@ fi
 
 
 class _Account(NamedTuple):
-    """Whom the server runs as; all None: whoever runs this process."""
+    """The account that runs the server; all None = the account of this process."""
 
     uid: int | None = None
     gid: int | None = None
@@ -79,7 +79,7 @@ _OURSELVES = _Account()
 
 
 def _account() -> _Account:
-    """As root somebody else, because PostgreSQL refuses to run as root."""
+    """Another account if this process runs as root, because PostgreSQL refuses to."""
     if os.geteuid() != 0:
         return _OURSELVES
     for name in ("postgres", "nobody"):
@@ -113,7 +113,7 @@ def _run(*command: str | Path, account: _Account = _OURSELVES) -> subprocess.Com
 
 
 def version_of(bin_dir: Path, account: _Account = _OURSELVES) -> str | None:
-    """PostgreSQL's version, such as "15.18"; None if a server cannot be made with this folder."""
+    """PostgreSQL's version, such as "15.18"; None if the folder has no usable initdb and postgres."""
     try:
         done = _run(bin_dir / "postgres", "--version", account=account)
     except OSError:
@@ -148,9 +148,8 @@ def find_binaries(
 ) -> Path:
     """The folder with initdb and postgres to use.
 
-    ATB_DB_PG_BIN decides; without it the PATH comes first, then the newest of the usual places,
-    then the newest in the PyPI package. ConfigurationError if there is none of PostgreSQL 14 or
-    newer.
+    ATB_DB_PG_BIN takes precedence; without it the PATH comes first, then the newest of the usual places, then the
+    newest in the PyPI package. ConfigurationError if none is PostgreSQL 14 or newer.
     """
     account = _account()
     if chosen := environ.get("ATB_DB_PG_BIN"):
@@ -187,7 +186,7 @@ def _short_enough(base: Path) -> bool:
 
 
 def _ram_disk() -> Path | None:
-    """Linux's, if it has room and lets programs run: databases are made there ten times as fast."""
+    """The RAM disk of Linux, if it has room and allows programs: databases are created there ten times as fast."""
     folder = Path("/dev/shm")  # noqa: S108
     if "TMPDIR" in os.environ or not folder.is_dir():
         return None
@@ -212,8 +211,8 @@ def _temporary_base(account: _Account, *, durable: bool) -> Path:
 class Server(Postgresql):
     """A running throwaway server, as `postgresql()` makes it.
 
-    Its superuser is `postgres`, without a password; it listens on 127.0.0.1 alone. It ends with
-    the process that made it, however that ends.
+    Its superuser is `postgres`, without a password; it listens on 127.0.0.1 only. It ends with the process that started
+    it, even if that is killed.
     """
 
     child_process: subprocess.Popen[bytes] | None = None
@@ -249,7 +248,7 @@ class Server(Postgresql):
 
     @property
     def stop_command(self) -> str:
-        """The shell command that ends a detached server and removes its files."""
+        """The shell command that stops a detached server and removes its files."""
         return f"kill -INT {self.pid} && sleep 1 && rm -rf {shlex.quote(str(self.base))}"
 
     def url(self, *, database: str = "postgres") -> str:
@@ -264,7 +263,7 @@ class Server(Postgresql):
         return self.url(database=name)
 
     def detach(self) -> None:
-        """Let the server go on when this process ends; `stop_command` says how to end it."""
+        """Keep the server running when this process ends; `stop_command` stops it."""
         self._dismiss_watchdog()
         if self.child_process is not None:
             self.child_process.returncode = 0  # or its finaliser warns of a process left behind
@@ -374,7 +373,7 @@ class Server(Postgresql):
             )
 
     def _answers(self, child: subprocess.Popen[bytes]) -> bool:
-        """Whether the server, once it is up, takes connections; False if it ended instead."""
+        """Whether the server accepts connections once it is up; False if it ended instead."""
         deadline = monotonic() + _START_SECONDS
         while child.poll() is None:
             if self.is_server_available():
@@ -385,7 +384,7 @@ class Server(Postgresql):
         return False
 
     def is_server_available(self) -> bool:
-        """Whether it takes connections now."""
+        """Whether it accepts connections now."""
         return pq.PGconn.ping(self._conninfo.encode()) == pq.Ping.OK
 
     def terminate(self, *_signals: object) -> None:
@@ -429,12 +428,11 @@ def postgresql(
     base_dir: Path | None = None,
     bin_dir: Path | None = None,
 ) -> Generator[Server, None, None]:
-    """Start a PostgreSQL of this process's own, and stop it at the end of the block.
+    """Start a PostgreSQL for this process, and stop it at the end of the block.
 
-    Unless `durable`, a crash of the machine may lose data, for speed. `settings` are PostgreSQL's
-    own names and values. In `base_dir` the files stay, and a cluster that is there is started
-    again; the default is a temporary folder, in memory where that is possible and TMPDIR is not
-    set. `bin_dir` defaults to `find_binaries()`.
+    Unless `durable`, a crash of the machine may lose data; that makes it faster. `settings` are PostgreSQL's own names
+    and values. Files in `base_dir` are kept, and an existing cluster there is started again; the default is a temporary
+    folder, in memory if possible and TMPDIR is not set. `bin_dir` defaults to `find_binaries()`.
     """
     bin_dir = bin_dir or find_binaries()
     account = _account()

@@ -49,7 +49,7 @@ class Kind(Enum):
     QUERY = "query"
     """Only reads: it succeeds in a read-only transaction."""
     COMMAND = "command"
-    """Writes; running the same value twice leaves the database as running it once."""
+    """Writes; running the same value twice leaves the database as running it once does."""
     COPY = "copy"
     """Each value is one row of a bulk load."""
 
@@ -57,7 +57,7 @@ class Kind(Enum):
 class Declaration(Generic[P, R_co]):
     """A statement as it is declared: its parameters, its SQL and how its rows are read.
 
-    `like` is the command whose rows a bulk load copies: either of them knows a row of the other's for the same request.
+    `like` is the command that writes one row of a bulk load: both recognise a row that the other wrote for a request.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Declaration(Generic[P, R_co]):
         if self.kind is Kind.COPY:
             found = _COPY_COLUMNS.search(text)
             if found is None:
-                raise self._fail("its SQL file is no COPY table (columns) FROM STDIN")
+                raise self._fail("its SQL file is not COPY table (columns) FROM STDIN")
             compiled = CompiledSql(text, tuple(column.strip() for column in found[1].split(",")))
         else:
             compiled = compile_sql(text)
@@ -122,9 +122,9 @@ class Declaration(Generic[P, R_co]):
         if any(parameter.default is UNSET for parameter in self.parameters):
             automatic.add(GIVEN)
         if unknown := [name for name in compiled.names if name not in declared and name not in automatic]:
-            raise self._fail(f":{unknown[0]} is no parameter of its signature")
+            raise self._fail(f":{unknown[0]} is not a parameter of its signature")
         if unused := [name for name in declared if name not in compiled.names]:
-            raise self._fail(f"no :{unused[0]} uses its parameter {unused[0]}")
+            raise self._fail(f"its parameter {unused[0]} is not used as :{unused[0]}")
         return compiled
 
     def _arrangement(self) -> Callable[[tuple[str | None, ...]], tuple[str | None, ...]]:
@@ -155,7 +155,7 @@ class Declaration(Generic[P, R_co]):
         return self.value(given)
 
     def __get__(self, owner: object, kind: type | None = None) -> Self:
-        """Itself: it is no method. help() shows the signatures of what has a `__get__`."""
+        """Itself, as it is not a method. help() shows the signature of objects that have a `__get__`."""
         return self
 
     def value(self, given: dict[str, object]) -> Statement[R_co]:
@@ -163,7 +163,7 @@ class Declaration(Generic[P, R_co]):
 
         Raises:
             InvalidInput: an argument cannot be stored; the error names it.
-            TypeError: an argument is missing, or is none of the statement's.
+            TypeError: an argument is missing or unknown.
         """
         values = self._defaults.copy()
         changed: list[str] = []
@@ -210,9 +210,9 @@ class Declaration(Generic[P, R_co]):
         """The result from the made rows.
 
         Raises:
-            NotFound: exactly one row was due and none came.
-            IdempotencyConflict: none came because the request_id is known with other content.
-            StatementError: more rows came than the return annotation allows.
+            NotFound: there is no row where exactly one was expected.
+            IdempotencyConflict: there is none because the request_id was used with other content.
+            StatementError: there are more rows than the return annotation allows.
         """
         shape = self.reader.shape
         if shape is Shape.MANY:
@@ -234,7 +234,7 @@ class Declaration(Generic[P, R_co]):
 
 
 class Statement(Generic[R_co]):
-    """A declared statement with its checked arguments: a value to keep, to compare, to run more than once."""
+    """A declared statement with its checked arguments: a value that can be kept, compared, and run more than once."""
 
     __slots__ = ("declaration", "given", "values")
 
@@ -282,7 +282,7 @@ class Statement(Generic[R_co]):
 
 
 class _Watched(Statement[R_co]):
-    """A command's value under `python -X dev`: it warns when it goes without ever having been looked at."""
+    """A command's value under `python -X dev`: it warns if it is discarded without having been used."""
 
     __slots__ = ("_made_at",)
 
@@ -328,7 +328,7 @@ def query(function: Callable[P, R_co]) -> Declaration[P, R_co]:
 
 
 def command(function: Callable[P, R_co]) -> Declaration[P, R_co]:
-    """Declare a statement that writes and may be repeated: twice the same value leaves what once leaves."""
+    """Declare a statement that writes and may be repeated: running its value again changes nothing."""
     return Declaration(function, Kind.COMMAND, _file(function))
 
 

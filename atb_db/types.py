@@ -146,7 +146,7 @@ MetricPeriodLabel: TypeAlias = Literal["DAILY", "WEEKLY", "MONTHLY", "ALL_TIME"]
 
 
 class LedgerEntryType(StrEnum):
-    """What moved a session's balance."""
+    """What changed a session's balance."""
 
     INITIAL = "INITIAL"
     TRADE = "TRADE"
@@ -155,7 +155,7 @@ class LedgerEntryType(StrEnum):
 
 
 class SessionClaim(StrEnum):
-    """How an engine came by its session: a new one, one that had not ended, or one that had."""
+    """How an engine got its session: CREATED a new one, RESUMED an active one, or REOPENED an ended one."""
 
     CREATED = "CREATED"
     RESUMED = "RESUMED"
@@ -163,7 +163,7 @@ class SessionClaim(StrEnum):
 
 
 class StrategyStatus(StrEnum):
-    """Where a strategy stands in its life."""
+    """Stage in the life of a strategy."""
 
     EXPERIMENTAL = "EXPERIMENTAL"
     TESTING = "TESTING"
@@ -176,7 +176,7 @@ StrategyStatusLabel: TypeAlias = Literal["EXPERIMENTAL", "TESTING", "PRODUCTION"
 
 
 class StrategyRelationship(StrEnum):
-    """How a strategy came from another: its successor, a variant beside it, or with parts of it."""
+    """How a strategy came from another: EVOLUTION = successor, BRANCH = variant, MERGE = took parts of it."""
 
     EVOLUTION = "EVOLUTION"
     BRANCH = "BRANCH"
@@ -187,7 +187,7 @@ StrategyRelationshipLabel: TypeAlias = Literal["EVOLUTION", "BRANCH", "MERGE"]
 
 
 class Environment(StrEnum):
-    """What a database is used for; PRODUCTION = losing it loses money."""
+    """What a database is used for; losing PRODUCTION loses money."""
 
     DEVELOPMENT = "DEVELOPMENT"
     STAGING = "STAGING"

@@ -56,17 +56,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_parameter(declare: Declare) -> None:
-    with pytest.raises(StatementError, match=r"test_statement\.one: :idd is no parameter .*one\.sql"):
+    with pytest.raises(StatementError, match=r"test_statement\.one: :idd is not a parameter .*one\.sql"):
         declare(one, "SELECT :id, :idd")
 
 
 def test_a_parameter_that_no_name_uses(declare: Declare) -> None:
-    with pytest.raises(StatementError, match=r"test_statement\.one: no :id uses its parameter id .*one\.sql"):
+    with pytest.raises(StatementError, match=r"test_statement\.one: its parameter id is not used as :id .*one\.sql"):
         declare(one, "SELECT 1")
 
 
 def test_hashes_are_for_keyed_statements_only(declare: Declare) -> None:
-    with pytest.raises(StatementError, match=":request_hash is no parameter"):
+    with pytest.raises(StatementError, match=":request_hash is not a parameter"):
         declare(one, "SELECT :id, :request_hash")
 
 
