@@ -139,7 +139,7 @@ def status_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell the age of the newest backup whose checksum is right; for cron and alerts.
+    """Show the age of the newest backup with a correct checksum; for cron and alerts.
 
     \b
     Examples:
@@ -223,7 +223,7 @@ def schedule_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print configuration for cron and Railway that honours the RPO, and why it does.
+    """Print configuration for cron and Railway that meets an RPO, with the reasoning.
 
     Goes by how long the newest backup took; without one, by a minute.
 

@@ -21,7 +21,7 @@ def nuke_command(
     env: EnvironmentOption = None,
     confirm: ConfirmOption = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Drop also what is not atb-db's, extensions aside.")
+        bool, typer.Option("--all", help="Also drop objects that are not atb-db's, except extensions.")
     ] = False,
     no_backup: NoBackupOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list every object; writes nothing.")] = False,
@@ -29,7 +29,7 @@ def nuke_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Drop everything in the database and make the schema anew, in one transaction, after a verified backup.
+    """Drop everything in the database and create the schema again, in one transaction, after a verified backup.
 
     Tables, views, enums, domains, functions and the records of migrations go; the schema public keeps its owner,
     grants and comment, and grants on the new objects are as they were. Objects that are not atb-db's stay, unless

@@ -26,7 +26,7 @@ def restore_command(
     target: Annotated[
         str | None, typer.Option("--target", metavar="URL", help="The database to restore into; the same as --url.")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Drop what is in the target first.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Drop the target's contents first.")] = False,
     confirm: Annotated[
         str | None,
         typer.Option("--confirm", metavar="NAME", help="The target's name, for --replace without a terminal."),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def roles_command(
     *,
-    check: Annotated[bool, typer.Option("--check", help="Only tell what would change; writes nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only show what would change; writes nothing.")] = False,
     owner: Annotated[
         list[str] | None, typer.Option(metavar="LOGIN", help="A login that migrates; may be repeated.")
     ] = None,

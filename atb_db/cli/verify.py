@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def verify_command(
     *,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend; shows it and asks first.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the safe repairs; shows them and asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
     exact_counts: Annotated[bool, typer.Option("--exact-counts", help="Count rows; may take long.")] = False,
     statements: Annotated[
@@ -30,7 +30,7 @@ def verify_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the database with what it should be; writes nothing unless --fix.
+    """Compare the database with what this version needs; writes nothing unless --fix.
 
     Compares tables, columns, constraints, indexes, triggers, rules, policies, enums, domains, views, functions and
     comments with sql/schema, migrations with their files, grants with the rules of `atb-db roles`, enums with the
