@@ -46,8 +46,8 @@ def purge_command(
 ) -> None:
     """Remove ended sessions with all their rows, in small transactions.
 
-    The books of LIVE sessions stay unless --include-live or --session names them. A run that is interrupted is gone on
-    with by the next one. A PURGE event tells beforehand what is removed.
+    LIVE sessions stay unless --include-live or --session names them. The next run continues an interrupted one. A PURGE
+    event records beforehand what will be removed.
 
     \b
     Examples:
@@ -99,7 +99,7 @@ def purge_logs_command(
 ) -> None:
     """Remove old system events, decisions and measured predictions of every session, in small transactions.
 
-    No book and no figure is computed from those; a PURGE event tells beforehand what is removed.
+    No balance or figure is computed from these; a PURGE event records beforehand what will be removed.
 
     \b
     Examples:

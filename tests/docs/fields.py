@@ -71,13 +71,20 @@ def _fields(row: str, body: list[ast.stmt]) -> Iterator[Field]:
         )
 
 
+def meant(field: Field, comment: str) -> str:
+    """The docstring of a field whose column has the comment; a vocabulary that may grow says so."""
+    return (
+        f"{comment} Text if a later version of atb_db has added it." if field.annotation.endswith(" | str") else comment
+    )
+
+
 def written(source: str, found: list[Field], comments: Mapping[tuple[str, str], str]) -> str:
     """The source with the comments as docstrings; a field without a comment keeps what it has."""
     lines = source.splitlines()
     for field in sorted(found, key=lambda field: -field.last):
         comment = comments.get((field.row, field.name))
         if comment is not None:
-            lines[field.last : field.end] = _docstring(comment)
+            lines[field.last : field.end] = _docstring(meant(field, comment))
     return "\n".join(lines) + "\n"
 
 

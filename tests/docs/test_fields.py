@@ -9,7 +9,7 @@ import pytest
 
 from atb_db.repository import statements
 from tests.docs.described import Described, modules, row_types
-from tests.docs.fields import Field, fields, written
+from tests.docs.fields import Field, fields, meant, written
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda module: module.__name__.rpartition(".")[2])
@@ -20,7 +20,9 @@ def test_fields_say_what_their_columns_say(url: str, module: ModuleType) -> None
     for field in fields(module):
         comment = comments.get((field.row, field.name))
         if comment is not None:
-            assert field.doc == " ".join(comment.split()), f"{field.row}.{field.name}: make docs writes it again"
+            assert field.doc == " ".join(meant(field, comment).split()), (
+                f"{field.row}.{field.name}: make docs writes it again"
+            )
         elif not any(name in field.annotation for name in rows):
             assert field.doc, f"{field.row}.{field.name} needs a docstring: its column has no comment of its own"
 
@@ -43,6 +45,7 @@ def test_comments_are_written_over_old_docstrings() -> None:
         Field("m.Row", "second", "int", None, "Old.", 5, 6),
         Field("m.Row", "third", "int", None, "By hand.", 7, 8),
     ]
+    assert meant(found[0]._replace(annotation="EventType | str"), "Kind.").startswith("Kind. Text if a later version")
     text = written(
         SOURCE, found, {("m.Row", "first"): "One.", ("m.Row", "second"): "New, " + "and long " * 12 + "now."}
     )
