@@ -54,9 +54,10 @@ def backup_command(
 ) -> None:
     """Back up the whole database, and check the backup.
 
-    Makes DIR/<database>/<YYYY>/<MM>/<DD>/backup-<time>.dump in pg_dump's custom format, and its manifest beside it.
-    The dump is there only once it was read through to its end, holds the rows that the database had at its moment,
-    and is on the disk. Then backups of this database that no rule keeps are removed; the newest one never is.
+    Makes DIR/<database>/<YYYY>/<MM>/<DD>/backup-<time>.dump in pg_dump's custom format, and its manifest. The dump
+    gets this name only after it was read completely, its row counts were compared with the database's, and it was
+    synced to disk. Then backups of this database that no retention rule keeps are removed, but never the newest
+    one.
 
     \b
     Examples:
@@ -225,7 +226,7 @@ def schedule_command(
 ) -> None:
     """Print configuration for cron and Railway that meets an RPO, with the reasoning.
 
-    Goes by how long the newest backup took; without one, by a minute.
+    Uses the duration of the newest backup; without one, a minute.
 
     \b
     Examples:

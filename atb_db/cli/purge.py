@@ -141,8 +141,8 @@ def end_crashed_command(
 ) -> None:
     """End the sessions of dead engines as of their last sign of life, with their final figures.
 
-    A sign of life is the session's start, a renewal of its hold, a ledger entry, a snapshot, an event or a decision.
-    An engine that comes back takes its session up again.
+    Signs of life are the session's start, a renewal of its hold, a ledger entry, a snapshot, an event or a
+    decision. An engine that comes back resumes its session.
 
     \b
     Examples:
