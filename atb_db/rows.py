@@ -1,4 +1,4 @@
-"""How a statement's rows are read: one description made from the return annotation."""
+"""How the rows of a statement become its result, as its return annotation says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Make = Callable[[Sequence[object]], object]
 
 
 class Shape(Enum):
-    """How many rows a statement answers with."""
+    """How many rows a statement returns."""
 
     ONE = auto()
     AT_MOST_ONE = auto()
@@ -37,7 +37,7 @@ class Column(NamedTuple):
     """A column as the annotation declares it."""
 
     name: str | None
-    """None where the annotation is a scalar, which has no name."""
+    """None if the annotation is a scalar, which has no name."""
     type: object
     optional: bool
     nested: bool = False
@@ -92,7 +92,7 @@ class Reader(NamedTuple):
 
 
 class UnsupportedAnnotationError(TypeError):
-    """An annotation that rows cannot be read into."""
+    """Rows cannot be read into this annotation."""
 
 
 def reader_for(annotation: object, statement: str | None = None) -> Reader:

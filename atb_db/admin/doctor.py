@@ -19,7 +19,7 @@ from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import tool_for
 from atb_db.admin.quoting import literal
-from atb_db.config import Settings, Source, redacted, sources
+from atb_db.config import DEFAULTS, URL_SETTINGS, Settings, Source, redacted, sources, variable
 from atb_db.database import private
 from atb_db.database.connecting import ServerInfo
 from atb_db.errors import ConfigurationError, SchemaMismatch, Unavailable
@@ -38,11 +38,6 @@ _OLD_TRANSACTION_IDS: Final = 1_000_000_000
 _FIX: Final = "atb-db fix-collation"
 _KEPT_LOG: Final = 1 << 30
 _BEHIND_SECONDS: Final = 60.0
-
-# The settings by their variables; those of the connection string are apart.
-_FIELDS: Final = {
-    f"DATABASE_{field.upper()}": field for field in Settings._fields if field not in {"conninfo", "replica_conninfo"}
-}
 
 
 class Setting(NamedTuple):
@@ -139,15 +134,12 @@ def _settings(settings: Settings, url: str | None) -> Iterator[Setting]:
 
     yield Setting("DATABASE_URL", redacted(settings.conninfo), source("DATABASE_URL"))
     parts = conninfo_to_dict(settings.conninfo)
-    for name, part in (
-        ("DATABASE_SSL_MODE", "sslmode"),
-        ("DATABASE_APPLICATION_NAME", "application_name"),
-        ("DATABASE_CONNECT_TIMEOUT", "connect_timeout"),
-    ):
-        yield Setting(name, str(parts[part]), source(name))
+    for one in URL_SETTINGS:
+        if one.part is not None:
+            yield Setting(one.variable, str(parts[one.part]), source(one.variable))
     values = settings._asdict()
-    for name, field in _FIELDS.items():
-        yield Setting(name, str(values[field]), source(name))
+    for field in DEFAULTS:
+        yield Setting(variable(field), str(values[field]), source(variable(field)))
     if settings.replica_conninfo is not None:
         yield Setting("DATABASE_REPLICA_URL", redacted(settings.replica_conninfo), source("DATABASE_REPLICA_URL"))
 

@@ -39,7 +39,7 @@ FolderOption: TypeAlias = Annotated[
 
 def migrate_command(
     *,
-    check: Annotated[bool, typer.Option("--check", help="Only tell what is pending; writes nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only show the pending migrations; writes nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the SQL; writes nothing.")] = False,
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Apply it to a scratch copy of the schema, and check the statements.")
@@ -49,7 +49,7 @@ def migrate_command(
         str | None, typer.Option("--adopt", metavar="ID", help="Only record this one, as applied and as it is now.")
     ] = None,
     forget: Annotated[
-        str | None, typer.Option("--forget", metavar="ID", help="Only forget what is recorded of this one.")
+        str | None, typer.Option("--forget", metavar="ID", help="Only remove the record of this one.")
     ] = None,
     older_code: Annotated[
         bool, typer.Option("--older-code", help="Make this release's code where a later release has made its own.")
@@ -120,7 +120,7 @@ def rollback_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take migrations back, the last one first.
+    """Revert migrations, the last one first.
 
     Each is taken back by its .rollback.sql as it is written, in one transaction; one without that file is refused.
     What the tables and columns hold that it drops is lost: it says which, and asks.
@@ -153,7 +153,7 @@ def rollback_command(
 
 
 def status_command(url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Show the server and the state of each migration, with what mends it; writes nothing.
+    """Show the server and the state of each migration, with its fix; writes nothing.
 
     \b
     Examples:
@@ -178,7 +178,7 @@ def new_command(
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a migration: its file with the next number, and the one that takes it back.
+    """Create the files of a new migration, with the next number: itself and its rollback.
 
     Connects to nothing.
 
@@ -205,7 +205,7 @@ def new_command(
 
 
 def lint_command(folder: FolderOption = None, as_json: JsonOption = False) -> None:
-    """Check the migrations' files for what must not reach a database.
+    """Check the migrations' files against the rules of atb-db and squawk.
 
     By rules of our own and, where it is installed, by squawk's. Connects to nothing.
 
@@ -216,7 +216,7 @@ def lint_command(folder: FolderOption = None, as_json: JsonOption = False) -> No
 
     \b
     Exit codes: 0 clean or only warnings, 1 squawk failed, 2 wrong usage,
-    3 something must be mended.
+    3 something must be fixed.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.migrations import lint
 

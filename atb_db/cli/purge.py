@@ -24,7 +24,7 @@ OLD_LOG: Final = Duration(days=180)
 SILENCE: Final = Duration(days=1)
 
 BatchOption = Annotated[int, typer.Option(min=1, help="Rows removed in one transaction.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")]
 
 
 def purge_command(
@@ -44,10 +44,10 @@ def purge_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove ended sessions with all they have, in small transactions.
+    """Remove ended sessions with all their rows, in small transactions.
 
-    The books of LIVE sessions stay unless --include-live or --session names them. A run that is interrupted is gone on
-    with by the next one. A PURGE event tells beforehand what is removed.
+    LIVE sessions stay unless --include-live or --session names them. The next run continues an interrupted one. A PURGE
+    event records beforehand what will be removed.
 
     \b
     Examples:
@@ -99,7 +99,7 @@ def purge_logs_command(
 ) -> None:
     """Remove old system events, decisions and measured predictions of every session, in small transactions.
 
-    No book and no figure is computed from those; a PURGE event tells beforehand what is removed.
+    No balance or figure is computed from these; a PURGE event records beforehand what will be removed.
 
     \b
     Examples:
@@ -139,10 +139,10 @@ def end_crashed_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the sessions whose engine has died, at their last sign of life, with their final figures.
+    """End the sessions of dead engines as of their last sign of life, with their final figures.
 
-    A sign of life is the session's start, a renewal of its hold, a ledger entry, a snapshot, an event or a decision.
-    An engine that comes back takes its session up again.
+    Signs of life are the session's start, a renewal of its hold, a ledger entry, a snapshot, an event or a
+    decision. An engine that comes back resumes its session.
 
     \b
     Examples:

@@ -32,11 +32,11 @@ def setup_railway_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the steps of setting up a database on Railway, with what is done; --verify tries whether it records.
+    """Show the steps of setting up a database on Railway and their state; --verify writes a test trade.
 
-    Looks at the URL, at where it leads to, at encryption, migrations, roles and the environment marker, and at which
-    of the bot's own variables are set. Shows no secret. The verification trade is in a PAPER session of its own, which
-    the reports leave out; nothing is written before everything it needs is in order.
+    Checks the URL, the server, encryption, migrations, roles, the environment mark, and which of the bot's own
+    variables are set. Shows no secrets. The test trade is in a separate PAPER session, which reports leave out; it
+    is only written if everything that it needs is in order.
 
     \b
     Examples:

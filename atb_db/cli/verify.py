@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def verify_command(
     *,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend; shows it and asks first.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the safe repairs; shows them and asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
     exact_counts: Annotated[bool, typer.Option("--exact-counts", help="Count rows; may take long.")] = False,
     statements: Annotated[
@@ -30,15 +30,15 @@ def verify_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the database with what it should be; writes nothing unless --fix.
+    """Compare the database with what this version needs; writes nothing unless --fix.
 
     Compares tables, columns, constraints, indexes, triggers, rules, policies, enums, domains, views, functions and
-    comments with sql/schema, migrations with their files, grants with the rules of `atb-db roles`, enums with the
-    code's; looks at time zone, encryption, collation version, extensions, sequences that run out, and the books of the
-    newest sessions (`atb-db audit` looks at all). What is not part of atb-db is only mentioned. Each finding comes with
-    what mends it. Any role that may read will do.
+    comments with sql/schema, migrations with their files, grants with the rules of `atb-db roles`, and enums with
+    those of the code. Checks time zone, encryption, collation version, extensions, sequences that run out, and the
+    books of the newest sessions (`atb-db audit` checks all). Objects that are not part of atb-db are only listed.
+    Each finding has its fix. Any role that can read is sufficient.
 
-    --fix builds missing indexes without blocking anybody, and mends comments, grants, and nullable columns.
+    --fix builds missing indexes without blocking anybody, and repairs comments, grants and nullable columns.
 
     \b
     Examples:
@@ -77,7 +77,7 @@ def audit_command(
 ) -> None:
     """Audit the books: ledgers, positions, orders, trades and metrics against each other; writes nothing.
 
-    Without --session, all sessions, and what must hold between them.
+    Without --session it audits all sessions, and the rules between sessions.
 
     \b
     Examples:

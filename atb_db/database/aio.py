@@ -352,8 +352,8 @@ class AsyncTransaction:
 
     async def run(self, statement: Statement[R], *, timeout: float | None = None) -> R:
         """As `Transaction.run`."""
-        until = deadline(self._settings, statement.declaration.kind, timeout)
         runnable(statement)
+        until = deadline(self._settings, statement.declaration.kind, timeout)
         return await _run(self._ready([statement], until), statement, alone=False)
 
     async def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Final
 
 from atb_db.errors import StatementError
-from atb_db.statement import Declared, Kind, Statement
+from atb_db.statement import Declared, Kind, Statement, declaration_of
 
 _BLOCK: Final = 64 * 1024
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -19,7 +19,7 @@ def as_copy(rows: Iterable[Statement[None]]) -> tuple[Declared[None], Iterator[b
     first = next(iterator, None)
     if first is None:
         return None
-    declaration = first.declaration
+    declaration = declaration_of(first)
     if declaration.kind is not Kind.COPY:
         raise StatementError("is no row of a bulk load: use run()", statement=first.name)
     return declaration, _blocks(declaration, chain([first], iterator))
@@ -63,7 +63,7 @@ class BulkRows(Iterable[Statement[None]]):
         places: list[int] = []
         for row in self._rows:
             if self.declaration is None:
-                self.declaration = row.declaration
+                self.declaration = declaration_of(row)
                 names = enumerate(parameter.name for parameter in row.declaration.parameters)
                 places = [place for place, name in names if name == "session_id"]
             yield row

@@ -398,8 +398,8 @@ class Transaction:
 
     def run(self, statement: Statement[R], *, timeout: float | None = None) -> R:
         """Run one statement inside the transaction; as `Database.run`, but it is not tried again."""
-        until = deadline(self._settings, statement.declaration.kind, timeout)
         runnable(statement)
+        until = deadline(self._settings, statement.declaration.kind, timeout)
         return _run(self._ready([statement], until), statement, alone=False)
 
     def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:

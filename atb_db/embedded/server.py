@@ -83,7 +83,7 @@ class Server(Postgresql):
 
     @property
     def stop_command(self) -> str:
-        """The shell command that ends a detached server and removes its files."""
+        """The shell command that stops a detached server and removes its files."""
         return f"kill -INT {self.pid} && sleep 1 && rm -rf {shlex.quote(str(self.base))}"
 
     def url(self, *, database: str = "postgres") -> str:
@@ -107,7 +107,7 @@ class Server(Postgresql):
         return self.url(database=name)
 
     def detach(self) -> None:
-        """Let the server go on when this process ends; `stop_command` says how to end it."""
+        """Keep the server running when this process ends; `stop_command` stops it."""
         self._dismiss_watchdog()
         if self.child_process is not None:
             self.child_process.returncode = 0  # or its finaliser warns of a process left behind
@@ -228,7 +228,7 @@ class Server(Postgresql):
             )
 
     def _answers(self, child: subprocess.Popen[bytes]) -> bool:
-        """Whether the server, once it is up, takes connections; False if it ended instead."""
+        """Whether the server accepts connections once it is up; False if it ended instead."""
         deadline = monotonic() + _START_SECONDS
         while child.poll() is None:
             if self.is_server_available():
@@ -239,7 +239,7 @@ class Server(Postgresql):
         return False
 
     def is_server_available(self) -> bool:
-        """Whether it takes connections now."""
+        """Whether it accepts connections now."""
         return pq.PGconn.ping(self._conninfo.encode()) == pq.Ping.OK
 
     def terminate(self, *_signals: object) -> None:
@@ -282,7 +282,7 @@ def postgresql(
     base_dir: Path | None = None,
     bin_dir: Path | None = None,
 ) -> Generator[Server, None, None]:
-    """Start a PostgreSQL of this process's own, and stop it at the end of the block.
+    """Start a PostgreSQL for this process, and stop it at the end of the block.
 
     Unless `durable`, a crash of the machine may lose data, for speed. `settings` are PostgreSQL's
     own names and values. In `base_dir` the files stay, and a cluster that is there is started

@@ -15,20 +15,33 @@ class LedgerEntry(NamedTuple):
     """One change of a session's balance, in base_currency; entry_number counts from 1 without gaps."""
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session whose balance changed."""
     entry_number: int
+    """Position in the session's ledger, from 1 without gaps."""
     entry_type: LedgerEntryType | str
-    """Text if a later version of atb_db has added it."""
+    """What moved the balance. Text if a later version of atb_db has added it."""
     previous_balance: Decimal
+    """Balance before, in base_currency; 0 for the first entry."""
     delta: Decimal
+    """Change of the balance, in base_currency."""
     total_balance: Decimal
+    """Balance after, in base_currency."""
     reserved_balance: Decimal
+    """Part of total_balance that orders hold, in base_currency."""
     available_balance: Decimal
+    """total_balance - reserved_balance, in base_currency."""
     base_currency: str
+    """Currency of the amounts: the session's."""
     update_reason: str
+    """Why the balance changed."""
     updated_by: str
+    """Who changed it: the engine, an account sync, a person."""
     last_updated: datetime
+    """When the change happened."""
     request_id: UUID
+    """Identifies the request that changed the balance; a trade's entry carries the trade's."""
 
 
 @command
@@ -54,7 +67,7 @@ def log_account_snapshot(
     ...
 
 
-@copy
+@copy(like=log_account_snapshot)
 def copy_account_snapshots(
     *,
     session_id: int,

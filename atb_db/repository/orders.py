@@ -8,7 +8,17 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Number, OrderStatus, OrderType, PositionSide
+from atb_db.types import (
+    NEW,
+    NOW,
+    Number,
+    OrderStatus,
+    OrderStatusLabel,
+    OrderType,
+    OrderTypeLabel,
+    PositionSide,
+    PositionSideLabel,
+)
 
 
 class Order(NamedTuple):
@@ -18,53 +28,82 @@ class Order(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that sends the order."""
     position_id: int | None
+    """Position that the order belongs to, of the same session; NULL until the position exists."""
     order_type: OrderType
+    """What the order does to its position."""
     status: OrderStatus
+    """State; moves forward only."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """Side of the position that the order belongs to: an exit of a LONG position is LONG too."""
     quantity: Decimal
+    """Requested quantity, in units of the base asset."""
     price: Decimal | None
+    """Requested price, in quote currency; NULL for a market order."""
     filled_quantity: Decimal
+    """Filled so far, in units of the base asset; never shrinks, never exceeds quantity."""
     filled_price: Decimal | None
+    """Average price of the fills, in quote currency."""
     commission: Decimal
+    """Fees charged for the fills, in the session's base currency; negative for a rebate."""
     exchange_order_id: str | None
+    """The exchange's identifier; once per session and symbol."""
     internal_order_id: str | None
+    """Our own identifier, sent as the client order id; once per session."""
     strategy_name: str | None
+    """Strategy that asked for the order."""
     target_level: int | None
+    """Index of the profit target that the order serves, from 0."""
     size_fraction: Decimal | None
+    """Fraction of the position's original size that the order moves."""
     failure_reason: str | None
+    """Why the order failed, was cancelled or expired."""
     created_at: datetime
+    """When the order was journaled."""
     filled_at: datetime | None
+    """When the newest fill happened."""
     cancelled_at: datetime | None
+    """When the order was cancelled or expired."""
     last_update: datetime
+    """When the row last changed."""
 
 
 class OrderFill(NamedTuple):
     """One execution of an order: quantity in units of the base asset, price in quote, commission in base currency."""
 
     id: int
+    """Identifier."""
     order_id: int
+    """Order that was filled."""
     exchange_fill_id: str
+    """The exchange's identifier of the execution; once per order."""
     quantity: Decimal
+    """Executed quantity, in units of the base asset."""
     price: Decimal
+    """Execution price, in quote currency."""
     commission: Decimal
+    """Fee of the execution, in the session's base currency; negative for a rebate."""
     filled_at: datetime
+    """When it was executed, by the exchange's clock."""
 
 
 @command
 def create_order(
     *,
     session_id: int,
-    order_type: OrderType | str,
+    order_type: OrderType | OrderTypeLabel,
     symbol: str,
-    side: PositionSide | str,
+    side: PositionSide | PositionSideLabel,
     quantity: Number,
     internal_order_id: str,
     price: Number | None = None,
     position_id: int | None = None,
-    status: OrderStatus | str = OrderStatus.PENDING,
+    status: OrderStatus | OrderStatusLabel = OrderStatus.PENDING,
     exchange_order_id: str | None = None,
     strategy_name: str | None = None,
     target_level: int | None = None,
@@ -85,7 +124,7 @@ def create_order(
 def update_order_status(
     *,
     order_id: int,
-    status: OrderStatus | str,
+    status: OrderStatus | OrderStatusLabel,
     filled_quantity: Number | None = None,
     filled_price: Number | None = None,
     commission: Number | None = None,

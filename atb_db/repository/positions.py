@@ -9,7 +9,7 @@ from uuid import UUID
 
 from atb_db.repository.orders import Order
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, UNSET, Number, PositionSide, PositionStatus, Unset
+from atb_db.types import NEW, NOW, UNSET, Number, PositionSide, PositionSideLabel, PositionStatus, Unset
 
 
 class Position(NamedTuple):
@@ -22,52 +22,101 @@ class Position(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that holds the position."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """LONG earns when the price rises, SHORT when it falls."""
     status: PositionStatus
+    """OPEN or CLOSED."""
     entry_price: Decimal
+    """Average entry price of the open quantity, in quote currency: scale-ins are weighted in."""
     entry_time: datetime
+    """When the position was entered."""
     entry_balance: Decimal | None
+    """Account balance at entry, in the session's base currency."""
     size: Decimal
+    """Entered so far, as a fraction of the balance at entry: the original size and every scale-in."""
     original_size: Decimal
+    """Size at entry, as a fraction of the balance at entry."""
     current_size: Decimal
+    """Open size as a fraction of the balance at entry; of a CLOSED position what the final exit closed."""
     quantity: Decimal
+    """Entered so far, in units of the base asset: the original quantity and every scale-in."""
     original_quantity: Decimal
+    """Quantity at entry, in units of the base asset."""
     current_quantity: Decimal
+    """Open quantity in units of the base asset; of a CLOSED position what the final exit closed."""
     entry_notional: Decimal
+    """Sum of price x quantity over the entry and every scale-in, in quote currency."""
     partial_exits_taken: int
+    """Number of partial exits so far."""
     scale_ins_taken: int
+    """Number of scale-ins so far."""
     last_partial_exit_price: Decimal | None
+    """Price of the newest partial exit, in quote currency."""
     last_scale_in_price: Decimal | None
+    """Price of the newest scale-in, in quote currency."""
     stop_loss: Decimal | None
+    """Price at which the position is closed at a loss, in quote currency."""
     take_profit: Decimal | None
+    """Price at which the position is closed at a profit, in quote currency."""
     trailing_stop: bool
+    """Whether the position uses a trailing stop."""
     trailing_stop_activated: bool
+    """Whether the trailing stop has begun to follow the price."""
     trailing_stop_price: Decimal | None
+    """Where the trailing stop stands now, in quote currency."""
     breakeven_triggered: bool
+    """Whether the stop was moved to the entry price."""
     last_update: datetime
+    """When the row last changed."""
     current_price: Decimal | None
+    """Newest known market price, in quote currency."""
     unrealized_pnl: Decimal | None
+    """P&L of the open quantity at current_price, in the session's base currency."""
     unrealized_pnl_percent: Decimal | None
+    """The same in percent of the open quantity's entry value (5 = 5 %)."""
     mfe: Decimal | None
+    """Maximum favourable excursion since entry, as a fraction of the entry price."""
     mfe_price: Decimal | None
+    """Price at the maximum favourable excursion, in quote currency."""
     mfe_time: datetime | None
+    """When the maximum favourable excursion was reached."""
     mae: Decimal | None
+    """Maximum adverse excursion since entry, as a fraction of the entry price."""
     mae_price: Decimal | None
+    """Price at the maximum adverse excursion, in quote currency."""
     mae_time: datetime | None
+    """When the maximum adverse excursion was reached."""
     strategy_name: str
+    """Strategy that opened the position."""
     confidence_score: Decimal | None
+    """The strategy's confidence at entry, from 0 to 1."""
     exchange: str | None
+    """Exchange that holds the position."""
     max_holding_until: datetime | None
+    """When the position is closed at the latest."""
     end_of_day_exit: bool
+    """Whether the position is closed before the trading day ends."""
     weekend_exit: bool
+    """Whether the position is closed before the weekend."""
     time_restriction_group: str | None
+    """Name of the rule set for time-based exits."""
     realized_pnl: Decimal
+    """Gross P&L of all exits so far, in the session's base currency; of a CLOSED position its whole result before
+    costs.
+    """
     exit_price: Decimal | None
+    """Price of the final exit, in quote currency; NULL while OPEN."""
     exit_time: datetime | None
+    """When the position was closed; NULL while OPEN."""
     exit_reason: str | None
+    """Why the position was closed; NULL while OPEN."""
     orders: tuple[Order, ...]
+    """Orders of the position, oldest first."""
 
 
 @command
@@ -75,7 +124,7 @@ def open_position(
     *,
     session_id: int,
     symbol: str,
-    side: PositionSide | str,
+    side: PositionSide | PositionSideLabel,
     entry_price: Number,
     size: Number,
     quantity: Number,

@@ -63,7 +63,7 @@ def count(url: str, what: str) -> object:
         ("postgresql://", "parts were empty"),
         ("postgresql://:@db.railway.internal:5432/railway", "parts were empty"),
         (f"mysql://u:{PASSWORD}@h/db", "must begin with postgresql://"),
-        (f"postgresql://u:{PASSWORD}@[::/db", "no connection string"),
+        (f"postgresql://u:{PASSWORD}@[::/db", "not a connection string"),
     ],
 )
 def test_an_unusable_url_is_the_only_step(url: str, said: str, call: Run) -> None:

@@ -11,8 +11,9 @@ from atb_db.admin.connection import ask, reading
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import AtbDbError, InvalidInput, NotFound
+from atb_db.parameters import Parameter
 from atb_db.repository import statements
-from atb_db.statement import Kind, Parameter
+from atb_db.statement import Kind
 from atb_db.types import Json
 
 # For what the data have no example of.

@@ -14,8 +14,9 @@ from psycopg import pq
 from psycopg.rows import tuple_row
 
 from atb_db.admin.schema.enums import is_enum, labels_of, schema_name
+from atb_db.parameters import Parameter
 from atb_db.rows import Shape, is_row_type
-from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind, Parameter
+from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind
 from atb_db.types import Json, JsonValue, Number
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
