@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from math import inf
@@ -43,7 +44,7 @@ from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import Pool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
-from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, translated
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption, translated
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
@@ -480,12 +481,14 @@ def _run(connection: Connection, statement: Statement[R], *, alone: bool = True)
 def _run_many(
     connection: Connection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
 ) -> list[R]:
+    handled = sys.exception()
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [RawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
-        with connection.pipeline():
+        # Leaving the pipeline sends a Sync, which commits what was sent so far.
+        with connection.pipeline(), connection.all_or_nothing() if alone else connection.interruptible():
             if snapshot:
                 connection.execute(BEGIN_SNAPSHOT)
             for cursor, statement in zip(cursors, sent, strict=True):
@@ -493,6 +496,7 @@ def _run_many(
             if snapshot:
                 connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
+        forward_interruption(error, handled)
         if snapshot and not connection.closed:
             with suppress(psycopg.Error):  # or the pool closes it
                 connection.rollback()
@@ -513,7 +517,7 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
     cursor = RawCursor(connection, row_factory=reader.row_factory)
     with translated(statement.declaration, writes=False), _unhurried(connection):
         rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
-        with closing(cast("Generator[object]", rows)):
+        with closing(cast("Generator[object]", rows)), connection.interruptible():
             yield cast("Iterator[T]", reader.assemble(rows))
 
 
@@ -536,6 +540,7 @@ def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
         translated(declaration, writes=False),
         _unhurried(connection),
         cursor.copy(declaration.sql) as copy,
+        connection.interruptible(),
     ):
         for block in blocks:
             copy.write(block)
@@ -560,7 +565,8 @@ def _begun(connection: Connection) -> Iterator[None]:
         stack.enter_context(translated(writes=True))
         with translated():
             stack.enter_context(connection.transaction())
-        yield
+        with connection.interruptible():
+            yield
     check_replicated(connection)
 
 
@@ -574,6 +580,6 @@ def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-    # psycopg would commit, the server would roll back, and nobody would be told.
-    if connection.info.transaction_status == TransactionStatus.INERROR:
+    # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted
