@@ -400,7 +400,7 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
                 raise errors.ConnectionTimeout("connection timeout expired") from None
         try:
             connection.until = until
-            connection.watch_replication()
+            connection.set_up()
             accept(connection)
             with translated():
                 if needs_utc(settings):

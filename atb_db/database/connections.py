@@ -83,6 +83,10 @@ class Guarded:
     """`time.monotonic()` at which waiting for the server ends."""
     stall: float = inf
     """Seconds that the server may take to make any progress."""
+    streaming: str | None = None
+    """The statement whose rows are read on it."""
+    ended: Callable[[], object] | None = None
+    """Says that it is closed; else its pool would miss it."""
     replication: Replication
     prepared: Prepared
 
@@ -146,11 +150,17 @@ class Guarded:
 class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
     """A connection for threads."""
 
-    def watch_replication(self) -> None:
-        """Listen for the server's warning that it did not wait for the standby."""
+    def set_up(self) -> None:
+        """Get ready for statements: once connected, and before anything else."""
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
+
+    def close(self) -> None:
+        """Close it; its pool knows."""
+        if self.ended is not None:
+            self.ended()
+        super().close()
 
     def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """Run a statement; its rows, made but not joined."""
@@ -185,11 +195,17 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
 class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
     """A connection for tasks."""
 
-    def watch_replication(self) -> None:
-        """As `Connection.watch_replication`."""
+    def set_up(self) -> None:
+        """As `Connection.set_up`."""
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
+
+    async def close(self) -> None:
+        """As `Connection.close`."""
+        if self.ended is not None:
+            self.ended()
+        await super().close()
 
     async def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """As `Connection.ask`."""

@@ -314,6 +314,9 @@ class Database:
                     self._pool.give(connection)
             except AtbDbError as error:
                 self._pause(attempts, error)
+            except BaseException:
+                self._pool.shaken = True
+                raise
 
     def _read(self, until: float, statement: Statement[object] | None, use: Callable[[Connection], R]) -> R:
         """From the replica if it is recent enough and gives an answer, else from the primary."""
@@ -449,7 +452,7 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
             connecting_until.reset(token)
         try:
             connection.until = until
-            connection.watch_replication()
+            connection.set_up()
             accept(connection)
             with translated():
                 if needs_utc(settings):

@@ -9,7 +9,9 @@ import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import count
+from linecache import getline
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -17,11 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 import psycopg
 
 import atb_db.database
-from atb_db import AsyncDatabase, Database
+from atb_db import AsyncDatabase, Batch, Database
 from atb_db.database import AsyncTransaction, Transaction
 from atb_db.errors import AtbDbError
 from atb_db.repository import account, events
-from atb_db.repository.dashboard import dashboard
 from atb_db.statement import Statement
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ R = TypeVar("R")
 
 _OURS: Final = str(Path(atb_db.database.__file__).parent)
 _ROWS: Final = 4
+
+
+class Read(NamedTuple):
+    """What a batch reads."""
+
+    balance: Decimal
+    events: list[events.SystemEvent]
 
 
 class Notes(NamedTuple):
@@ -49,8 +57,12 @@ class Notes(NamedTuple):
             for _ in range(_ROWS)
         ]
 
+    def batch(self) -> Batch[Read]:
+        balance = account.get_current_balance(session_id=self.session_id)
+        return Batch(Read, balance=balance, events=self.query())
+
     def query(self) -> Statement[list[events.SystemEvent]]:
-        return events.get_recent_events(session_id=self.session_id, limit=1000)
+        return events.get_recent_events(session_id=self.session_id, limit=20)
 
 
 def _run(db: Database, notes: Notes) -> None:
@@ -62,7 +74,7 @@ def _run_many(db: Database, notes: Notes) -> None:
 
 
 def _run_batch(db: Database, notes: Notes) -> None:
-    db.run_batch(dashboard(session_id=notes.session_id))
+    db.run_batch(notes.batch())
 
 
 def _transaction(db: Database, notes: Notes) -> None:
@@ -103,7 +115,7 @@ async def _arun_many(db: AsyncDatabase, notes: Notes) -> None:
 
 
 async def _arun_batch(db: AsyncDatabase, notes: Notes) -> None:
-    await db.run_batch(dashboard(session_id=notes.session_id))
+    await db.run_batch(notes.batch())
 
 
 async def _atransaction(db: AsyncDatabase, notes: Notes) -> None:
@@ -170,6 +182,8 @@ class Strike:
     def __init__(self, error: type[BaseException]) -> None:
         self.error = error
         self.has_come = False
+        self.lines = 0
+        """Lines of our modules that were run before."""
 
     def come(self) -> None:
         self.has_come = True
@@ -178,15 +192,16 @@ class Strike:
 
 @contextmanager
 def at_line(number: int, strike: Strike) -> Iterator[None]:
-    """Interrupt this thread before it runs the so-manieth line of our database modules."""
-    left = number
+    """Interrupt this thread before it runs the so-manieth line of our database modules.
 
-    def line(_frame: FrameType, event: str, _argument: object) -> TraceFunction:
-        nonlocal left
-        if event == "line" and not strike.has_come:
-            left -= 1
-            if left < 0:
+    Not where it takes or leaves a lock: that is one step, between whose halves no signal comes.
+    """
+
+    def line(frame: FrameType, event: str, _argument: object) -> TraceFunction:
+        if event == "line" and not strike.has_come and "lock:" not in getline(frame.f_code.co_filename, frame.f_lineno):
+            if strike.lines == number:
                 strike.come()
+            strike.lines += 1
         return line
 
     def call(frame: FrameType, _event: str, _argument: object) -> TraceFunction | None:
