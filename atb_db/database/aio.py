@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from math import inf
@@ -43,7 +44,7 @@ from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import AsyncPool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
-from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, translated
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption, translated
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
@@ -399,7 +400,7 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
                 raise errors.ConnectionTimeout("connection timeout expired") from None
         try:
             connection.until = until
-            connection.watch_replication()
+            connection.set_up()
             accept(connection)
             with translated():
                 if needs_utc(settings):
@@ -431,19 +432,23 @@ async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: b
 async def _run_many(
     connection: AsyncConnection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
 ) -> list[R]:
+    handled = sys.exception()
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [AsyncRawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
+        # Leaving the pipeline sends a Sync, which commits what was sent so far.
         async with connection.pipeline():
-            if snapshot:
-                await connection.execute(BEGIN_SNAPSHOT)
-            for cursor, statement in zip(cursors, sent, strict=True):
-                await cursor.execute(statement.declaration.sql, statement.server_values())
-            if snapshot:
-                await connection.execute("COMMIT")
+            with connection.all_or_nothing() if alone else connection.interruptible():
+                if snapshot:
+                    await connection.execute(BEGIN_SNAPSHOT)
+                for cursor, statement in zip(cursors, sent, strict=True):
+                    await cursor.execute(statement.declaration.sql, statement.server_values())
+                if snapshot:
+                    await connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
+        forward_interruption(error, handled)
         if snapshot and not connection.closed:
             with suppress(psycopg.Error):  # or the pool closes it
                 await connection.rollback()
@@ -467,7 +472,8 @@ async def _stream(connection: AsyncConnection, statement: Statement[list[T]]) ->
         async with _unhurried(connection):
             rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
             async with aclosing(cast("AsyncGenerator[object]", rows)):
-                yield cast("AsyncIterator[T]", reader.assemble_async(rows))
+                with connection.interruptible():
+                    yield cast("AsyncIterator[T]", reader.assemble_async(rows))
 
 
 async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
@@ -487,8 +493,9 @@ async def _copy_rows(connection: AsyncConnection, rows: Iterable[Statement[None]
     cursor = AsyncRawCursor(connection)
     with translated(declaration, writes=False):
         async with _unhurried(connection), cursor.copy(declaration.sql) as copy:
-            for block in blocks:
-                await copy.write(block)
+            with connection.interruptible():
+                for block in blocks:
+                    await copy.write(block)
     return cursor.rowcount
 
 
@@ -510,7 +517,8 @@ async def _begun(connection: AsyncConnection) -> AsyncIterator[None]:
         stack.enter_context(translated(writes=True))
         with translated():
             await stack.enter_async_context(connection.transaction())
-        yield
+        with connection.interruptible():
+            yield
     check_replicated(connection)
 
 
@@ -524,6 +532,6 @@ async def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-    # psycopg would commit, the server would roll back, and nobody would be told; or there is no connection any more.
-    if connection.info.transaction_status in {TransactionStatus.INERROR, TransactionStatus.UNKNOWN}:
+    # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted

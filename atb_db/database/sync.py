@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from math import inf
@@ -43,7 +44,7 @@ from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import Pool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
-from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, translated
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption, translated
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
@@ -313,6 +314,9 @@ class Database:
                     self._pool.give(connection)
             except AtbDbError as error:
                 self._pause(attempts, error)
+            except BaseException:
+                self._pool.shaken = True
+                raise
 
     def _read(self, until: float, statement: Statement[object] | None, use: Callable[[Connection], R]) -> R:
         """From the replica if it is recent enough and gives an answer, else from the primary."""
@@ -448,7 +452,7 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
             connecting_until.reset(token)
         try:
             connection.until = until
-            connection.watch_replication()
+            connection.set_up()
             accept(connection)
             with translated():
                 if needs_utc(settings):
@@ -480,12 +484,14 @@ def _run(connection: Connection, statement: Statement[R], *, alone: bool = True)
 def _run_many(
     connection: Connection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
 ) -> list[R]:
+    handled = sys.exception()
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [RawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
-        with connection.pipeline():
+        # Leaving the pipeline sends a Sync, which commits what was sent so far.
+        with connection.pipeline(), connection.all_or_nothing() if alone else connection.interruptible():
             if snapshot:
                 connection.execute(BEGIN_SNAPSHOT)
             for cursor, statement in zip(cursors, sent, strict=True):
@@ -493,6 +499,7 @@ def _run_many(
             if snapshot:
                 connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
+        forward_interruption(error, handled)
         if snapshot and not connection.closed:
             with suppress(psycopg.Error):  # or the pool closes it
                 connection.rollback()
@@ -514,7 +521,7 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
     cursor = RawCursor(connection, row_factory=reader.row_factory)
     with translated(statement.declaration, writes=False), _unhurried(connection):
         rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
-        with closing(cast("Generator[object]", rows)):
+        with closing(cast("Generator[object]", rows)), connection.interruptible():
             yield cast("Iterator[T]", reader.assemble(rows))
 
 
@@ -537,6 +544,7 @@ def _copy_rows(connection: Connection, rows: Iterable[Statement[None]]) -> int:
         translated(declaration, writes=False),
         _unhurried(connection),
         cursor.copy(declaration.sql) as copy,
+        connection.interruptible(),
     ):
         for block in blocks:
             copy.write(block)
@@ -561,7 +569,8 @@ def _begun(connection: Connection) -> Iterator[None]:
         stack.enter_context(translated(writes=True))
         with translated():
             stack.enter_context(connection.transaction())
-        yield
+        with connection.interruptible():
+            yield
     check_replicated(connection)
 
 
@@ -575,6 +584,6 @@ def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-    # psycopg would commit, the server would roll back, and nobody would be told; or there is no connection any more.
-    if connection.info.transaction_status in {TransactionStatus.INERROR, TransactionStatus.UNKNOWN}:
+    # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted

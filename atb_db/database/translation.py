@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -86,18 +87,22 @@ def translated(declaration: Declared[object] | None = None, *, writes: bool | No
     """
     if writes is None:
         writes = declaration is not None and declaration.kind is not Kind.QUERY
+    handled = sys.exception()
     try:
         yield
     except DRIVER_ERRORS as error:
-        forward_interrupt(error)
+        forward_interruption(error, handled)
         raise translation(error, declaration, writes=writes) from None
 
 
-def forward_interrupt(error: BaseException) -> None:
-    """Raise the KeyboardInterrupt in whose wake an error came: cleaning up after Ctrl-C may fail, and hides it."""
+def forward_interruption(error: BaseException, handled: BaseException | None) -> None:
+    """Raise the interruption in whose wake an error came: cleaning up after it may fail, and hides it.
+
+    What the caller was handling already when the block began is past, and so is what has become a TimeoutError.
+    """
     cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, KeyboardInterrupt):
+    while cause is not None and cause is not handled and not isinstance(cause, TimeoutError):
+        if not isinstance(cause, Exception):
             raise cause from None
         cause = cause.__context__
 
@@ -111,7 +116,6 @@ def failure(connection: Guarded, error: Exception, statement: Statement[object] 
     stale = is_stale(error, ran=ran)
     if stale or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         connection.abandon()
-    forward_interrupt(error)
     declaration = statement.declaration if statement is not None else None
     ours = _stale(error, declaration) if stale else translation(error, declaration, writes=writes)
     ours.request_id = statement.request_id if statement is not None else None
