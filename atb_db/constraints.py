@@ -1,4 +1,4 @@
-"""What the violation of each named constraint means: the error class, the field at fault, and a sentence."""
+"""The meaning of each named constraint: error class, field and sentence for its violation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInpu
 
 
 class Violation(NamedTuple):
-    """Meaning of a violated constraint; field is None where it is the parameter that the server names."""
+    """Meaning of a violated constraint; field is None if the server names the parameter."""
 
     error: type[AtbDbError]
     field: str | None
@@ -20,7 +20,7 @@ _DOMAINS: Final = {
     "correlation_range": "must be a correlation from -1 to 1",
     "counter_nonnegative": "must be zero or more",
     "direction_sign": "must be -1, 0 or 1",
-    "document_size": "is too large a JSON document",
+    "document_size": "is too large for a JSON document",
     "fraction_range": "must be a fraction from 0 to 1",
     "instant_plausible": "must lie between the years 1900 and 2200",
     "label_form": "must be 1 to 255 characters without blanks at either end",
@@ -42,7 +42,7 @@ _DOMAINS: Final = {
 _INPUT: Final = {
     "account_history_open_positions_nonnegative": ("open_positions", "must be zero or more"),
     "correlation_matrix_sorted_pair": ("other_symbol", "must be another symbol"),
-    "market_sessions_hours": ("open_time", "and close_time are both needed, and neither with is_24h"),
+    "market_sessions_hours": ("open_time", "and close_time are both needed, or neither with is_24h"),
     "orders_fill_has_price": ("filled_price", "is needed for a fill"),
     "orders_fill_within_quantity": ("filled_quantity", "exceeds the order's quantity"),
     "orders_filled_completely": ("filled_quantity", "must be the order's whole quantity when it is FILLED"),
@@ -52,7 +52,7 @@ _INPUT: Final = {
     ),
     "orders_pending_unfilled": ("filled_quantity", "must be zero while the order is PENDING"),
     "orders_target_level_nonnegative": ("target_level", "must be zero or more"),
-    "partial_trades_exit_has_pnl": ("pnl", "belongs to a partial exit, and to no scale-in"),
+    "partial_trades_exit_has_pnl": ("pnl", "belongs to a partial exit, not to a scale-in"),
     "partial_trades_target_level_nonnegative": ("target_level", "must be zero or more"),
     "portfolio_exposures_symbols_array": ("symbols", "must be a list"),
     "positions_exit_after_entry": ("exit_time", "lies before the entry"),
@@ -125,7 +125,7 @@ _REQUESTS: Final = (
     "trading_sessions_request_id_key",
 )
 
-# What no statement of ours can violate: only a statement by hand, or a schema that is not ours.
+# Our statements cannot violate these; SQL by hand or a changed schema can.
 _INTERNAL: Final = {
     "account_balances_chain_fkey": "a ledger entry must start from the balance that the one before it left",
     "account_balances_chain_key": "a ledger entry's number exists already",
@@ -187,4 +187,4 @@ VIOLATIONS: Final[dict[str, Violation]] = {
     **{name: Violation(IdempotencyConflict, "request_id", "was already used by another request") for name in _REQUESTS},
     **{name: Violation(SchemaMismatch, None, sentence) for name, sentence in _INTERNAL.items()},
 }
-"""By the constraint's name; a test holds it equal to the schema's constraints."""
+"""By the constraint's name; a test compares it with the schema's constraints."""

@@ -1,8 +1,8 @@
 """Control flags: durable switches that restrict the bot while they are active, such as a kill switch.
 
-Reading fails closed. An error is never "off": `get_control_flag` of a flag that was never set nor cleared is NotFound,
-so that a misspelt name does not read as inactive. A flag is inactive when its row says so, and none is active when
-`get_active_control_flags` answers with an empty list.
+Reading fails closed: an error never means "off". `get_control_flag` raises NotFound for a flag that was never set or
+cleared, so that a misspelt name is not read as inactive. A flag is off only if its row says so, or if
+`get_active_control_flags` returns without it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ class ControlFlag(NamedTuple):
     """A flag; reason, source and updated_at are those of the last change."""
 
     name: str
+    """Name of the flag."""
     active: bool
+    """Whether it restricts the bot now."""
     reason: str
+    """Why it was last set or cleared."""
     source: str
+    """Who or what last set or cleared it."""
     updated_at: datetime
+    """When it was last set or cleared."""
 
 
 @command
 def set_control_flag(*, name: str, reason: str, source: str, timestamp: datetime = NOW, request_id: UUID = NEW) -> None:
     """Set a control flag, with a CRITICAL event: from then on it restricts the bot.
 
-    It is set however late the request arrives; source is who or what wants it.
+    A late request sets it, too. source is the person or program that sets it.
     """
     ...
 
@@ -40,7 +45,7 @@ def clear_control_flag(
 ) -> None:
     """Clear a control flag, or define it as cleared, with a WARNING event; refused if it was set meanwhile.
 
-    A request that arrives late does not undo what it cannot have known: Conflict when the flag was set after timestamp.
+    Conflict if the flag was set after timestamp: a late request does not undo a change that it could not know of.
     """
     ...
 
@@ -49,12 +54,12 @@ def clear_control_flag(
 def get_control_flag(*, name: str) -> ControlFlag:
     """One control flag.
 
-    NotFound when it was never set nor cleared: that is not "off". Clear it once to define it.
+    NotFound if it was never set or cleared; that does not mean "off". Clear a flag once to define it.
     """
     ...
 
 
 @query
 def get_active_control_flags() -> list[ControlFlag]:
-    """The control flags that are active, by name; none is the definite answer that none is."""
+    """The active control flags, by name; an empty list means that none is active."""
     ...

@@ -22,7 +22,7 @@ from atb_db.errors import AtbDbError, IdempotencyConflict, InvalidInput, NotFoun
 from atb_db.repository import account, audit, events, orders, positions, sessions
 from atb_db.repository.sessions import HeldSession
 from atb_db.statement import Statement
-from atb_db.types import OrderStatus, SessionClaim
+from atb_db.types import OrderStatus, OrderStatusLabel, SessionClaim
 from atb_db.values import new_request_id
 from tests.invariants.running import run_together
 
@@ -318,7 +318,7 @@ def test_stale_pending_orders_expire_and_others_stay(fresh_db: Database, lapse: 
     first = fresh_db.run(claim("engine-1"))
     old, new = datetime.now(UTC) - timedelta(days=3), datetime.now(UTC)
 
-    def order(name: str, status: str, created_at: datetime) -> int:
+    def order(name: str, status: OrderStatusLabel, created_at: datetime) -> int:
         return fresh_db.run(
             orders.create_order(
                 session_id=first.session_id,

@@ -14,7 +14,7 @@ from psycopg import RawCursor
 from psycopg.adapt import Loader
 
 from atb_db import Database, Settings
-from atb_db.errors import AtbDbError, Conflict, InvalidInput
+from atb_db.errors import AtbDbError, Conflict, InvalidInput, SchemaMismatch
 from atb_db.repository import account, orders, positions, statements
 from atb_db.statement import Declaration, Declared, Kind
 from tests.statements.examples import World, example, order
@@ -154,7 +154,7 @@ def test_a_row_that_cannot_be_read_leaves_its_connection_in_order(
         owner.execute("ALTER TYPE position_side ADD VALUE 'SIDEWAYS'")
         owner.execute("UPDATE positions SET side = 'SIDEWAYS' WHERE id = %s", [world.other_position_id])
     with writer.transaction() as transaction:
-        with pytest.raises(KeyError), transaction.transaction():
+        with pytest.raises(SchemaMismatch), transaction.transaction():
             transaction.run(query)
         assert transaction.run(account.get_current_balance(session_id=world.session_id))
 

@@ -1,4 +1,4 @@
--- What is open and what it would earn now, oldest first.
+-- Open positions with their P&L at the current price, oldest first.
 SELECT p.id, p.session_id, p.symbol, p.side, p.strategy_name, p.entry_time, p.entry_price, p.current_quantity,
        p.current_size, p.current_price, p.unrealized_pnl, p.unrealized_pnl_percent, p.realized_pnl, p.stop_loss,
        p.take_profit, p.last_update
