@@ -98,6 +98,7 @@ _TAKEN: Final = {
     "strategy_registry_name_version_key": ("version", "a strategy with this name and version exists"),
     "strategy_registry_strategy_id_key": ("strategy_id", "a strategy with this id exists"),
     "strategy_versions_version_key": ("version", "the strategy has this version already"),
+    "trades_order_id_key": ("order_id", "the session has a trade of this order already"),
     "trades_position_id_key": ("position_id", "the position has a trade already"),
 }
 

@@ -48,7 +48,9 @@ GIVEN: Final = "given"
 """`:given` in a SQL file is a text[] of the parameters that the caller gave, for statements with UNSET defaults."""
 
 REQUEST_HASH: Final = "request_hash"
-"""`:request_hash` in a SQL file is a hash of what the caller gave besides `request_id`."""
+"""`:request_hash` in a SQL file is a hash of what the caller gave besides `request_id` and `token`."""
+_WHO_ASKS: Final = frozenset({"request_id", "token"})
+"""No part of the content: an engine that was started again has another token, and repeats the same request."""
 
 _COPY_COLUMNS: Final = re.compile(r"\bCOPY\s+\w+\s*\(([^)]*)\)\s*FROM\s+STDIN", re.IGNORECASE)
 
@@ -237,7 +239,7 @@ class Declared(Generic[R_co]):
         """The given parameters but request_id by name: their places, usual texts, and whether they are numbers."""
         found = self._orders.get(given)
         if found is None:
-            places = sorted((name, self._fields[name][0]) for name in given if name != "request_id")
+            places = sorted((name, self._fields[name][0]) for name in given if name not in _WHO_ASKS)
             found = [
                 (name, place, self._usual[place], self.parameters[place].coerce is to_decimal) for name, place in places
             ]

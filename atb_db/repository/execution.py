@@ -87,7 +87,7 @@ class OpenPosition(NamedTuple):
     entry_time: datetime
     entry_price: Decimal
     current_quantity: Decimal
-    current_size: Decimal
+    current_size: Decimal | None
     current_price: Decimal | None
     unrealized_pnl: Decimal | None
     unrealized_pnl_percent: Decimal | None

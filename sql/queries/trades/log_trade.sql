@@ -31,11 +31,7 @@ WITH known AS MATERIALIZED (
            END
     RETURNING id, trades AS booked, xmax = 0 AS inserted
 )
-SELECT id
-  FROM trade
- WHERE NOT inserted
-    OR book_trade(booked, :token::uuid) IS NOT NULL
- UNION ALL
-SELECT id
-  FROM known
- WHERE id IS NOT NULL
+SELECT coalesce(
+           (SELECT id FROM trade WHERE NOT inserted OR book_trade(booked, :token::uuid) IS NOT NULL),
+           (SELECT id FROM known)
+       ) AS id
