@@ -28,20 +28,18 @@ UPDATE trading_sessions SET end_time = NULL, final_balance = NULL, total_pnl = N
 
 INSERT INTO positions (
     session_id, symbol, side, status, planned_quantity, entry_time, quantity, original_quantity, exited_quantity,
-    entry_notional, exit_notional, last_update, strategy_name, exit_time, exit_reason, request_id
+    entry_notional, exit_notional, cost_basis, last_update, strategy_name, exit_time, exit_reason, request_id
 )
-SELECT s, 'X', 'LONG', 'CLOSED', 1, '2024-01-01Z', 1, 1, 1, 1, 1, '2024-01-01Z',
-       CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END, '2024-01-02Z', 'fill', pg_temp.key(s * 100 + i)
-  FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i;
-
-UPDATE positions
-   SET status = 'OPEN', exited_quantity = 0, exit_notional = 0, cost_basis = 1, exit_time = NULL, exit_reason = NULL
- WHERE session_id >= 4 AND id % 100 < 3;
-
-UPDATE positions
-   SET status = 'PLANNED', quantity = 0, original_quantity = 0, exited_quantity = 0, entry_notional = 0,
-       exit_notional = 0, exit_time = NULL, exit_reason = NULL
- WHERE session_id >= 4 AND id % 100 = 3;
+SELECT s, 'X', 'LONG', state, 1, '2024-01-01Z', entered, entered, exited,
+       entered, exited, entered - exited, '2024-01-01Z', CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END,
+       CASE state WHEN 'CLOSED' THEN '2024-01-02Z'::timestamptz END, CASE state WHEN 'CLOSED' THEN 'fill' END,
+       pg_temp.key(s * 100 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i,
+       LATERAL (
+           SELECT CASE WHEN i < 3 THEN 'OPEN' WHEN i = 3 THEN 'PLANNED' ELSE 'CLOSED' END::position_status AS state,
+                  CASE i WHEN 3 THEN 0 ELSE 1 END AS entered,
+                  CASE WHEN i > 3 THEN 1 ELSE 0 END AS exited
+       ) AS p;
 
 INSERT INTO orders (
     session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price, told_value,
