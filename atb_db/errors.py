@@ -82,6 +82,10 @@ class SessionHeld(Conflict):
     """Another engine holds the trading session; the message names it."""
 
 
+class Halted(Conflict):
+    """A control flag forbids it; the message names the flag, who raised it and why."""
+
+
 class TransactionAborted(AtbDbError):
     """An earlier statement of the transaction failed; the transaction can only be rolled back."""
 

@@ -12,6 +12,9 @@ from atb_db.types import NEW, NOW, UNSET
 
 _REMEMBERED: Final = 100
 
+_WHO_ASKS: Final = frozenset({"request_id", "token"})
+"""No part of the content: an engine that was started again has another token, and repeats the same request."""
+
 # The usual context rounds to 28 digits, and overflows.
 _EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
@@ -19,7 +22,7 @@ _EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 class RequestHash:
     """Computes the hashes of one statement's requests: whole numbers of 64 bits, with a sign.
 
-    Neither `request_id` nor a value that equals its default is part of it: a parameter that is added later does not
+    Neither `request_id` and `token` nor a value that equals its default is part of it: a parameter that is added later does not
     change the hash of a request that was made before. Equal numbers hash alike (1.0 and 1.00).
     """
 
@@ -42,10 +45,10 @@ class RequestHash:
         return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
 
     def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
-        """The given parameters but request_id by name: their places, usual texts, and whether they are numbers."""
+        """The given parameters that are content, by name: their places, usual texts, and whether they are numbers."""
         found = self._orders.get(given)
         if found is None:
-            named = sorted((name, *self._parameters[name]) for name in given if name != "request_id")
+            named = sorted((name, *self._parameters[name]) for name in given if name not in _WHO_ASKS)
             found = [(name, place, _usual(parameter), parameter.is_number) for name, place, parameter in named]
             if len(self._orders) < _REMEMBERED:
                 self._orders[given] = found

@@ -16,6 +16,7 @@ from atb_db.errors import (
     LONGEST_VALUE,
     AtbDbError,
     Conflict,
+    Halted,
     IdempotencyConflict,
     InvalidInput,
     NotFound,
@@ -41,6 +42,7 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "AT422": InvalidInput,
     "AT423": SessionHeld,
     "2200H": ResourceFull,  # a sequence has no more numbers
+    "AT451": Halted,
     "25006": Unavailable,
     "25P02": TransactionAborted,
     "42501": PermissionDenied,

@@ -135,7 +135,7 @@ class OpenPosition(NamedTuple):
     """
     current_quantity: Decimal
     """Open quantity in units of the base asset."""
-    current_size: Decimal
+    current_size: Decimal | None
     """Open, as a fraction of the balance at entry; NULL when the plan gave no size."""
     current_price: Decimal | None
     """Newest known market price, in quote currency."""

@@ -75,6 +75,18 @@ def prepare_restart(db: Database, session_id: int, order_id: int) -> None:
             )
         )
     db.run(orders.record_fill(order_id=filled, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
+    unbooked = db.run(
+        orders.create_order(
+            session_id=session_id,
+            order_type="FULL_EXIT",
+            symbol="BTCUSDT",
+            side="LONG",
+            quantity=2,
+            internal_order_id="unbooked",
+            created_at=at(3),
+        )
+    )
+    db.run(orders.record_fill(order_id=unbooked, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
 
 
 RESTART_UNIQUE: Final = {"sessions.resume_or_create": ("strategy_name",)}
@@ -111,17 +123,23 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         exchange_fill_id="2",
         quantity="0.25",
         price="99.5",
+        fee="0.0002",
+        fee_currency="BNB",
         commission="0.01",
         filled_at=at(9),
+        token=TOKEN,
     ),
     "orders.link_order_to_position": lambda world: orders.link_order_to_position(
-        order_id=world.order_id, position_id=world.position_id, timestamp=at(9)
+        order_id=world.order_id, position_id=world.position_id, timestamp=at(9), token=TOKEN
     ),
     "orders.expire_stale_orders": lambda world: orders.expire_stale_orders(
         session_id=world.session_id, created_before=at(99), timestamp=at(9)
     ),
     "orders.get_pending_orders": lambda world: orders.get_pending_orders(
         session_id=world.session_id, created_before=at(99)
+    ),
+    "orders.get_order": lambda world: orders.get_order(
+        order_id=world.order_id, session_id=world.session_id, internal_order_id="pending", exchange_order_id="x"
     ),
     "orders.get_fills": lambda world: orders.get_fills(order_id=world.order_id + 1),
 }
