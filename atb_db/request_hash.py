@@ -22,8 +22,8 @@ _EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 class RequestHash:
     """Computes the hashes of one statement's requests: whole numbers of 64 bits, with a sign.
 
-    Neither `request_id` and `token` nor a value that equals its default is part of it: a parameter that is added later does not
-    change the hash of a request that was made before. Equal numbers hash alike (1.0 and 1.00).
+    Neither `request_id` and `token` nor a value that equals its default is part of it: a parameter that is added later
+    does not change the hash of a request that was made before. Equal numbers hash alike (1.0 and 1.00).
     """
 
     def __init__(self, recorder: str, parameters: Sequence[Parameter]) -> None:

@@ -39,9 +39,6 @@ GIVEN: Final = "given"
 
 REQUEST_HASH: Final = "request_hash"
 """`:request_hash` in a SQL file is a hash of what the caller gave besides `request_id` and `token`."""
-_WHO_ASKS: Final = frozenset({"request_id", "token"})
-"""No part of the content: an engine that was started again has another token, and repeats the same request."""
-
 _COPY_COLUMNS: Final = re.compile(r"\bCOPY\s+\w+\s*\(([^)]*)\)\s*FROM\s+STDIN", re.IGNORECASE)
 
 
