@@ -1,4 +1,4 @@
-"""What README.md and docs/python.md show is run."""
+"""What README.md, docs/tutorial.md and docs/python.md show is run."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -15,8 +17,9 @@ def blocks(page: str) -> str:
     return "".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL))
 
 
-def test_the_examples_run_and_print_what_they_say(fresh_url: str) -> None:
-    script = blocks("README.md") + blocks("docs/python.md")
+@pytest.mark.parametrize("pages", [("README.md", "docs/python.md"), ("docs/tutorial.md",)], ids=" ".join)
+def test_the_examples_run_and_print_what_they_say(fresh_url: str, pages: tuple[str, ...]) -> None:
+    script = "".join(map(blocks, pages))
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", script],
         env=os.environ | {"DATABASE_URL": fresh_url},
@@ -26,5 +29,5 @@ def test_the_examples_run_and_print_what_they_say(fresh_url: str) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     promised = re.findall(r"print.*\)  +# (.*)", script)
-    assert len(promised) == 3
-    assert done.stdout.splitlines() == ["BTCUSDT LONG 0.0025 ['FILLED']", *promised]
+    assert len(promised) >= 3
+    assert done.stdout.splitlines() == promised

@@ -1,4 +1,4 @@
-"""A small live engine for one round trip that can be killed after any step: python -m tests.exchange.engine URL FILE WAY.
+"""A small live engine for one round trip, killed after any step: python -m tests.exchange.engine URL FILE WAY.
 
 The exchange is a file that outlives it: the orders that were sent, by client id.
 """
