@@ -26,7 +26,7 @@ from uuid import UUID
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
 from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, is_row_type, reader_for, without_none
 from atb_db.sqlfile import compile_sql, query_file
-from atb_db.types import NEW, NOW, UNSET, Json, Number, Unset
+from atb_db.types import NEW, NOW, UNSET, Json, Number, Span, Unset
 from atb_db.values import (
     Coerce,
     new_request_id,
@@ -36,6 +36,7 @@ from atb_db.values import (
     to_json,
     to_label,
     to_rows,
+    to_span,
     to_text,
     to_time,
     to_uuid,
@@ -54,6 +55,7 @@ _COPY_COLUMNS: Final = re.compile(r"\bCOPY\s+\w+\s*\(([^)]*)\)\s*FROM\s+STDIN", 
 
 _COERCIONS: Final[dict[object, Coerce]] = {
     Number: to_decimal,
+    Span: to_span,
     Json: to_json,
     int: to_int,
     bool: to_bool,
@@ -61,6 +63,8 @@ _COERCIONS: Final[dict[object, Coerce]] = {
     datetime: to_time,
     UUID: to_uuid,
 }
+
+_NUMBERS: Final = frozenset({to_decimal, to_span})
 
 _REMEMBERED: Final = 100
 
@@ -239,7 +243,7 @@ class Declared(Generic[R_co]):
         if found is None:
             places = sorted((name, self._fields[name][0]) for name in given if name != "request_id")
             found = [
-                (name, place, self._usual[place], self.parameters[place].coerce is to_decimal) for name, place in places
+                (name, place, self._usual[place], self.parameters[place].coerce in _NUMBERS) for name, place in places
             ]
             if len(self._orders) < _REMEMBERED:
                 self._orders[given] = found

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Number
+from atb_db.types import NEW, NOW, Number, Span
 
 
 class CachedPrediction(NamedTuple):
@@ -87,13 +87,14 @@ def set_prediction(
     predicted_price: Number,
     confidence: Number,
     direction: int,
-    ttl_seconds: Number,
+    ttl_seconds: Span,
     max_entries: int = 10_000,
     predicted_at: datetime = NOW,
 ) -> None:
     """Cache a prediction for a time; beyond the bound, entries least recently used are removed.
 
-    `atb_db.cachekey` makes the key and the hashes. The time to live counts from now by the server's clock; the same
+    `atb_db.cachekey` makes the key and the hashes. The time to live, a timedelta or seconds, counts from now by the
+    server's clock; the same
     value again does not lengthen it. There are never more than max_entries entries, plus two for each caller that uses
     the cache at the same moment: every n-th new entry makes room for n, n = max_entries / 16. The order of use is
     known to the minute.

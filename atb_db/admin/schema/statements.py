@@ -16,7 +16,7 @@ from psycopg.rows import tuple_row
 
 from atb_db.rows import Shape, is_row_type
 from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind, Parameter
-from atb_db.types import Json, JsonValue, Number
+from atb_db.types import Json, JsonValue, Number, Span
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -27,6 +27,7 @@ _INTEGERS: Final = ("int8", "int4", "int2")
 # The PostgreSQL types, or domains over them, that a Python type may stand for.
 _TYPES: Final[dict[object, tuple[str, ...]]] = {
     Number: ("numeric",),
+    Span: ("numeric",),
     Decimal: ("numeric",),
     Json: ("jsonb",),
     JsonValue: ("jsonb",),
@@ -43,7 +44,7 @@ _TYPES: Final[dict[object, tuple[str, ...]]] = {
 }
 
 # Where a domain must check what is written, so that the server's refusal names the parameter.
-_CHECKED: Final = frozenset({Number, str, datetime})
+_CHECKED: Final = frozenset({Number, Span, str, datetime})
 
 _COPIED_TABLE: Final = re.compile(r"\bCOPY\s+(\w+)", re.IGNORECASE)
 _QUALIFIER: Final = re.compile(r'("(?:[^"]|"")+"|\w+)\.')
