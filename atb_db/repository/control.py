@@ -1,8 +1,10 @@
 """Control flags: durable switches that restrict the bot while they are active, such as a kill switch.
 
-Reading fails closed. An error is never "off": `get_control_flag` of a flag that was never set nor cleared is NotFound,
-so that a misspelt name does not read as inactive. A flag is inactive when its row says so, and none is active when
-`get_active_control_flags` answers with an empty list.
+`is_flag_active` is the cheap question of every loop, and `unless_flag=` of `orders.create_order` asks it with the
+command: no order is journaled after `set_control_flag` has returned. For both, a flag that was never set is not active,
+so that an engine starts on an empty database. A misspelt name therefore reads as inactive there: keep the name in one
+place, or ask for `get_control_flag` once at the start, which is NotFound for a flag that was never set nor cleared. An
+error is never "off".
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ class ControlFlag(NamedTuple):
 def set_control_flag(*, name: str, reason: str, source: str, timestamp: datetime = NOW, request_id: UUID = NEW) -> None:
     """Set a control flag, with a CRITICAL event: from then on it restricts the bot.
 
-    It is set however late the request arrives; source is who or what wants it.
+    It is set however late the request arrives; source is who or what wants it. It waits for orders that are being
+    journaled at this moment with `unless_flag=` of this flag; when it has returned, none is journaled any more. (In a
+    transaction: when that has been committed.)
     """
     ...
 
@@ -42,6 +46,12 @@ def clear_control_flag(
 
     A request that arrives late does not undo what it cannot have known: Conflict when the flag was set after timestamp.
     """
+    ...
+
+
+@query
+def is_flag_active(*, name: str) -> bool:
+    """Whether a control flag is active now; one that was never set is not."""
     ...
 
 
