@@ -49,7 +49,7 @@ GIVEN: Final = "given"
 """`:given` in a SQL file is a text[] of the parameters that the caller gave, for statements with UNSET defaults."""
 
 REQUEST_HASH: Final = "request_hash"
-"""`:request_hash` in a SQL file is a hash of what the caller gave besides `request_id`."""
+"""`:request_hash` in a SQL file is a hash of what the caller gave besides `request_id` and `token`."""
 
 _COPY_COLUMNS: Final = re.compile(r"\bCOPY\s+\w+\s*\(([^)]*)\)\s*FROM\s+STDIN", re.IGNORECASE)
 
@@ -63,6 +63,9 @@ _COERCIONS: Final[dict[object, Coerce]] = {
     datetime: to_time,
     UUID: to_uuid,
 }
+
+# Who asks is no part of what is asked: an engine that has claimed its session again repeats the request as before.
+_NO_CONTENT: Final = frozenset({"request_id", "token"})
 
 _NUMBERS: Final = frozenset({to_decimal, to_span})
 
@@ -238,10 +241,10 @@ class Declared(Generic[R_co]):
         return self._arrange((*texts, changed, hash_))
 
     def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
-        """The given parameters but request_id by name: their places, usual texts, and whether they are numbers."""
+        """The given parameters that are content by name: their places, usual texts, and whether they are numbers."""
         found = self._orders.get(given)
         if found is None:
-            places = sorted((name, self._fields[name][0]) for name in given if name != "request_id")
+            places = sorted((name, self._fields[name][0]) for name in given if name not in _NO_CONTENT)
             found = [
                 (name, place, self._usual[place], self.parameters[place].coerce in _NUMBERS) for name, place in places
             ]

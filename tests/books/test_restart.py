@@ -394,18 +394,17 @@ LEFT_OPEN = ("position", "order", "fill that is in no position")
 
 
 @pytest.mark.parametrize("what", LEFT_OPEN)
-@pytest.mark.parametrize("is_ended", [False, True])
-def test_what_is_open_is_carried_on_however_old(fresh_db: Database, fresh_url: str, what: str, is_ended: bool) -> None:
+@pytest.mark.parametrize("claimed", [SessionClaim.RESUMED, SessionClaim.REOPENED])
+def test_what_is_open_is_carried_on_however_old(fresh_db: Database, fresh_url: str, what: str, claimed: SessionClaim) -> None:
     session_id = left_open(fresh_db, what)
-    if is_ended:
+    if claimed is SessionClaim.REOPENED:
         fresh_db.run(sessions.end_trading_session(session_id=session_id))
     age(fresh_url, session_id, days=400)
     with psycopg.connect(fresh_url, autocommit=True) as owner:
         owner.execute("UPDATE account_history SET timestamp = now() - interval '400 days'")
         owner.execute("UPDATE trading_sessions SET end_time = start_time WHERE end_time IS NOT NULL")
     held = fresh_db.run(claim("engine-2"))
-    expected = SessionClaim.REOPENED if is_ended else SessionClaim.RESUMED
-    assert (held.session_id, held.claim) == (session_id, expected)
+    assert (held.session_id, held.claim) == (session_id, claimed)
 
 
 @pytest.mark.parametrize("what", LEFT_OPEN)

@@ -122,7 +122,7 @@ def opening(session_id: int, symbol: str = "BTCUSDT") -> Statement[int]:
     )
 
 
-def trade(session_id: int, *, exit_time: datetime, pnl: object) -> Statement[int]:
+def trade(session_id: int, *, exit_time: datetime, pnl: object, order_id: str = "exchange-1") -> Statement[int]:
     return trades.log_trade(
         session_id=session_id,
         symbol="BTCUSDT",
@@ -142,7 +142,7 @@ def trade(session_id: int, *, exit_time: datetime, pnl: object) -> Statement[int
         take_profit=80,
         strategy_config={"fast": 10},
         confidence_score="0.6",
-        order_id="exchange-1",
+        order_id=order_id,
         exchange="binance",
         timeframe="1h",
         mfe="0.06",
@@ -348,7 +348,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "sessions.end_trading_session": lambda world: sessions.end_trading_session(
         session_id=world.session_id, end_time=at(99)
     ),
-    "trades.log_trade": lambda world: trade(world.session_id, exit_time=at(9), pnl=7),
+    "trades.log_trade": lambda world: trade(world.session_id, exit_time=at(9), pnl=7, order_id="exchange-9"),
 }
 
 
@@ -385,7 +385,7 @@ def variants(declaration: Declared[object], world: World) -> Iterator[Statement[
 def changed(statement: Statement[object], world: World) -> Iterator[tuple[str, Statement[object]]]:
     """The same request_id with other content, once for each parameter, by the parameter's name."""
     for name, value in statement.args.items():
-        if name != "request_id":
+        if name not in {"request_id", "token"}:
             yield name, statement.declaration.value({**statement.args, name: _other(name, value, world)})
 
 

