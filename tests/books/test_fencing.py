@@ -1,4 +1,4 @@
-"""An engine that lost its hold writes nothing more: its token is refused in the very statement that would have written."""
+"""An engine that lost its hold writes nothing more: the statement that would have written refuses its token."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from threading import Event
 
@@ -48,7 +49,7 @@ def test_a_take_over_waits_for_what_is_being_written_and_refuses_the_rest(fresh_
             tx.run(fill(order_id, 2, token=held.token))
             written.set()
         taken = taking.result(timeout=30)
-    assert (taken.open_positions, taken.balance) == (1, 998)
+    assert (taken.open_positions, taken.balance) == (1, Decimal(998))
     with pytest.raises(SessionHeld, match="is held by engine-2"):
         fresh_db.run(fill(order_id, 3, token=held.token))
     assert [one.exchange_fill_id for one in fresh_db.run(orders.get_fills(order_id=order_id))] == ["1", "2"]

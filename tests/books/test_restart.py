@@ -395,7 +395,9 @@ LEFT_OPEN = ("position", "order", "fill that is in no position")
 
 @pytest.mark.parametrize("what", LEFT_OPEN)
 @pytest.mark.parametrize("claimed", [SessionClaim.RESUMED, SessionClaim.REOPENED])
-def test_what_is_open_is_carried_on_however_old(fresh_db: Database, fresh_url: str, what: str, claimed: SessionClaim) -> None:
+def test_what_is_open_is_carried_on_however_old(
+    fresh_db: Database, fresh_url: str, what: str, claimed: SessionClaim
+) -> None:
     session_id = left_open(fresh_db, what)
     if claimed is SessionClaim.REOPENED:
         fresh_db.run(sessions.end_trading_session(session_id=session_id))

@@ -20,7 +20,8 @@ WITH ended AS (
       FROM ended
 ), released AS (
     UPDATE session_holds AS h
-       SET expires_at = greatest(h.renewed_at, least(h.expires_at, clock_timestamp()))
+       SET renewed_at = least(h.renewed_at, clock_timestamp()),
+           expires_at = least(h.expires_at, clock_timestamp())
       FROM ended AS e
      WHERE h.session_id = e.id
 )
