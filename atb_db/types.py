@@ -121,6 +121,7 @@ class LedgerEntryType(StrEnum):
     TRANSFER = "TRANSFER"
     ADJUSTMENT = "ADJUSTMENT"
     CORRECTION = "CORRECTION"
+    MOVE = "MOVE"
 
 
 class SessionClaim(StrEnum):

@@ -116,6 +116,9 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
     "positions.record_margin_interest": lambda world: positions.record_margin_interest(
         position_id=world.position_id, cost="0.25", reason="borrowed", timestamp=at(9), token=TOKEN
     ),
+    "positions.move_position_to_session": lambda world: positions.move_position_to_session(
+        position_id=world.position_id, session_id=world.other_session_id, reason="another timeframe", timestamp=at(9)
+    ),
     "sessions.get_silent_sessions": lambda _: sessions.get_silent_sessions(silent_since=at(100)),
     "sessions.get_hold": lambda world: sessions.get_hold(session_id=world.session_id),
     "orders.record_fill": lambda world: orders.record_fill(
