@@ -18,7 +18,7 @@ from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_bulk import BULK_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
-from tests.statements.examples_restart import RESTART_EXAMPLES, prepare_restart
+from tests.statements.examples_restart import RESTART_EXAMPLES, TOKEN, prepare_restart
 
 START: Final = datetime(2024, 3, 1, 9, tzinfo=UTC)
 
@@ -201,6 +201,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         session_id=world.session_id,
         balance=1000,
         equity=1005,
+        token=TOKEN,
         timestamp=at(9),
         margin_used=1,
         margin_available=999,
@@ -266,6 +267,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         signal_type="entry",
         action_taken="opened_long",
         price=100,
+        token=TOKEN,
         timestamp=at(9),
         timeframe="1h",
         signal_strength="1.5",

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from atb_db import Database
-from atb_db.repository import account, orders, positions, sessions
+from atb_db.repository import account, control, orders, positions, sessions
 from atb_db.statement import Statement
 
 TOKEN: Final = UUID("018e0000-0000-7000-8000-000000000001")
@@ -26,6 +26,8 @@ class Ids(Protocol):
 
     @property
     def session_id(self) -> int: ...
+    @property
+    def empty_session_id(self) -> int: ...
     @property
     def position_id(self) -> int: ...
     @property
@@ -117,7 +119,7 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         position_id=world.position_id, cost="0.25", reason="borrowed", timestamp=at(9), token=TOKEN
     ),
     "positions.move_position_to_session": lambda world: positions.move_position_to_session(
-        position_id=world.position_id, session_id=world.other_session_id, reason="another timeframe", timestamp=at(9)
+        position_id=world.position_id, session_id=world.empty_session_id, reason="another timeframe", timestamp=at(9)
     ),
     "sessions.get_silent_sessions": lambda _: sessions.get_silent_sessions(silent_since=at(100)),
     "sessions.get_hold": lambda world: sessions.get_hold(session_id=world.session_id),
@@ -130,13 +132,14 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         filled_at=at(9),
     ),
     "orders.link_order_to_position": lambda world: orders.link_order_to_position(
-        order_id=world.order_id, position_id=world.position_id, timestamp=at(9)
+        order_id=world.order_id, position_id=world.position_id, timestamp=at(9), token=TOKEN
     ),
     "orders.expire_stale_orders": lambda world: orders.expire_stale_orders(
-        session_id=world.session_id, created_before=at(99), timestamp=at(9)
+        session_id=world.session_id, created_before=at(99), timestamp=at(9), token=TOKEN
     ),
     "orders.get_pending_orders": lambda world: orders.get_pending_orders(
         session_id=world.session_id, created_before=at(99)
     ),
+    "control.is_flag_active": lambda _: control.is_flag_active(name="kill_switch"),
     "orders.get_fills": lambda world: orders.get_fills(order_id=world.order_id + 1),
 }
