@@ -16,6 +16,7 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 SEED := $(SEED)
 MINUTES ?= 30
+NEWEST ?= psycopg[binary,pool]
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -122,6 +123,17 @@ sql-lint: $(VENV)/.dev ## Layout of the SQL (sqlfluff), safety of the migrations
 dependencies: $(VENV)/.dev ## Known vulnerabilities of what is installed; says so where the advisories cannot be reached
 	@$(PY) -m tests.dependencies
 
+# Into a folder of its own that goes before .venv: what .venv has stays as it is.
+newest: $(VENV)/.dev ## The core's tests on the newest psycopg, a pre-release where there is one; for information, never fails
+	@rm -rf build/newest; \
+	$(PIP) --pre --upgrade --target build/newest '$(NEWEST)' || { echo "$(NEWEST): cannot be had from here, nothing was tried"; exit 0; }; \
+	versions='from importlib.metadata import version as v; print("psycopg", v("psycopg"), "pool", v("psycopg-pool"))'; \
+	ours=$$($(PY) -c "$$versions"); theirs=$$(PYTHONPATH=build/newest $(PY) -c "$$versions"); \
+	if [ "$$ours" = "$$theirs" ]; then echo "$$ours: there is nothing newer"; exit 0; fi; \
+	echo "$$theirs instead of $$ours:"; \
+	PYTHONPATH=build/newest $(PY) -m pytest -q --tb=short -r fE --maxfail=5 tests/database tests/statements/test_prepared.py \
+	  || echo "It does not work with $$theirs yet; no reason to stop"
+
 cov: $(VENV)/.dev ## Coverage of the last make test COVERAGE=1, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 
@@ -139,7 +151,13 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
 	@$(PY) -m atb_db.admin.schema.catalog
 
-docs: $(VENV)/.dev ## Write docs/cli.md again from the commands' --help
+baseline: $(VENV)/.dev ## Write sql/migrations/0001-baseline again from sql/schema; until the first release
+	@$(PY) -m atb_db.admin.schema.baseline
+
+docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of fields, docs/{cli,repository,settings}.md
+	@$(PY) -m tests.docs.fields
+	@$(PY) -m tests.docs.repository_page docs/repository.md
+	@$(PY) -m tests.docs.settings_page docs/settings.md
 	@$(PY) -m atb_db.cli.reference docs/cli.md
 
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/
@@ -163,4 +181,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) $(CLUSTER) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies cov growth fmt catalog docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest cov growth fmt catalog baseline docs wheel bench bench-quick clean

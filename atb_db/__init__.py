@@ -1,4 +1,4 @@
-"""The persistence layer of a trading bot: PostgreSQL by hand-written SQL, typed in Python."""
+"""The database layer of a trading bot: PostgreSQL, hand-written SQL, typed Python."""
 
 from __future__ import annotations
 

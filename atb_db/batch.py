@@ -1,4 +1,4 @@
-"""A batch: several queries whose results make one value, answered in one round trip."""
+"""A batch: several queries whose results make one value, run in one round trip."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Batch(Generic[R_co]):
-    """A NamedTuple and the query for each of its fields; `Database.run_batch` answers it.
+    """A NamedTuple and the query for each of its fields, for `Database.run_batch`.
 
         Batch(Overview, balance=account.get_current_balance(session_id=42), trades=…)
 
     Raises:
-        TypeError: the queries are not those of the NamedTuple's fields, in their order.
-        StatementError: one of them is no query.
+        TypeError: the queries do not have the names of the NamedTuple's fields, in their order.
+        StatementError: one of them is not a query.
     """
 
     __slots__ = ("_make", "parts")
 
     def __init__(self, row: type[R_co], /, **parts: Statement[object]) -> None:
         if not is_row_type(row) or row._fields != tuple(parts):  # type: ignore[attr-defined]  # a NamedTuple's
-            raise TypeError(f"the queries of a batch must be those of the fields of {row.__name__}, in their order")
+            raise TypeError(
+                f"the queries of a batch must have the names of the fields of {row.__name__}, in their order"
+            )
         for statement in parts.values():
             if statement.declaration.kind is not Kind.QUERY:
-                raise StatementError("is no query, and a batch only reads", statement=statement.name)
+                raise StatementError("is not a query, and a batch only reads", statement=statement.name)
         self._make = cast("Callable[[Iterable[object]], R_co]", row._make)  # type: ignore[attr-defined]
         self.parts = parts
 

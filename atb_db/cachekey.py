@@ -1,4 +1,4 @@
-"""Keys of the prediction cache: what was predicted from, as hashes that are equal on every machine."""
+"""Keys of the prediction cache: hashes of model, features and configuration that are equal on every machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLAIN_KINDS = frozenset("biufcmMSU")
 
 
 class Array(Protocol):
-    """What numpy's arrays have."""
+    """The part of numpy's arrays that is needed."""
 
     @property
     def dtype(self) -> object:
@@ -35,7 +35,7 @@ class Array(Protocol):
 
 
 class PredictionKey(NamedTuple):
-    """What `predictions.get_prediction` and `predictions.set_prediction` take, in hexadecimal digits."""
+    """Key and hashes for `predictions.get_prediction` and `predictions.set_prediction`, in hexadecimal."""
 
     cache_key: str
     features_hash: str
@@ -43,13 +43,13 @@ class PredictionKey(NamedTuple):
 
 
 def prediction_key(model_name: str, features: Array, config: Mapping[str, object]) -> PredictionKey:
-    """The key of what a model with a configuration predicts from features.
+    """The key of a model's prediction from features with a configuration.
 
-    Features are equal when dtype, shape and every bit are; how they lie in memory (order of dimensions, strides, byte
-    order) does not matter. The model's version belongs into its configuration.
+    Features are equal if dtype, shape and every bit are equal; their layout in memory (order of dimensions, strides,
+    byte order) does not matter. Include the model's version in its configuration.
 
     Raises:
-        InvalidInput: the features are no array of plain values, or the configuration is not what JSON can say.
+        InvalidInput: the features are not an array of plain values, or the configuration has no canonical JSON.
     """
     features_hash, config_hash = hash_features(features), hash_config(config)
     return PredictionKey(_digest(canonical_json([model_name, features_hash, config_hash])), features_hash, config_hash)
@@ -78,10 +78,10 @@ def hash_config(config: Mapping[str, object]) -> str:
 
 
 def canonical_json(value: object) -> str:
-    """The one JSON text of a value: keys sorted, no blanks, ASCII.
+    """The canonical JSON text of a value: keys sorted, no blanks, ASCII.
 
-    Stricter than what documents are stored as: what is not equal must not become the same text. So NaN and Infinity,
-    keys that are no text, and types that JSON does not have are refused; Decimals are marked as such.
+    Stricter than the JSON of stored documents, because different values must never have the same text: NaN and
+    Infinity, keys that are not text, and types that JSON does not have are refused; Decimals are marked as such.
     """
     try:
         return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -118,7 +118,7 @@ class _Listable(Protocol):
 
 
 def _digest(text: str, content: bytes = b"") -> str:
-    # JSON contains no NUL, so that the text's end cannot be mistaken.
+    # JSON contains no NUL, so the end of the text is unambiguous.
     digest = blake2b(text.encode(), digest_size=32)
     digest.update(b"\0")
     digest.update(content)

@@ -1,4 +1,4 @@
-"""Settings: from an argument, else the environment, else a `.env` file."""
+"""Settings: from arguments, else the environment, else a `.env` file."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypedDict, Unpack
 
 from atb_db.errors import ConfigurationError
 
 SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
-_URL_PARTS: Final = {
-    "DATABASE_SSL_MODE": "sslmode",
-    "DATABASE_APPLICATION_NAME": "application_name",
-    "DATABASE_CONNECT_TIMEOUT": "connect_timeout",
-}
 _PRIVATE_SUFFIXES: Final = (".internal", ".local", ".localhost", ".lan")
 
 
@@ -32,35 +27,90 @@ class Source(StrEnum):
     DEFAULT = "default"
 
 
+class Given(TypedDict, total=False):
+    """The arguments of `Settings.load` that are fields of `Settings`; None is as if it were not given."""
+
+    pool_min: int | None
+    pool_max: int | None
+    pool_timeout: float | None
+    pool_waiting: int | None
+    deadline: float | None
+    query_deadline: float | None
+    statement_timeout: float | None
+    lock_timeout: float | None
+    idle_timeout: float | None
+    pgbouncer: bool | None
+    replica_lag: float | None
+
+
+class UrlSetting(NamedTuple):
+    """A setting that becomes part of a connection string."""
+
+    variable: str
+    part: str | None
+    """The keyword of libpq that it sets; None for the connection string itself."""
+    default: str
+    meaning: str
+
+
+URL_SETTINGS: Final = (
+    UrlSetting(
+        "DATABASE_URL", None, "required", "The database: URL, key=value, socket or several hosts, as libpq takes."
+    ),
+    UrlSetting(
+        "DATABASE_SSL_MODE",
+        "sslmode",
+        "the URL's; else `require` if ENV=production or a host is neither local nor private, else `prefer`",
+        f"How connections are encrypted: {', '.join(f'`{mode}`' for mode in SSL_MODES)}.",
+    ),
+    UrlSetting("DATABASE_APPLICATION_NAME", "application_name", "`atb_db`", "Name in pg_stat_activity."),
+    UrlSetting(
+        "DATABASE_CONNECT_TIMEOUT",
+        "connect_timeout",
+        "5; 2 with several hosts",
+        "Seconds to wait for a server to connect.",
+    ),
+    UrlSetting(
+        "DATABASE_REPLICA_URL",
+        None,
+        "none",
+        "A replica for `run(query, stale_ok=True)`: any form that DATABASE_URL takes.",
+    ),
+)
+
+
 class Settings(NamedTuple):
-    """How to reach the database and how long to wait for it; times are in seconds."""
+    """How to reach the database and how long to wait for it; times are in seconds.
+
+    All but the connection strings are also variables, `DATABASE_POOL_MAX` for pool_max, and arguments of `load`.
+    """
 
     conninfo: str
     """A libpq connection string, the password included; it is left out of `repr`."""
     pool_min: int = 1
     """Connections that are kept open."""
     pool_max: int = 10
-    """Connections at the most."""
+    """Most connections at a time."""
     pool_timeout: float = 5.0
-    """Wait for a free connection."""
-    statement_timeout: float = 30.0
-    """Run time of one statement; 0 is no limit."""
-    lock_timeout: float = 5.0
-    """Wait for a lock inside a statement; 0 is no limit."""
-    idle_timeout: float = 60.0
-    """Idle time inside a transaction before the server ends it; 0 is no limit."""
+    """Seconds to wait for a free connection."""
     pool_waiting: int = 1000
     """Callers that may wait for a free connection; one more is refused at once."""
     deadline: float = 5.0
-    """A command with everything around it: waiting for the pool, connecting, retries, commit; 0 is no limit."""
+    """Seconds for a command with everything around it: pool, connecting, retries, commit; 0 = no limit."""
     query_deadline: float = 30.0
-    """The same for a query or a batch; of a stream or a bulk load, the longest time without progress."""
+    """The same for a query or a batch; for a stream or a bulk load, the longest time without progress."""
+    statement_timeout: float = 30.0
+    """Seconds that one statement may run on the server; 0 = no limit."""
+    lock_timeout: float = 5.0
+    """Seconds to wait for a lock inside a statement; 0 = no limit."""
+    idle_timeout: float = 60.0
+    """Seconds a transaction may be idle before the server ends it; 0 = no limit."""
     pgbouncer: bool = False
-    """Whether a PgBouncer in transaction mode is between: nothing is prepared, no settings go with the connection."""
+    """1 if a PgBouncer in transaction mode is between: nothing is prepared, no settings go with the connection."""
     replica_conninfo: str | None = None
     """Connection string of a replica for queries that may be stale; it is left out of `repr`."""
     replica_lag: float = 5.0
-    """How far the replica may be behind, else the primary is asked."""
+    """Seconds that the replica may be behind; beyond that the primary is asked."""
 
     def __repr__(self) -> str:
         shown = self._asdict() | {"conninfo": redacted(self.conninfo)}
@@ -75,71 +125,50 @@ class Settings(NamedTuple):
         *,
         ssl_mode: str | None = None,
         application_name: str | None = None,
-        pool_min: int | None = None,
-        pool_max: int | None = None,
-        pool_timeout: float | None = None,
-        statement_timeout: float | None = None,
-        lock_timeout: float | None = None,
-        idle_timeout: float | None = None,
-        pool_waiting: int | None = None,
-        deadline: float | None = None,
-        query_deadline: float | None = None,
-        pgbouncer: bool | None = None,
         replica_url: str | None = None,
-        replica_lag: float | None = None,
         environ: Mapping[str, str] | None = None,
         dotenv: Path | None = None,
+        **given: Unpack[Given],
     ) -> Settings:
         """The settings from the arguments, else the environment, else the `.env` file of the current folder.
 
-        `DATABASE_URL` takes every form that libpq knows: URL or key=value, sockets, several hosts. `DATABASE_SSL_MODE`
-        is, unless it or the URL says so, `require` when ENV=production or a host is neither local nor private, else
-        `prefer`. Further: `DATABASE_APPLICATION_NAME`, `DATABASE_POOL_MIN`, `DATABASE_POOL_MAX`, and in seconds
-        `DATABASE_POOL_TIMEOUT`, `DATABASE_CONNECT_TIMEOUT`, `DATABASE_STATEMENT_TIMEOUT`, `DATABASE_LOCK_TIMEOUT`,
-        `DATABASE_IDLE_TIMEOUT`, `DATABASE_POOL_WAITING`, `DATABASE_DEADLINE`, `DATABASE_QUERY_DEADLINE`,
-        `DATABASE_PGBOUNCER` (1 or 0), `DATABASE_REPLICA_URL` and `DATABASE_REPLICA_LAG`.
+        Each is checked in the same way wherever it comes from; an argument that is None is not given. docs/settings.md
+        lists the variables.
 
         Raises:
             ConfigurationError: a setting is missing or unusable; the message names it and never shows a password.
         """
-        arguments = {
-            "DATABASE_POOL_MIN": pool_min,
-            "DATABASE_POOL_MAX": pool_max,
-            "DATABASE_POOL_TIMEOUT": pool_timeout,
-            "DATABASE_STATEMENT_TIMEOUT": statement_timeout,
-            "DATABASE_LOCK_TIMEOUT": lock_timeout,
-            "DATABASE_IDLE_TIMEOUT": idle_timeout,
-            "DATABASE_POOL_WAITING": pool_waiting,
-            "DATABASE_DEADLINE": deadline,
-            "DATABASE_QUERY_DEADLINE": query_deadline,
-            "DATABASE_PGBOUNCER": None if pgbouncer is None else int(pgbouncer),
-            "DATABASE_REPLICA_URL": replica_url,
-            "DATABASE_REPLICA_LAG": replica_lag,
+        if unknown := given.keys() - DEFAULTS.keys():
+            raise TypeError(f"there is no setting {min(unknown)!r}")
+        overrides = {
+            variable(field): str(int(value) if value is True or value is False else value)
+            for field, value in given.items()
+            if value is not None
         }
-        given = {name: str(value) for name, value in arguments.items() if value is not None}
-        found = {**read_variables(environ, dotenv), **given}
-        defaults = cls._field_defaults
+        found = {**read_variables(environ, dotenv), **overrides}
+        if replica_url is not None:
+            found["DATABASE_REPLICA_URL"] = replica_url
         connect = partial(_conninfo, ssl_mode=ssl_mode, application_name=application_name, found=found)
-        settings = cls(
-            conninfo=connect("DATABASE_URL", url),
-            pool_min=_whole(found, "DATABASE_POOL_MIN", defaults["pool_min"], least=0),
-            pool_max=_whole(found, "DATABASE_POOL_MAX", defaults["pool_max"], least=1),
-            pool_timeout=_seconds(found, "DATABASE_POOL_TIMEOUT", defaults["pool_timeout"]),
-            statement_timeout=_seconds(found, "DATABASE_STATEMENT_TIMEOUT", defaults["statement_timeout"]),
-            lock_timeout=_seconds(found, "DATABASE_LOCK_TIMEOUT", defaults["lock_timeout"]),
-            idle_timeout=_seconds(found, "DATABASE_IDLE_TIMEOUT", defaults["idle_timeout"]),
-            pool_waiting=_whole(found, "DATABASE_POOL_WAITING", defaults["pool_waiting"], least=1),
-            deadline=_seconds(found, "DATABASE_DEADLINE", defaults["deadline"]),
-            query_deadline=_seconds(found, "DATABASE_QUERY_DEADLINE", defaults["query_deadline"]),
-            pgbouncer=_switch(found, "DATABASE_PGBOUNCER"),
-            replica_conninfo=connect("DATABASE_REPLICA_URL") if found.get("DATABASE_REPLICA_URL") else None,
-            replica_lag=_seconds(found, "DATABASE_REPLICA_LAG", defaults["replica_lag"]),
-        )
+        values: dict[str, object] = {field: _read(found, field, default) for field, default in DEFAULTS.items()}
+        values["conninfo"] = connect("DATABASE_URL", url)
+        values["replica_conninfo"] = connect("DATABASE_REPLICA_URL") if found.get("DATABASE_REPLICA_URL") else None
+        settings = cls._make(values[field] for field in cls._fields)
         if settings.pool_min > settings.pool_max:
             raise ConfigurationError(
                 f"DATABASE_POOL_MIN ({settings.pool_min}) exceeds DATABASE_POOL_MAX ({settings.pool_max})"
             )
         return settings
+
+
+DEFAULTS: Final[Mapping[str, float]] = {
+    field: default for field, default in Settings._field_defaults.items() if not field.endswith("conninfo")
+}
+"""The settings that are fields and arguments of their own, with their defaults; the type of one is how it is read."""
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field: `DATABASE_POOL_MAX` of pool_max."""
+    return f"DATABASE_{field.upper()}"
 
 
 def redacted(conninfo: str) -> str:
@@ -157,7 +186,7 @@ def redacted(conninfo: str) -> str:
 def sources(
     url: str | None = None, *, environ: Mapping[str, str] | None = None, dotenv: Path | None = None
 ) -> Mapping[str, Source]:
-    """Where each setting comes from, by the names of `Settings.load`; what is not in it has its default."""
+    """Where each setting comes from, by the names of `Settings.load`; those that are missing have their defaults."""
     from psycopg.conninfo import conninfo_to_dict
 
     given = os.environ if environ is None else environ
@@ -166,7 +195,7 @@ def sources(
     if url:
         found["DATABASE_URL"] = Source.ARGUMENT
     inside = conninfo_to_dict((url or texts.get("DATABASE_URL", "")).strip())
-    found |= {name: Source.URL for name, part in _URL_PARTS.items() if part in inside and name not in found}
+    found |= {one.variable: Source.URL for one in URL_SETTINGS if one.part in inside and one.variable not in found}
     if "PGSSLMODE" in found:
         found.setdefault("DATABASE_SSL_MODE", found["PGSSLMODE"])
     return found
@@ -200,15 +229,15 @@ def _conninfo(
     source = "the database URL" if url else name
     url = (url or found.get(name, "")).strip()
     if not url:
-        raise ConfigurationError("DATABASE_URL is not set: give it a PostgreSQL URL or key=value connection string")
+        raise ConfigurationError("DATABASE_URL is not set: set it to a PostgreSQL URL or key=value connection string")
     scheme, separator, _ = url.partition("://")
     if separator and "=" not in scheme and scheme not in {"postgresql", "postgres"}:
         raise ConfigurationError(f"{source} must begin with postgresql://, not {scheme[:20]}://")
     try:
         parts = conninfo_to_dict(url)
     except ProgrammingError:
-        # libpq's own message quotes the string, and with it the password.
-        raise ConfigurationError(f"{source} is no connection string that PostgreSQL understands") from None
+        # libpq's own message quotes the string with the password.
+        raise ConfigurationError(f"{source} is not a connection string that PostgreSQL understands") from None
     mode = ssl_mode or found.get("DATABASE_SSL_MODE") or parts.get("sslmode") or found.get("PGSSLMODE")
     if mode is None:
         mode = "prefer" if _is_near(parts) and found.get("ENV", "").lower() != "production" else "require"
@@ -219,12 +248,12 @@ def _conninfo(
     parts["application_name"] = str(application or "atb_db")
     if timeout := found.get("DATABASE_CONNECT_TIMEOUT"):
         parts["connect_timeout"] = _whole({"DATABASE_CONNECT_TIMEOUT": timeout}, "DATABASE_CONNECT_TIMEOUT", 5, least=1)
-    # Of several hosts each has so long: a dead one must leave time for the next.
+    # Each of several hosts has this long: a dead one must leave time for the next.
     parts.setdefault("connect_timeout", 2 if "," in str(parts.get("host") or parts.get("hostaddr")) else 5)
     if not str(parts["connect_timeout"]).isdecimal():
         raise ConfigurationError(f"{source}: connect_timeout must be a whole number of seconds")
     if not all(port.isdecimal() for port in str(parts.get("port") or "").split(",") if port):
-        raise ConfigurationError(f"{source} has a port that is no whole number")
+        raise ConfigurationError(f"{source} has a port that is not a whole number")
     return make_conninfo("", **parts)
 
 
@@ -243,6 +272,15 @@ def _is_private(host: str) -> bool:
         # A name without a dot resolves on this network only, as the service names of containers do.
         return "." not in host or host.lower().endswith(_PRIVATE_SUFFIXES)
     return address.is_loopback or address.is_private
+
+
+def _read(found: Mapping[str, str], field: str, default: float) -> float:
+    name = variable(field)
+    if isinstance(default, bool):
+        return _switch(found, name)
+    if isinstance(default, int):
+        return _whole(found, name, default, least=0 if field == "pool_min" else 1)
+    return _seconds(found, name, default)
 
 
 def _seconds(found: Mapping[str, str], name: str, default: float) -> float:

@@ -1,4 +1,4 @@
-"""What the violation of each named constraint means: the error class, the field at fault, and a sentence."""
+"""The meaning of each named constraint: error class, field and sentence for its violation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInpu
 
 
 class Violation(NamedTuple):
-    """Meaning of a violated constraint; field is None where it is the parameter that the server names."""
+    """Meaning of a violated constraint; field is None if the server names the parameter."""
 
     error: type[AtbDbError]
     field: str | None
@@ -20,19 +20,20 @@ _DOMAINS: Final = {
     "correlation_range": "must be a correlation from -1 to 1",
     "counter_nonnegative": "must be zero or more",
     "direction_sign": "must be -1, 0 or 1",
-    "document_size": "is too large a JSON document",
-    "exchange_time_plausible": "is no time of an exchange: it lies before 2009 (0 was never set) or after 2199",
+    "document_size": "is too large for a JSON document",
+    "exchange_time_plausible": "lies before 2009 (0 is a time that was never set) or after 2199",
     "fraction_range": "must be a fraction from 0 to 1",
     "instant_plausible": "must lie between the years 1900 and 2200",
     "label_form": "must be 1 to 255 characters without blanks at either end",
     "nonnegative_finite": "must be zero or more, and finite",
     "positive_integer_positive": "must be above zero",
-    "price_positive": "must be a price above zero, and finite",
+    "price_nonnegative": "must be a price of zero or more, and finite",
     "prose_length": "must be text of 1 byte to 1 MiB",
     "quantity_positive": "must be a quantity above zero, and finite",
     "ratio_finite": "must be a finite number",
-    "size_positive": "must be a size above zero, and finite",
-    "symbol_form": "must be a symbol of 1 to 64 characters without blanks",
+    "signed_price_finite": "must be a finite price below 1e30",
+    "size_positive": "must be a size above zero, below a million",
+    "symbol_form": "must be a symbol of 1 to 128 characters without blanks at either end",
     "time_of_day_form": "must be a time as HH:MM or HH:MM:SS",
     "time_zone_form": "must be the IANA name of a time zone, such as America/New_York",
     "time_zone_known": "must be a time zone that the server knows",
@@ -43,20 +44,14 @@ _DOMAINS: Final = {
 _INPUT: Final = {
     "account_history_open_positions_nonnegative": ("open_positions", "must be zero or more"),
     "correlation_matrix_sorted_pair": ("other_symbol", "must be another symbol"),
-    "market_sessions_hours": ("open_time", "and close_time are both needed, and neither with is_24h"),
-    "orders_fill_has_price": ("filled_price", "is needed for a fill"),
-    "orders_fill_within_quantity": ("filled_quantity", "exceeds the order's quantity"),
-    "orders_filled_completely": ("filled_quantity", "must be the order's whole quantity when it is FILLED"),
-    "orders_partially_filled": (
-        "filled_quantity",
-        "must be above zero and below the order's quantity when it is PARTIALLY_FILLED",
-    ),
+    "market_sessions_hours": ("open_time", "and close_time are both needed, or neither with is_24h"),
+    "order_fills_fee_with_currency": ("fee", "and fee_currency are given together"),
     "orders_pending_unfilled": ("filled_quantity", "must be zero while the order is PENDING"),
     "orders_target_level_nonnegative": ("target_level", "must be zero or more"),
-    "partial_trades_exit_has_pnl": ("pnl", "belongs to a partial exit, and to no scale-in"),
+    "partial_trades_exit_has_pnl": ("pnl", "belongs to a partial exit, not to a scale-in"),
     "partial_trades_target_level_nonnegative": ("target_level", "must be zero or more"),
     "portfolio_exposures_symbols_array": ("symbols", "must be a list"),
-    "positions_exit_after_entry": ("exit_time", "lies before the entry"),
+    "positions_prices_nonnegative": ("allows_negative_prices", "is needed for an instrument with negative prices"),
     "prediction_cache_expires_later": ("ttl_seconds", "must be at least a microsecond"),
     "strategy_lineage_two_strategies": ("descendant_id", "must be another strategy"),
     "strategy_performance_counts": ("total_trades", "is less than the wins and losses together"),
@@ -75,6 +70,7 @@ _ABSENT: Final = {
     "optimization_cycles_session_id_fkey": ("session_id", "the session does not exist"),
     "order_fills_order_id_fkey": ("order_id", "the order does not exist"),
     "orders_position_id_fkey": ("position_id", "the position does not exist in this session"),
+    "orders_replaced_order_id_fkey": ("replaced_order_id", "the order does not exist in this session"),
     "orders_session_id_fkey": ("session_id", "the session does not exist"),
     "partial_trades_position_id_fkey": ("position_id", "the position does not exist"),
     "performance_metrics_session_id_fkey": ("session_id", "the session does not exist"),
@@ -98,10 +94,10 @@ _ABSENT: Final = {
 _TAKEN: Final = {
     "orders_exchange_order_id_key": ("exchange_order_id", "an order with this id exists in the session"),
     "orders_internal_order_id_key": ("internal_order_id", "an order with this id exists in the session"),
-    "orders_recorded_within_filled": ("quantity", "the order is final and has filled less than its fills together"),
     "strategy_registry_name_version_key": ("version", "a strategy with this name and version exists"),
     "strategy_registry_strategy_id_key": ("strategy_id", "a strategy with this id exists"),
     "strategy_versions_version_key": ("version", "the strategy has this version already"),
+    "trades_order_id_key": ("order_id", "the session has a trade of this order already"),
     "trades_position_id_key": ("position_id", "the position has a trade already"),
 }
 
@@ -126,7 +122,7 @@ _REQUESTS: Final = (
     "trading_sessions_request_id_key",
 )
 
-# What no statement of ours can violate: only a statement by hand, or a schema that is not ours.
+# Our statements cannot violate these; SQL by hand or a changed schema can.
 _INTERNAL: Final = {
     "account_balances_chain_fkey": "a ledger entry must start from the balance that the one before it left",
     "account_balances_chain_key": "a ledger entry's number exists already",
@@ -143,9 +139,16 @@ _INTERNAL: Final = {
     "dynamic_performance_metrics_pkey": "the id exists already",
     "market_sessions_pkey": "the market has a row already",
     "optimization_cycles_pkey": "the id exists already",
+    "order_fills_booked_somewhere": "a fill is booked into a position",
     "order_fills_exchange_fill_id_key": "the order has this fill already",
+    "order_fills_execution_is_complete": "an execution has id, quantity and price, and nothing else has",
     "order_fills_pkey": "the id exists already",
+    "order_fills_position_id_fkey": "the position does not exist",
+    "orders_filled_at_known": "what is filled was filled at some time",
+    "orders_id_session_id_key": "the id exists already",
     "orders_pkey": "the id exists already",
+    "partial_trades_order_id_fkey": "the order does not exist",
+    "partial_trades_order_id_key": "the order has its partial trade already",
     "partial_trades_pkey": "the id exists already",
     "performance_metrics_counts": "wins and losses cannot outnumber the trades",
     "performance_metrics_period_span": "every period but ALL_TIME needs an end after its start",
@@ -153,11 +156,14 @@ _INTERNAL: Final = {
     "performance_metrics_streaks": "a streak cannot outlast its trades",
     "portfolio_exposures_pkey": "the group has a row in this mode already",
     "positions_closed_with_exit": "a position has exit data exactly when it is CLOSED",
-    "positions_counters_nonnegative": "partial exits and scale-ins are counted from 0",
-    "positions_current_within_entered": "no more can be open than was entered",
+    "positions_continues_position_id_fkey": "the position that is continued does not exist in this session",
+    "positions_continues_position_id_key": "the position is continued by another already",
     "positions_id_session_id_key": "the id exists already",
+    "positions_nothing_costs_nothing": "what holds nothing has cost nothing",
     "positions_pkey": "the id exists already",
-    "positions_size_covers_original": "size and quantity include the original ones",
+    "positions_pnl_from_values": "realized P&L follows from the values entered and exited",
+    "positions_quantity_covers_original": "quantity includes the original one",
+    "positions_status_follows_quantity": "status follows from what was entered and exited",
     "prediction_cache_pkey": "the key has an entry already",
     "prediction_performance_pkey": "the id exists already",
     "reconciliation_audit_events_pkey": "the id exists already",
@@ -188,4 +194,4 @@ VIOLATIONS: Final[dict[str, Violation]] = {
     **{name: Violation(IdempotencyConflict, "request_id", "was already used by another request") for name in _REQUESTS},
     **{name: Violation(SchemaMismatch, None, sentence) for name, sentence in _INTERNAL.items()},
 }
-"""By the constraint's name; a test holds it equal to the schema's constraints."""
+"""By the constraint's name; a test compares it with the schema's constraints."""

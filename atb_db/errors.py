@@ -1,4 +1,4 @@
-"""What can go wrong, one exception class per thing a caller can do about it."""
+"""The errors: one class for each thing that a caller can do about one."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class AtbDbError(Exception):
 
     Attributes:
         statement: Name of the statement that failed, such as ``positions.close_position``.
-        field: Name of the parameter at fault, if one is.
+        field: Name of the parameter that caused it, if one did.
         constraint: Name of the violated constraint, if one was.
         sqlstate: PostgreSQL's five-character code, if the server answered.
         request_id: The id under which the command is recorded once, if it has one.
-        attempts: How often it was tried before this error was raised.
+        attempts: How often it was tried before the error was raised.
     """
 
     retryable: bool = False
@@ -59,15 +59,15 @@ class AtbDbError(Exception):
 
 
 class InvalidInput(AtbDbError, ValueError):
-    """A value cannot be stored; nothing was. Never worth a retry."""
+    """A value cannot be stored; nothing was written. Retrying does not help."""
 
 
 class NotFound(AtbDbError, LookupError):
-    """The row that the statement is about does not exist."""
+    """The row does not exist."""
 
 
 class Conflict(AtbDbError):
-    """What is stored contradicts the request; nothing was changed."""
+    """The stored data contradicts the request; nothing was changed."""
 
 
 class IdempotencyConflict(Conflict):
@@ -82,65 +82,69 @@ class SessionHeld(Conflict):
     """Another engine holds the trading session; the message names it."""
 
 
+class Halted(Conflict):
+    """A control flag forbids it; the message names the flag, who raised it and why."""
+
+
 class TransactionAborted(AtbDbError):
-    """A statement of the transaction failed before; nothing more can be done in it, and nothing is committed."""
+    """An earlier statement of the transaction failed; the transaction can only be rolled back."""
 
 
 class SerializationRetry(AtbDbError):
-    """Concurrent transactions collided and this one was rolled back; running it again is right."""
+    """Concurrent transactions collided and this one was rolled back; run it again."""
 
     retryable = True
 
 
 class Unavailable(AtbDbError):
-    """The database cannot be reached; nothing happened, and a later attempt may succeed."""
+    """The database cannot be reached; nothing was written, and a later attempt may succeed."""
 
     retryable = True
 
 
 class PoolExhausted(Unavailable):
-    """Every connection of the pool is in use, and the wait for one was too long or the queue; nothing happened."""
+    """Every connection of the pool is in use, and waiting for one took too long or the queue is full."""
 
 
 class OutcomeUnknown(AtbDbError):
-    """The request was sent and its answer was lost; running the same value again writes nothing twice."""
+    """The request was sent and its answer was lost; run the same value again, it writes nothing twice."""
 
     retryable = True
 
 
 class NotRepeatable(OutcomeUnknown):
-    """A COMMIT's answer was lost, and the function makes other requests when it is run again: look what is stored."""
+    """The answer to a COMMIT was lost, and the function would make other requests if it ran again: check the data."""
 
     retryable = False
 
 
 class Timeout(AtbDbError):
-    """There was no answer in time, or the server gave up waiting for a lock; nothing was changed."""
+    """No answer came in time, or the server gave up waiting for a lock; nothing was changed."""
 
 
 class ResourceFull(AtbDbError):
-    """The server has run out of disk or memory; an operator must act."""
+    """The server is out of disk space, memory, or numbers to give; an operator must act."""
 
 
 class PermissionDenied(AtbDbError):
-    """The role may not do this."""
+    """The role lacks the privilege."""
 
 
 class SchemaMismatch(AtbDbError):
-    """The database's schema is not the one that this version needs: run `atb-db verify`."""
+    """The database's schema is not the one that this version needs; run `atb-db verify`."""
 
 
 class StatementError(AtbDbError):
-    """A statement's declaration and its SQL file do not fit together."""
+    """A statement's declaration and its SQL file do not match, or the statement is used in the wrong place."""
 
 
 class ConfigurationError(AtbDbError):
-    """A setting is missing or cannot be used."""
+    """A setting is missing or invalid."""
 
 
 class JournalHeld(AtbDbError):
-    """Another process, or another Journal of this one, writes the journal."""
+    """Another process, or another Journal in this process, has the journal open."""
 
 
 class JournalUnusable(AtbDbError):
-    """The journal's file cannot be read or written, or is none; nothing was recorded."""
+    """The journal's file cannot be read or written, or is not a journal; nothing was recorded."""

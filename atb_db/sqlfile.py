@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-# Comments (which may hold one more), strings, quoted names and dollar quotes: what is in them is not the file's SQL.
+# Comments (which may hold one more), strings, quoted names and dollar quotes: their contents are not SQL of the file.
 OPAQUE: Final = r"""
     (?P<comment>--[^\n]*|/\*(?:/\*.*?\*/|.)*?\*/)
   | (?P<string>[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')
@@ -60,5 +60,5 @@ def schema_files() -> list[Path]:
 
 
 def schema_sql() -> str:
-    """All that creates the schema in an empty database."""
+    """The SQL that creates the schema in an empty database."""
     return "\n".join(path.read_text(encoding="utf-8") for path in schema_files())

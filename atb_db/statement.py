@@ -12,35 +12,24 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from enum import Enum
 from functools import partial, update_wrapper
-from hashlib import blake2b
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Final, Generic, NoReturn, ParamSpec, Self, TypeAlias, TypeVar, get_type_hints
 from uuid import UUID
 
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
-from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, is_row_type, reader_for, without_none
-from atb_db.sqlfile import compile_sql, query_file
-from atb_db.types import NEW, NOW, UNSET, Json, Number, Span, Unset
-from atb_db.values import (
-    Coerce,
-    new_request_id,
-    to_bool,
-    to_decimal,
-    to_int,
-    to_json,
-    to_label,
-    to_rows,
-    to_span,
-    to_text,
-    to_time,
-    to_uuid,
-)
+from atb_db.parameters import MISSING, Parameter, read_parameters, shown_signature
+from atb_db.request_hash import RequestHash
+from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, reader_for
+from atb_db.sqlfile import CompiledSql, compile_sql, query_file
+from atb_db.types import NEW, NOW, UNSET
+from atb_db.values import new_request_id
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
@@ -50,31 +39,7 @@ GIVEN: Final = "given"
 
 REQUEST_HASH: Final = "request_hash"
 """`:request_hash` in a SQL file is a hash of what the caller gave besides `request_id` and `token`."""
-
 _COPY_COLUMNS: Final = re.compile(r"\bCOPY\s+\w+\s*\(([^)]*)\)\s*FROM\s+STDIN", re.IGNORECASE)
-
-_COERCIONS: Final[dict[object, Coerce]] = {
-    Number: to_decimal,
-    Span: to_span,
-    Json: to_json,
-    int: to_int,
-    bool: to_bool,
-    str: to_text,
-    datetime: to_time,
-    UUID: to_uuid,
-}
-
-# Who asks is no part of what is asked: an engine that has claimed its session again repeats the request as before.
-_NO_CONTENT: Final = frozenset({"request_id", "token"})
-
-_NUMBERS: Final = frozenset({to_decimal, to_span})
-
-_REMEMBERED: Final = 100
-
-_MISSING: Final = inspect.Parameter.empty
-
-# The usual context rounds to 28 digits, and overflows.
-_EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 class Kind(Enum):
@@ -83,35 +48,27 @@ class Kind(Enum):
     QUERY = "query"
     """Only reads: it succeeds in a read-only transaction."""
     COMMAND = "command"
-    """Writes; running the same value twice leaves the database as running it once."""
+    """Writes; running the same value twice leaves the database as running it once does."""
     COPY = "copy"
     """Each value is one row of a bulk load."""
 
 
-class Parameter(NamedTuple):
-    """A parameter of a declaration."""
+class Declaration(Generic[P, R_co]):
+    """A statement as it is declared: its parameters, its SQL and how its rows are read.
 
-    name: str
-    type: object
-    """The annotation without None and Unset; an Enum class for `Enum | str`, a NamedTuple for a sequence of it."""
-    optional: bool
-    default: object
-    coerce: Coerce
+    `like` is the command that writes one row of a bulk load: both recognise a row that the other wrote for a request.
+    """
 
-    @property
-    def required(self) -> bool:
-        """Whether it has no default."""
-        return self.default is _MISSING
-
-
-class Declared(Generic[R_co]):
-    """A statement as it is declared: its parameters, its SQL and how its rows are read."""
-
-    def __init__(self, function: Callable[P, R_co], kind: Kind, path: Path) -> None:
+    def __init__(
+        self, function: Callable[P, R_co], kind: Kind, path: Path, *, like: Declared[object] | None = None
+    ) -> None:
+        update_wrapper(self, function)
+        signature = inspect.signature(function)
+        self.__signature__ = shown_signature(signature, Statement.__name__)
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self.kind = kind
         self.path = path
-        self.parameters, self.reader = self._read_signature(function)
+        self.parameters, self.reader = self._read_signature(function, signature)
         compiled = self._read_sql()
         self.text = compiled.text
         self.sql = compiled.text.encode()
@@ -121,35 +78,33 @@ class Declared(Generic[R_co]):
             for place, parameter in enumerate(self.parameters)
         }
         self._defaults = [parameter.default for parameter in self.parameters]
-        self._usual = [_usual(parameter) for parameter in self.parameters]
         self._unmade = tuple(self._makers())
-        self._orders: dict[tuple[str, ...], list[tuple[str, int, object, bool]]] = {}
         self._partial = UNSET in self._defaults
         self.order: tuple[str, ...] = compiled.names
         self._arrange = self._arrangement()
         self.keyed = "request_id" in self._names
         self.key = (self.sql, (0,) * len(self.order))
-        # copy_events loads what log_event records: either knows a row of the other's for the same request.
-        self._recorder = re.sub(r"\.copy_(\w+)s$", r".log_\1", self.name)
+        self.recorder = like.name if like else self.name
+        self._hash = RequestHash(self.recorder, self.parameters)
+        self._make: type[Statement[R_co]] = _Watched if kind is Kind.COMMAND and sys.flags.dev_mode else Statement
 
     def _fail(self, reason: str) -> StatementError:
         return StatementError(f"{reason} ({self.path})", statement=self.name)
 
-    def _read_signature(self, function: Callable[P, R_co]) -> tuple[tuple[Parameter, ...], Reader]:
+    def _read_signature(
+        self, function: Callable[P, R_co], signature: inspect.Signature
+    ) -> tuple[tuple[Parameter, ...], Reader]:
         try:
             hints = get_type_hints(function)
             if "return" not in hints:
                 raise UnsupportedAnnotationError("the return annotation is missing")
-            reader = reader_for(hints["return"])
-            parameters = tuple(
-                _parameter(parameter, hints.get(parameter.name))
-                for parameter in inspect.signature(function).parameters.values()
-            )
+            reader = reader_for(hints["return"], self.name)
+            parameters = read_parameters(signature, hints)
         except (UnsupportedAnnotationError, NameError) as error:
             raise self._fail(str(error)) from None
         return parameters, reader
 
-    def _read_sql(self) -> _Sql:
+    def _read_sql(self) -> CompiledSql:
         try:
             text = self.path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
@@ -158,17 +113,17 @@ class Declared(Generic[R_co]):
         if self.kind is Kind.COPY:
             found = _COPY_COLUMNS.search(text)
             if found is None:
-                raise self._fail("its SQL file is no COPY table (columns) FROM STDIN")
-            compiled = _Sql(text, tuple(column.strip() for column in found[1].split(",")))
+                raise self._fail("its SQL file is not COPY table (columns) FROM STDIN")
+            compiled = CompiledSql(text, tuple(column.strip() for column in found[1].split(",")))
         else:
-            compiled = _Sql(*compile_sql(text))
+            compiled = compile_sql(text)
         automatic = {REQUEST_HASH} if "request_id" in declared else set()
         if any(parameter.default is UNSET for parameter in self.parameters):
             automatic.add(GIVEN)
         if unknown := [name for name in compiled.names if name not in declared and name not in automatic]:
-            raise self._fail(f":{unknown[0]} is no parameter of its signature")
+            raise self._fail(f":{unknown[0]} is not a parameter of its signature")
         if unused := [name for name in declared if name not in compiled.names]:
-            raise self._fail(f"no :{unused[0]} uses its parameter {unused[0]}")
+            raise self._fail(f"its parameter {unused[0]} is not used as :{unused[0]}")
         return compiled
 
     def _arrangement(self) -> Callable[[tuple[str | None, ...]], tuple[str | None, ...]]:
@@ -180,24 +135,34 @@ class Declared(Generic[R_co]):
         return itemgetter(*indexes) if indexes else lambda _: ()
 
     def _makers(self) -> Iterator[tuple[int, object, Callable[[], object]]]:
-        """The places of defaults that are made anew for each value, and of parameters that have none."""
+        """The places of defaults that are made for each value, and of parameters that have none."""
         for place, (name, default) in enumerate(zip(self._names, self._defaults, strict=True)):
             if default is NOW:
                 yield place, default, partial(datetime.now, UTC)
             elif default is NEW:
                 yield place, default, new_request_id
-            elif default is _MISSING:
+            elif default is MISSING:
                 yield place, default, partial(self._miss, name)
 
     def _miss(self, name: str) -> None:
         raise TypeError(f"{self.name}() is missing its argument {name!r}")
+
+    def __call__(self, *args: P.args, **given: P.kwargs) -> Statement[R_co]:
+        """The statement's value; see `value`."""
+        if args:
+            raise TypeError(f"{self.name}() takes keyword arguments only")
+        return self.value(given)
+
+    def __get__(self, owner: object, kind: type | None = None) -> Self:
+        """Itself, as it is not a method. help() shows the signature of objects that have a `__get__`."""
+        return self
 
     def value(self, given: dict[str, object]) -> Statement[R_co]:
         """The statement's value from its arguments by name.
 
         Raises:
             InvalidInput: an argument cannot be stored; the error names it.
-            TypeError: an argument is missing, or is none of the statement's.
+            TypeError: an argument is missing or unknown.
         """
         values = self._defaults.copy()
         changed: list[str] = []
@@ -219,16 +184,16 @@ class Declared(Generic[R_co]):
         for place, default, make in self._unmade:
             if values[place] is default:
                 values[place] = make()
-        return Statement(self, tuple(values), tuple(changed))
+        return self._make(self, tuple(values), tuple(changed))
 
     @property
     def declaration(self) -> NoReturn:
-        """What a value has, and a declaration is: for who forgets to call it.
+        """Catches passing `open_position` where `open_position(...)` was meant.
 
         Raises:
             TypeError: always.
         """
-        raise TypeError(f"{self.name} is a declaration: {self.name}(...) makes the value that can be run")
+        raise TypeError(f"{self.name} was not called: {self.name}(...) makes the value that can be run")
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} {self.name}>"
@@ -240,38 +205,13 @@ class Declared(Generic[R_co]):
         hash_ = str(self._hash(values, texts, given)) if self.keyed else None
         return self._arrange((*texts, changed, hash_))
 
-    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
-        """The given parameters that are content by name: their places, usual texts, and whether they are numbers."""
-        found = self._orders.get(given)
-        if found is None:
-            places = sorted((name, self._fields[name][0]) for name in given if name not in _NO_CONTENT)
-            found = [
-                (name, place, self._usual[place], self.parameters[place].coerce in _NUMBERS) for name, place in places
-            ]
-            if len(self._orders) < _REMEMBERED:
-                self._orders[given] = found
-        return found
-
-    def _hash(self, values: tuple[object, ...], texts: list[str | None], given: tuple[str, ...]) -> int:
-        # Defaults are left out, so that a parameter added later does not change the hash of a request made before.
-        content = [self._recorder]
-        for name, place, usual, is_number in self._in_order(given):
-            text = texts[place]
-            # Only such a number has another form.
-            if is_number and text and (text[-1] == "0" or "E" in text):
-                text = _canonical(cast("Decimal", values[place]))
-            if text != usual:
-                content.append(name if text is None else f"{name}={text}")
-        # No text has a NUL in it.
-        return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
-
     def read(self, rows: Iterable[object]) -> R_co:
         """The result from the made rows.
 
         Raises:
-            NotFound: exactly one row was due and none came.
-            IdempotencyConflict: none came because the request_id is known with other content.
-            StatementError: more rows came than the return annotation allows.
+            NotFound: there is no row where exactly one was expected.
+            IdempotencyConflict: there is none because the request_id was used with other content.
+            StatementError: there are more rows than the return annotation allows.
         """
         shape = self.reader.shape
         if shape is Shape.MANY:
@@ -292,27 +232,8 @@ class Declared(Generic[R_co]):
         raise NotFound(statement=self.name, field=self._names[0] if self._names else None)
 
 
-class Declaration(Declared[R_co], Generic[P, R_co]):
-    """A declared statement with its signature: what a repository module holds."""
-
-    def __init__(self, function: Callable[P, R_co], kind: Kind, path: Path) -> None:
-        super().__init__(function, kind, path)
-        update_wrapper(self, function)
-
-    def __call__(self, *args: P.args, **given: P.kwargs) -> Statement[R_co]:
-        """The statement's value; see `Declared.value`."""
-        if args:
-            raise TypeError(f"{self.name}() takes keyword arguments only")
-        return self.value(given)
-
-
-class _Sql(NamedTuple):
-    text: str
-    names: tuple[str, ...]
-
-
 class Statement(Generic[R_co]):
-    """A declared statement with its checked arguments: a value to keep, to compare, to run more than once."""
+    """A declared statement with its checked arguments: a value that can be kept, compared, and run more than once."""
 
     __slots__ = ("declaration", "given", "values")
 
@@ -359,74 +280,75 @@ class Statement(Generic[R_co]):
         return f"{self.name}({shown})"
 
 
-def _parameter(parameter: inspect.Parameter, annotation: object) -> Parameter:
-    if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-        raise UnsupportedAnnotationError(f"{parameter.name} must be keyword-only")
-    kind, optional, coerce = _coercion(parameter.name, annotation)
-    default = parameter.default
-    if default not in (_MISSING, None, UNSET) and default is not NEW and default is not NOW:
-        default = coerce(parameter.name, default)
-    return Parameter(parameter.name, kind, optional, default, coerce)
+class _Watched(Statement[R_co]):
+    """A command's value under `python -X dev`: it warns if it is discarded without having been used."""
+
+    __slots__ = ("_made_at",)
+
+    def __init__(self, declaration: Declared[R_co], values: tuple[object, ...], given: tuple[str, ...]) -> None:
+        super().__init__(declaration, values, given)
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_globals is globals():
+            frame = frame.f_back
+        self._made_at = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else None
+
+    def __getattribute__(self, name: str) -> object:
+        object.__setattr__(self, "_made_at", None)
+        return super().__getattribute__(name)
+
+    def __del__(self) -> None:
+        found = object.__getattribute__(self, "_made_at")
+        if found is not None:
+            warnings.warn_explicit(f"{self!r} was never run", RuntimeWarning, *found)
 
 
-def _coercion(name: str, annotation: object) -> tuple[object, bool, Coerce]:
-    """The annotation without None and Unset, whether it had None, and what makes such values exact."""
-    inner, optional = without_none(annotation)
-    members = get_args(inner)
-    if Unset in members:
-        inner, _ = without_none(_union(member for member in members if member is not Unset))
-    if get_origin(inner) is Sequence and is_row_type(row := members[0]):
-        fields = [(field, *_coercion(field, hint)[1:]) for field, hint in get_type_hints(row).items()]
-        return row, optional, to_rows(row, fields)
-    enum = next(
-        (member for member in (inner, *get_args(inner)) if isinstance(member, type) and issubclass(member, Enum)), None
-    )
-    coerce = to_label(enum) if enum is not None else _COERCIONS.get(inner)
-    if coerce is None:
-        raise UnsupportedAnnotationError(f"{name}: {annotation} is no type that a parameter can have")
-    return (enum if enum is not None else inner), optional, coerce
+def declaration_of(statement: Statement[R_co]) -> Declared[R_co]:
+    """The declaration of a caller's statement.
+
+    Raises:
+        TypeError: it is not a statement.
+    """
+    try:
+        return statement.declaration
+    except AttributeError:
+        raise TypeError(
+            f"{shortened(statement)} is not a statement: pass what a function of atb_db.repository returns, such as "
+            "positions.get_position(position_id=1); your own SQL goes into a file of sql/queries with its declaration"
+        ) from None
 
 
-def _canonical(number: Decimal) -> str:
-    """One text for equal numbers: 1.0 and 1.00 are the same."""
-    return str(number.normalize(_EXACT))
-
-
-def _usual(parameter: Parameter) -> object:
-    """The text of the default; something else if it is made anew for each value, or there is none."""
-    default = parameter.default
-    if default is None or default is _MISSING or default is UNSET or default is NEW or default is NOW:
-        return default
-    return _canonical(default) if isinstance(default, Decimal) else str(default)
-
-
-def _union(members: Iterable[object]) -> object:
-    union: object = None
-    for member in members:
-        union = member if union is None else union | member  # type: ignore[operator]  # types, which know |
-    return union
+Declared: TypeAlias = Declaration[..., R_co]  # type: ignore[explicit-any]  # its parameters do not matter
+"""A declaration, whatever its parameters."""
 
 
 def query(function: Callable[P, R_co]) -> Declaration[P, R_co]:
     """Declare a statement that only reads; it succeeds in a read-only transaction."""
-    return _declared(function, Kind.QUERY)
+    return Declaration(function, Kind.QUERY, _file(function))
 
 
 def command(function: Callable[P, R_co]) -> Declaration[P, R_co]:
-    """Declare a statement that writes and may be repeated: twice the same value leaves what once leaves."""
-    return _declared(function, Kind.COMMAND)
+    """Declare a statement that writes and may be repeated: running its value again changes nothing."""
+    return Declaration(function, Kind.COMMAND, _file(function))
 
 
-def copy(function: Callable[P, R_co]) -> Declaration[P, R_co]:
-    """Declare the rows of a bulk load: the SQL file is `COPY table (columns) FROM STDIN`."""
-    return _declared(function, Kind.COPY)
+def copy(*, like: Declared[object]) -> Callable[[Callable[P, R_co]], Declaration[P, R_co]]:
+    """Declare the rows of a bulk load: the SQL file is `COPY table (columns) FROM STDIN`.
+
+    `like` is the command that writes one such row. Both hash a request alike, so that neither stores what the other has
+    stored.
+    """
+
+    def declare(function: Callable[P, R_co]) -> Declaration[P, R_co]:
+        return Declaration(function, Kind.COPY, _file(function), like=like)
+
+    return declare
 
 
-def _declared(function: Callable[P, R_co], kind: Kind) -> Declaration[P, R_co]:
-    return Declaration(function, kind, query_file(function.__module__.rpartition(".")[2], function.__name__))
+def _file(function: Callable[P, R_co]) -> Path:
+    return query_file(function.__module__.rpartition(".")[2], function.__name__)
 
 
 def declarations(namespaces: Sequence[object]) -> list[Declared[object]]:
     """Every declaration in the given modules, by name."""
-    found = (item for namespace in namespaces for item in vars(namespace).values() if isinstance(item, Declared))
+    found = (item for namespace in namespaces for item in vars(namespace).values() if isinstance(item, Declaration))
     return sorted(found, key=lambda declaration: declaration.name)

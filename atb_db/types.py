@@ -1,4 +1,8 @@
-"""Enums of the schema, and the types that statements take and return."""
+"""Enums of the schema with their labels, and the types that statements take and return.
+
+A parameter that takes an enum also takes its labels as text. Type checkers know them as `…Label`, in upper case; at run
+time any case will do.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
-from typing import Final, SupportsFloat, TypeAlias
+from typing import Final, Literal, SupportsFloat, TypeAlias
 from uuid import UUID
 
 
@@ -15,6 +19,9 @@ class PositionSide(StrEnum):
 
     LONG = "LONG"
     SHORT = "SHORT"
+
+
+PositionSideLabel: TypeAlias = Literal["LONG", "SHORT"]
 
 
 class PositionStatus(StrEnum):
@@ -32,6 +39,9 @@ class ContractType(StrEnum):
     INVERSE = "INVERSE"
 
 
+ContractTypeLabel: TypeAlias = Literal["LINEAR", "INVERSE"]
+
+
 class OrderType(StrEnum):
     """What an order does to its position."""
 
@@ -40,6 +50,9 @@ class OrderType(StrEnum):
     SCALE_IN = "SCALE_IN"
     FULL_EXIT = "FULL_EXIT"
     STOP_LOSS = "STOP_LOSS"
+
+
+OrderTypeLabel: TypeAlias = Literal["ENTRY", "PARTIAL_EXIT", "SCALE_IN", "FULL_EXIT", "STOP_LOSS"]
 
 
 class OrderStatus(StrEnum):
@@ -55,12 +68,20 @@ class OrderStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+OrderStatusLabel: TypeAlias = Literal[
+    "PENDING", "OPEN", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "FAILED", "EXPIRED", "UNKNOWN"
+]
+
+
 class TradeSource(StrEnum):
     """Where a session's money is: on an exchange, in history, or on paper."""
 
     LIVE = "LIVE"
     BACKTEST = "BACKTEST"
     PAPER = "PAPER"
+
+
+TradeSourceLabel: TypeAlias = Literal["LIVE", "BACKTEST", "PAPER"]
 
 
 class PartialOperationType(StrEnum):
@@ -91,6 +112,26 @@ class EventType(StrEnum):
     MAINTENANCE = "MAINTENANCE"
 
 
+EventTypeLabel: TypeAlias = Literal[
+    "ENGINE_START",
+    "ENGINE_STOP",
+    "STRATEGY_CHANGE",
+    "MODEL_UPDATE",
+    "ERROR",
+    "WARNING",
+    "ALERT",
+    "BALANCE_ADJUSTMENT",
+    "TEST",
+    "ENGINE_RESUME",
+    "PURGE",
+    "BACKUP",
+    "RESTORE",
+    "RESTORE_DRILL",
+    "RESET",
+    "MAINTENANCE",
+]
+
+
 class Severity(StrEnum):
     """How urgent a system event is, from least to most."""
 
@@ -98,6 +139,9 @@ class Severity(StrEnum):
     WARNING = "WARNING"
     ERROR = "ERROR"
     CRITICAL = "CRITICAL"
+
+
+SeverityLabel: TypeAlias = Literal["INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
 class MetricPeriod(StrEnum):
@@ -109,8 +153,11 @@ class MetricPeriod(StrEnum):
     ALL_TIME = "ALL_TIME"
 
 
+MetricPeriodLabel: TypeAlias = Literal["DAILY", "WEEKLY", "MONTHLY", "ALL_TIME"]
+
+
 class LedgerEntryType(StrEnum):
-    """What moved a session's balance."""
+    """What changed a session's balance."""
 
     INITIAL = "INITIAL"
     TRADE = "TRADE"
@@ -125,7 +172,7 @@ class LedgerEntryType(StrEnum):
 
 
 class SessionClaim(StrEnum):
-    """How an engine came by its session: a new one, one that had not ended, or one that had."""
+    """How an engine got its session: CREATED a new one, RESUMED an active one, or REOPENED an ended one."""
 
     CREATED = "CREATED"
     RESUMED = "RESUMED"
@@ -133,7 +180,7 @@ class SessionClaim(StrEnum):
 
 
 class StrategyStatus(StrEnum):
-    """Where a strategy stands in its life."""
+    """Stage in the life of a strategy."""
 
     EXPERIMENTAL = "EXPERIMENTAL"
     TESTING = "TESTING"
@@ -142,20 +189,29 @@ class StrategyStatus(StrEnum):
     DEPRECATED = "DEPRECATED"
 
 
+StrategyStatusLabel: TypeAlias = Literal["EXPERIMENTAL", "TESTING", "PRODUCTION", "RETIRED", "DEPRECATED"]
+
+
 class StrategyRelationship(StrEnum):
-    """How a strategy came from another: its successor, a variant beside it, or with parts of it."""
+    """How a strategy came from another: EVOLUTION = successor, BRANCH = variant, MERGE = took parts of it."""
 
     EVOLUTION = "EVOLUTION"
     BRANCH = "BRANCH"
     MERGE = "MERGE"
 
 
+StrategyRelationshipLabel: TypeAlias = Literal["EVOLUTION", "BRANCH", "MERGE"]
+
+
 class Environment(StrEnum):
-    """What a database is used for; PRODUCTION = losing it loses money."""
+    """What a database is used for; losing PRODUCTION loses money."""
 
     DEVELOPMENT = "DEVELOPMENT"
     STAGING = "STAGING"
     PRODUCTION = "PRODUCTION"
+
+
+EnvironmentLabel: TypeAlias = Literal["DEVELOPMENT", "STAGING", "PRODUCTION"]
 
 
 Number: TypeAlias = Decimal | SupportsFloat | str

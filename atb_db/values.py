@@ -1,4 +1,4 @@
-"""From what callers pass to what is stored: exact numbers, aware UTC times, labels, clean text, plain JSON."""
+"""Conversion of arguments to stored values: exact numbers, UTC times, labels, valid text, plain JSON."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ def _is_scalar(value: object) -> bool:
 
 
 def to_int(field: str, value: object) -> int:
-    """The whole number, of 64 bits; bool and fractions are refused, numpy's integers are taken."""
+    """The whole number of 64 bits; numpy's integers are accepted, bool and fractions refused."""
     if isinstance(value, bool) or _is_numpy_bool(value):
         raise InvalidInput(f"must be a whole number, not {shortened(value)}", field=field)
     try:
-        number = operator.index(value)  # type: ignore[arg-type]  # raises TypeError for what is no integer
+        number = operator.index(value)  # type: ignore[arg-type]  # raises TypeError
     except TypeError:
         raise InvalidInput(f"must be a whole number, not {shortened(value)}", field=field) from None
     if not -_TOO_LARGE <= number < _TOO_LARGE:
@@ -83,7 +83,7 @@ def to_int(field: str, value: object) -> int:
 
 
 def to_bool(field: str, value: object) -> bool:
-    """True or False; numpy's booleans are taken, everything else is refused."""
+    """True or False; numpy's booleans are accepted, everything else is refused."""
     if value is True or value is False:
         return value
     if _is_numpy_bool(value):
@@ -109,7 +109,7 @@ def to_text(field: str, value: object) -> str:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InvalidInput("contains half of a surrogate pair, which is no character", field=field) from None
+            raise InvalidInput("contains half of a surrogate pair, which is not a character", field=field) from None
     return value
 
 
@@ -133,7 +133,7 @@ def to_time(field: str, value: object) -> datetime:
 
 
 def to_uuid(field: str, value: object) -> UUID:
-    """The UUID; its text form is taken too."""
+    """The UUID, also from its text."""
     if isinstance(value, UUID):
         return value
     try:
@@ -143,7 +143,7 @@ def to_uuid(field: str, value: object) -> UUID:
 
 
 def to_label(labels: type[E]) -> Callable[[str, object], E]:
-    """A coercion to a member of the enum: by member, by label in any case, or by a foreign enum's equal label."""
+    """A conversion to a member of the enum, from a member, a label in any case, or another enum with an equal label."""
     by_label = {str(member.value): member for member in labels}
 
     def coerce(field: str, value: object) -> E:
@@ -196,9 +196,9 @@ class RowsText(str):
 
 
 def to_rows(row_type: type, fields: Sequence[tuple[str, bool, Coerce]]) -> Callable[[str, object], RowsText]:
-    """A coercion of rows of a NamedTuple; a field is its name, whether it may be None, and its own coercion.
+    """A conversion of rows of a NamedTuple; a field is its name, whether it may be None, and its own conversion.
 
-    The text that it makes is taken, too, as a statement that was kept elsewhere has it; the server checks its values.
+    The resulting text is accepted, too, as a journal keeps it; the server checks its values.
     """
     names = {field for field, _, _ in fields}
 
@@ -249,7 +249,7 @@ _write_json: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_
 
 
 def _quick_json(value: object) -> str | None:
-    """The document if JSON has all that is in it; None if it must be looked through."""
+    """The document if JSON has all its types; None if it must be converted first."""
     try:
         text = orjson.dumps(value, option=_ORJSON_OPTIONS).decode()
     except orjson.JSONEncodeError:
@@ -258,7 +258,7 @@ def _quick_json(value: object) -> str | None:
 
 
 def _slow_json(plain: object) -> str:
-    """The same of what was looked through; numbers may have more than 64 bits, and levels be more than 254."""
+    """The JSON of a converted document; numbers may exceed 64 bits, and levels 254."""
     return _quick_json(plain) or _write_json(plain)
 
 
@@ -270,7 +270,7 @@ def _unwrapped(value: object) -> object:
 
 @singledispatch
 def _plain(value: object, field: str) -> object:
-    """The value in the types that JSON has."""
+    """The value in types that JSON has."""
     if (plain := _unwrapped(value)) is not value:
         return _plain(plain, field)
     raise InvalidInput(f"contains {shortened(value)}, which has no JSON form", field=field)
@@ -339,7 +339,7 @@ def _key(key: object, field: str) -> str:
 
 
 def new_request_id() -> UUID:
-    """A fresh UUID version 7 (RFC 9562): its leading 48 bits are the time, so that indexes of it grow at one end."""
+    """A new UUID version 7 (RFC 9562): its leading 48 bits are the time, so indexes of it grow at one end."""
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10))
     return UUID(int=(milliseconds << 80 | random) & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)

@@ -19,9 +19,10 @@ from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, 
 from benchmarks.profiling import profile, profile_bulk
 from benchmarks.report import write
 from benchmarks.results import Results, about, commit, load, moment
-from benchmarks.seeding import World, seed
+from benchmarks.seeding import seed
 from benchmarks.serving import server_apart
 from benchmarks.starting import measure_starts
+from benchmarks.world import World
 
 COUNTED = (
     "log_trade, 0 trades today",

@@ -24,7 +24,7 @@ from benchmarks.contenders.base import DECLARED
 from benchmarks.contenders.handwritten import sql_of
 from benchmarks.measuring import Disagreement, Measured, compared
 from benchmarks.operations import Arguments, Operation, Scale, execution, trade
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 Load = Callable[[str, World, Sequence[Arguments]], float]
 """Loads the rows and tells the seconds; connecting is not among them."""
@@ -273,7 +273,8 @@ def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict
             part = rows[: bulk.few.get(name, bulk.rows)]
             if number and name in bulk.few:
                 continue
-            url = server.create_database("loaded", template="books")
+            server.create_database("loaded", template="books")
+            url = server.tcp_url(database="loaded")
             seconds = bulk.loads[name](url, world, part)
             taken[name].append(seconds * 1000 * len(rows) / len(part))
             if len(part) == len(rows) and name != "COPY of text":

@@ -18,7 +18,7 @@ from atb_db.repository import events
 from benchmarks.contenders import AtbDb, Contender, Core, Handwritten, Orm
 from benchmarks.contenders.asyncpg_pool import Asyncpg
 from benchmarks.operations import OPERATIONS, Arguments, Operation, Scale
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 THREADS: Final = (1, 4, 16)
 TASKS: Final = 64
@@ -40,7 +40,8 @@ def measure_threads(server: Server, world: World, scale: Scale) -> dict[str, dic
     """By contender and number of threads, each doing its share of the calls."""
     calls, rounds = scale.limit * 4, max(1, scale.rounds // 2)
     found: dict[str, dict[int, list[tuple[float, int]]]] = {}
-    url = server.create_database("threads", template="books")
+    server.create_database("threads", template="books")
+    url = server.tcp_url(database="threads")
     running = [contender(url, world) for contender in THREADED]
     for _ in range(rounds):
         for threads in THREADS:
@@ -76,7 +77,8 @@ def _threads(contender: Contender, operation: Operation, threads: int, calls: in
 
 def measure_tasks(server: Server, world: World, scale: Scale) -> dict[str, Throughput]:
     """By contender, with 64 tasks."""
-    url = server.create_database("tasks", template="books")
+    server.create_database("tasks", template="books")
+    url = server.tcp_url(database="tasks")
     rounds = max(1, scale.rounds // 2)
     found: dict[str, list[tuple[float, int]]] = {}
     for _ in range(rounds):

@@ -15,7 +15,8 @@ from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.measuring import WARM
 from benchmarks.operations import Operation
-from benchmarks.seeding import World, copy_of
+from benchmarks.seeding import copy_of
+from benchmarks.world import World
 
 
 class Counts(NamedTuple):
@@ -112,7 +113,10 @@ def _counted(url: str) -> Iterator[tuple[str, _Proxy]]:
     proxy = _Proxy(str(parts["host"]), int(str(parts["port"])))
     try:
         database = quote(str(parts["dbname"]), safe="")
-        yield f"postgresql://{parts['user']}@127.0.0.1:{proxy.port}/{database}?sslmode=disable", proxy
+        yield (
+            f"postgresql://{parts['user']}:{parts['password']}@127.0.0.1:{proxy.port}/{database}?sslmode=disable",
+            proxy,
+        )
     finally:
         proxy.close()
 

@@ -12,7 +12,8 @@ from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.measuring import WARM
 from benchmarks.operations import Operation
-from benchmarks.seeding import World, copy_of
+from benchmarks.seeding import copy_of
+from benchmarks.world import World
 
 
 class Effort(NamedTuple):

@@ -14,7 +14,8 @@ from benchmarks.contenders import AtbDb, Contender, Core, Handwritten, Orm, Pgbe
 from benchmarks.contenders.asyncpg_pool import Asyncpg
 from benchmarks.measuring import Disagreement
 from benchmarks.operations import Arguments, Operation, Scale, prediction
-from benchmarks.seeding import World, copy_of
+from benchmarks.seeding import copy_of
+from benchmarks.world import World
 
 # Our SQL makes room for many at a time, these at each call.
 _EACH_TIME: Final[tuple[type[Contender], ...]] = (Core, Orm)

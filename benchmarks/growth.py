@@ -262,7 +262,8 @@ def main() -> None:
 def filled(server: Server, size: int) -> Settings:
     """A database with so many decisions, and all else in proportion."""
     began = perf_counter()
-    url = server.create_database(f"growth_{size}", template="template0")
+    server.create_database(f"growth_{size}", template="template0")
+    url = server.tcp_url(database=f"growth_{size}")
     with psycopg.connect(url) as connection:
         connection.execute(schema_sql())
     settings = Settings.load(url, environ={})._replace(query_deadline=0, statement_timeout=0)

@@ -15,7 +15,7 @@ from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.contenders.base import told
 from benchmarks.operations import Operation, Scale
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 WARM: Final = 12
 """Calls before the first round: statements are prepared after the fifth."""
@@ -170,8 +170,10 @@ def _copied(operation: Operation) -> bool:
 
 def _url(server: Server, operation: Operation, contender: type[Contender]) -> str:
     if not _copied(operation):
-        return server.url(database=operation.database)
-    return server.create_database(f"{operation.name} of {contender.name}", template=operation.database)
+        return server.tcp_url(database=operation.database)
+    name = f"{operation.name} of {contender.name}"
+    server.create_database(name, template=operation.database)
+    return server.tcp_url(database=name)
 
 
 def _drop(server: Server, url: str, operation: Operation) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from benchmarks.seeding import World
+    from benchmarks.world import World
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 Arguments = dict[str, object]

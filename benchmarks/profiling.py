@@ -17,7 +17,8 @@ from benchmarks.contenders import AtbDb
 from benchmarks.contenders.base import DECLARED, OPTIONS, every_argument
 from benchmarks.measuring import WARM
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World, copy_of
+from benchmarks.seeding import copy_of
+from benchmarks.world import World
 
 _CALLS: Final = 10
 _FUNCTIONS: Final = 15

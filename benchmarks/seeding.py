@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final
 
 import psycopg
 from psycopg import sql
@@ -15,6 +15,7 @@ from atb_db.repository import metrics, positions, sessions
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from benchmarks.operations import START, Scale
+from benchmarks.world import World
 
 TODAY: Final = (0, 1_000, 10_000, 50_000)
 """Trades that a session has had today before one more is logged."""
@@ -97,27 +98,6 @@ SELECT 'key-' || i, 'model', 'f' || i, 'c', 40000, 0.5, 1, now(), now(), now() +
 """
 
 
-class World(NamedTuple):
-    """The ids in the databases; every contender's copy has the same."""
-
-    today: dict[int, int]
-    """Sessions by the trades that they have had today."""
-    trading: int
-    """The session of single writes."""
-    backtest: int
-    """A session without anything."""
-    closing: tuple[int, ...]
-    """Open positions."""
-    few: int
-    """A session with 10 open positions."""
-    many: int
-    """One with 200 of them, among the closed ones."""
-    traded: int
-    """One with many trades and snapshots."""
-    observed: int
-    """One with many more snapshots."""
-
-
 def seed(server: Server, scale: Scale) -> World:
     """Make the databases books, history and cache; books is to be copied, the others are only read, or nearly."""
     books = Settings.load(server.create_database("books", template="template0"), environ={})
@@ -164,7 +144,8 @@ def seed(server: Server, scale: Scale) -> World:
 def copy_of(server: Server, database: str, whose: str = "one") -> Iterator[str]:
     """The URL of a copy of it, which is gone afterwards."""
     name = f"{database} of {whose}"
-    yield server.create_database(name, template=database)
+    server.create_database(name, template=database)
+    yield server.tcp_url(database=name)
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

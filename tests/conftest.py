@@ -18,6 +18,7 @@ from atb_db import Database, embedded
 from atb_db.embedded import Server
 from atb_db.repository import sessions
 from atb_db.sqlfile import schema_sql
+from atb_db.types import TradeSourceLabel
 
 # Where a shell runs the tests in the background, or nohup does, they ignore these, and all that they start would, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -88,7 +89,7 @@ def chance() -> Random:
 def start_session(db: Database) -> Callable[..., int]:
     """Start a trading session in the shared database; its id."""
 
-    def start(initial_balance: str = "1000", mode: str = "PAPER") -> int:
+    def start(initial_balance: str = "1000", mode: TradeSourceLabel = "PAPER") -> int:
         return db.run(
             sessions.create_trading_session(
                 strategy_name="test", symbol="BTCUSDT", timeframe="1h", mode=mode, initial_balance=initial_balance

@@ -6,26 +6,23 @@ under the old one then misses rows, and a unique one lets duplicates in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import Final, NamedTuple, cast
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row
 
-from atb_db.admin.connection import Connection, changing, perform, writing
-from atb_db.admin.ddl import quoted
+from atb_db.admin.connection import Connection, ask, changing, perform, writing
+from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.errors import LockHeld
-from atb_db.admin.wording import counted
+from atb_db.admin.progress import Progress
+from atb_db.admin.quoting import quoted
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
 from atb_db.errors import AtbDbError
 from atb_db.repository import deployment
-from atb_db.sqlfile import sql_root
-
-T = TypeVar("T")
 
 DEFAULT: Final = "default"
 """The name under which PostgreSQL knows the database's own collation."""
@@ -33,8 +30,6 @@ DEFAULT: Final = "default"
 _RECORDS_VERSIONS: Final = 150000
 _LOCK: Final = int.from_bytes(b"atb_coll")
 _CHECK: Final = "SELECT bt_index_check(%s::regclass, TRUE)"
-
-Progress: TypeAlias = Callable[[str, int, int | None], None]
 
 
 class Collation(NamedTuple):
@@ -183,7 +178,7 @@ def _check(
 ) -> CollationCheck:
     collations = tuple(read_collations(connection))
     versioned = {one.name for one in collations if one.actual is not None or one.recorded is not None}
-    indexes = [one for one in _read(connection, "text_indexes", TextIndex) if versioned & set(one.collations)]
+    indexes = [one for one in ask(connection, "text_indexes", TextIndex) if versioned & set(one.collations)]
     changed = {one.name for one in collations if one.changed}
     due: dict[int, Reason] = {}
     for index in indexes:
@@ -209,10 +204,10 @@ def _check(
 def read_collations(connection: Connection) -> Iterator[Collation]:
     """The database's own collation, then those that its indexes name."""
     name = "collation" if connection.info.server_version >= _RECORDS_VERSIONS else "collation_before_15"
-    recorded, actual = cast("tuple[str | None, str | None]", connection.execute(_query(name)).fetchall()[0])
+    recorded, actual = cast("tuple[str | None, str | None]", ask(connection, name)[0])
     known = read_deployment(connection)
     yield Collation(DEFAULT, recorded, actual, known.collation_version if known else None)
-    for schema, own, *versions in connection.execute(_query("collation_versions")).fetchall():
+    for schema, own, *versions in ask(connection, "collation_versions"):
         recorded, actual = cast("list[str | None]", versions)
         yield Collation(f"{schema}.{own}", recorded, actual)
 
@@ -257,7 +252,7 @@ def _remove_leftovers(connection: Connection, undone: list[tuple[str, str]]) -> 
 
 
 def _leftovers(connection: Connection) -> list[tuple[str, str]]:
-    return cast("list[tuple[str, str]]", connection.execute(_query("half_rebuilt_indexes")).fetchall())
+    return cast("list[tuple[str, str]]", ask(connection, "half_rebuilt_indexes"))
 
 
 def _refresh(server: ServerInfo, collation: Collation) -> sql.Composed:
@@ -287,11 +282,3 @@ def _remember(settings: Settings, version: str) -> tuple[str, ...]:
     except AtbDbError as error:
         return (f"The version {version} could not be remembered: {error.message}",)
     return ()
-
-
-def _read(connection: Connection, name: str, row: type[T]) -> list[T]:
-    return connection.cursor(row_factory=class_row(row)).execute(_query(name)).fetchall()
-
-
-def _query(name: str) -> bytes:
-    return (sql_root() / "catalog" / f"{name}.sql").read_bytes()

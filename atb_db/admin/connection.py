@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar, overload
 
 import psycopg
-from psycopg import IsolationLevel
+from psycopg import IsolationLevel, RawCursor
+from psycopg.rows import class_row, tuple_row
 
 from atb_db.config import Settings
 from atb_db.database.connecting import UTC_AND_ISO, Adapters, ServerInfo, accept, connect_arguments
 from atb_db.database.translation import translated
+from atb_db.sqlfile import sql_root
 from atb_db.statement import Statement
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 # How names and constants are shown depends on these; PGTZ and PGDATESTYLE go before what the connection asked for.
 CATALOG_SETTINGS: Final = "SET search_path TO public; SET timezone TO 'UTC'; SET datestyle TO 'ISO'"
@@ -75,6 +78,28 @@ def changing(settings: Settings) -> Iterator[Reading]:
         server = accept(connection)
         connection.execute(CATALOG_SETTINGS)
         yield Reading(connection, server)
+
+
+@overload
+def ask(connection: Connection, question: str, *, values: Sequence[object] = ()) -> list[tuple[object, ...]]: ...
+@overload
+def ask(connection: Connection, question: str, row: type[T], *, values: Sequence[object] = ()) -> list[T]: ...
+def ask(
+    connection: Connection, question: str, row: type[T] | None = None, *, values: Sequence[object] = ()
+) -> list[T] | list[tuple[object, ...]]:
+    """What sql/catalog/`question`.sql answers: tuples, or a `row` made of each by the names of its columns.
+
+    `values` are those of $1, $2 … in it. A statement that returns no rows answers with none.
+    """
+    text = (sql_root() / "catalog" / f"{question}.sql").read_bytes()
+    if row is None:
+        return _answers(RawCursor(connection, row_factory=tuple_row), text, values)
+    return _answers(RawCursor(connection, row_factory=class_row(row)), text, values)
+
+
+def _answers(cursor: RawCursor[T], text: bytes, values: Sequence[object]) -> list[T]:
+    cursor.execute(text, values or None)
+    return cursor.fetchall() if cursor.description else []
 
 
 def perform(connection: Connection, statement: Statement[R]) -> R:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 from statistics import median
 from time import perf_counter
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import class_row
 
 from atb_db.admin.collation import read_collations
-from atb_db.admin.connection import Connection, changing, perform
-from atb_db.admin.ddl import literal
+from atb_db.admin.connection import Connection, ask, changing, perform
 from atb_db.admin.destroy.guards import read_target
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import tool_for
-from atb_db.config import Settings, Source, redacted, sources
+from atb_db.admin.quoting import literal
+from atb_db.config import DEFAULTS, URL_SETTINGS, Settings, Source, redacted, sources, variable
+from atb_db.database import private
 from atb_db.database.connecting import ServerInfo
 from atb_db.errors import ConfigurationError, SchemaMismatch, Unavailable
 from atb_db.repository import events
-from atb_db.sqlfile import sql_root
 from atb_db.types import Environment, EventType
-
-T = TypeVar("T")
 
 BACKUP_EVERY: Final = timedelta(minutes=15)
 DRILL_EVERY: Final = timedelta(days=90)
@@ -40,11 +38,6 @@ _OLD_TRANSACTION_IDS: Final = 1_000_000_000
 _FIX: Final = "atb-db fix-collation"
 _KEPT_LOG: Final = 1 << 30
 _BEHIND_SECONDS: Final = 60.0
-
-# The settings by their variables; those of the connection string are apart.
-_FIELDS: Final = {
-    f"DATABASE_{field.upper()}": field for field in Settings._fields if field not in {"conninfo", "replica_conninfo"}
-}
 
 
 class Setting(NamedTuple):
@@ -141,15 +134,12 @@ def _settings(settings: Settings, url: str | None) -> Iterator[Setting]:
 
     yield Setting("DATABASE_URL", redacted(settings.conninfo), source("DATABASE_URL"))
     parts = conninfo_to_dict(settings.conninfo)
-    for name, part in (
-        ("DATABASE_SSL_MODE", "sslmode"),
-        ("DATABASE_APPLICATION_NAME", "application_name"),
-        ("DATABASE_CONNECT_TIMEOUT", "connect_timeout"),
-    ):
-        yield Setting(name, str(parts[part]), source(name))
+    for one in URL_SETTINGS:
+        if one.part is not None:
+            yield Setting(one.variable, str(parts[one.part]), source(one.variable))
     values = settings._asdict()
-    for name, field in _FIELDS.items():
-        yield Setting(name, str(values[field]), source(name))
+    for field in DEFAULTS:
+        yield Setting(variable(field), str(values[field]), source(variable(field)))
     if settings.replica_conninfo is not None:
         yield Setting("DATABASE_REPLICA_URL", redacted(settings.replica_conninfo), source("DATABASE_REPLICA_URL"))
 
@@ -159,12 +149,12 @@ def _examine(
 ) -> tuple[tuple[Fact, ...], tuple[Finding, ...]]:
     latency = _latency(connection)
     began = datetime.now(UTC)
-    (signs,) = _read(connection, "vital_signs", VitalSigns)
+    (signs,) = ask(connection, "vital_signs", VitalSigns)
     ahead = (signs.server_time - began).total_seconds()
     target = read_target(connection)
     major = connection.info.server_version // 10000
     status = read_status(connection, server)
-    followers = _read(connection, "replication", _Follower)
+    followers = ask(connection, "replication", _Follower)
     now = datetime.now(UTC)
     backed_up, drilled = (_last(connection, kind) for kind in (EventType.BACKUP, EventType.RESTORE_DRILL))
     tools = {name: _tool(name, major) for name in _TOOLS}
@@ -173,10 +163,11 @@ def _examine(
         Fact("environment", f"{target.environment or 'unmarked'}, counts as {target.counts_as}"),
         Fact("latency", f"{latency * 1000:.1f} ms, the median of {_PINGS} round trips"),
         Fact("clock", f"{ahead:+.1f} s against this machine's"),
-        Fact("size", f"{signs.bytes / 1e6:,.0f} MB, about {target.load.rows:,} rows"),
+        Fact("size", f"{signs.bytes / 1e6:,.0f} MB, about {target.usage.rows:,} rows"),
         Fact("connections", f"{signs.connections} of {signs.server_limit} in use, {signs.free} to be had"),
         Fact("pools that fit", f"{signs.free // settings.pool_max} more of {settings.pool_max} connections"),
         Fact("longest transaction", oldest),
+        Fact("psycopg", f"{version('psycopg')}, pool {version('psycopg-pool')}"),
         Fact("migrations", f"{len(status.applied)} applied, {len(status.pending)} pending"),
         Fact("last backup", _shown(backed_up, now)),
         Fact("last restore drill", _shown(drilled, now)),
@@ -207,13 +198,17 @@ def _examine(
             Finding(
                 "table", one.table, "bloated", None, f"{one.dead:,} dead rows", Level.WARNING, f"VACUUM {one.table}"
             )
-            for one in _read(connection, "dead_rows", _DeadRows)
+            for one in ask(connection, "dead_rows", _DeadRows)
         ),
         *(
             Finding("index", one.name, "unused", None, f"{one.bytes:,} bytes", Level.INFO, None)
-            for one in _read(connection, "unused_indexes", _UnusedIndex)
+            for one in ask(connection, "unused_indexes", _UnusedIndex)
         ),
         *(finding for one in followers for finding in _follower_findings(one)),
+        *(
+            Finding("psycopg", one.part, "missing", None, one.without, Level.INFO, None)
+            for one in private.missing(connection)
+        ),
     ]
     if latency > _SLOW_SECONDS:
         slow = f"{latency * 1000:.0f} ms"
@@ -291,8 +286,3 @@ def _tool(name: str, major: int) -> str | ToolMissing:
 
 def _shown(time: datetime | None, now: datetime) -> str:
     return "none" if time is None else f"{time:%Y-%m-%d %H:%M} UTC, {str(now - time).split('.')[0]} ago"
-
-
-def _read(connection: Connection, name: str, row: type[T]) -> list[T]:
-    query = (sql_root() / "catalog" / f"{name}.sql").read_bytes()
-    return connection.cursor(row_factory=class_row(row)).execute(query).fetchall()

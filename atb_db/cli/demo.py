@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.output import print_json, print_message
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def demo_command(
 ) -> None:
     """Record a trading session in a throwaway PostgreSQL.
 
-    A small engine replays candles through the public functions as one that trades would, and the books are audited.
-    It needs no database of yours and touches none. FILE has the columns timestamp, open, high, low, close, volume;
-    its name begins with the symbol; times are ISO 8601 with Z.
+    A small engine replays candles through the public functions as a live engine would, then the books are audited.
+    It neither needs nor touches a database of yours. FILE has the columns timestamp, open, high, low, close,
+    volume; its name begins with the symbol; times are ISO 8601 with Z.
 
     \b
     Examples:

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def doctor_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Tell on one page how the installation is: configuration, server, programs, migrations, backups, load.
+    """Show the installation on one page: configuration, server, programs, migrations, backups, load.
 
-    Each setting comes with its source: --url, environment, .env, the URL, or default. What a database that is marked
-    DEVELOPMENT or STAGING can do without, such as backups, is mentioned only. `atb-db verify` looks at the schema.
+    Shows each setting with its source: --url, environment, .env, the URL, or default. Findings that do not matter
+    for a database marked DEVELOPMENT or STAGING, such as missing backups, are only listed. `atb-db verify` checks
+    the schema.
 
     \b
     Examples:

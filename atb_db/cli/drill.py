@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.backup import FOLDER, RPO, FolderOption, home_of
 from atb_db.cli.durations import Duration, parse_duration, shown_duration
 from atb_db.cli.exits import ExitCode
@@ -46,9 +46,9 @@ def drill_command(
     """Restore a backup into a scratch database, check everything in it, and measure RTO and RPO.
 
     Compares every table's rows with the manifest, migrates, verifies, audits the books of every session, and runs
-    every read statement. The scratch is in an embedded PostgreSQL, or on the live server where none is installed; it
-    is removed in the end. RPO is the age of the dump, with --random that of the newest good one. The report is a JSON
-    file in DIR/<database>/drills and a RESTORE_DRILL event in the live database.
+    every read statement. The scratch database is in an embedded PostgreSQL or, if none is installed, on the live
+    server; it is removed at the end. RPO is the age of the dump; with --random, that of the newest good one. The
+    report is a JSON file in DIR/<database>/drills and a RESTORE_DRILL event in the live database.
 
     \b
     Examples:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import typed
 from atb_db.cli.options import JsonOption, UrlOption, environment_of, print_server, settings_of
 from atb_db.cli.output import print_json, print_message
 
@@ -19,7 +20,7 @@ environment_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True
 
 @environment_app.callback()
 def environment_command(context: typer.Context, *, url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Show what the database says it is used for, or say it; the guards of destructive commands go by it.
+    """Show or set what the database is used for; the guards of destructive commands depend on it.
 
     \b
     Examples:
@@ -27,7 +28,7 @@ def environment_command(context: typer.Context, *, url: UrlOption = None, as_jso
       atb-db environment set staging
 
     \b
-    Exit codes: 0 shown, 2 wrong usage, 3 nobody has said anything,
+    Exit codes: 0 shown, 2 wrong usage, 3 it has no mark,
     4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     if context.invoked_subcommand is None:
@@ -36,7 +37,7 @@ def environment_command(context: typer.Context, *, url: UrlOption = None, as_jso
 
 @environment_app.command("show")
 def show_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Show what the database says it is used for, since when and by whom; writes nothing.
+    """Show what the database is marked as, since when and by whom; writes nothing.
 
     \b
     Examples:
@@ -44,7 +45,7 @@ def show_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
       test "$(atb-db environment show)" = STAGING
 
     \b
-    Exit codes: 0 shown, 2 wrong usage, 3 nobody has said anything,
+    Exit codes: 0 shown, 2 wrong usage, 3 it has no mark,
     4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.destroy.deployment import show_environment
@@ -52,7 +53,7 @@ def show_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
     marked = show_environment(settings_of(url))
     _print(marked, as_json=as_json)
     if marked.deployment is None or marked.deployment.environment is None:
-        print_message("Nobody has said what it is used for; atb-db environment set does.")
+        print_message("It has no mark; set one with atb-db environment set.")
         raise typer.Exit(ExitCode.FOUND)
 
 
@@ -60,17 +61,17 @@ def show_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
 def set_command(
     *,
     environment: Annotated[str, typer.Argument(metavar="ENV", help="development, staging or production.")],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Change what somebody has said before.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace another mark.")] = False,
     confirm: Annotated[
         str | None, typer.Option("--confirm", metavar="NAME", help="The database's name, to unmark PRODUCTION.")
     ] = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what the database is used for.
+    """Mark what the database is used for.
 
-    Saying the same again changes nothing. To say something else needs --yes, and where it says PRODUCTION also the
-    database's name, with --confirm or typed in full.
+    The same mark again changes nothing. Another mark needs --yes; replacing PRODUCTION also needs the database's name,
+    with --confirm or typed in full.
 
     \b
     Examples:
@@ -79,8 +80,8 @@ def set_command(
       atb-db environment set development --yes --confirm atb
 
     \b
-    Exit codes: 0 said, 1 failed, 2 wrong usage, 4 cannot connect,
-    5 it says something else, and nobody said to change it.
+    Exit codes: 0 marked, 1 failed, 2 wrong usage, 4 cannot connect,
+    5 it has another mark, and --yes or --confirm is missing.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.destroy.deployment import mark_environment, show_environment
     from atb_db.admin.errors import Refused
@@ -92,7 +93,7 @@ def set_command(
     if yes and marked is Environment.PRODUCTION and wanted is not marked:
         name = confirm
         if name is None and sys.stdin.isatty():
-            name = typer.prompt(f"The name of the PRODUCTION database, to mark it {wanted}", err=True)
+            name = typed(f"The name of the PRODUCTION database, to mark it {wanted}")
         if name != server.database:
             raise Refused(f"the database is marked PRODUCTION: --confirm {server.database} says that you mean it")
     elif not yes and marked is not None and wanted is not marked:

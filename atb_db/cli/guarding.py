@@ -1,4 +1,4 @@
-"""Asking before something is destroyed."""
+"""Asking before something is changed or destroyed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from atb_db.admin.errors import Refused
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import environment_of
 from atb_db.cli.output import print_message
@@ -30,17 +31,40 @@ def requested(settings: Settings, *, env: str | None, confirm: str | None, purpo
     target = find_target(settings)
     print_message(shown_target(target))
     if isinstance(judge(target, request), NameNeeded) and sys.stdin.isatty():
-        try:
-            request = request._replace(name=typer.prompt(f"Its name, {purpose}", err=True))
-        except typer.Abort:
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        request = request._replace(name=typed(f"Its name, {purpose}"))
     return request
+
+
+def typed(question: str) -> str:
+    """What somebody on the terminal answers; the command ends when they interrupt it."""
+    try:
+        return str(typer.prompt(question, err=True))
+    except typer.Abort:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if somebody on the terminal says yes, or has said so beforehand; the command ends otherwise.
+
+    Raises:
+        Refused: nobody is there to be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("nobody is there to be asked: --yes says that you mean it")
+    try:
+        answer = typer.confirm(question, err=True)
+    except typer.Abort:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    if not answer:
+        raise typer.Exit(ExitCode.REFUSED)
 
 
 def shown_target(target: Target) -> str:
     """The database, what it is used for, what is in it and who else is there."""
-    load = target.load
+    usage = target.usage
     return (
-        f"{target.database} on {target.host} as {target.user}, {target.environment or 'unmarked'}: about {load.rows:,} "
-        f"rows, {load.connections} other connections"
+        f"{target.database} on {target.host} as {target.user}, {target.environment or 'unmarked'}: "
+        f"about {usage.rows:,} rows, {usage.connections} other connections"
     )

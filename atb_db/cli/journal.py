@@ -21,7 +21,7 @@ journal_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 @journal_app.callback()
 def journal_command() -> None:
-    """Look into the journal of an engine that goes on through outages, and apply what waits in it.
+    """Inspect the journal of an engine that writes through outages, and apply its waiting entries.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def journal_command() -> None:
 
 @journal_app.command("status")
 def status_command(*, path: PathArgument, as_json: JsonOption = False) -> None:
-    """Tell how many entries wait to be applied, since when, and how many are set aside.
+    """Show how many entries wait to be applied, since when, and how many are set aside.
 
     It reads the file alone, also while an engine has it open.
 
@@ -64,7 +64,7 @@ def status_command(*, path: PathArgument, as_json: JsonOption = False) -> None:
 
 @journal_app.command("inspect")
 def inspect_command(*, path: PathArgument, as_json: JsonOption = False) -> None:
-    """Show every entry that waits or is set aside, with its values and what is wrong with it.
+    """Show every entry that waits or is set aside, with its values and its error.
 
     It reads the file alone, also while an engine has it open.
 
@@ -95,7 +95,7 @@ def replay_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Apply what waits, in order; nothing is stored twice. The engine must have stopped.
+    """Apply the waiting entries in order; nothing is stored twice. The engine must have stopped.
 
     \b
     Examples:
@@ -133,7 +133,7 @@ def discard_command(
     numbers: Annotated[list[int], typer.Argument(metavar="NUMBER...", help="Entries that are set aside.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Give up entries that are set aside, by their numbers; what they say is lost. The engine must have stopped.
+    """Drop entries that are set aside, by their numbers; their contents are lost. The engine must have stopped.
 
     \b
     Examples:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import confirm
 from atb_db.cli.options import (
     EnvironmentOption,
     JsonOption,
@@ -38,7 +39,7 @@ FolderOption: TypeAlias = Annotated[
 
 def migrate_command(
     *,
-    check: Annotated[bool, typer.Option("--check", help="Only tell what is pending; writes nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only show the pending migrations; writes nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the SQL; writes nothing.")] = False,
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Apply it to a scratch copy of the schema, and check the statements.")
@@ -48,8 +49,11 @@ def migrate_command(
         str | None, typer.Option("--adopt", metavar="ID", help="Only record this one, as applied and as it is now.")
     ] = None,
     forget: Annotated[
-        str | None, typer.Option("--forget", metavar="ID", help="Only forget what is recorded of this one.")
+        str | None, typer.Option("--forget", metavar="ID", help="Only remove the record of this one.")
     ] = None,
+    older_code: Annotated[
+        bool, typer.Option("--older-code", help="Make this release's code where a later release has made its own.")
+    ] = False,
     wait: WaitOption = 300.0,
     env: EnvironmentOption = None,
     url: UrlOption = None,
@@ -57,11 +61,12 @@ def migrate_command(
 ) -> None:
     """Bring the database up to date.
 
-    Applies each migration that the database has not got, in a transaction of its own. Several at once do no harm:
-    one works, the others wait. Killed at any moment, the next run goes on from there. A migration that finds a table
-    in use gives way after two seconds and tries again, so that the engine never queues behind it. With --env, the
-    database is marked as what it is used for, which the guards of destructive commands go by; one that is marked as
-    something else is refused before anything is done.
+    Applies each migration that the database has not got, in a transaction of its own; then makes the functions,
+    views, triggers and comments that differ from sql/schema, in one more (with --to it does not). Several at once do
+    no harm: one works, the others wait. Killed at any moment, the next run goes on from there. A migration that finds
+    a table in use gives way after two seconds and tries again, so that the engine never queues behind it. With --env,
+    the database is marked as what it is used for, which the guards of destructive commands go by; one that is marked
+    as something else is refused before anything is done.
 
     \b
     Examples:
@@ -100,7 +105,8 @@ def migrate_command(
         done = migrations.forget(settings, forget, wait=wait)
         print_json({"forgotten": [done]}) if as_json else print_message(f"{done} is forgotten.")
     else:
-        _migrate(settings, to, wait, environment_of(env) if env else None, as_json=as_json)
+        environment = environment_of(env) if env else None
+        _migrate(settings, to, wait, environment, older_code=older_code, as_json=as_json)
 
 
 def rollback_command(
@@ -114,7 +120,7 @@ def rollback_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take migrations back, the last one first.
+    """Revert migrations, the last one first.
 
     Each is taken back by its .rollback.sql as it is written, in one transaction; one without that file is refused.
     What the tables and columns hold that it drops is lost: it says which, and asks.
@@ -126,7 +132,7 @@ def rollback_command(
 
     \b
     Exit codes: 0 taken back, 1 failed, 2 wrong usage, 4 cannot connect,
-    5 it cannot be taken back, or nobody said yes, 6 another migration or
+    5 it cannot be taken back, or was not confirmed, 6 another migration or
     a table in use did not end in time.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import migrations
@@ -134,19 +140,20 @@ def rollback_command(
     settings = settings_of(url)
     plan = migrations.rollback_plan(settings, steps=steps, to=to)
     if plan and not yes:
-        _ask(plan)
+        _print_losses(plan)
+        confirm("Go on?", yes=False)
     seconds = _Seconds()
     done = migrations.rollback(settings, plan, wait=wait, progress=seconds.tell)
     if as_json:
         print_json({"rolled_back": done, "seconds": seconds.by_id})
     elif done:
-        seconds.print_table(done, "taken back")
+        seconds.print_table(dict.fromkeys(done, "taken back"))
     else:
         print_message("Nothing is applied that could be taken back.")
 
 
 def status_command(url: UrlOption = None, as_json: JsonOption = False) -> None:
-    """Show the server and the state of each migration, with what mends it; writes nothing.
+    """Show the server and the state of each migration, with its fix; writes nothing.
 
     \b
     Examples:
@@ -171,7 +178,7 @@ def new_command(
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a migration: its file with the next number, and the one that takes it back.
+    """Create the files of a new migration, with the next number: itself and its rollback.
 
     Connects to nothing.
 
@@ -198,7 +205,7 @@ def new_command(
 
 
 def lint_command(folder: FolderOption = None, as_json: JsonOption = False) -> None:
-    """Check the migrations' files for what must not reach a database.
+    """Check the migrations' files against the rules of atb-db and squawk.
 
     By rules of our own and, where it is installed, by squawk's. Connects to nothing.
 
@@ -209,7 +216,7 @@ def lint_command(folder: FolderOption = None, as_json: JsonOption = False) -> No
 
     \b
     Exit codes: 0 clean or only warnings, 1 squawk failed, 2 wrong usage,
-    3 something must be mended.
+    3 something must be fixed.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.migrations import lint
 
@@ -247,9 +254,10 @@ class _Seconds:
                 self.by_id[event.id] = round(event.seconds, 3)
                 self._say(f"{what} took {event.seconds:.2f} s")
 
-    def print_table(self, done: Iterable[str], state: str) -> None:
-        """What was done, and how long it took."""
-        print_table(("Migration", "State", "Seconds"), [(name, state, f"{self.by_id[name]:.3f}") for name in done])
+    def print_table(self, done: Mapping[str, str]) -> None:
+        """What was done to which migration, and how long it took."""
+        rows = [(name, state, f"{self.by_id[name]:.3f}") for name, state in done.items()]
+        print_table(("Migration", "State", "Seconds"), rows)
 
     def _say(self, text: str) -> None:
         if self._terminal:
@@ -257,7 +265,7 @@ class _Seconds:
 
 
 def _migrate(
-    settings: Settings, to: str | None, wait: float, environment: Environment | None, *, as_json: bool
+    settings: Settings, to: str | None, wait: float, environment: Environment | None, *, older_code: bool, as_json: bool
 ) -> None:
     from atb_db.admin import migrations
     from atb_db.admin.destroy.deployment import mark_environment, refuse_others
@@ -265,18 +273,22 @@ def _migrate(
     seconds = _Seconds()
     if environment is not None:
         refuse_others(settings, environment)
-    done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.tell)
+    done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.tell, older_code=older_code)
     if environment is not None:
         mark_environment(settings, environment)
     if as_json:
         print_json({**done._asdict(), "seconds": seconds.by_id})
-    elif done.applied:
-        seconds.print_table(done.applied, "applied")
-    elif done.adopted:
+        return
+    if done.adopted:
         state = "recorded, the schema was there already"
         print_table(("Migration", "State"), [(name, state) for name in done.adopted])
+    elif done.applied or done.code:
+        code = {"code": f"{len(done.code)} functions, views, triggers and comments made"} if done.code else {}
+        seconds.print_table({**dict.fromkeys(done.applied, "applied"), **code})
     else:
         print_message("Up to date.")
+    for note in done.notes:
+        print_message(note)
 
 
 def _check(settings: Settings, *, as_json: bool) -> None:
@@ -284,25 +296,31 @@ def _check(settings: Settings, *, as_json: bool) -> None:
 
     found = migrations.status(settings)
     if as_json:
-        print_json({"pending": found.pending, "problems": found.problems})
-    elif found.pending or found.problems:
+        print_json({"pending": found.pending, "code": found.code, "problems": found.problems})
+    elif found.pending or found.problems or found.code:
         _print_status(found._replace(migrations=tuple(one for one in found.migrations if one.repair)))
     else:
         print_message("Up to date.")
-    if found.pending or found.problems:
+    if found.pending or found.problems or found.code:
         raise typer.Exit(ExitCode.FOUND)
 
 
 def _dry_run(settings: Settings, to: str | None, *, as_json: bool) -> None:
     from atb_db.admin import migrations
 
-    planned = migrations.planned(settings, to=to)
+    planned, code = migrations.planned(settings, to=to)
     if as_json:
-        print_json({"pending": [{"id": one.id, "sql": one.sql} for one in planned]})
+        print_json({"pending": [{"id": one.id, "sql": one.sql} for one in planned], "code": code.subjects})
         return
     for migration in planned:
         typer.echo(f"-- Migration {migration.id}\n{migration.sql}")
-    if not planned:
+    for kind, name in code.drop:
+        typer.echo(f"-- Code: drops the {kind} {name}\n")
+    for unit in code.make:
+        typer.echo(f"-- Code: {unit}\n{unit.statement};\n")
+    for comment in code.comments:
+        typer.echo(f"{comment.statement};")
+    if not (planned or code.subjects):
         print_message("Up to date.")
 
 
@@ -320,7 +338,7 @@ def _rehearse(settings: Settings, to: str | None, wait: float, *, as_json: bool)
 
 
 def _print_rehearsal(found: Rehearsal, seconds: _Seconds) -> None:
-    seconds.print_table(found.applied, "rehearsed")
+    seconds.print_table(dict.fromkeys(found.applied, "rehearsed"))
     for name in found.removed:
         print_message(f"Removed {name}, which an interrupted rehearsal had left behind.")
     for difference in found.differences:
@@ -333,23 +351,25 @@ def _print_rehearsal(found: Rehearsal, seconds: _Seconds) -> None:
 
 
 def _print_status(found: Status) -> None:
-    rows = [
+    rows: list[tuple[str, str, str, str | None]] = [
         (one.id, one.state, f"{one.applied_at:%Y-%m-%d %H:%M:%S} UTC" if one.applied_at else "", one.repair)
         for one in found.migrations
     ]
+    if found.code:
+        differ = found.code[0] if len(found.code) == 1 else f"{found.code[0]} and {len(found.code) - 1} more"
+        rows.append(("code", "different", "", f"{differ}: `atb-db migrate` makes it"))
+    elif found.newer_code:
+        rows.append(("code", "unknown", "", f"atb-db {found.newer_code} made it, a later release: use that one"))
     print_table(("Migration", "State", "Applied", "What to do"), rows)
 
 
-def _ask(plan: tuple[RollbackPlan, ...]) -> None:
-    for migration, drops in plan:
+def _print_losses(plan: tuple[RollbackPlan, ...]) -> None:
+    for migration, drops, code in plan:
         print_message(f"{migration.id} will be taken back.")
         for thing in drops:
             print_message(f"  {thing} will be dropped, with everything in it")
-    if not sys.stdin.isatty():
-        print_message("atb-db: nobody is there to be asked: --yes says that you mean it")
-        raise typer.Exit(ExitCode.REFUSED)
-    if not typer.confirm("Go on?", err=True):
-        raise typer.Exit(ExitCode.REFUSED)
+        for name in code:
+            print_message(f"  {name} will be dropped, until atb-db migrate makes it again")
 
 
 def _release(folder: Path | None) -> Release | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.guarding import ConfirmOption, NoBackupOption, requested, shown_target
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
@@ -21,7 +21,7 @@ def nuke_command(
     env: EnvironmentOption = None,
     confirm: ConfirmOption = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Drop also what is not atb-db's, extensions aside.")
+        bool, typer.Option("--all", help="Also drop objects that are not atb-db's, except extensions.")
     ] = False,
     no_backup: NoBackupOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list every object; writes nothing.")] = False,
@@ -29,11 +29,11 @@ def nuke_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Drop everything in the database and make the schema anew, in one transaction, after a verified backup.
+    """Drop everything in the database and create the schema again, in one transaction, after a verified backup.
 
-    Tables, views, enums, domains, functions and the records of migrations go; the schema public keeps its owner,
-    grants and comment, and grants on the new objects are as they were. Objects that are not atb-db's stay, unless
-    --all. A database that is marked PRODUCTION, or is not on this machine and not marked, needs --env production.
+    Drops tables, views, enums, domains, functions and the records of migrations. The schema public keeps its owner,
+    grants and comment, and the new objects get the grants of the old ones. Objects that are not atb-db's stay,
+    unless --all. A database needs --env production if it is marked PRODUCTION, or unmarked and not on this machine.
 
     \b
     Examples:
@@ -83,9 +83,9 @@ def reset_command(
 ) -> None:
     """Empty the tables of a deployment in one transaction, after a verified backup.
 
-    The database is the one that RAILWAY_STAGING_DATABASE_URL or RAILWAY_PRODUCTION_DATABASE_URL names, else
-    DATABASE_URL; it must not be marked as something else. Structure, records of migrations, roles and grants stay,
-    and so do control flags: an active kill switch stays active. The tables' owner may do it; no superuser is needed.
+    Uses RAILWAY_STAGING_DATABASE_URL or RAILWAY_PRODUCTION_DATABASE_URL, else DATABASE_URL; the database must not
+    have another mark. Structure, records of migrations, roles and grants stay, and so do control flags: an active
+    kill switch stays active. Needs the tables' owner, not a superuser.
 
     \b
     Examples:

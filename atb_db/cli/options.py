@@ -19,7 +19,7 @@ UrlOption: TypeAlias = Annotated[
     typer.Option(
         "--url",
         metavar="URL",
-        help="The database, instead of DATABASE_URL; a password in it is seen by every local user.",
+        help="The database, instead of DATABASE_URL; every local user can see a password in it.",
     ),
 ]
 EnvironmentOption: TypeAlias = Annotated[
@@ -27,7 +27,7 @@ EnvironmentOption: TypeAlias = Annotated[
     typer.Option(
         "--env",
         metavar="ENV",
-        help="development, staging or production: the database that RAILWAY_<ENV>_DATABASE_URL names, if it is set.",
+        help="development, staging or production: use RAILWAY_<ENV>_DATABASE_URL, if it is set.",
     ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.durations import Duration, parse_duration, shown_duration
-from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import confirm
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.types import TradeSource
@@ -24,7 +24,7 @@ OLD_LOG: Final = Duration(days=180)
 SILENCE: Final = Duration(days=1)
 
 BatchOption = Annotated[int, typer.Option(min=1, help="Rows removed in one transaction.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only tell what would happen.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")]
 
 
 def purge_command(
@@ -44,10 +44,10 @@ def purge_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove ended sessions with all they have, in small transactions.
+    """Remove ended sessions with all their rows, in small transactions.
 
-    The books of LIVE sessions stay unless --include-live or --session names them. A run that is interrupted is gone on
-    with by the next one. A PURGE event tells beforehand what is removed.
+    LIVE sessions stay unless --include-live or --session names them. The next run continues an interrupted one. A PURGE
+    event records beforehand what will be removed.
 
     \b
     Examples:
@@ -72,7 +72,7 @@ def purge_command(
     if not as_json:
         _print_sessions(found)
     if found and not dry_run:
-        _confirm(f"Remove {counted(len(found), 'session')} with {counted(rows, 'row')} for good?", yes=yes)
+        confirm(f"Remove {counted(len(found), 'session')} with {counted(rows, 'row')} for good?", yes=yes)
         parts = [part for one in found for part in one.removed]
         purge.announce_purge(settings, session_ids=[one.session_id for one in found], removed=parts)
         for one in found:
@@ -99,7 +99,7 @@ def purge_logs_command(
 ) -> None:
     """Remove old system events, decisions and measured predictions of every session, in small transactions.
 
-    No book and no figure is computed from those; a PURGE event tells beforehand what is removed.
+    No balance or figure is computed from these; a PURGE event records beforehand what will be removed.
 
     \b
     Examples:
@@ -118,7 +118,7 @@ def purge_logs_command(
     if not as_json:
         print_table(("Table", "Rows"), found)
     if rows and not dry_run:
-        _confirm(f"Remove {counted(rows, 'row')} for good?", yes=yes)
+        confirm(f"Remove {counted(rows, 'row')} for good?", yes=yes)
         purge.announce_purge(settings, session_ids=[], removed=found)
         for table in purge.LOG_TABLES:
             purge.purge_log(settings, table, before=before, batch=batch, progress=_tell)
@@ -139,10 +139,10 @@ def end_crashed_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End the sessions whose engine has died, at their last sign of life, with their final figures.
+    """End the sessions of dead engines as of their last sign of life, with their final figures.
 
-    A sign of life is the session's start, a renewal of its hold, a ledger entry, a snapshot, an event or a decision.
-    An engine that comes back takes its session up again.
+    Signs of life are the session's start, a renewal of its hold, a ledger entry, a snapshot, an event or a
+    decision. An engine that comes back resumes its session.
 
     \b
     Examples:
@@ -164,7 +164,7 @@ def end_crashed_command(
         ]
         print_table(("Session", "Name", "Mode", "Last sign of life (UTC)"), rows)
     if found and not dry_run:
-        _confirm(f"End {counted(len(found), 'session')} silent for {shown_duration(idle)}?", yes=yes)
+        confirm(f"End {counted(len(found), 'session')} silent for {shown_duration(idle)}?", yes=yes)
         found = purge.end_crashed_sessions(settings, found)
     if as_json:
         print_json({"dry_run": dry_run, "sessions": found})
@@ -186,16 +186,6 @@ def _print_sessions(found: list[PurgedSession]) -> None:
     print_table(("Session", "Name", "Mode", "Ended (UTC)", "Rows"), rows)
 
 
-def _confirm(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        print_message("atb-db: nobody can be asked here: add --yes")
-        raise typer.Exit(ExitCode.REFUSED)
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(ExitCode.REFUSED)
-
-
-def _tell(what: str, rows: int) -> None:
+def _tell(what: str, rows: int, _total: int | None) -> None:
     if sys.stderr.isatty():
         typer.echo(f"\r{what}: {counted(rows, 'row')}\x1b[K", err=True, nl=False)

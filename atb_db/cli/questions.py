@@ -25,7 +25,7 @@ def query_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask a read statement of the repository; writes nothing.
+    """Run a read statement of the repository; writes nothing.
 
     Its parameters are given as --parameter value: times as ISO 8601 with an offset, JSON as JSON, null for NULL. A
     single row is printed with a line for each field. Joined rows are rows of their own, nested with --json.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, environment_of, settings_of
 from atb_db.cli.output import print_json, print_message
@@ -32,11 +32,11 @@ def setup_railway_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the steps of setting up a database on Railway, with what is done; --verify tries whether it records.
+    """Show the steps of setting up a database on Railway and their state; --verify writes a test trade.
 
-    Looks at the URL, at where it leads to, at encryption, migrations, roles and the environment marker, and at which
-    of the bot's own variables are set. Shows no secret. The verification trade is in a PAPER session of its own, which
-    the reports leave out; nothing is written before everything it needs is in order.
+    Checks the URL, the server, encryption, migrations, roles, the environment mark, and which of the bot's own
+    variables are set. Shows no secrets. The test trade is in a separate PAPER session, which reports leave out; it
+    is only written if everything that it needs is in order.
 
     \b
     Examples:
@@ -69,9 +69,9 @@ def setup_railway_command(
 
 
 def _exit_code(steps: Sequence[Step]) -> ExitCode:
-    from atb_db.admin.railway import State, Topic
+    from atb_db.admin.railway import Outcome, Topic
 
-    failed = {step.topic for step in steps if step.state is State.FAILED}
+    failed = {step.topic for step in steps if step.state is Outcome.FAILED}
     if Topic.URL in failed:
         return ExitCode.USAGE
     if Topic.CONNECTION in failed:
@@ -80,9 +80,9 @@ def _exit_code(steps: Sequence[Step]) -> ExitCode:
 
 
 def _print_steps(steps: Sequence[Step]) -> None:
-    from atb_db.admin.railway import State
+    from atb_db.admin.railway import Outcome
 
-    boxes = {State.DONE: "[x]", State.TODO: "[ ]", State.FAILED: "[!]"}
+    boxes = {Outcome.DONE: "[x]", Outcome.TODO: "[ ]", Outcome.FAILED: "[!]"}
     for step in steps:
         typer.echo(f"{boxes[step.state]} {step.topic}: {step.detail}")
         if step.remedy:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import requested
@@ -26,7 +26,7 @@ def restore_command(
     target: Annotated[
         str | None, typer.Option("--target", metavar="URL", help="The database to restore into; the same as --url.")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Drop what is in the target first.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Drop the target's contents first.")] = False,
     confirm: Annotated[
         str | None,
         typer.Option("--confirm", metavar="NAME", help="The target's name, for --replace without a terminal."),
@@ -43,8 +43,8 @@ def restore_command(
 ) -> None:
     """Restore a backup into an empty database, or with --replace into any; then migrate and verify it.
 
-    Dropping, restoring, and comparing schema and every table's rows with the manifest are one transaction: a dump
-    that is broken or of something else leaves the target as it was. Grants are restored where their roles exist.
+    Dropping, restoring, and comparing schema and row counts with the manifest are one transaction: a broken or
+    unsuitable dump leaves the target unchanged. Grants are restored if their roles exist.
 
     \b
     Examples:

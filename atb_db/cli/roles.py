@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def roles_command(
     *,
-    check: Annotated[bool, typer.Option("--check", help="Only tell what would change; writes nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only show what would change; writes nothing.")] = False,
     owner: Annotated[
         list[str] | None, typer.Option(metavar="LOGIN", help="A login that migrates; may be repeated.")
     ] = None,
@@ -33,9 +33,9 @@ def roles_command(
 ) -> None:
     """Create the groups atb_owner, atb_runtime and atb_reader, or bring them up to date.
 
-    atb_owner owns the tables and migrates. atb_runtime records, but neither drops, empties nor rewrites what is on
-    record. atb_reader reads, with a statement timeout. Logins are made members of them; they must exist already.
-    Running it again changes nothing. Run it after a migration that makes a table.
+    atb_owner owns the tables and migrates. atb_runtime writes records, but cannot drop, empty or rewrite them.
+    atb_reader reads, with a statement timeout. Existing logins are made members of the groups. Running it again
+    changes nothing. Run it after a migration that creates a table.
 
     \b
     Examples:

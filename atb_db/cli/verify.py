@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.wording import counted
+from atb_db.admin.counting import counted
 from atb_db.cli.excerpts import excerpts
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.guarding import confirm
 from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def verify_command(
     *,
-    fix: Annotated[bool, typer.Option("--fix", help="Mend what is safe to mend; shows it and asks first.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the safe repairs; shows them and asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
     exact_counts: Annotated[bool, typer.Option("--exact-counts", help="Count rows; may take long.")] = False,
     statements: Annotated[
@@ -30,15 +30,15 @@ def verify_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare the database with what it should be; writes nothing unless --fix.
+    """Compare the database with what this version needs; writes nothing unless --fix.
 
     Compares tables, columns, constraints, indexes, triggers, rules, policies, enums, domains, views, functions and
-    comments with sql/schema, migrations with their files, grants with the rules of `atb-db roles`, enums with the
-    code's; looks at time zone, encryption, collation version, extensions, sequences that run out, and the books of the
-    newest sessions (`atb-db audit` looks at all). What is not part of atb-db is only mentioned. Each finding comes with
-    what mends it. Any role that may read will do.
+    comments with sql/schema, migrations with their files, grants with the rules of `atb-db roles`, and enums with
+    those of the code. Checks time zone, encryption, collation version, extensions, sequences that run out, and the
+    books of the newest sessions (`atb-db audit` checks all). Objects that are not part of atb-db are only listed.
+    Each finding has its fix. Any role that can read is sufficient.
 
-    --fix builds missing indexes without blocking anybody, and mends comments, grants, and nullable columns.
+    --fix builds missing indexes without blocking anybody, and repairs comments, grants and nullable columns.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def verify_command(
 
     \b
     Exit codes: 0 as it should be, 1 failed, 2 wrong usage, 3 something is not,
-    4 cannot connect, 5 --fix without a terminal and without --yes.
+    4 cannot connect, 5 --fix was not confirmed, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.backup.drill import overdue
     from atb_db.admin.schema.verify import NOT_COMPARED, verify
@@ -77,7 +77,7 @@ def audit_command(
 ) -> None:
     """Audit the books: ledgers, positions, orders, trades and metrics against each other; writes nothing.
 
-    Without --session, all sessions, and what must hold between them.
+    Without --session it audits all sessions, and the rules between sessions.
 
     \b
     Examples:
@@ -107,16 +107,12 @@ def audit_command(
 
 
 def _mend(settings: Settings, found: Verification, *, yes: bool) -> None:
-    from atb_db.admin.errors import Refused
     from atb_db.admin.schema.verify import mend
 
     print_message("To be mended:")
     for finding in found.mendable:
         print_message(f"  {finding.repair};")
-    if not yes:
-        if not sys.stdin.isatty():
-            raise Refused("nobody is there to be asked: --yes says that you mean it")
-        typer.confirm("Do it?", abort=True, err=True)
+    confirm("Do it?", yes=yes)
     for finding, failure in mend(settings, found.mendable):
         if failure is not None:
             print_message(f"Could not mend {finding.what} {finding.where}: {failure}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from math import inf
@@ -16,7 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
-from atb_db.database.bulk import Load, bulk_load
+from atb_db.database.bulk import BulkRows, as_copy
 from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
     DEFAULTS,
@@ -43,7 +44,7 @@ from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import AsyncPool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
-from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, translated
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption, translated
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
@@ -149,7 +150,7 @@ class AsyncDatabase:
     async def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
         """As `Database.copy_in`."""
         async with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return await _load(connection, rows)
+            return await _copy_in(connection, rows)
 
     @asynccontextmanager
     async def transaction(self, *, timeout: float | None = None) -> AsyncIterator[AsyncTransaction]:
@@ -203,7 +204,7 @@ class AsyncDatabase:
         async with self._pool.connection(self._until(Kind.COMMAND, None)) as connection:
             with translated():
                 start = perf_counter()
-                await connection.execute("SELECT 1")
+                await connection.execute("SELECT 1", prepare=False)
                 return perf_counter() - start
 
     def statistics(self) -> PoolStatistics:
@@ -352,8 +353,8 @@ class AsyncTransaction:
 
     async def run(self, statement: Statement[R], *, timeout: float | None = None) -> R:
         """As `Transaction.run`."""
-        until = deadline(self._settings, statement.declaration.kind, timeout)
         runnable(statement)
+        until = deadline(self._settings, statement.declaration.kind, timeout)
         return await _run(self._ready([statement], until), statement, alone=False)
 
     async def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
@@ -373,7 +374,7 @@ class AsyncTransaction:
 
     async def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """As `Transaction.copy_in`."""
-        return await _load(self._ready([], inf), rows)
+        return await _copy_in(self._ready([], inf), rows)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncTransaction]:
@@ -399,7 +400,7 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
                 raise errors.ConnectionTimeout("connection timeout expired") from None
         try:
             connection.until = until
-            connection.watch_replication()
+            connection.set_up()
             accept(connection)
             with translated():
                 if needs_utc(settings):
@@ -431,24 +432,29 @@ async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: b
 async def _run_many(
     connection: AsyncConnection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
 ) -> list[R]:
+    handled = sys.exception()
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [AsyncRawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
+        # Leaving the pipeline sends a Sync, which commits what was sent so far.
         async with connection.pipeline():
-            if snapshot:
-                await connection.execute(BEGIN_SNAPSHOT)
-            for cursor, statement in zip(cursors, sent, strict=True):
-                await cursor.execute(statement.declaration.sql, statement.server_values())
-            if snapshot:
-                await connection.execute("COMMIT")
+            with connection.all_or_nothing() if alone else connection.interruptible():
+                if snapshot:
+                    await connection.execute(BEGIN_SNAPSHOT)
+                for cursor, statement in zip(cursors, sent, strict=True):
+                    await cursor.execute(statement.declaration.sql, statement.server_values())
+                if snapshot:
+                    await connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
+        forward_interruption(error, handled)
         if snapshot and not connection.closed:
             with suppress(psycopg.Error):  # or the pool closes it
                 await connection.rollback()
         writes = alone and any(map(writing, sent))
         raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
+    connection.prepared.ran.update(statement.declaration.sql for statement in sent)
     if alone:
         check_replicated(connection)
     return [
@@ -466,28 +472,30 @@ async def _stream(connection: AsyncConnection, statement: Statement[list[T]]) ->
         async with _unhurried(connection):
             rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
             async with aclosing(cast("AsyncGenerator[object]", rows)):
-                yield cast("AsyncIterator[T]", reader.assemble_async(rows))
-
-
-async def _load(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
-    load = Load(rows)
-    loaded = await _copy_in(connection, load)
-    if loaded:
-        with translated(load.declaration, writes=False):
-            await AsyncRawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions])
-    return loaded
+                with connection.interruptible():
+                    yield cast("AsyncIterator[T]", reader.assemble_async(rows))
 
 
 async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
-    load = bulk_load(rows)
-    if load is None:
+    bulk = BulkRows(rows)
+    loaded = await _copy_rows(connection, bulk)
+    if loaded:
+        with translated(bulk.declaration, writes=False):
+            await AsyncRawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
+    return loaded
+
+
+async def _copy_rows(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
+    copy_of_rows = as_copy(rows)
+    if copy_of_rows is None:
         return 0
-    declaration, blocks = load
+    declaration, blocks = copy_of_rows
     cursor = AsyncRawCursor(connection)
     with translated(declaration, writes=False):
         async with _unhurried(connection), cursor.copy(declaration.sql) as copy:
-            for block in blocks:
-                await copy.write(block)
+            with connection.interruptible():
+                for block in blocks:
+                    await copy.write(block)
     return cursor.rowcount
 
 
@@ -495,11 +503,11 @@ async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]])
 async def _unhurried(connection: AsyncConnection) -> AsyncIterator[None]:
     """A savepoint in which one statement may take as long as its rows do."""
     async with connection.transaction() as block:
-        await connection.execute(NO_TIMEOUT)
+        await connection.execute(NO_TIMEOUT, prepare=False)
         yield
         if connection.info.transaction_status == TransactionStatus.INERROR:
             raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
-        await connection.execute(USUAL_TIMEOUT)
+        await connection.execute(USUAL_TIMEOUT, prepare=False)
 
 
 @asynccontextmanager
@@ -509,7 +517,8 @@ async def _begun(connection: AsyncConnection) -> AsyncIterator[None]:
         stack.enter_context(translated(writes=True))
         with translated():
             await stack.enter_async_context(connection.transaction())
-        yield
+        with connection.interruptible():
+            yield
     check_replicated(connection)
 
 
@@ -523,6 +532,6 @@ async def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-    # psycopg would commit, the server would roll back, and nobody would be told.
-    if connection.info.transaction_status == TransactionStatus.INERROR:
+    # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted

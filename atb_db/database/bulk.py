@@ -7,19 +7,19 @@ from itertools import chain
 from typing import Final
 
 from atb_db.errors import StatementError
-from atb_db.statement import Declared, Kind, Statement
+from atb_db.statement import Declared, Kind, Statement, declaration_of
 
 _BLOCK: Final = 64 * 1024
 _ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-def bulk_load(rows: Iterable[Statement[None]]) -> tuple[Declared[None], Iterator[bytes]] | None:
+def as_copy(rows: Iterable[Statement[None]]) -> tuple[Declared[None], Iterator[bytes]] | None:
     """A bulk load: its declaration, and its rows in COPY's text format, some at a time; None without rows."""
     iterator = iter(rows)
     first = next(iterator, None)
     if first is None:
         return None
-    declaration = first.declaration
+    declaration = declaration_of(first)
     if declaration.kind is not Kind.COPY:
         raise StatementError("is no row of a bulk load: use run()", statement=first.name)
     return declaration, _blocks(declaration, chain([first], iterator))
@@ -46,7 +46,7 @@ def _blocks(declaration: Declared[None], rows: Iterable[Statement[None]]) -> Ite
     yield "".join(f"{line}\n" for line in lines).encode()
 
 
-class Load(Iterable[Statement[None]]):
+class BulkRows(Iterable[Statement[None]]):
     """The rows of a bulk load, and which sessions they are for."""
 
     REFUSE_ENDED: Final = b"SELECT count(active_session(id)) FROM unnest($1::bigint[]) AS named (id)"
@@ -63,7 +63,7 @@ class Load(Iterable[Statement[None]]):
         places: list[int] = []
         for row in self._rows:
             if self.declaration is None:
-                self.declaration = row.declaration
+                self.declaration = declaration_of(row)
                 names = enumerate(parameter.name for parameter in row.declaration.parameters)
                 places = [place for place, name in names if name == "session_id"]
             yield row

@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atb_db.config import Settings, redacted
 from atb_db.errors import AtbDbError, ConfigurationError, StatementError
-from atb_db.statement import Kind, Statement
+from atb_db.statement import Kind, Statement, declaration_of
 
 R = TypeVar("R")
 
@@ -205,8 +205,13 @@ def check_defaults(row: tuple[object, ...] | None) -> None:
 
 
 def runnable(statement: Statement[object]) -> None:
-    """Refuse what has no rows to read: the value of a bulk load."""
-    if statement.declaration.kind is Kind.COPY:
+    """Refuse what has no rows to read: the value of a bulk load, or anything that is not a statement.
+
+    Raises:
+        StatementError: it is a row of a bulk load.
+        TypeError: it is not a statement.
+    """
+    if declaration_of(statement).kind is Kind.COPY:
         raise StatementError("is a row of a bulk load: give it to copy_in()", statement=statement.name)
 
 

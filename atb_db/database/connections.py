@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextvars import ContextVar
 from math import inf
 from time import monotonic
-from typing import Final, Self, TypeVar
+from types import TracebackType
+from typing import Final, Self, TypeVar, cast
 
 import psycopg
+from psycopg import waiting
 from psycopg.abc import PQGen, PQGenConn
 from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
@@ -42,6 +44,37 @@ class Replication:
             self.waived = True
 
 
+class GivenUp:
+    """A block that closes the connection's socket when it is interrupted, before anything else is sent on it.
+
+    Leaving psycopg's own blocks sends more: a Sync, which commits what a pipeline has sent so far, a ROLLBACK or a
+    cancel; and waits for the answer.
+    """
+
+    __slots__ = ("_abandon", "_spares")
+
+    def __init__(self, abandon: Callable[[], None], spares: Callable[[BaseException], bool]) -> None:
+        self._abandon = abandon
+        self._spares = spares
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None and not self._spares(error):
+            self._abandon()
+
+
+def _is_ordinary(error: BaseException) -> bool:
+    return isinstance(error, Exception)
+
+
+def _is_refusal(error: BaseException) -> bool:
+    return isinstance(error, psycopg.Error) and error.sqlstate is not None
+
+
 class Guarded:
     """What both kinds of connections have."""
 
@@ -50,6 +83,10 @@ class Guarded:
     """`time.monotonic()` at which waiting for the server ends."""
     stall: float = inf
     """Seconds that the server may take to make any progress."""
+    streaming: str | None = None
+    """The statement whose rows are read on it."""
+    ended: Callable[[], object] | None = None
+    """Says that it is closed; else its pool would miss it."""
     replication: Replication
     prepared: Prepared
 
@@ -63,13 +100,30 @@ class Guarded:
         return self.pgconn.status != ConnStatus.OK or bool(self._poll.poll(0))
 
     def is_busy(self) -> bool:
-        """Whether it is in the middle of something, where an interrupt may have left it."""
-        pgconn = self.pgconn
-        return pgconn.transaction_status != TransactionStatus.IDLE or pgconn.pipeline_status != PipelineStatus.OFF
+        """Whether it is in the middle of something, where an interruption may have left it, or psycopg thinks so."""
+        connection = cast("psycopg.Connection[object]", self)
+        return (
+            self.pgconn.transaction_status != TransactionStatus.IDLE
+            or self.pgconn.pipeline_status != PipelineStatus.OFF
+            or connection.lock.locked()
+            or connection._num_transactions != 0  # noqa: SLF001  it counts on, and nothing public tells
+            or connection._pipeline is not None  # noqa: SLF001
+        )
 
     def abandon(self) -> None:
         """Close the socket without waiting for anything; the server stops what it does when it finds out."""
         self.pgconn.finish()
+
+    def interruptible(self) -> GivenUp:
+        """A block after which the connection is closed if anything but an `Exception` leaves it."""
+        return GivenUp(self.abandon, _is_ordinary)
+
+    def all_or_nothing(self) -> GivenUp:
+        """A block after which the connection is closed if anything but the server's own refusal leaves it.
+
+        After a refusal, a pipeline's Sync commits nothing.
+        """
+        return GivenUp(self.abandon, _is_refusal)
 
     def _limit(self, given: float | None) -> float | None:
         """Seconds that one wait may take."""
@@ -81,22 +135,32 @@ class Guarded:
             raise DeadlinePassed("the deadline has passed")
         return None if left == inf else left
 
-    def _late(self, error: psycopg.OperationalError, end: float) -> bool:
-        """Whether the wait ended because the deadline came first."""
-        if error.sqlstate is not None or monotonic() < end:
-            return False
-        self.abandon()
-        return True
+    def _late(self, error: BaseException, end: float) -> bool:
+        """Whether a wait ended because the deadline came first; if anything interrupted it, give the connection up."""
+        if isinstance(error, psycopg.Error):
+            if not isinstance(error, psycopg.OperationalError) or error.sqlstate is not None or monotonic() < end:
+                return False
+            self.abandon()
+            return True
+        if not isinstance(error, Exception) or self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            self.abandon()
+        return False
 
 
 class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
     """A connection for threads."""
 
-    def watch_replication(self) -> None:
-        """Listen for the server's warning that it did not wait for the standby."""
+    def set_up(self) -> None:
+        """Get ready for statements: once connected, and before anything else."""
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
+
+    def close(self) -> None:
+        """Close it; its pool knows."""
+        if self.ended is not None:
+            self.ended()
+        super().close()
 
     def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """Run a statement; its rows, made but not joined."""
@@ -106,20 +170,25 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
                 return self.wait(known)
         cursor = psycopg.RawCursor(self, row_factory=declaration.reader.row_factory)
         cursor.execute(declaration.sql, values)
+        self.prepared.ran.add(declaration.sql)
         return cursor.fetchall() if cursor.description else []
 
     @classmethod
-    def _connect_gen(cls, conninfo: str = "") -> PQGenConn[Self]:
-        # psycopg knows whole seconds, and at least two of them.
-        return (yield from _bounded(super()._connect_gen(conninfo), connecting_until.get()))
+    def _connect_gen(cls, *arguments: str, **keywords: str) -> PQGenConn[Self]:
+        # psycopg knows whole seconds, and at least two of them. Where it does not call this, those are what there is.
+        connecting = super()._connect_gen(*arguments, **keywords)
+        return _bounded(connecting, connecting_until.get()) if hasattr(connecting, "send") else connecting
 
     def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:
-        """As psycopg's, and past the deadline the socket is closed: a cancelled COMMIT would look like a success."""
+        """As psycopg's, but past the deadline or interrupted the socket is closed.
+
+        psycopg would send a cancel and wait for the answer; and a cancelled COMMIT would look like a success.
+        """
         seconds = self._limit(timeout)
         end = inf if seconds is None or timeout is not None else monotonic() + seconds
         try:
-            return super().wait(gen, interval, seconds)
-        except psycopg.OperationalError as error:
+            return waiting.wait(gen, self.pgconn.socket, interval, seconds)
+        except BaseException as error:
             if self._late(error, end):
                 raise DeadlinePassed("the server did not answer in time") from None
             raise
@@ -128,11 +197,17 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
 class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
     """A connection for tasks."""
 
-    def watch_replication(self) -> None:
-        """As `Connection.watch_replication`."""
+    def set_up(self) -> None:
+        """As `Connection.set_up`."""
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
+
+    async def close(self) -> None:
+        """As `Connection.close`."""
+        if self.ended is not None:
+            self.ended()
+        await super().close()
 
     async def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """As `Connection.ask`."""
@@ -142,17 +217,16 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
                 return await self.wait(known)
         cursor = psycopg.AsyncRawCursor(self, row_factory=declaration.reader.row_factory)
         await cursor.execute(declaration.sql, values)
+        self.prepared.ran.add(declaration.sql)
         return await cursor.fetchall() if cursor.description else []
 
     async def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:
         """As `Connection.wait`."""
         seconds = self._limit(timeout)
-        if seconds is None or timeout is not None:
-            return await super().wait(gen, interval, timeout)
-        end = monotonic() + seconds
+        end = inf if seconds is None or timeout is not None else monotonic() + seconds
         try:
-            return await super().wait(gen, interval, seconds)
-        except psycopg.OperationalError as error:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval, seconds)
+        except BaseException as error:
             if self._late(error, end):
                 raise DeadlinePassed("the server did not answer in time") from None
             raise

@@ -6,16 +6,23 @@ callers are given, and as long as anybody waits there is another attempt every h
 
 from __future__ import annotations
 
+import gc
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Final, NamedTuple, cast
+from weakref import ref
 
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
+from psycopg_pool.pool import AddConnection
+from psycopg_pool.pool_async import AddConnection as AddAsyncConnection
 
 from atb_db.config import Settings
-from atb_db.database.connections import AsyncConnection, Connection
+from atb_db.database.connections import AsyncConnection, Connection, Guarded
+from atb_db.database.private import async_lock_of, lock_of, queue_of, remove_late
 from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0
@@ -54,12 +61,12 @@ class _Attempts:
         """Seconds that a call may wait for a connection."""
         return min(until - monotonic(), self.settings.pool_timeout or _FOREVER)
 
-    def refusal(self, error: Exception, seconds: float) -> AtbDbError:
-        """Why there is no connection."""
+    def refusal(self, error: Exception, seconds: float, *, exact: bool) -> AtbDbError:
+        """Why there is no connection; `exact` is whether only those who still wait were counted."""
         most = self.settings.pool_max
         if isinstance(error, PoolClosed):
             return AtbDbError("the database is closed")
-        if isinstance(error, TooManyRequests):
+        if isinstance(error, TooManyRequests) and (exact or self.trouble is None):
             waiting = self.settings.pool_waiting
             return PoolExhausted(f"no connection was to be had: all {most} are in use and {waiting} wait")
         if self.trouble is not None:
@@ -89,12 +96,41 @@ class _Attempts:
         }
 
 
+class _Loans:
+    """Which connections a pool has to find somewhere: in itself, or with somebody.
+
+    An interruption may come between any two steps of Python, also while a connection changes hands; then nobody has it.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[ref[Guarded]] = set()
+        self.gone: deque[ref[Guarded]] = deque()
+        """Connections that nobody has any more, closed properly or not."""
+
+    def add(self, connection: Guarded) -> None:
+        """Look after it until it is closed."""
+        known = ref(connection, self.gone.append)
+        self._known.add(known)
+        connection.ended = partial(self._known.discard, known)
+
+    def lost(self) -> Iterator[None]:
+        """Once for each that is gone and was never closed."""
+        self.gone.clear()
+        for known in [one for one in self._known.copy() if one() is None]:
+            with suppress(KeyError):  # another thread was faster
+                self._known.remove(known)
+                yield None
+
+
 class Pool:
     """Connections that threads share; who waits is served in order."""
 
     def __init__(self, settings: Settings, connect: Callable[[float], Connection]) -> None:
         self._attempts = _Attempts(settings)
         self._connect = connect
+        self._loans = _Loans()
+        self.shaken = False
+        """Whether a thread was interrupted that may have been giving or taking."""
         self._pool = ConnectionPool[Connection](
             connection_class=cast("type[Connection]", self),  # psycopg_pool asks it for `connect` only
             reconnect_failed=self._try_on,
@@ -114,6 +150,7 @@ class Pool:
             self._attempts.under_way.pop()
         self._attempts.trouble = None
         connection.begin_watch()
+        self._loans.add(connection)
         return connection
 
     def open(self, until: float) -> Connection:
@@ -126,17 +163,25 @@ class Pool:
     @contextmanager
     def connection(self, until: float = inf) -> Iterator[Connection]:
         """A connection for the block; as `take`."""
-        connection = self.take(until)
         try:
-            yield connection
-        finally:
-            self.give(connection)
+            connection = self.take(until)
+            try:
+                yield connection
+            finally:
+                self.give(connection)
+        except BaseException as error:
+            self.shaken = self.shaken or not isinstance(error, Exception)
+            raise
 
     def give(self, connection: Connection) -> None:
         """Take a connection back; one that is in the middle of something is closed."""
         if connection.is_busy():
             connection.abandon()
-        self._pool.putconn(connection)
+            self._pool.putconn(connection)
+            if connection.ended is not None:
+                connection.ended()
+        else:
+            self._pool.putconn(connection)
 
     def take(self, until: float) -> Connection:
         """A connection that works until that moment of `time.monotonic()`; it must be given back.
@@ -147,24 +192,36 @@ class Pool:
         """
         if not self._attempts.begun:
             self.open(until).close()
+        if self._loans.gone or self.shaken:
+            self._replace_lost()
         while True:
             seconds = self._attempts.wait(until)
             try:
                 connection = self._pool.getconn(timeout=seconds)
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
-                self._leave_queue()
-                raise self._attempts.refusal(error, seconds) from None
+                raise self._attempts.refusal(error, seconds, exact=self._leave_queue()) from None
             if not connection.is_dead():
                 connection.until = until
                 return connection
             connection.abandon()
-            self._pool.putconn(connection)
+            self.give(connection)
 
-    def _leave_queue(self) -> None:
-        """psycopg_pool leaves who gave up in its queue, and counts them, until a connection is given back."""
-        with self._pool._lock:  # noqa: SLF001  it has no other way
-            for late in [one for one in self._pool._waiting if one.error]:  # noqa: SLF001
-                self._pool._waiting.remove(late)  # noqa: SLF001
+    def _replace_lost(self) -> None:
+        """Connect again for each connection that an interruption has lost, as psycopg_pool does for broken ones."""
+        if self.shaken:
+            self.shaken = False
+            gc.collect()  # the interruption's traceback may still hold one
+        for _ in self._loans.lost():
+            self._pool.run_task(AddConnection(self._pool))
+
+    def _leave_queue(self) -> bool:
+        """Forget who gave up waiting; whether that can be done with this release of psycopg_pool."""
+        lock, waiting = lock_of(self._pool), queue_of(self._pool)
+        if lock is None or waiting is None:
+            return False
+        with lock:
+            remove_late(waiting)
+        return True
 
     def _try_on(self, pool: ConnectionPool[Connection]) -> None:
         """Attempt once more for whoever waits: psycopg_pool itself does so only for the next caller."""
@@ -193,6 +250,7 @@ class AsyncPool:
     def __init__(self, settings: Settings, connect: Callable[[float], Awaitable[AsyncConnection]]) -> None:
         self._attempts = _Attempts(settings)
         self._connect = connect
+        self._loans = _Loans()
         self._pool = AsyncConnectionPool[AsyncConnection](
             connection_class=cast("type[AsyncConnection]", self),
             reconnect_failed=self._try_on,
@@ -212,6 +270,7 @@ class AsyncPool:
             self._attempts.under_way.pop()
         self._attempts.trouble = None
         connection.begin_watch()
+        self._loans.add(connection)
         return connection
 
     async def open(self, until: float) -> AsyncConnection:
@@ -234,30 +293,43 @@ class AsyncPool:
         """As `Pool.give`."""
         if connection.is_busy():
             connection.abandon()
-        await self._pool.putconn(connection)
+            await self._pool.putconn(connection)
+            if connection.ended is not None:
+                connection.ended()
+        else:
+            await self._pool.putconn(connection)
 
     async def take(self, until: float) -> AsyncConnection:
         """As `Pool.take`."""
         if not self._attempts.begun:
             await (await self.open(until)).close()
+        if self._loans.gone:
+            self._replace_lost()
         while True:
             seconds = self._attempts.wait(until)
             try:
                 connection = await self._pool.getconn(timeout=seconds)
             except (PoolTimeout, PoolClosed, TooManyRequests) as error:
-                await self._leave_queue()
-                raise self._attempts.refusal(error, seconds) from None
+                raise self._attempts.refusal(error, seconds, exact=await self._leave_queue()) from None
             if not connection.is_dead():
                 connection.until = until
                 return connection
             connection.abandon()
-            await self._pool.putconn(connection)
+            await self.give(connection)
 
-    async def _leave_queue(self) -> None:
+    def _replace_lost(self) -> None:
+        """As `Pool._replace_lost`."""
+        for _ in self._loans.lost():
+            self._pool.run_task(AddAsyncConnection(self._pool))
+
+    async def _leave_queue(self) -> bool:
         """As `Pool._leave_queue`."""
-        async with self._pool._lock:  # noqa: SLF001  it has no other way
-            for late in [one for one in self._pool._waiting if one.error]:  # noqa: SLF001
-                self._pool._waiting.remove(late)  # noqa: SLF001
+        lock, waiting = async_lock_of(self._pool), queue_of(self._pool)
+        if lock is None or waiting is None:
+            return False
+        async with lock:
+            remove_late(waiting)
+        return True
 
     async def _try_on(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         """As `Pool._try_on`."""

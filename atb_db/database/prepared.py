@@ -17,7 +17,8 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from atb_db.database.connecting import Adapters
-from atb_db.database.loaders import Loading
+from atb_db.database.loaders import StatementLoaders
+from atb_db.database.private import prepared_names
 from atb_db.rows import Shape
 from atb_db.statement import Declared, Kind
 
@@ -36,16 +37,17 @@ class Prepared:
 
     def __init__(self, connection: psycopg.Connection[object] | psycopg.AsyncConnection[object]) -> None:
         self._pgconn = connection.pgconn
-        # psycopg takes out what it deallocates, all of them after a ROLLBACK, and gives no name twice.
-        self._names = connection._prepared._names  # noqa: SLF001
-        self._loading: dict[bytes, tuple[bytes, Loading]] = {}
+        self._names = prepared_names(connection)
+        self.ran: set[bytes] = set()
+        """What has run on this connection, by its SQL: the server has it prepared, unless somebody took that away."""
+        self._loaders: dict[bytes, tuple[bytes, StatementLoaders]] = {}
         self._context = Adapters()
         self._in_parts = psycopg.capabilities.has_stream_chunked()
 
     def run(self, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]] | None:
         """What makes the statement's rows, for the connection's `wait`; None if the statement is not prepared."""
         name = self._names.get(declaration.key)
-        return None if name is None else self._run(name, declaration, values)
+        return self._run(name, declaration, values) if isinstance(name, bytes) else None
 
     def _run(self, name: bytes, declaration: Declared[object], values: Sequence[str | None]) -> abc.PQGen[list[object]]:
         encoded = [None if value is None else value.encode() for value in values]
@@ -58,7 +60,7 @@ class Prepared:
         for result in results:
             # The rows come before the COMMIT, whose failure is a second result.
             _check(result)
-        return self._load(name, declaration, results[0]) if results[0].status == ExecStatus.TUPLES_OK else []
+        return self._rows(name, declaration, results[0]) if results[0].status == ExecStatus.TUPLES_OK else []
 
     def _run_in_parts(
         self, name: bytes, declaration: Declared[object], values: Sequence[bytes | None]
@@ -77,7 +79,7 @@ class Prepared:
             try:
                 _check(result)
                 if failure is None:
-                    rows += self._load(name, declaration, result)
+                    rows += self._rows(name, declaration, result)
             except Exception as error:  # noqa: BLE001  raised below, when the connection is in order again
                 failure = failure or error
             is_complete = is_complete or result.status == ExecStatus.TUPLES_OK
@@ -99,9 +101,9 @@ class Prepared:
                 return result
         raise failure or psycopg.OperationalError("the connection is lost")
 
-    def _load(self, name: bytes, declaration: Declared[object], result: PGresult) -> list[object]:
-        prepared_as, loading = self._loading.get(declaration.sql, (None, None))
-        if loading is None or prepared_as != name:
-            loading = Loading(declaration.reader, result, self._context)
-            self._loading[declaration.sql] = name, loading
-        return loading.rows(result)
+    def _rows(self, name: bytes, declaration: Declared[object], result: PGresult) -> list[object]:
+        prepared_as, loaders = self._loaders.get(declaration.sql, (None, None))
+        if loaders is None or prepared_as != name:
+            loaders = StatementLoaders(declaration.reader, result, self._context)
+            self._loaders[declaration.sql] = name, loaders
+        return loaders.rows(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from math import inf
@@ -16,7 +17,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
-from atb_db.database.bulk import Load, bulk_load
+from atb_db.database.bulk import BulkRows, as_copy
 from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
     DEFAULTS,
@@ -43,7 +44,7 @@ from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import Pool, PoolStatistics
 from atb_db.database.replica import Freshness, is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
-from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, translated
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption, translated
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
@@ -183,7 +184,7 @@ class Database:
             SessionClosed: a row is for a session that has ended; load first, then end it.
         """
         with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return _load(connection, rows)
+            return _copy_in(connection, rows)
 
     @contextmanager
     def transaction(self, *, timeout: float | None = None) -> Iterator[Transaction]:
@@ -254,7 +255,7 @@ class Database:
         """Seconds that a round trip to the server takes."""
         with self._pool.connection(self._until(Kind.COMMAND, None)) as connection, translated():
             start = perf_counter()
-            connection.execute("SELECT 1")
+            connection.execute("SELECT 1", prepare=False)
             return perf_counter() - start
 
     def statistics(self) -> PoolStatistics:
@@ -313,6 +314,9 @@ class Database:
                     self._pool.give(connection)
             except AtbDbError as error:
                 self._pause(attempts, error)
+            except BaseException:
+                self._pool.shaken = True
+                raise
 
     def _read(self, until: float, statement: Statement[object] | None, use: Callable[[Connection], R]) -> R:
         """From the replica if it is recent enough and gives an answer, else from the primary."""
@@ -398,8 +402,8 @@ class Transaction:
 
     def run(self, statement: Statement[R], *, timeout: float | None = None) -> R:
         """Run one statement inside the transaction; as `Database.run`, but it is not tried again."""
-        until = deadline(self._settings, statement.declaration.kind, timeout)
         runnable(statement)
+        until = deadline(self._settings, statement.declaration.kind, timeout)
         return _run(self._ready([statement], until), statement, alone=False)
 
     def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
@@ -422,7 +426,7 @@ class Transaction:
 
     def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """Bulk-load rows inside the transaction; as `Database.copy_in`."""
-        return _load(self._ready([], inf), rows)
+        return _copy_in(self._ready([], inf), rows)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -448,7 +452,7 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
             connecting_until.reset(token)
         try:
             connection.until = until
-            connection.watch_replication()
+            connection.set_up()
             accept(connection)
             with translated():
                 if needs_utc(settings):
@@ -480,12 +484,14 @@ def _run(connection: Connection, statement: Statement[R], *, alone: bool = True)
 def _run_many(
     connection: Connection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
 ) -> list[R]:
+    handled = sys.exception()
     sent = list(statements)
     for statement in sent:
         runnable(statement)
     cursors = [RawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
     try:
-        with connection.pipeline():
+        # Leaving the pipeline sends a Sync, which commits what was sent so far.
+        with connection.pipeline(), connection.all_or_nothing() if alone else connection.interruptible():
             if snapshot:
                 connection.execute(BEGIN_SNAPSHOT)
             for cursor, statement in zip(cursors, sent, strict=True):
@@ -493,11 +499,13 @@ def _run_many(
             if snapshot:
                 connection.execute("COMMIT")
     except DRIVER_ERRORS as error:
+        forward_interruption(error, handled)
         if snapshot and not connection.closed:
             with suppress(psycopg.Error):  # or the pool closes it
                 connection.rollback()
         writes = alone and any(map(writing, sent))
         raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
+    connection.prepared.ran.update(statement.declaration.sql for statement in sent)
     if alone:
         check_replicated(connection)
     return [
@@ -513,29 +521,30 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
     cursor = RawCursor(connection, row_factory=reader.row_factory)
     with translated(statement.declaration, writes=False), _unhurried(connection):
         rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
-        with closing(cast("Generator[object]", rows)):
+        with closing(cast("Generator[object]", rows)), connection.interruptible():
             yield cast("Iterator[T]", reader.assemble(rows))
 
 
-def _load(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    load = Load(rows)
-    loaded = _copy_in(connection, load)
+def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
+    bulk = BulkRows(rows)
+    loaded = _copy_rows(connection, bulk)
     if loaded:
-        with translated(load.declaration, writes=False):
-            RawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions])
+        with translated(bulk.declaration, writes=False):
+            RawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
     return loaded
 
 
-def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    load = bulk_load(rows)
-    if load is None:
+def _copy_rows(connection: Connection, rows: Iterable[Statement[None]]) -> int:
+    copy_of_rows = as_copy(rows)
+    if copy_of_rows is None:
         return 0
-    declaration, blocks = load
+    declaration, blocks = copy_of_rows
     cursor = RawCursor(connection)
     with (
         translated(declaration, writes=False),
         _unhurried(connection),
         cursor.copy(declaration.sql) as copy,
+        connection.interruptible(),
     ):
         for block in blocks:
             copy.write(block)
@@ -546,11 +555,11 @@ def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
 def _unhurried(connection: Connection) -> Iterator[None]:
     """A savepoint in which one statement may take as long as its rows do."""
     with connection.transaction() as block:
-        connection.execute(NO_TIMEOUT)
+        connection.execute(NO_TIMEOUT, prepare=False)
         yield
         if connection.info.transaction_status == TransactionStatus.INERROR:
             raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
-        connection.execute(USUAL_TIMEOUT)
+        connection.execute(USUAL_TIMEOUT, prepare=False)
 
 
 @contextmanager
@@ -560,7 +569,8 @@ def _begun(connection: Connection) -> Iterator[None]:
         stack.enter_context(translated(writes=True))
         with translated():
             stack.enter_context(connection.transaction())
-        yield
+        with connection.interruptible():
+            yield
     check_replicated(connection)
 
 
@@ -574,6 +584,6 @@ def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-    # psycopg would commit, the server would roll back, and nobody would be told.
-    if connection.info.transaction_status == TransactionStatus.INERROR:
+    # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
+    if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -15,6 +16,7 @@ from atb_db.errors import (
     LONGEST_VALUE,
     AtbDbError,
     Conflict,
+    Halted,
     IdempotencyConflict,
     InvalidInput,
     NotFound,
@@ -39,6 +41,8 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "AT412": IdempotencyConflict,
     "AT422": InvalidInput,
     "AT423": SessionHeld,
+    "2200H": ResourceFull,  # a sequence has no more numbers
+    "AT451": Halted,
     "25006": Unavailable,
     "25P02": TransactionAborted,
     "42501": PermissionDenied,
@@ -48,6 +52,7 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "40002": Conflict,
     "40003": OutcomeUnknown,
     "53300": Unavailable,
+    "54000": ResourceFull,  # there are no more transaction ids
 }
 _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
     "22": InvalidInput,
@@ -69,6 +74,11 @@ _ENDED: Final = frozenset({"57P01", "57P02", "57P05"})
 
 DRIVER_ERRORS: Final = (psycopg.Error, UnicodeEncodeError)
 
+# A prepared statement is gone, or its name belongs to another client's: a pooler's doing, or DISCARD ALL.
+_NOT_PREPARED: Final = frozenset({"26000", "42P05"})
+# PostgreSQL's internal messages are the same in every language.
+_DROPPED: Final = ("cache lookup failed", "could not open relation with OID")
+
 
 @contextmanager
 def translated(declaration: Declared[object] | None = None, *, writes: bool | None = None) -> Iterator[None]:
@@ -79,32 +89,64 @@ def translated(declaration: Declared[object] | None = None, *, writes: bool | No
     """
     if writes is None:
         writes = declaration is not None and declaration.kind is not Kind.QUERY
+    handled = sys.exception()
     try:
         yield
     except DRIVER_ERRORS as error:
-        forward_interrupt(error)
+        forward_interruption(error, handled)
         raise translation(error, declaration, writes=writes) from None
 
 
-def forward_interrupt(error: BaseException) -> None:
-    """Raise the KeyboardInterrupt in whose wake an error came: cleaning up after Ctrl-C may fail, and hides it."""
+def forward_interruption(error: BaseException, handled: BaseException | None) -> None:
+    """Raise the interruption in whose wake an error came: cleaning up after it may fail, and hides it.
+
+    What the caller was handling already when the block began is past, and so is what has become a TimeoutError.
+    """
     cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, KeyboardInterrupt):
+    while cause is not None and cause is not handled and not isinstance(cause, TimeoutError):
+        if not isinstance(cause, Exception):
             raise cause from None
         cause = cause.__context__
 
 
 def failure(connection: Guarded, error: Exception, statement: Statement[object] | None, *, writes: bool) -> AtbDbError:
-    """Our error for psycopg's on a connection of the pool, which is closed if its server is no primary any more."""
-    if isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
+    """Our error for psycopg's on a connection of the pool.
+
+    The connection is closed if its server is no primary any more, or if what it has prepared is out of date.
+    """
+    ran = statement is not None and statement.declaration.sql in connection.prepared.ran
+    stale = is_stale(error, ran=ran)
+    if stale or isinstance(error, psycopg.errors.ReadOnlySqlTransaction):
         connection.abandon()
-    forward_interrupt(error)
-    if statement is None:
-        return translation(error, writes=writes)
-    ours = translation(error, statement.declaration, writes=writes)
-    ours.request_id = statement.request_id
+    declaration = statement.declaration if statement is not None else None
+    ours = _stale(error, declaration) if stale else translation(error, declaration, writes=writes)
+    ours.request_id = statement.request_id if statement is not None else None
     return ours
+
+
+def is_stale(error: Exception, *, ran: bool = False) -> bool:
+    """Whether an error says no more than that a prepared statement is out of date; nothing was run then.
+
+    The server keeps a prepared statement's parameter and result types for as long as the connection lives. After a
+    migration they may be wrong, and how that shows depends on what was changed: so if the statement `ran` on the same
+    connection before, an error about the schema is taken for one about the preparation. On another connection, where
+    the statement has not run yet, the same error is the schema's.
+    """
+    if not isinstance(error, psycopg.Error):
+        return False
+    state, diag = error.sqlstate or "", error.diag
+    if state in _NOT_PREPARED or (state == "0A000" and diag.source_function == "RevalidateCachedQuery"):
+        return True
+    if state == "XX000":
+        return ran and (diag.message_primary or "").startswith(_DROPPED)
+    return ran and _BY_SQLSTATE.get(state, _BY_CLASS.get(state[:2])) is SchemaMismatch
+
+
+def _stale(error: Exception, declaration: Declared[object] | None) -> AtbDbError:
+    name = declaration.name if declaration is not None else None
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    hint = "; if this goes on, is a pooler between? DATABASE_PGBOUNCER=1" if state in _NOT_PREPARED else ""
+    return Unavailable(f"what the connection had prepared is out of date{hint}", statement=name, sqlstate=state)
 
 
 def check_replicated(connection: Guarded, name: str | None = None) -> None:

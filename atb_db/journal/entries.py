@@ -9,8 +9,9 @@ from functools import cache
 from typing import Final
 
 from atb_db.errors import InvalidInput, StatementError
+from atb_db.parameters import Parameter
 from atb_db.repository import statements
-from atb_db.statement import Declared, Kind, Parameter, Statement
+from atb_db.statement import Declared, Kind, Statement, declaration_of
 from atb_db.types import NEW, NOW, UNSET, JsonValue
 from atb_db.values import JsonText, to_json, to_time
 
@@ -30,8 +31,9 @@ def check_journalable(statement: Statement[object]) -> None:
 
     Raises:
         StatementError: it is no command that may be repeated, is about this very moment, or is not of the repository.
+        TypeError: it is not a statement.
     """
-    declaration = statement.declaration
+    declaration = declaration_of(statement)
     if declaration.kind is not Kind.COMMAND:
         raise StatementError(
             f"is a {declaration.kind.value}, and only commands are journaled", statement=statement.name

@@ -8,13 +8,16 @@ from contextlib import contextmanager, suppress
 from errno import EDQUOT, EFBIG, ENOSPC
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, NamedTuple
 
 from atb_db.errors import JournalHeld, JournalUnusable, ResourceFull
 from atb_db.journal.frames import Record, is_torn, unframe
 
 _FULL: Final = frozenset({ENOSPC, EDQUOT, EFBIG})
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+# Nothing here waits for the other end of a pipe, or goes by way of a link.
+_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+_WRITE: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 _MODE: Final = 0o600
 
 
@@ -36,7 +39,7 @@ def read_lines(path: Path) -> Iterator[Line]:
     """
     known = False
     doubtful: list[Line] = []
-    with _translated(path), path.open("rb") as file:
+    with _translated(path), os.fdopen(_open(path, _READ), "rb") as file:
         for raw in file:
             record = unframe(raw)
             line = Line(raw, record, torn=record is None and is_torn(raw))
@@ -56,8 +59,13 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         with _translated(path):
-            self.path = path.resolve()
-            self._lock = os.open(self._beside(".lock"), _FLAGS, _MODE)
+            try:
+                self.path = path.resolve()
+            except RuntimeError:  # of Python before 3.13
+                raise JournalUnusable(f"{path} is a link to itself") from None
+            if self.is_new and path.is_symlink():
+                raise JournalUnusable(f"{path} is a link to no journal: a new one is not made by way of a link")
+            self._lock = _open(self._beside(".lock"), _WRITE | os.O_CREAT)
         self._file: int | None = None
         self.size = 0
         """Bytes that are surely written."""
@@ -71,12 +79,16 @@ class JournalFile:
     def is_new(self) -> bool:
         """Whether there is nothing to read."""
         with _translated(self.path):
-            return not self.path.exists() or not self.path.stat().st_size
+            if not self.path.exists():
+                return True
+            found = self.path.stat()
+            _check_regular(self.path, found)
+            return not found.st_size
 
     def open(self) -> None:
         """Append to the file as it is, which only its owner may read from now on."""
         with _translated(self.path):
-            self._file = os.open(self.path, _FLAGS, _MODE)
+            self._file = _open(self.path, _WRITE)
             os.fchmod(self._file, _MODE)
             self.size = os.fstat(self._file).st_size
 
@@ -109,7 +121,9 @@ class JournalFile:
         """
         new = self._beside(".new")
         with _translated(self.path):
-            file = os.open(new, _FLAGS | os.O_TRUNC, _MODE)
+            # What a crash has left goes; what somebody else has put there is not written to, whatever it leads to.
+            new.unlink(missing_ok=True)
+            file = _open(new, _WRITE | os.O_CREAT | os.O_EXCL)
             try:
                 os.fchmod(file, _MODE)
                 for line in lines:
@@ -165,6 +179,24 @@ class JournalFile:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open a regular file and nothing else; some devices act when they are opened, so it is looked at first, too."""
+    with suppress(FileNotFoundError):
+        _check_regular(path, path.stat())
+    file = os.open(path, flags, _MODE)
+    try:
+        _check_regular(path, os.fstat(file))
+    except JournalUnusable:
+        os.close(file)
+        raise
+    return file
+
+
+def _check_regular(path: Path, found: os.stat_result) -> None:
+    if not S_ISREG(found.st_mode):
+        raise JournalUnusable(f"{path} is no regular file")
 
 
 def _write(file: int, data: bytes) -> None:

@@ -15,16 +15,13 @@ from atb_db.database.health import JournalDepth
 from atb_db.database.retry import log
 from atb_db.errors import (
     AtbDbError,
-    ConfigurationError,
     Conflict,
     InvalidInput,
     JournalUnusable,
     NotFound,
     PermissionDenied,
     ResourceFull,
-    SchemaMismatch,
     StatementError,
-    Timeout,
 )
 from atb_db.journal.contents import (
     JournalEntry,
@@ -101,18 +98,24 @@ class Ticket:
         self.error: AtbDbError | None = None
 
 
+# Classes of SQLSTATEs that are about a statement's values, beyond those that have an exception of their own: too many
+# rows, something too complex, a view's check, or what a function or somebody's trigger raises.
+_OF_THE_VALUES: Final = frozenset({"20", "21", "22", "23", "27", "2F", "38", "39", "44", "54", "P0"})
+
+
 def is_permanent(error: AtbDbError) -> bool:
     """Whether the entry is at fault, so that trying it again would change nothing.
 
-    A database that is away, full, or not migrated is no fault of the entry, which then waits.
+    Whatever else a server says may be its own trouble: it is away, full, read-only, damaged, not migrated, or out of
+    transaction ids. Then the entry waits, and no entry after it is lost either.
     """
     match error:
         case InvalidInput() | NotFound() | Conflict() | PermissionDenied() | StatementError():
             return True
-        case Timeout() | ResourceFull() | SchemaMismatch() | ConfigurationError():
+        case ResourceFull():
             return False
         case _:
-            return not error.retryable and error.sqlstate is not None
+            return not error.retryable and (error.sqlstate or "")[:2] in _OF_THE_VALUES
 
 
 class Queue:

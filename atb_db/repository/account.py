@@ -18,24 +18,43 @@ class LedgerEntry(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session whose balance changed."""
     entry_number: int
-    entry_type: LedgerEntryType
+    """Position in the session's ledger, from 1 without gaps."""
+    entry_type: LedgerEntryType | str
+    """What moved the balance. Text if a later version of atb_db has added it."""
     previous_balance: Decimal
+    """Balance before, in base_currency; 0 for the first entry."""
     pnl: Decimal
+    """Gross P&L in the change, in base_currency."""
     commission: Decimal
+    """Fees in the change, in base_currency; negative for a rebate."""
     amount: Decimal
+    """The rest of the change, in base_currency: funding, interest, transfers, adjustments."""
     delta: Decimal
+    """Change of the balance, in base_currency: pnl - commission + amount."""
     total_balance: Decimal
+    """Balance after, in base_currency."""
     reserved_balance: Decimal
+    """Part of total_balance that orders hold, in base_currency."""
     available_balance: Decimal
+    """total_balance - reserved_balance, in base_currency."""
     base_currency: str
+    """Currency of the amounts: the session's."""
     position_id: int | None
+    """Position that the change belongs to, if any."""
     order_fill_id: int | None
+    """Fill that the change belongs to, if any."""
     update_reason: str
+    """Why the balance changed."""
     updated_by: str
+    """Who changed it: the engine, an account sync, a person."""
     last_updated: datetime
+    """When the change happened."""
     request_id: UUID
+    """Identifies the request that changed the balance; a trade's entry carries the trade's."""
 
 
 @command
@@ -62,7 +81,7 @@ def log_account_snapshot(
     ...
 
 
-@copy
+@copy(like=log_account_snapshot)
 def copy_account_snapshots(
     *,
     session_id: int,

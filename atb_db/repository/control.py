@@ -21,10 +21,15 @@ class ControlFlag(NamedTuple):
     """A flag; reason, source and updated_at are those of the last change."""
 
     name: str
+    """Name of the flag."""
     active: bool
+    """Whether it restricts the bot now."""
     reason: str
+    """Why it was last set or cleared."""
     source: str
+    """Who or what last set or cleared it."""
     updated_at: datetime
+    """When it was last set or cleared."""
 
 
 @command
@@ -44,7 +49,7 @@ def clear_control_flag(
 ) -> None:
     """Clear a control flag, or define it as cleared, with a WARNING event; refused if it was set meanwhile.
 
-    A request that arrives late does not undo what it cannot have known: Conflict when the flag was set after timestamp.
+    Conflict if the flag was set after timestamp: a late request does not undo a change that it could not know of.
     """
     ...
 
@@ -59,12 +64,12 @@ def is_flag_active(*, name: str) -> bool:
 def get_control_flag(*, name: str) -> ControlFlag:
     """One control flag.
 
-    NotFound when it was never set nor cleared: that is not "off". Clear it once to define it.
+    NotFound if it was never set or cleared; that does not mean "off". Clear a flag once to define it.
     """
     ...
 
 
 @query
 def get_active_control_flags() -> list[ControlFlag]:
-    """The control flags that are active, by name; none is the definite answer that none is."""
+    """The active control flags, by name; an empty list means that none is active."""
     ...

@@ -1,4 +1,4 @@
-"""The dashboard: everything about a session that a refresh of it shows, in one round trip."""
+"""The dashboard: everything that a dashboard shows of a session, in one round trip."""
 
 from __future__ import annotations
 
@@ -66,12 +66,11 @@ def dashboard(
     window_days: int = 30,
     now: datetime | None = None,
 ) -> Batch[Dashboard]:
-    """A session's dashboard, to be given to `run_batch`.
+    """A session's dashboard, for `run_batch`.
 
-    Figures of performance, the equity curve and the drawdowns are those since start, None = from the beginning; the
-    curve has at most so many points and each list of newest records at most limit rows; correlations are those over
-    window_days. now is the moment from which ages, today, this week and the last 24 hours are counted, by default this
-    one.
+    Figures of performance, the equity curve and the drawdowns begin at start; None = from the beginning. The curve has
+    at most `points` points, each list of newest records at most `limit` rows; correlations are over window_days. Ages,
+    today, this week and the last 24 hours count from `now`; None = the present moment.
     """
     now = now or datetime.now(UTC)
     return Batch(

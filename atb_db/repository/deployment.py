@@ -1,4 +1,4 @@
-"""What this database is to its operators: its environment, and the collation version of its indexes."""
+"""What operators have recorded about this database: its environment, and the collation version of its indexes."""
 
 from __future__ import annotations
 
@@ -6,36 +6,40 @@ from datetime import datetime
 from typing import NamedTuple
 
 from atb_db.statement import command, query
-from atb_db.types import NOW, Environment
+from atb_db.types import NOW, Environment, EnvironmentLabel
 
 
 class Deployment(NamedTuple):
-    """What has been said about the database; None for what has not."""
+    """What is recorded about the database; None for what is not."""
 
     environment: Environment | None
+    """What the database is used for; NULL while nobody has said."""
     set_at: datetime | None
+    """When the environment was set."""
     set_by: str | None
+    """Who set the environment: the role, and where from."""
     collation_version: str | None
     """Version of the collation library under which every index was last known to be in order."""
     collation_seen_at: datetime | None
+    """When collation_version was recorded."""
 
 
 @query
 def get_deployment() -> Deployment | None:
-    """What the database is said to be; None as long as nobody has said anything."""
+    """What is recorded about the database; None if nothing is."""
     ...
 
 
 @command
-def set_environment(*, environment: Environment | str, set_by: str, timestamp: datetime = NOW) -> None:
-    """Say what the database is used for.
+def set_environment(*, environment: Environment | EnvironmentLabel, set_by: str, timestamp: datetime = NOW) -> None:
+    """Record what the database is used for.
 
-    The guards of destructive commands believe it; `atb-db environment set` asks before it changes PRODUCTION.
+    The guards of destructive commands rely on it; `atb-db environment set` asks before it changes PRODUCTION.
     """
     ...
 
 
 @command
 def record_collation_version(*, collation_version: str, timestamp: datetime = NOW) -> None:
-    """Remember the collation version under which every index is in order."""
+    """Record the collation version under which every index is in order."""
     ...

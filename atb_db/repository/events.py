@@ -1,4 +1,4 @@
-"""What happened and why: system events, and the strategy's decisions."""
+"""System events, and the strategy's decisions."""
 
 from __future__ import annotations
 
@@ -7,32 +7,44 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, copy, query
-from atb_db.types import NEW, NOW, EventType, Json, Number, Severity
+from atb_db.types import NEW, NOW, EventType, EventTypeLabel, Json, Number, Severity, SeverityLabel
 
 
 class SystemEvent(NamedTuple):
-    """An event; session_id is None for one outside of any session."""
+    """An event; session_id is None if it belongs to no session."""
 
     id: int
+    """Identifier."""
     session_id: int | None
+    """Session in which it happened; NULL outside of any."""
     timestamp: datetime
-    event_type: EventType
+    """When it happened."""
+    event_type: EventType | str
+    """What is reported. Text if a later version of atb_db has added it."""
     severity: Severity
+    """How urgent it is."""
     message: str
+    """One sentence for people."""
     details: Json | None
+    """Particulars for programs."""
     component: str | None
+    """Part of the system that reports."""
     error_code: str | None
+    """Code of the error, if it is one."""
     stack_trace: str | None
+    """Stack trace of the error, if it is one."""
     alert_sent: bool
+    """Whether somebody was alerted."""
     alert_method: str | None
+    """How they were alerted."""
 
 
 @command
 def log_event(
     *,
-    event_type: EventType | str,
+    event_type: EventType | EventTypeLabel,
     message: str,
-    severity: Severity | str = Severity.INFO,
+    severity: Severity | SeverityLabel = Severity.INFO,
     session_id: int | None = None,
     timestamp: datetime = NOW,
     details: Json | None = None,
@@ -47,13 +59,13 @@ def log_event(
     ...
 
 
-@copy
+@copy(like=log_event)
 def copy_events(
     *,
-    event_type: EventType | str,
+    event_type: EventType | EventTypeLabel,
     message: str,
     timestamp: datetime,
-    severity: Severity | str = Severity.INFO,
+    severity: Severity | SeverityLabel = Severity.INFO,
     session_id: int | None = None,
     details: Json | None = None,
     component: str | None = None,
@@ -102,7 +114,7 @@ def log_strategy_execution(
     ...
 
 
-@copy
+@copy(like=log_strategy_execution)
 def copy_strategy_executions(
     *,
     session_id: int,
@@ -139,9 +151,9 @@ def get_recent_events(*, session_id: int, limit: int = 50) -> list[SystemEvent]:
 
 
 @query
-def get_operational_events(*, event_type: EventType | str, limit: int = 50) -> list[SystemEvent]:
+def get_operational_events(*, event_type: EventType | EventTypeLabel, limit: int = 50) -> list[SystemEvent]:
     """The newest events of a type that belong to no session, newest first.
 
-    Such are BACKUP, RESTORE and RESTORE_DRILL, which are about the whole database.
+    These are about the whole database, such as BACKUP, RESTORE and RESTORE_DRILL.
     """
     ...

@@ -1,4 +1,4 @@
-"""Markets: when they are open."""
+"""Market hours."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from atb_db.types import NOW, Json
 
 
 class MarketSession(NamedTuple):
-    """When a market is open, by the clock in its timezone; the times are None when is_24h.
+    """When a market is open, in the local time of its timezone; the times are None if is_24h.
 
-    It opens on days_of_week (1 = Monday to 7 = Sunday), and closes on the next day when close_time is not after
-    open_time.
+    It opens on days_of_week (1 = Monday to 7 = Sunday). If close_time is not after open_time, it closes on the next
+    day.
     """
 
     name: str
+    """Name of the market."""
     timezone: str
+    """IANA time zone of the other columns."""
     open_time: time | None
+    """Local time from which on the market is open; NULL when is_24h."""
     close_time: time | None
+    """Local time from which on it is closed: on the next day when it is not after open_time; NULL when is_24h."""
     days_of_week: Json
+    """Local days on which it opens: 1 = Monday to 7 = Sunday."""
     is_24h: bool
+    """Whether it is open from midnight to midnight on these days."""
 
 
 @command
@@ -34,11 +40,11 @@ def define_market_session(
     close_time: str | None = None,
     is_24h: bool = False,
 ) -> None:
-    """Define when a market is open, by the clock on its own wall.
+    """Define when a market is open, in its local time.
 
-    timezone is an IANA name, open_time and close_time are HH:MM or HH:MM:SS, days_of_week a list of 1 = Monday to
-    7 = Sunday on which it opens. With a close_time not after open_time it closes on the next day; with is_24h it is
-    open from midnight to midnight and takes no times.
+    timezone is an IANA name, open_time and close_time are HH:MM or HH:MM:SS, days_of_week is a list of the days on
+    which it opens, 1 = Monday to 7 = Sunday. If close_time is not after open_time, it closes on the next day. With
+    is_24h it is open from midnight to midnight and takes no times.
     """
     ...
 
@@ -53,7 +59,7 @@ def get_market_sessions() -> list[MarketSession]:
 def is_market_open(*, name: str, at: datetime = NOW) -> bool:
     """Whether a market is open at a moment.
 
-    Open at open_time, closed at close_time. Where the clock goes back, the later of two equal times is meant; a time
-    that it skips is told as if it had not yet gone forward. NotFound when the market was never defined.
+    It is open at open_time and closed at close_time. If the clock is set back, the second of two equal times counts; a
+    time that the clock skips counts as if it had not been set forward. NotFound if the market was never defined.
     """
     ...

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import command, query
-from atb_db.types import TradeSource
+from atb_db.types import TradeSource, TradeSourceLabel
 
 
 class PerformanceMetrics(NamedTuple):
@@ -29,41 +29,81 @@ class PerformanceMetrics(NamedTuple):
     """
 
     total_trades: int
+    """Number of trades, those with pnl = 0 included."""
     winning_trades: int
+    """Number of trades with pnl > 0."""
     losing_trades: int
+    """Number of trades with pnl < 0."""
     win_rate: Decimal | None
+    """winning_trades / total_trades, as a fraction; NULL without trades."""
     gross_profit: Decimal
+    """Sum of the positive pnl, in base_currency."""
     gross_loss: Decimal
+    """Sum of the negative pnl without its sign, in base_currency."""
     gross_pnl: Decimal
+    """gross_profit - gross_loss, in base_currency."""
     commission: Decimal
+    """Sum of commission, in base_currency."""
     margin_interest_cost: Decimal
+    """Sum of margin interest, in base_currency."""
     funding: Decimal
+    """Sum of funding, in base_currency: positive when received."""
     net_pnl: Decimal
+    """gross_pnl - commission - margin_interest_cost, in base_currency."""
     total_return_percent: Decimal | None
+    """net_pnl in percent of the initial balance (5 = 5 %)."""
     profit_factor: Decimal | None
+    """gross_profit / gross_loss; NULL without losses."""
     expectancy: Decimal | None
+    """Mean gross P&L of a trade, in base_currency; NULL without trades."""
     avg_win: Decimal | None
+    """Mean gross P&L of the winning trades, in base_currency; NULL without one."""
     avg_loss: Decimal | None
+    """Mean gross P&L of the losing trades, negative, in base_currency; NULL without one."""
     best_trade_pnl: Decimal | None
+    """Largest gross P&L of one trade, in base_currency."""
     worst_trade_pnl: Decimal | None
+    """Smallest gross P&L of one trade, in base_currency."""
     largest_win_streak: int
+    """Longest run of winning trades in order of exit; a trade with pnl = 0 ends it."""
     largest_loss_streak: int
+    """Longest run of losing trades in order of exit; a trade with pnl = 0 ends it."""
     current_streak: int
+    """Wins in a row up to the newest trade; negative: losses in a row."""
     max_drawdown: Decimal
+    """Largest (running peak - equity) / running peak, as a fraction: of the snapshots in account_history when there are
+    any, else of initial balance + cumulative net P&L.
+    """
     avg_holding_hours: Decimal | None
+    """Mean time from entry to exit, in hours."""
     avg_win_holding_hours: Decimal | None
+    """The same of the winning trades."""
     avg_loss_holding_hours: Decimal | None
+    """The same of the losing trades."""
     best_day: datetime | None
+    """UTC day of exit with the largest net P&L."""
     best_day_net_pnl: Decimal | None
+    """Its net P&L, in base_currency."""
     worst_day: datetime | None
+    """UTC day of exit with the smallest net P&L."""
     worst_day_net_pnl: Decimal | None
+    """Its net P&L, in base_currency."""
     equity_days: int
+    """Number of UTC days from the first to the last equity; the ratios that follow need two."""
     annualized_return: Decimal | None
+    """(last equity / initial balance) ^ (365 / equity_days) - 1, as a fraction."""
     annualized_volatility: Decimal | None
+    """Sample standard deviation of the daily returns x sqrt(365), as a fraction."""
     sharpe_ratio: Decimal | None
+    """Mean daily return / its sample standard deviation x sqrt(365); the risk-free rate is taken as 0."""
     sortino_ratio: Decimal | None
+    """Mean daily return / root mean square of the negative daily returns over all days x sqrt(365); NULL without a
+    negative one.
+    """
     calmar_ratio: Decimal | None
+    """annualized_return / max_drawdown; NULL without a drawdown."""
     var_95: Decimal | None
+    """Value at risk: the daily return that 5 % of the days do not exceed, as a fraction; normally negative."""
 
 
 class DailyMetrics(NamedTuple):
@@ -74,27 +114,52 @@ class DailyMetrics(NamedTuple):
     """
 
     day: datetime
+    """First moment of the period; 1970-01-01 for ALL_TIME."""
     opening_balance: Decimal
+    """Where the period's balance starts, in the session's base currency: for ALL_TIME the initial balance, for a day
+    the balance after its first trade less that trade's net P&L.
+    """
     total_trades: int
+    """Number of trades, those with pnl = 0 included."""
     winning_trades: int
+    """Number of trades with pnl > 0."""
     losing_trades: int
+    """Number of trades with pnl < 0."""
     win_rate: Decimal
+    """winning_trades / total_trades, as a fraction."""
     gross_profit: Decimal
+    """Sum of the positive pnl, in the session's base currency."""
     gross_loss: Decimal
+    """Sum of the negative pnl without its sign, in the session's base currency."""
     gross_pnl: Decimal
     commission: Decimal
+    """Sum of commission, in the session's base currency."""
     margin_interest_cost: Decimal
+    """Sum of margin_interest_cost, in the session's base currency."""
     funding: Decimal
+    """Sum of funding, in the session's base currency: positive when received."""
     net_pnl: Decimal
+    """Sum of net P&L: gross profit - gross loss - commission - margin interest."""
     profit_factor: Decimal | None
+    """gross_profit / gross_loss; NULL without losses."""
     expectancy: Decimal
+    """Mean pnl of a trade, in the session's base currency."""
     avg_win: Decimal | None
+    """Mean pnl of the winning trades; NULL without one."""
     avg_loss: Decimal | None
+    """Mean pnl of the losing trades, negative; NULL without one."""
     best_trade_pnl: Decimal
+    """Largest pnl of one trade, in the session's base currency."""
     worst_trade_pnl: Decimal
+    """Smallest pnl of one trade, in the session's base currency."""
     largest_win_streak: int
+    """Longest run of winning trades."""
     largest_loss_streak: int
+    """Longest run of losing trades."""
     max_drawdown: Decimal
+    """Largest (running peak - value) / running peak of opening_balance + cumulative net P&L in order of booking, as a
+    fraction rounded to 12 digits; a session's maximum drawdown is that of its equity (session_drawdown).
+    """
 
 
 class TotalMetrics(NamedTuple):
@@ -104,33 +169,55 @@ class TotalMetrics(NamedTuple):
     """
 
     opening_balance: Decimal
+    """Where the period's balance starts, in the session's base currency: for ALL_TIME the initial balance, for a day
+    the balance after its first trade less that trade's net P&L.
+    """
     total_trades: int
+    """Number of trades, those with pnl = 0 included."""
     winning_trades: int
+    """Number of trades with pnl > 0."""
     losing_trades: int
+    """Number of trades with pnl < 0."""
     win_rate: Decimal
+    """winning_trades / total_trades, as a fraction."""
     gross_profit: Decimal
+    """Sum of the positive pnl, in the session's base currency."""
     gross_loss: Decimal
+    """Sum of the negative pnl without its sign, in the session's base currency."""
     gross_pnl: Decimal
     commission: Decimal
+    """Sum of commission, in the session's base currency."""
     margin_interest_cost: Decimal
+    """Sum of margin_interest_cost, in the session's base currency."""
     funding: Decimal
+    """Sum of funding, in the session's base currency: positive when received."""
     net_pnl: Decimal
+    """Sum of net P&L: gross profit - gross loss - commission - margin interest."""
     profit_factor: Decimal | None
+    """gross_profit / gross_loss; NULL without losses."""
     expectancy: Decimal
+    """Mean pnl of a trade, in the session's base currency."""
     avg_win: Decimal | None
+    """Mean pnl of the winning trades; NULL without one."""
     avg_loss: Decimal | None
+    """Mean pnl of the losing trades, negative; NULL without one."""
     best_trade_pnl: Decimal
+    """Largest pnl of one trade, in the session's base currency."""
     worst_trade_pnl: Decimal
+    """Smallest pnl of one trade, in the session's base currency."""
     current_streak: int
+    """Wins in a row up to the newest trade; negative: losses in a row; 0 after a trade with pnl = 0."""
     largest_win_streak: int
+    """Longest run of winning trades."""
     largest_loss_streak: int
+    """Longest run of losing trades."""
 
 
 @query
 def get_performance_metrics(
     *,
     session_id: int | None = None,
-    source: TradeSource | str | None = None,
+    source: TradeSource | TradeSourceLabel | None = None,
     strategy_name: str | None = None,
     symbol: str | None = None,
     start: datetime | None = None,

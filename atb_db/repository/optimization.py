@@ -1,4 +1,4 @@
-"""Optimisation: what the optimiser tried, and what was decided."""
+"""Optimisation: the optimiser's candidates, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,30 @@ from atb_db.types import NEW, NOW, Json
 
 
 class OptimizationCycle(NamedTuple):
-    """A run of the optimiser; candidate_params is None when nothing was proposed."""
+    """A run of the optimiser; candidate_params is None if it proposed nothing."""
 
     id: int
+    """Identifier."""
     session_id: int | None
+    """Session in which it ran; NULL outside of any."""
     timestamp: datetime
+    """When the cycle ended."""
     strategy_name: str
+    """Strategy that was optimised."""
     symbol: str
+    """Instrument."""
     timeframe: str
+    """Length of one candle, such as 1h."""
     baseline_metrics: Json
+    """Figures of the present parameters."""
     candidate_params: Json | None
+    """Proposed parameters; NULL when there was no proposal."""
     candidate_metrics: Json | None
+    """Figures of the proposed parameters."""
     validator_report: Json | None
+    """What the validator found."""
     decision: str
+    """What was decided, such as apply, reject or rollback."""
 
 
 @command
@@ -43,7 +54,7 @@ def record_optimization_cycle(
 ) -> int:
     """Record a run of the optimiser; the cycle's id.
 
-    decision is what was made of it, such as apply, reject or rollback.
+    decision is what was decided about the candidate, such as apply, reject or rollback.
     """
     ...
 
@@ -59,7 +70,7 @@ def fetch_optimization_cycles(
 ) -> list[OptimizationCycle]:
     """The optimiser's runs before a moment, newest first, a page at a time.
 
-    The next page is `before=last.timestamp, before_cycle=last.id` of the last one, however many were recorded
-    meanwhile.
+    The next page is `before=last.timestamp, before_cycle=last.id` with the last row of this one. Runs that are recorded
+    meanwhile do not shift it.
     """
     ...

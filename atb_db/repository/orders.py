@@ -8,7 +8,19 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, ContractType, Number, OrderStatus, OrderType, PositionSide
+from atb_db.types import (
+    NEW,
+    NOW,
+    ContractType,
+    ContractTypeLabel,
+    Number,
+    OrderStatus,
+    OrderStatusLabel,
+    OrderType,
+    OrderTypeLabel,
+    PositionSide,
+    PositionSideLabel,
+)
 
 
 class Order(NamedTuple):
@@ -19,32 +31,60 @@ class Order(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that sends the order."""
     position_id: int | None
+    """Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known."""
     order_type: OrderType
+    """What the order does to its position."""
     status: OrderStatus
+    """State; moves forward only."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """Side of the position that the order belongs to: an exit of a LONG position is LONG too."""
     quantity: Decimal
+    """Requested quantity, in units of the base asset; an estimate where quote_quantity was requested."""
     quote_quantity: Decimal | None
+    """Requested amount in quote currency, of a market order by amount; NULL for an order by quantity."""
     price: Decimal | None
+    """Requested price, in quote currency; NULL for a market order."""
     filled_quantity: Decimal
+    """Filled so far, in units of the base asset: the sum of the single fills, or the reported total while that is more.
+    """
     filled_price: Decimal | None
+    """Average price of the fills, in quote currency; NULL while none is known."""
     commission: Decimal
+    """Fees charged for the fills, in the session's base currency; negative for a rebate."""
     is_overfilled: bool
+    """Whether more was filled than was ordered by quantity."""
     needs_review: bool
+    """Whether a person must look at the order: it is no longer returned as pending."""
     exchange_order_id: str | None
+    """The exchange's identifier; once per session and symbol."""
     internal_order_id: str | None
+    """Our own identifier, sent as the client order id; once per session."""
     replaced_order_id: int | None
+    """Order that this one was sent in place of, of the same session."""
     strategy_name: str | None
+    """Strategy that asked for the order."""
     target_level: int | None
+    """Index of the profit target that the order serves, from 0."""
     size_fraction: Decimal | None
+    """Fraction of the position's original size that the order moves."""
     reason: str | None
+    """Why the order was sent; an exit's reason becomes the position's exit_reason."""
     failure_reason: str | None
+    """Why the order failed, was cancelled or expired."""
     created_at: datetime
+    """When the order was journaled."""
     filled_at: datetime | None
+    """When the newest fill happened."""
     cancelled_at: datetime | None
+    """When the order was cancelled or expired."""
     last_update: datetime
+    """When the row last changed."""
 
 
 class OrderFill(NamedTuple):
@@ -56,50 +96,76 @@ class OrderFill(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     order_id: int
+    """Order that was filled."""
     exchange_fill_id: str
     quantity: Decimal
     price: Decimal
     fee: Decimal | None
+    """Fee as the exchange reported it, in fee_currency; negative for a rebate, NULL when it was not reported in a
+    currency.
+    """
     fee_currency: str | None
+    """Currency of fee, such as BNB."""
     commission: Decimal | None
+    """The fee in the session's base currency; negative for a rebate, NULL until it is known."""
     filled_at: datetime
+    """When it was executed, by the exchange's clock."""
     position_id: int | None
+    """Position that took it up: that of the order, or the one that continues it; NULL while the order has none."""
     is_booked: bool
+    """Whether a position has taken it up."""
     booked_quantity: Decimal
+    """What it moved in the position, in units of the base asset: the change of what the order has filled, without fees
+    in the base asset; 0 for a mere correction of the price.
+    """
     pnl: Decimal
+    """Gross P&L that it realised, in the session's base currency."""
 
 
 class UnbookedOrder(NamedTuple):
     """An order that was filled with something which is in no position; quantities in units of the base asset."""
 
     order_id: int
+    """Identifier."""
     position_id: int | None
+    """Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known."""
     order_type: OrderType
+    """What the order does to its position."""
     status: OrderStatus
+    """State; moves forward only."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """Side of the position that the order belongs to: an exit of a LONG position is LONG too."""
     filled_quantity: Decimal
+    """Filled so far, in units of the base asset: the sum of the single fills, or the reported total while that is more.
+    """
     booked_quantity: Decimal
     filled_price: Decimal | None
+    """Average price of the fills, in quote currency; NULL while none is known."""
     exchange_order_id: str | None
+    """The exchange's identifier; once per session and symbol."""
     internal_order_id: str | None
+    """Our own identifier, sent as the client order id; once per session."""
     filled_at: datetime | None
+    """When the newest fill happened."""
 
 
 @command
 def create_order(
     *,
     session_id: int,
-    order_type: OrderType | str,
+    order_type: OrderType | OrderTypeLabel,
     symbol: str,
-    side: PositionSide | str,
+    side: PositionSide | PositionSideLabel,
     quantity: Number,
     internal_order_id: str,
     price: Number | None = None,
     quote_quantity: Number | None = None,
     position_id: int | None = None,
-    status: OrderStatus | str = OrderStatus.PENDING,
+    status: OrderStatus | OrderStatusLabel = OrderStatus.PENDING,
     exchange_order_id: str | None = None,
     replaced_order_id: int | None = None,
     strategy_name: str | None = None,
@@ -117,7 +183,7 @@ def create_order(
     end_of_day_exit: bool = False,
     weekend_exit: bool = False,
     time_restriction_group: str | None = None,
-    contract: ContractType | str = ContractType.LINEAR,
+    contract: ContractType | ContractTypeLabel = ContractType.LINEAR,
     contract_size: Number = 1,
     base_asset: str | None = None,
     settlement_currency: str | None = None,
@@ -155,7 +221,7 @@ def update_order_status(
     session_id: int | None = None,
     internal_order_id: str | None = None,
     exchange_order_id: str | None = None,
-    status: OrderStatus | str | None = None,
+    status: OrderStatus | OrderStatusLabel | None = None,
     filled_quantity: Number | None = None,
     filled_price: Number | None = None,
     commission: Number | None = None,

@@ -1,4 +1,4 @@
-"""The portfolio: correlations of symbols, and what is at stake in groups of them."""
+"""The portfolio: correlations of symbols, and the exposure of groups of them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,45 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.statement import command, query
-from atb_db.types import NOW, Json, Number, TradeSource
+from atb_db.types import NOW, Json, Number, TradeSource, TradeSourceLabel
 
 
 class Correlation(NamedTuple):
     """Correlation of two symbols' returns over a window; the symbols are sorted."""
 
     first_symbol: str
+    """Symbol of the pair that sorts first by its bytes."""
     second_symbol: str
+    """The other symbol."""
     symbol_pair: str
+    """Both, such as BTCUSDT-ETHUSDT."""
     correlation_value: Decimal
+    """Coefficient of correlation, from -1 to 1."""
     p_value: Decimal | None
+    """Probability of so much correlation by chance, from 0 to 1."""
     sample_size: int | None
+    """Number of returns that were compared."""
     window_days: int
+    """Length of the window that was looked at, in days."""
     last_updated: datetime
+    """When it was computed."""
 
 
 class PortfolioExposure(NamedTuple):
-    """What is at stake in a group; total_exposure is a fraction of the balance (0.05 = 5 %)."""
+    """The exposure of a group; total_exposure is a fraction of the balance (0.05 = 5 %)."""
 
     mode: TradeSource
+    """Where the money is: LIVE, BACKTEST or PAPER."""
     correlation_group: str
+    """Name of the group."""
     total_exposure: Decimal
+    """Sum of the positions' sizes, as a fraction of the balance; above 1 only with leverage."""
     position_count: int
+    """Number of positions."""
     symbols: Json
+    """Symbols in the group, a JSON array."""
     last_updated: datetime
+    """When it was computed."""
 
 
 @command
@@ -45,9 +59,9 @@ def upsert_correlation(
     sample_size: int | None = None,
     last_updated: datetime = NOW,
 ) -> None:
-    """Keep the newest correlation of two symbols over a window; an older one replaces nothing.
+    """Store the correlation of two symbols over a window, unless a newer one is stored.
 
-    The symbols' order does not matter.
+    The order of the symbols does not matter.
     """
     ...
 
@@ -61,14 +75,14 @@ def get_correlation_matrix(*, window_days: int) -> list[Correlation]:
 @command
 def set_portfolio_exposure(
     *,
-    mode: TradeSource | str,
+    mode: TradeSource | TradeSourceLabel,
     correlation_group: str,
     total_exposure: Number,
     position_count: int,
     symbols: Json,
     last_updated: datetime = NOW,
 ) -> None:
-    """Keep how much is at stake in a group of correlated symbols; an older figure replaces nothing.
+    """Store the exposure of a group of correlated symbols, unless a newer one is stored.
 
     total_exposure is the sum of the positions' sizes, a fraction of the balance; symbols is a list.
     """
@@ -76,9 +90,9 @@ def set_portfolio_exposure(
 
 
 @query
-def get_portfolio_exposures(*, mode: TradeSource | str | None = None) -> list[PortfolioExposure]:
-    """How much is at stake in each group of correlated symbols, largest first.
+def get_portfolio_exposures(*, mode: TradeSource | TradeSourceLabel | None = None) -> list[PortfolioExposure]:
+    """The exposure of each group of correlated symbols, largest first.
 
-    None tells the exposures of every mode.
+    Without a mode, those of every mode.
     """
     ...

@@ -9,7 +9,18 @@ from uuid import UUID
 
 from atb_db.repository.orders import Order
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, UNSET, ContractType, Number, PositionSide, PositionStatus, Unset
+from atb_db.types import (
+    NEW,
+    NOW,
+    UNSET,
+    ContractType,
+    ContractTypeLabel,
+    Number,
+    PositionSide,
+    PositionSideLabel,
+    PositionStatus,
+    Unset,
+)
 
 
 class Position(NamedTuple):
@@ -22,60 +33,118 @@ class Position(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that holds the position."""
     continues_position_id: int | None
+    """Position that was closed before this one's entry was filled completely: a late fill of the same entry order."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """LONG earns when the price rises, SHORT when it falls."""
     status: PositionStatus
+    """PLANNED, OPEN or CLOSED."""
     contract: ContractType
+    """How a price makes a value: LINEAR or INVERSE."""
     contract_size: Decimal
+    """Units of the base asset (LINEAR) or of the quote currency (INVERSE) in a quantity of 1; 1 for spot."""
     entry_price: Decimal
     entry_time: datetime
+    """When the position was entered; of a PLANNED one when it was planned."""
     entry_balance: Decimal | None
+    """Account balance at entry, in the session's base currency."""
     size: Decimal | None
+    """Entered so far, as a fraction of the balance at entry; NULL when the plan gave no size."""
     original_size: Decimal | None
+    """Entered by entry orders, as a fraction of the balance at entry; NULL when the plan gave no size."""
     current_size: Decimal | None
+    """Open, as a fraction of the balance at entry; NULL when the plan gave no size."""
     quantity: Decimal
+    """Entered so far, in units of the base asset: the entry and every scale-in, less what fees took out of it."""
     original_quantity: Decimal
+    """Entered by entry orders, in units of the base asset."""
     current_quantity: Decimal
+    """Open quantity in units of the base asset."""
     unbooked_quantity: Decimal
+    """What exits were filled with beyond what was held, in units of the base asset; the next entry fill takes it up."""
     entry_notional: Decimal
+    """Value of all entries at their prices, in settlement currency."""
     exit_notional: Decimal
+    """Value of all exits at their prices, in settlement currency."""
     cost_basis: Decimal
+    """What the open quantity was entered for, in settlement currency: each exit releases its share, the last one the
+    rest.
+    """
     partial_exits_taken: int
+    """Number of partial exit orders that were filled at least in part."""
     scale_ins_taken: int
+    """Number of scale-in orders that were filled at least in part."""
     last_partial_exit_price: Decimal | None
+    """Price of the newest partial exit, in quote currency."""
     last_scale_in_price: Decimal | None
+    """Price of the newest scale-in, in quote currency."""
     stop_loss: Decimal | None
+    """Price at which the position is closed at a loss, in quote currency."""
     take_profit: Decimal | None
+    """Price at which the position is closed at a profit, in quote currency."""
     trailing_stop: bool
+    """Whether the position uses a trailing stop."""
     trailing_stop_activated: bool
+    """Whether the trailing stop has begun to follow the price."""
     trailing_stop_price: Decimal | None
+    """Where the trailing stop stands now, in quote currency."""
     breakeven_triggered: bool
+    """Whether the stop was moved to the entry price."""
     last_update: datetime
+    """When the row last changed."""
     current_price: Decimal | None
+    """Newest known market price, in quote currency."""
     unrealized_pnl: Decimal | None
+    """P&L of the open quantity at current_price, in the session's base currency."""
     unrealized_pnl_percent: Decimal | None
+    """The same in percent of the open quantity's entry value (5 = 5 %)."""
     mfe: Decimal | None
+    """Maximum favourable excursion since entry, as a fraction of the entry price."""
     mfe_price: Decimal | None
+    """Price at the maximum favourable excursion, in quote currency."""
     mfe_time: datetime | None
+    """When the maximum favourable excursion was reached."""
     mae: Decimal | None
+    """Maximum adverse excursion since entry, as a fraction of the entry price."""
     mae_price: Decimal | None
+    """Price at the maximum adverse excursion, in quote currency."""
     mae_time: datetime | None
+    """When the maximum adverse excursion was reached."""
     strategy_name: str
+    """Strategy that opened the position."""
     confidence_score: Decimal | None
+    """The strategy's confidence at entry, from 0 to 1."""
     exchange: str | None
+    """Exchange that holds the position."""
     max_holding_until: datetime | None
+    """When the position is closed at the latest."""
     end_of_day_exit: bool
+    """Whether the position is closed before the trading day ends."""
     weekend_exit: bool
+    """Whether the position is closed before the weekend."""
     time_restriction_group: str | None
+    """Name of the rule set for time-based exits."""
     realized_pnl: Decimal
+    """Gross P&L of all exits so far, in the session's base currency; of a CLOSED position its whole result before
+    costs.
+    """
     commission: Decimal
+    """Fees of all fills so far, in the session's base currency; negative for a rebate."""
     margin_interest_cost: Decimal
+    """Interest paid on borrowed funds so far, in the session's base currency."""
     funding: Decimal
+    """Funding so far, in the session's base currency: positive when received, negative when paid."""
     exit_price: Decimal | None
+    """Average price of all exits, in quote currency, rounded to 24 digits; NULL until CLOSED."""
     exit_time: datetime | None
+    """When the position was closed; NULL until CLOSED."""
     exit_reason: str | None
+    """Why the position was closed; NULL until CLOSED."""
     orders: tuple[Order, ...]
 
 
@@ -86,16 +155,27 @@ class PlannedPosition(NamedTuple):
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that holds the position."""
     symbol: str
+    """Instrument."""
     side: PositionSide
+    """LONG earns when the price rises, SHORT when it falls."""
     planned_quantity: Decimal
+    """Quantity of the entry as it was planned, in units of the base asset."""
     planned_size: Decimal | None
+    """What planned_quantity is as a fraction of the balance at entry; NULL when it was not given."""
     stop_loss: Decimal | None
+    """Price at which the position is closed at a loss, in quote currency."""
     take_profit: Decimal | None
+    """Price at which the position is closed at a profit, in quote currency."""
     trailing_stop: bool
+    """Whether the position uses a trailing stop."""
     strategy_name: str
+    """Strategy that opened the position."""
     planned_at: datetime
+    """When the position was entered; of a PLANNED one when it was planned."""
 
 
 @command
@@ -103,7 +183,7 @@ def open_position(
     *,
     session_id: int,
     symbol: str,
-    side: PositionSide | str,
+    side: PositionSide | PositionSideLabel,
     strategy_name: str,
     entry_price: Number | None = None,
     size: Number | None = None,
@@ -123,7 +203,7 @@ def open_position(
     end_of_day_exit: bool = False,
     weekend_exit: bool = False,
     time_restriction_group: str | None = None,
-    contract: ContractType | str = ContractType.LINEAR,
+    contract: ContractType | ContractTypeLabel = ContractType.LINEAR,
     contract_size: Number = 1,
     base_asset: str | None = None,
     settlement_currency: str | None = None,

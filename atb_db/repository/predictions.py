@@ -1,4 +1,4 @@
-"""Predictions: a cache of what models said, and how good it was."""
+"""Predictions: a cache of models' predictions, and how accurate they were."""
 
 from __future__ import annotations
 
@@ -14,65 +14,98 @@ from atb_db.types import NEW, NOW, Number, Span
 class CachedPrediction(NamedTuple):
     """A prediction that has not expired; direction is -1 (down), 0 or 1 (up), confidence from 0 to 1.
 
-    predicted_at is by the client's clock that predicted, created_at and expires_at by the server's.
+    predicted_at is the time on the client that predicted; created_at and expires_at are the server's.
     """
 
     cache_key: str
+    """Hash of model, features and configuration: atb_db.cachekey makes it."""
     model_name: str
+    """Model that predicted."""
     features_hash: str
+    """Hash of the features' dtype, shape and bytes."""
     config_hash: str
+    """Hash of the model's configuration as canonical JSON."""
     predicted_price: Decimal
+    """Predicted price, in quote currency."""
     confidence: Decimal
+    """Confidence from 0 to 1."""
     direction: int
+    """Predicted move: -1 = down, 0 = none, 1 = up."""
     predicted_at: datetime
+    """When it was predicted, by the client's clock; the same moment again is the same prediction again."""
     created_at: datetime
+    """When the prediction was stored, by the server's clock."""
     expires_at: datetime
+    """From when on the entry is no longer answered, by the server's clock."""
 
 
 class PredictionStatistics(NamedTuple):
-    """What a model has in the cache; entries include the expired ones.
+    """The cached predictions of a model; entries include expired ones.
 
-    hits is a lower bound: of each entry the first hit since it was stored, then at most one a minute, is counted.
+    hits is a lower bound: for each entry the first hit since it was stored counts, then at most one a minute.
     """
 
     model_name: str
+    """Model that predicted."""
     entries: int
+    """Number of entries, the expired ones included."""
     expired_entries: int
+    """Number of entries that are no longer answered."""
     unused_entries: int
+    """Number of entries that were never hit."""
     hits: int
+    """Lower bound of the hits since the entries were stored."""
     oldest: datetime
+    """When the oldest entry was stored."""
     newest: datetime
+    """When the newest entry was stored."""
     last_accessed: datetime
+    """When an entry was last hit, or stored; to the minute."""
 
 
 class PredictionPerformance(NamedTuple):
-    """How predictions compared with what happened; mae, rmse, means and deviations are in the unit predicted.
+    """How accurate predictions were; mae, rmse, means and deviations are in the unit of the prediction.
 
     mape is a fraction (0.05 = 5 %), ic a correlation from -1 to 1, horizon a number of candles.
     """
 
     id: int
+    """Identifier."""
     timestamp: datetime
+    """When it was measured."""
     model_name: str
+    """Model that predicted."""
     horizon: int
+    """How far ahead it predicted, in candles."""
     mae: Decimal | None
+    """Mean absolute error, in the unit of the predicted value."""
     rmse: Decimal | None
+    """Root of the mean squared error, in the unit of the predicted value."""
     mape: Decimal | None
+    """Mean absolute error as a fraction of the real value (0.05 = 5 %)."""
     ic: Decimal | None
+    """Information coefficient: correlation of predicted and real values, from -1 to 1."""
     mean_pred: Decimal | None
+    """Mean of the predicted values, in their unit."""
     std_pred: Decimal | None
+    """Standard deviation of the predicted values, in their unit."""
     mean_real: Decimal | None
+    """Mean of the real values, in their unit."""
     std_real: Decimal | None
+    """Standard deviation of the real values, in their unit."""
     strategy_name: str | None
+    """Strategy that used the predictions, if any."""
     symbol: str | None
+    """Instrument; NULL over several."""
     timeframe: str | None
+    """Length of one candle, such as 1h; NULL over several."""
 
 
 @command
 def get_prediction(*, cache_key: str) -> CachedPrediction | None:
-    """The cached prediction that has not expired; None is a miss.
+    """The cached prediction, unless it has expired; None is a miss.
 
-    A hit writes only if it is the first since the prediction was stored, or a minute after the last that was counted.
+    A hit writes only if it is the first since the prediction was stored, or a minute after the last counted one.
     """
     ...
 
@@ -91,26 +124,25 @@ def set_prediction(
     max_entries: int = 10_000,
     predicted_at: datetime = NOW,
 ) -> None:
-    """Cache a prediction for a time; beyond the bound, entries least recently used are removed.
+    """Cache a prediction for a time; beyond the limit, the least recently used entries are removed.
 
-    `atb_db.cachekey` makes the key and the hashes. The time to live, a timedelta or seconds, counts from now by the
-    server's clock; the same
-    value again does not lengthen it. There are never more than max_entries entries, plus two for each caller that uses
-    the cache at the same moment: every n-th new entry makes room for n, n = max_entries / 16. The order of use is
-    known to the minute.
+    `atb_db.cachekey` makes the key and the hashes. The time to live (a timedelta or seconds) counts from now on the server's clock; running the
+    same value again does not extend it. There are at most max_entries entries, plus two for each caller that uses the
+    cache at the same moment: every n-th new entry makes room for n, with n = max_entries / 16. The order of use is
+    exact to the minute.
     """
     ...
 
 
 @command
 def invalidate_predictions(*, model_name: str | None = None, config_hash: str | None = None) -> None:
-    """Remove a model's, a configuration's, or all predictions from the cache."""
+    """Remove from the cache all predictions, or those of a model or a configuration."""
     ...
 
 
 @query
 def get_prediction_statistics() -> list[PredictionStatistics]:
-    """What is in the prediction cache, by model."""
+    """The contents of the prediction cache, by model."""
     ...
 
 
@@ -133,7 +165,7 @@ def log_prediction_performance(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Record how a model's predictions compared with what happened; the record's id.
+    """Record how accurate a model's predictions were; the record's id.
 
     Units are those of PredictionPerformance.
     """
@@ -149,5 +181,5 @@ def get_prediction_performance(
     since: datetime | None = None,
     limit: int = 100,
 ) -> list[PredictionPerformance]:
-    """A model's measured performance since a moment, newest first."""
+    """The measured accuracy of a model's predictions since a moment, newest first."""
     ...

@@ -1,4 +1,4 @@
-"""Reconciliation: what differed between the books and the exchange, and what was corrected; append-only."""
+"""Reconciliation: differences between our records and the exchange, and their corrections; append-only."""
 
 from __future__ import annotations
 
@@ -7,22 +7,32 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Severity
+from atb_db.types import NEW, NOW, Severity, SeverityLabel
 
 
 class ReconciliationEvent(NamedTuple):
-    """A difference; old_value is what the books said and new_value what the exchange said, None for nothing."""
+    """A difference: old_value was our record, new_value the exchange's; None stands for nothing."""
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session whose books were reconciled."""
     timestamp: datetime
+    """When the difference was found."""
     entity_type: str
+    """What differed, such as order, position or balance."""
     entity_id: str
+    """Which one, by our id or the exchange's."""
     field: str
+    """Field that differed."""
     old_value: str | None
+    """What the books said, as text; NULL for nothing."""
     new_value: str | None
+    """What the exchange said, as text; NULL for nothing."""
     reason: str
+    """Why the one was replaced by the other."""
     severity: Severity
+    """How urgent it is that somebody looks at it."""
 
 
 @command
@@ -35,13 +45,13 @@ def log_reconciliation(
     reason: str,
     old_value: str | None = None,
     new_value: str | None = None,
-    severity: Severity | str = Severity.INFO,
+    severity: Severity | SeverityLabel = Severity.INFO,
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Record a difference between the books and the exchange, and its correction; the record's id.
+    """Record a difference between our records and the exchange, and its correction; the record's id.
 
-    entity_type is such as order, position or balance; entity_id is ours or the exchange's.
+    entity_type is order, position or balance, for example; entity_id is our id or the exchange's.
     """
     ...
 

@@ -1,4 +1,4 @@
-"""Adaptive risk: how the engine judges its own performance, and what it changes because of it."""
+"""Adaptive risk: how the engine rates its own performance, and which parameters it changes because of it."""
 
 from __future__ import annotations
 
@@ -12,37 +12,57 @@ from atb_db.types import NEW, NOW, Number
 
 
 class DynamicPerformance(NamedTuple):
-    """Recent performance as the engine judged it, over windows of its own choice.
+    """Recent performance as the engine rated it, over windows of its own choice.
 
     rolling_win_rate, current_drawdown and volatility_30d are fractions (0.05 = 5 %), expectancy is in the session's
-    base currency, and risk parameters were to be multiplied by risk_adjustment_factor.
+    base currency. risk_adjustment_factor is what risk parameters were to be multiplied by.
     """
 
     id: int
+    """Identifier."""
     session_id: int
+    """Session that was judged."""
     timestamp: datetime
+    """When it was judged."""
     rolling_win_rate: Decimal | None
+    """Wins / trades in the rolling window, as a fraction; NULL without trades."""
     rolling_sharpe_ratio: Decimal | None
+    """Sharpe ratio over the rolling window, dimensionless; NULL with too few returns."""
     current_drawdown: Decimal
+    """(Running peak - equity) / running peak at that time, as a fraction; above 1 only with leverage."""
     volatility_30d: Decimal | None
+    """Volatility of the last 30 days, as a fraction."""
     consecutive_losses: int
+    """Losses in a row up to that time."""
     consecutive_wins: int
+    """Wins in a row up to that time."""
     risk_adjustment_factor: Decimal
+    """What risk parameters were to be multiplied by: 1 = unchanged, below 1 = less risk."""
     profit_factor: Decimal | None
+    """Sum of wins / sum of losses in the rolling window; NULL without losses."""
     expectancy: Decimal | None
+    """Mean pnl of a trade in the rolling window, in the session's base currency."""
     avg_trade_duration_hours: Decimal | None
+    """Mean time from entry to exit in the rolling window, in hours."""
 
 
 class RiskFactor(NamedTuple):
-    """What a risk parameter is multiplied by, and why; values are in the parameter's own unit."""
+    """The factor of a risk parameter, and its reason; values are in the unit of the parameter."""
 
     adjustment_factor: Decimal
+    """What the parameter was multiplied by: 1 = unchanged, below 1 = less risk."""
     trigger_reason: str
+    """Why it was changed."""
     adjustment_type: str
+    """Kind of the change, such as drawdown, performance or volatility."""
     parameter_name: str
+    """Parameter that was changed, such as position_size."""
     original_value: Decimal
+    """Its value before, in the parameter's own unit."""
     adjusted_value: Decimal
+    """Its value after, in the parameter's own unit."""
     timestamp: datetime
+    """When it was changed."""
 
 
 @command
@@ -62,7 +82,7 @@ def log_dynamic_performance(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Record how the engine judges its recent performance; the record's id.
+    """Record how the engine rates its recent performance; the record's id.
 
     Units are those of DynamicPerformance.
     """
@@ -71,7 +91,7 @@ def log_dynamic_performance(
 
 @query
 def get_latest_dynamic_performance(*, session_id: int) -> DynamicPerformance | None:
-    """How the engine last judged a session's performance; None when it never did."""
+    """The engine's newest rating of a session's performance; None if there is none."""
     ...
 
 
@@ -96,14 +116,14 @@ def log_risk_adjustment(
 ) -> int:
     """Record a change of a risk parameter; the record's id.
 
-    original_value and adjusted_value are in the parameter's own unit, current_drawdown and volatility_level fractions.
-    What came of the adjustment (duration_minutes, trades_during_adjustment, pnl_during_adjustment) is known only to
-    one that is logged when it ends.
+    original_value and adjusted_value are in the unit of the parameter; current_drawdown and volatility_level are
+    fractions. duration_minutes, trades_during_adjustment and pnl_during_adjustment are known only if the adjustment is
+    logged when it ends.
     """
     ...
 
 
 @query
 def get_risk_factor(*, session_id: int) -> RiskFactor | None:
-    """A session's risk factor now and its reason: those of its newest adjustment; None when there is none."""
+    """A session's present risk factor and its reason: those of its newest adjustment; None if there is none."""
     ...

@@ -1,4 +1,4 @@
-"""The server that holds the books: what `Database.health()` and the choice of a replica are made of."""
+"""The state of the server, for `Database.health()` and the choice of a replica."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from atb_db.statement import query
 
 
 class ServerState(NamedTuple):
-    """A server at a moment."""
+    """The state of a server."""
 
     is_primary: bool
+    """Whether it is no replica."""
     is_writable: bool
     """False on a replica, and where something made the session read-only."""
     log_position: int
@@ -19,5 +20,5 @@ class ServerState(NamedTuple):
 
 @query
 def get_server_state() -> ServerState:
-    """Whether the server is a primary, whether it takes writes, and how far its log has come."""
+    """Whether the server is a primary, whether it accepts writes, and how far its log has come."""
     ...

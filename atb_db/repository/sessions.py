@@ -8,34 +8,58 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Json, Number, SessionClaim, Span, TradeSource
+from atb_db.types import NEW, NOW, Json, Number, SessionClaim, Span, TradeSource, TradeSourceLabel
 
 
 class TradingSession(NamedTuple):
     """A session; amounts are in base_currency, win_rate and max_drawdown are fractions (0.05 = 5 %)."""
 
     id: int
+    """Identifier."""
     session_name: str
+    """Name for people; not unique."""
     mode: TradeSource
+    """Where the money is: LIVE, BACKTEST or PAPER."""
     strategy_name: str
+    """Strategy that trades."""
     symbol: str
+    """Instrument that is traded."""
     timeframe: str
+    """Length of one candle, such as 1h."""
     exchange: str | None
+    """Exchange that executes the orders."""
     base_currency: str
+    """Currency of every amount in the session's books."""
     start_time: datetime
+    """When the session began; historic for a backtest."""
     end_time: datetime | None
+    """When the session ended; NULL while it is active."""
     is_active: bool
+    """True until the session has ended."""
     initial_balance: Decimal
+    """Balance at the start, in base_currency."""
     current_balance: Decimal
+    """Balance now, in base_currency: the sum of the session's ledger, which a foreign key holds."""
     final_balance: Decimal | None
+    """Balance at the end, in base_currency."""
     total_pnl: Decimal | None
+    """Net P&L of all trades, in base_currency; set at the end."""
     total_trades: int | None
+    """Number of completed trades; set at the end."""
     win_rate: Decimal | None
+    """Trades with pnl > 0 / all trades, as a fraction; set at the end, NULL without trades."""
     max_drawdown: Decimal | None
+    """Largest (running peak - value) / running peak, as a fraction: of the equity in account_history when there is any,
+    else of initial_balance + cumulative net P&L; set at the end.
+    """
     strategy_config: Json | None
+    """Configuration of the strategy."""
     time_exit_config: Json | None
+    """Configuration of time-based exits."""
     market_timezone: str | None
+    """IANA time zone of the market's trading day."""
     is_verification: bool
+    """Whether the session only shows that recording works; reports leave it out."""
 
 
 class HeldSession(NamedTuple):
@@ -48,44 +72,69 @@ class HeldSession(NamedTuple):
     """
 
     session_id: int
+    """Session that is held."""
     claim: SessionClaim
+    """How the engine came by the session."""
     token: UUID
     """Proves the hold: to renew_hold and release_hold, and to every command that it is given with."""
     expires_at: datetime
     """From when on another engine may claim the session, by the server's clock."""
     timeframe: str
+    """Length of one candle, such as 1h."""
     exchange: str | None
+    """Exchange that executes the orders."""
     start_time: datetime
+    """When the session began; historic for a backtest."""
     initial_balance: Decimal
+    """Balance at the start, in base_currency."""
     balance: Decimal
+    """Balance now: the sum of the ledger."""
     equity_peak: Decimal
+    """Highest equity of the snapshots or, without any, of the balance after trades."""
     day_start_time: datetime | None
+    """When the first snapshot of the present UTC day was taken; None without one."""
     day_start_balance: Decimal | None
+    """Its balance; None without one."""
     day_start_equity: Decimal | None
+    """Its equity; None without one."""
     open_positions: int
+    """Number of open positions."""
     unresolved_orders: int
+    """Number of orders that may still be filled."""
 
 
 class SessionHold(NamedTuple):
     """Which engine holds a session, or was the last to; times are the server's."""
 
     session_id: int
+    """Session that is held."""
     holder: str
+    """Name of the engine."""
     claim: SessionClaim
+    """How the engine came by the session."""
     acquired_at: datetime
+    """When the session was claimed, by the server's clock."""
     renewed_at: datetime
+    """When the hold was last renewed, by the server's clock."""
     expires_at: datetime
+    """From when on another engine may claim the session, by the server's clock; a release brings it forward."""
     is_held: bool
+    """Whether the hold has not expired yet."""
 
 
 class SilentSession(NamedTuple):
     """An active session without a sign of life: start, renewal, ledger entry, snapshot, event or decision."""
 
     session_id: int
+    """Identifier."""
     session_name: str
+    """Name for people; not unique."""
     mode: TradeSource
+    """Where the money is: LIVE, BACKTEST or PAPER."""
     start_time: datetime
+    """When the session began; historic for a backtest."""
     last_sign_of_life: datetime
+    """When the session last wrote something, renewed its hold, or began."""
 
 
 @command
@@ -94,7 +143,7 @@ def create_trading_session(
     strategy_name: str,
     symbol: str,
     timeframe: str,
-    mode: TradeSource | str,
+    mode: TradeSource | TradeSourceLabel,
     initial_balance: Number,
     session_name: str | None = None,
     exchange: str | None = None,
@@ -120,7 +169,7 @@ def resume_or_create(
     strategy_name: str,
     symbol: str,
     timeframe: str,
-    mode: TradeSource | str,
+    mode: TradeSource | TradeSourceLabel,
     initial_balance: Number,
     holder: str,
     exchange: str | None = None,

@@ -1,4 +1,4 @@
-"""Strategies: what they are made of, their versions, how each performed, and which came from which."""
+"""Strategies: their components, versions, performance and ancestry."""
 
 from __future__ import annotations
 
@@ -8,93 +8,162 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Json, Number, StrategyRelationship, StrategyStatus
+from atb_db.types import (
+    NEW,
+    NOW,
+    Json,
+    Number,
+    StrategyRelationship,
+    StrategyRelationshipLabel,
+    StrategyStatus,
+    StrategyStatusLabel,
+)
 
 
 class Strategy(NamedTuple):
     """A strategy with the configuration of its components; version is the newest one."""
 
     id: int
+    """Identifier."""
     strategy_id: str
+    """Identifier that people and other tables use."""
     name: str
+    """Name for people."""
     version: str
+    """Newest version; all of them are in strategy_versions."""
     status: StrategyStatus
+    """Where the strategy stands in its life."""
     parent_id: str | None
+    """Strategy that it came from; NULL for the first of its line."""
     merge_source: str | None
+    """Second strategy that parts were taken from; NULL without one."""
     lineage_path: str
+    """strategy_id of every parent's parent down to this one, separated by slashes."""
     branch_name: str | None
+    """Name of the branch that it belongs to; NULL on the main line."""
     created_by: str
+    """Who or what made it."""
     description: str | None
+    """What it does."""
     tags: Json | None
+    """Words to find it by, a JSON array."""
     signal_generator_config: Json
+    """Configuration of the signal generator."""
     risk_manager_config: Json
+    """Configuration of the risk manager."""
     position_sizer_config: Json
+    """Configuration of the position sizer."""
     regime_detector_config: Json | None
+    """Configuration of the regime detector, if it has one."""
     parameters: Json | None
+    """Its own parameters."""
     performance_summary: Json | None
+    """How it performed when it was registered."""
     validation_results: Json | None
+    """How it was validated when it was registered."""
     config_hash: str | None
+    """Hash of the configuration, made by whoever registered it."""
     component_hash: str | None
+    """Hash of the components' code, made by whoever registered it."""
     created_at: datetime
+    """When it was registered."""
     updated_at: datetime
+    """When its version or status last changed."""
 
 
 class StrategyVersion(NamedTuple):
     """A version of a strategy."""
 
     id: int
+    """Identifier."""
     strategy_id: str
+    """Strategy."""
     version: str
+    """Version, once per strategy."""
     changes: Json
+    """What changed, a JSON array; empty for the first version."""
     performance_delta: Json | None
+    """How figures changed against the version before."""
     is_major: bool
+    """Whether it behaves differently, not only better."""
     component_changes: Json | None
+    """What changed in its components."""
     parameter_changes: Json | None
+    """What changed in its parameters."""
     created_at: datetime
+    """When the version was made."""
 
 
 class ComparedPerformance(NamedTuple):
-    """A strategy with its newest performance; all of that is None when none was recorded.
+    """A strategy with its newest performance; those fields are None if none was recorded.
 
     max_drawdown, volatility, var_95 and win_rate are fractions (0.05 = 5 %), total_return_pct is percent.
     """
 
     strategy_id: str
+    """Identifier that people and other tables use."""
     name: str
+    """Name for people."""
     status: StrategyStatus
+    """Where the strategy stands in its life."""
     version: str | None
+    """Version that performed."""
     period_type: str | None
+    """Kind of the period, such as backtest, paper, live or monthly."""
     period_start: datetime | None
+    """First moment of the period."""
     period_end: datetime | None
+    """First moment after the period."""
     total_return: Decimal | None
+    """Net P&L, in the currency of the test's balance."""
     total_return_pct: Decimal | None
+    """Net P&L in percent of the balance at the period's start (5 = 5 %)."""
     sharpe_ratio: Decimal | None
+    """Annualised Sharpe ratio, dimensionless."""
     sortino_ratio: Decimal | None
+    """Annualised Sortino ratio, dimensionless."""
     calmar_ratio: Decimal | None
+    """Annualised return / max_drawdown, dimensionless."""
     max_drawdown: Decimal | None
+    """Largest (running peak - equity) / running peak, as a fraction; above 1 only with leverage."""
     volatility: Decimal | None
+    """Annualised volatility of daily returns, as a fraction."""
     var_95: Decimal | None
+    """Value at risk: the return that 5 % of days fell below, as a fraction; normally negative."""
     win_rate: Decimal | None
+    """Wins / trades, as a fraction; NULL without trades."""
     total_trades: int | None
+    """Number of trades, those with pnl = 0 included."""
     avg_trade_duration_hours: Decimal | None
+    """Mean time from entry to exit, in hours."""
 
 
 class Relative(NamedTuple):
-    """A strategy up or down the line, its distance in generations, and how it is related if it is so directly.
+    """An ancestor or descendant of a strategy, and its distance; the relationship is None if it is not a direct one.
 
-    performance_improvement and risk_change are fractions of the elder's (0.05 = 5 %).
+    performance_improvement and risk_change are fractions of the ancestor's (0.05 = 5 %).
     """
 
     strategy_id: str
+    """Identifier that people and other tables use."""
     name: str
+    """Name for people."""
     version: str
+    """Newest version; all of them are in strategy_versions."""
     status: StrategyStatus
+    """Where the strategy stands in its life."""
     distance: int
+    """Generations between the two, from 1."""
     relationship_type: StrategyRelationship | None
+    """How the one came from the other."""
     evolution_reason: str | None
+    """Why it was made."""
     change_impact: str | None
+    """How much it changed, in words."""
     performance_improvement: Decimal | None
+    """How much better it performed, as a fraction of the ancestor's return; negative for worse."""
     risk_change: Decimal | None
+    """How much its risk changed, as a fraction of the ancestor's; positive for more risk."""
 
 
 @command
@@ -109,7 +178,7 @@ def register_strategy(
     created_by: str,
     regime_detector_config: Json | None = None,
     parameters: Json | None = None,
-    status: StrategyStatus | str = StrategyStatus.EXPERIMENTAL,
+    status: StrategyStatus | StrategyStatusLabel = StrategyStatus.EXPERIMENTAL,
     parent_id: str | None = None,
     merge_source: str | None = None,
     branch_name: str | None = None,
@@ -126,12 +195,12 @@ def register_strategy(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> int:
-    """Register a strategy with its first version and where it came from, atomically; its number.
+    """Register a strategy with its first version and its ancestry, atomically; its number.
 
-    strategy_id is yours to choose, once; name and version together are too. With a parent_id it is the parent's
-    EVOLUTION or, with a branch_name, a BRANCH of it; evolution_reason, change_impact, performance_improvement and
-    risk_change (fractions of the parent's) say how they differ. merge_source is a second strategy that it took parts
-    of.
+    You choose strategy_id, which must be unique, as must name and version together. With a parent_id it is an EVOLUTION
+    of the parent or, with a branch_name, a BRANCH of it; evolution_reason, change_impact, performance_improvement and
+    risk_change (fractions of the parent's) describe the difference. merge_source is a second strategy from which it
+    took parts.
     """
     ...
 
@@ -157,7 +226,7 @@ def add_strategy_version(
 def set_strategy_status(
     *,
     strategy_id: str,
-    status: StrategyStatus | str,
+    status: StrategyStatus | StrategyStatusLabel,
     reason: str | None = None,
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
@@ -173,7 +242,7 @@ def get_strategy(*, strategy_id: str) -> Strategy:
 
 
 @query
-def list_strategies(*, status: StrategyStatus | str | None = None, limit: int = 100) -> list[Strategy]:
+def list_strategies(*, status: StrategyStatus | StrategyStatusLabel | None = None, limit: int = 100) -> list[Strategy]:
     """The strategies, or those of a status, in order of name and registration."""
     ...
 
@@ -217,17 +286,17 @@ def record_strategy_performance(
 ) -> int:
     """Record how a version of a strategy performed in a period; the record's id.
 
-    period_type is such as backtest, paper, live or monthly. total_return is net, in the currency of the balance, and
-    total_return_pct percent of it; max_drawdown, win_rate, volatility, var_95 and the contributions are fractions.
+    period_type is backtest, paper, live or monthly, for example. total_return is net, in the currency of the balance,
+    total_return_pct is percent of it; max_drawdown, win_rate, volatility, var_95 and the contributions are fractions.
     """
     ...
 
 
 @query
 def compare_strategy_performance(*, strategy_ids: Json, period_type: str | None = None) -> list[ComparedPerformance]:
-    """The newest performance of each given strategy side by side, best Sharpe ratio first; NULL where there is none.
+    """The newest performance of each given strategy side by side, best Sharpe ratio first; NULL if there is none.
 
-    strategy_ids is a list; an unknown one in it is NotFound.
+    NotFound if strategy_ids contains an unknown one.
     """
     ...
 
@@ -237,7 +306,7 @@ def record_strategy_lineage(
     *,
     ancestor_id: str,
     descendant_id: str,
-    relationship_type: StrategyRelationship | str,
+    relationship_type: StrategyRelationship | StrategyRelationshipLabel,
     generation_distance: int = 1,
     evolution_reason: str | None = None,
     change_impact: str | None = None,
@@ -245,21 +314,21 @@ def record_strategy_lineage(
     risk_change: Number | None = None,
     timestamp: datetime = NOW,
 ) -> None:
-    """Record that one strategy came from another, or what is now known about it.
+    """Record that one strategy came from another, or update that record.
 
-    generation_distance is above 1 where generations between them were never registered. Conflict when the ancestor came
-    from the descendant.
+    generation_distance is above 1 if generations between them were never registered. Conflict if the ancestor came from
+    the descendant.
     """
     ...
 
 
 @query
 def get_ancestors(*, strategy_id: str) -> list[Relative]:
-    """The strategies that a strategy came from, directly or over generations, nearest first."""
+    """The ancestors of a strategy, direct or over generations, nearest first."""
     ...
 
 
 @query
 def get_descendants(*, strategy_id: str) -> list[Relative]:
-    """The strategies that came from a strategy, directly or over generations, nearest first."""
+    """The descendants of a strategy, direct or over generations, nearest first."""
     ...

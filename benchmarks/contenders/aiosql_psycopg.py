@@ -10,7 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from benchmarks.contenders.base import DECLARED, OPTIONS, Contender, every_argument
 from benchmarks.operations import OPERATIONS, Arguments, Operation
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 
 @cache

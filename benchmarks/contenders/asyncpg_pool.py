@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from benchmarks.contenders.base import DECLARED, GENERIC_PLANS, Contender, Timing, every_argument
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 
 class Asyncpg(Contender):

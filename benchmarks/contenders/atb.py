@@ -6,7 +6,7 @@ from atb_db import Database, Settings
 from atb_db.repository.dashboard import dashboard
 from benchmarks.contenders.base import DASHBOARD, DECLARED, Contender
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 
 class AtbDb(Contender):

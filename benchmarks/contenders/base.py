@@ -17,7 +17,7 @@ from atb_db.statement import Declared
 from atb_db.types import NEW, NOW
 from atb_db.values import new_request_id
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 DECLARED: dict[str, Declared[object]] = {declared.name: declared for declared in statements()}
 GENERIC_PLANS = {"plan_cache_mode": "force_generic_plan"}

@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 from atb_db.repository.dashboard import dashboard
 from benchmarks.contenders.base import DASHBOARD, DECLARED, OPTIONS, Contender, every_argument
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import tempfile
@@ -40,7 +41,8 @@ class Pgbench(Contender):
             command = [find_binaries() / "pgbench", "-n", "-M", "prepared", "-f", script, "-t", str(len(numbers)), "-l"]
             command += ["-D", f"n={numbers[0] - 1}", f"--log-prefix={folder}/log"]
             place = ["-h", parts["host"], "-p", parts["port"], "-U", parts["user"], parts["dbname"]]
-            subprocess.run([*command, *place], check=True, capture_output=True, cwd=folder)
+            environment = {**os.environ, "PGPASSWORD": str(parts["password"])}
+            subprocess.run([*command, *place], check=True, capture_output=True, cwd=folder, env=environment)
             (log,) = Path(folder).glob("log.*")
             return Timing([int(line.split()[2]) * 1000 for line in log.read_text().splitlines()], 0)
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from benchmarks.contenders.base import Contender
 from benchmarks.contenders.figures import EPOCH, Booked, carried_on, day_of, figures, max_drawdown
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 TABLES = (
     *("trading_sessions", "positions", "orders", "partial_trades", "trades", "account_balances", "account_history"),

@@ -15,7 +15,7 @@ from benchmarks.contenders.base import Contender
 from benchmarks.contenders.figures import EPOCH, carried_on, day_of, figures, max_drawdown
 from benchmarks.contenders.sqlalchemy_core import engine_of, without_domain
 from benchmarks.operations import Arguments, Operation
-from benchmarks.seeding import World
+from benchmarks.world import World
 
 
 class Base(DeclarativeBase):

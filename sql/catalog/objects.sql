@@ -1,6 +1,7 @@
 -- Everything in the schemas public and reporting that a migration makes: its kind, name, definition and comment, one
 -- row each; names in reporting are qualified.
--- Left out: the tables that record migrations, what belongs to an extension, owners and grants, storage, sequences.
+-- Left out: the tables that record migrations and code, what belongs to an extension, owners and grants, storage,
+-- sequences.
 WITH extension_members AS (
     SELECT classid, objid
       FROM pg_depend
@@ -14,8 +15,7 @@ WITH extension_members AS (
      WHERE n.nspname IN ('public', 'reporting')
        AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
        AND c.relname NOT LIKE '\_yoyo\_%'
-       AND c.relname <> '_atb_migration'
-       AND c.relname <> 'yoyo_lock'
+       AND c.relname NOT IN ('yoyo_lock', '_atb_migration', '_atb_code')
        AND ('pg_class'::regclass, c.oid) NOT IN (SELECT classid, objid FROM extension_members)
 ), types AS (
     SELECT t.oid, t.typname, t.typtype, t.typbasetype, t.typtypmod, t.typnotnull, t.typdefault

@@ -21,6 +21,18 @@ COMMENT ON FUNCTION known_order IS
 'The order that a short form adopts: by our id (AT404 when there is none), or by the client order id or the exchange''s, '
 'NULL when the session has no such order yet.';
 
+CREATE FUNCTION refuse_reused_request(request uuid, content_hash bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM FROM orders WHERE request_id = request AND request_hash <> content_hash;
+    IF FOUND THEN
+        PERFORM refuse_request(request);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_reused_request IS
+'Raises AT412 when the request has made an order with other content, before it adopts another.';
+
 CREATE FUNCTION settle_in_total(
     adopted orders, total numeric, average numeric, total_commission numeric, told_pnl numeric, rate numeric, at timestamptz,
     own_token uuid
@@ -91,6 +103,7 @@ DECLARE
 BEGIN
     -- What the request itself has made is no order to adopt.
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
+        PERFORM refuse_reused_request(request, content_hash);
         RETURN adopt_entry(
             adopted, price, size_of_balance, entered, strategy, at, balance, fee, stop, target, trails, confidence, venue,
             hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset, settles_in, rate,
@@ -313,6 +326,7 @@ BEGIN
     END IF;
     adopted := known_order(own_order, p.session_id, internal_id, exchange_id, p.symbol);
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
+        PERFORM refuse_reused_request(request, content_hash);
         RETURN adopt_order(
             adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, why, at, own_token, request, content_hash
         );

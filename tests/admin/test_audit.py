@@ -15,6 +15,7 @@ from atb_db.embedded import Server
 from atb_db.errors import NotFound
 from atb_db.repository import account, audit, positions, reports, sessions, trades
 from atb_db.statement import Statement
+from atb_db.types import PositionSideLabel
 from tests.conftest import TEMPLATE
 
 START: Final = datetime(2024, 3, 1, 22, tzinfo=UTC)
@@ -38,7 +39,7 @@ class Books(NamedTuple):
     """Position of the active session, partly exited, enlarged, and closed."""
 
 
-def opening(session_id: int, side: str = "LONG") -> Statement[int]:
+def opening(session_id: int, side: PositionSideLabel = "LONG") -> Statement[int]:
     return positions.open_position(
         session_id=session_id,
         symbol="BTCUSDT",

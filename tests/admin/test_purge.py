@@ -70,7 +70,9 @@ def test_a_session_goes_with_all_its_rows_and_no_other(
     [found] = purge.ended_sessions(settings, ended_before=FAR)
     assert (found.session_id, found.mode) == (world.session_id, TradeSource.PAPER)
     told: list[tuple[str, int]] = []
-    removed = purge_session(settings, world.session_id, batch=2, progress=lambda what, rows: told.append((what, rows)))
+    removed = purge_session(
+        settings, world.session_id, batch=2, progress=lambda what, rows, _: told.append((what, rows))
+    )
     assert removed == found.removed
     assert {one.table for one in removed} >= {"positions", "orders", "order_fills", "trades", "account_balances"}
     gone = {one.table: one.rows for one in removed}
@@ -146,7 +148,7 @@ def test_an_interrupted_purge_is_gone_on_with_and_nobody_takes_the_session_up(
 ) -> None:
     fresh_db.run(sessions.end_trading_session(session_id=world.session_id))
 
-    def give_up(what: str, _rows: int) -> None:
+    def give_up(what: str, _rows: int, _total: int | None) -> None:
         if what == "trades":
             raise KeyboardInterrupt
 
@@ -166,7 +168,7 @@ def test_writers_of_another_session_do_not_wait(fresh_db: Database, world: World
     fresh_db.run(sessions.end_trading_session(session_id=world.session_id))
     written: list[int] = []
 
-    def write(_what: str, _rows: int) -> None:
+    def write(_what: str, _rows: int, _total: int | None) -> None:
         written.append(fresh_db.run(opening(world.other_session_id, f"S{len(written)}")))
 
     purge_session(settings, world.session_id, batch=3, progress=write)

@@ -15,8 +15,9 @@ from atb_db.admin.backup.manifest import checksum, to_json
 from atb_db.admin.backup.names import manifest_file
 from atb_db.admin.backup.restore import restore
 from atb_db.admin.errors import BadBackup
-from atb_db.admin.programs import major_of, tool_for
+from atb_db.admin.programs import tool_for
 from atb_db.config import Settings
+from atb_db.embedded.binaries import major_of
 from atb_db.errors import AtbDbError
 from tests.backup.conftest import Saved
 

@@ -14,13 +14,15 @@ from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.reads import Reads, run_reads
 from atb_db.admin.errors import Unusable
 from atb_db.admin.migrations import migrate
-from atb_db.admin.scratch import PREFIX
+from atb_db.admin.scratch import Purpose
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import PermissionDenied
 from tests.admin.roles import remove_roles
 from tests.backup.conftest import Saved
 from tests.cli.conftest import Run
+
+PREFIX = Purpose.DRILL.prefix
 
 
 def scratches(server: Server) -> set[str]:
@@ -191,3 +193,44 @@ def test_on_the_command_line(saved: Saved, tmp_path: Path, call: Run) -> None:
     assert code == 0
     assert "passed." in out
     assert "failed." in out
+
+
+# Restored by a superuser, the row breaks the constraint: a dump's own code says whom it runs as.
+SPY = """
+CREATE FUNCTION runs_plainly() RETURNS boolean LANGUAGE sql AS
+'SELECT current_database() = ''spied'' OR NOT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user';
+CREATE TABLE spy (id integer PRIMARY KEY, CONSTRAINT plain CHECK (public.runs_plainly()));
+INSERT INTO spy VALUES (1);
+"""
+
+
+@pytest.fixture
+def spied(server: Server, saved: Saved, tmp_path: Path) -> Iterator[Saved]:
+    """A backup with code of somebody else's."""
+    url = server.create_database("spied", template=saved.home.name)
+    with psycopg.connect(url) as connection:
+        connection.execute(SPY)
+    made = backup(Settings.load(url), folder=tmp_path)
+    yield Saved(Settings.load(url), tmp_path, made.path, made.manifest)
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("DROP DATABASE spied WITH (FORCE)")
+
+
+@pytest.mark.parametrize("where", ["embedded", "same server"])
+def test_the_code_in_a_dump_runs_as_no_superuser(spied: Saved, server: Server, where: str) -> None:
+    target = None if where == "embedded" else Settings.load(server.url())
+    found = drill(spied.settings, spied.dump, home=spied.folder, target=target).drill
+    assert found.passed, found.problems
+    assert found.manifest is not None
+    assert found.manifest.rows["public.spy"] == 1
+    with psycopg.connect(server.url()) as connection:
+        roles = connection.execute("SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [PREFIX]).fetchall()
+    assert roles == []
+
+
+def test_the_role_that_a_killed_drill_left_is_removed(server: Server, saved: Saved) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {PREFIX}left".encode())
+        drill(saved.settings, saved.dump, home=saved.home, target=saved.settings)
+        left = connection.execute("SELECT FROM pg_roles WHERE starts_with(rolname, %s)", [PREFIX]).fetchall()
+    assert left == []

@@ -9,10 +9,11 @@ from atb_db.admin.backup.checking import check_backup
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.restore import restore
 from atb_db.admin.errors import ToolMissing
-from atb_db.admin.programs import Tool, major_of
-from atb_db.admin.scratch import embedded_server
+from atb_db.admin.programs import Tool
+from atb_db.admin.scratch import in_embedded_server
 from atb_db.config import Settings
 from atb_db.embedded import wheel_binaries
+from atb_db.embedded.binaries import major_of, program_version
 from tests.backup.conftest import Saved
 
 
@@ -26,7 +27,7 @@ def only(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
 def test_a_newer_pg_dump_will_do(
     saved: Saved, folder: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tool = Tool(folder / "pg_dump", str(programs._version(folder / "pg_dump")))
+    tool = Tool(folder / "pg_dump", str(program_version(folder / "pg_dump")))
     if tool.major < major_of(saved.manifest.server_version):
         pytest.skip("this one is older than the server")
     only(monkeypatch, folder)
@@ -35,8 +36,8 @@ def test_a_newer_pg_dump_will_do(
     check_backup(made.path)
     done = restore(Settings.load(empty_url), made.path)
     assert done.verification.clean
-    with embedded_server(tool.major) as newer:
-        assert restore(newer, made.path).verification.clean
+    with in_embedded_server(tool.major, durable=True) as newer:
+        assert restore(newer.settings, made.path).verification.clean
 
 
 def test_without_a_pg_dump_as_new_as_the_server_there_is_none(

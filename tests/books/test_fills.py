@@ -16,14 +16,14 @@ from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.repository import audit, orders, positions, sessions
 from atb_db.repository.orders import Order
 from atb_db.statement import Statement
-from atb_db.types import OrderStatus
+from atb_db.types import OrderStatus, OrderStatusLabel
 from tests.invariants.running import run_together
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 _names = count(1)
 
 
-def order(db: Database, session_id: int, quantity: object = 2, status: str = "OPEN") -> int:
+def order(db: Database, session_id: int, quantity: object = 2, status: OrderStatusLabel = "OPEN") -> int:
     return db.run(
         orders.create_order(
             session_id=session_id,

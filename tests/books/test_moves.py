@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import count
 from typing import Final
+from uuid import UUID
 
 import pytest
 
@@ -12,6 +13,7 @@ from atb_db import Database
 from atb_db.errors import Conflict, IdempotencyConflict, InvalidInput, NotFound, SessionClosed, SessionHeld
 from atb_db.repository import account, audit, orders, positions, reconciliation, sessions, trades
 from atb_db.statement import Statement
+from atb_db.types import Number
 from atb_db.values import new_request_id
 from tests.books.test_restart import claim
 from tests.invariants.running import run_together
@@ -44,15 +46,17 @@ def journal(db: Database, session_id: int, kind: str, **more: object) -> int:
     return db.run(orders.create_order(**arguments))  # type: ignore[arg-type]
 
 
-def fill(order_id: int, quantity: object, price: object, commission: object = 1, **more: object) -> Statement[int]:
+def fill(
+    order_id: int, quantity: Number, price: Number, commission: Number = 1, token: UUID | None = None
+) -> Statement[int]:
     return orders.record_fill(
         order_id=order_id,
         exchange_fill_id=f"fill-{next(_numbers)}",
         quantity=quantity,
         price=price,
         commission=commission,
-        **more,
-    )  # type: ignore[arg-type]
+        token=token,
+    )
 
 
 def trade_live(db: Database, session_id: int) -> tuple[int, int]:
@@ -144,7 +148,7 @@ def test_a_plan_is_moved_with_its_order(fresh_db: Database) -> None:
     fresh_db.run(positions.move_position_to_session(position_id=planned.id, session_id=new, reason="x"))
     fresh_db.run(fill(entry, 4, 100))
     [position] = fresh_db.run(positions.get_active_positions(session_id=new))
-    assert (position.id, position.quantity, position.stop_loss) == (planned.id, 4, 90)
+    assert (position.id, position.quantity, position.stop_loss) == (planned.id, Decimal(4), Decimal(90))
     clean(fresh_db, old, new)
 
 

@@ -12,7 +12,7 @@ from atb_db import Database
 from atb_db.errors import InvalidInput
 from atb_db.repository import portfolio
 from atb_db.statement import Statement
-from atb_db.types import TradeSource
+from atb_db.types import TradeSource, TradeSourceLabel
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 
@@ -80,7 +80,7 @@ def test_what_is_no_correlation(fresh_db: Database, statement: Statement[None], 
     assert matrix(fresh_db) == {}
 
 
-def exposure(mode: str, group: str, value: str, minutes: int = 0) -> Statement[None]:
+def exposure(mode: TradeSourceLabel, group: str, value: str, minutes: int = 0) -> Statement[None]:
     return portfolio.set_portfolio_exposure(
         mode=mode,
         correlation_group=group,
@@ -100,7 +100,7 @@ def test_exposures_of_a_mode_largest_first(fresh_db: Database) -> None:
         exposure("LIVE", "majors", "0.1", minutes=1),
     ):
         fresh_db.run(statement)
-    found = fresh_db.run(portfolio.get_portfolio_exposures(mode="live"))
+    found = fresh_db.run(portfolio.get_portfolio_exposures(mode="LIVE"))
     assert found == [
         portfolio.PortfolioExposure(TradeSource.LIVE, "majors", Decimal("0.5"), 2, ["BTCUSDT", "ETHUSDT"], at(2)),
         portfolio.PortfolioExposure(TradeSource.LIVE, "memes", Decimal("0.4"), 2, ["BTCUSDT", "ETHUSDT"], at(0)),

@@ -118,7 +118,7 @@ def test_a_version_becomes_the_newest_together_with_its_row(fresh_db: Database) 
 def test_a_repeated_change_of_status_does_not_undo_a_later_one(fresh_db: Database, owner: psycopg.Connection) -> None:
     fresh_db.run(strategy("a"))
     first = strategies.set_strategy_status(
-        strategy_id="a", status="production", reason="passed its trial", timestamp=at(1)
+        strategy_id="a", status="PRODUCTION", reason="passed its trial", timestamp=at(1)
     )
     fresh_db.run(first)
     fresh_db.run(strategies.set_strategy_status(strategy_id="a", status=StrategyStatus.RETIRED, timestamp=at(2)))

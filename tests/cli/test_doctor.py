@@ -75,7 +75,7 @@ def test_what_is_amiss(signs: VitalSigns, pool_max: int, ahead: float, problem: 
 
 def test_a_healthy_database(empty_url: str, run: Run, call: Run) -> None:
     code, out, err = call("doctor", url=empty_url)
-    assert (code, "0001-initial" in out) == (ExitCode.FOUND, True)
+    assert (code, "0001-baseline" in out) == (ExitCode.FOUND, True)
     call("migrate", url=empty_url)
     code, out, err = run("doctor", url=empty_url)
     assert (code, err.splitlines()[-1]) == (0, "Healthy.")

@@ -18,7 +18,7 @@ import pytest
 from atb_db import Database
 from atb_db.admin.access.roles import Members, set_roles
 from atb_db.admin.destroy.deployment import mark_environment
-from atb_db.admin.destroy.guards import Allowed, Denied, Load, NameNeeded, Request, Target, judge
+from atb_db.admin.destroy.guards import Allowed, Denied, NameNeeded, Request, Target, Usage, judge
 from atb_db.admin.destroy.nuke import nuke, reset
 from atb_db.admin.migrations import migrate
 from atb_db.admin.migrations.yoyo_backend import Backend
@@ -38,7 +38,7 @@ _numbers = count(1)
 FOREIGN = (
     'CREATE TABLE guests (id integer PRIMARY KEY); CREATE SCHEMA "Of mine"; CREATE VIEW "Of mine".v AS SELECT 1 AS a'
 )
-HERE = Target("127.0.0.1", local=True, database="bot", user="me", environment=None, load=Load(0, 0, 0))
+HERE = Target("127.0.0.1", local=True, database="bot", user="me", environment=None, usage=Usage(0, 0, 0))
 ELSEWHERE = HERE._replace(host="db.example.com", local=False)
 
 

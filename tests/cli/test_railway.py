@@ -8,13 +8,14 @@ import pytest
 
 from atb_db.admin.destroy.deployment import mark_environment
 from atb_db.admin.migrations import migrate
-from atb_db.admin.railway import State, Topic, find_template, judge_encryption, judge_environment, judge_hosts
+from atb_db.admin.railway import Outcome, Topic, find_template, judge_encryption, judge_environment, judge_hosts
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
 from atb_db.database import ServerInfo
 from atb_db.embedded import Server
 from atb_db.types import Environment
 from tests.cli.conftest import PASSWORD, Ended, Run
+from tests.tcp import over_tcp
 
 PRIVATE = "db.railway.internal"
 PUBLIC = "db.proxy.rlwy.net"
@@ -35,7 +36,7 @@ def ready_url(server: Server, migrated: str) -> str:
 
 def named(url: str, host: str) -> str:
     """The URL by another name of its host, which nobody has to look up."""
-    return url.replace("127.0.0.1", host) + "?hostaddr=127.0.0.1"
+    return over_tcp(url).replace("127.0.0.1", host) + "?hostaddr=127.0.0.1"
 
 
 def steps_of(ended: Ended) -> dict[str, tuple[str, str]]:
@@ -62,14 +63,14 @@ def count(url: str, what: str) -> object:
         ("postgresql://", "parts were empty"),
         ("postgresql://:@db.railway.internal:5432/railway", "parts were empty"),
         (f"mysql://u:{PASSWORD}@h/db", "must begin with postgresql://"),
-        (f"postgresql://u:{PASSWORD}@[::/db", "no connection string"),
+        (f"postgresql://u:{PASSWORD}@[::/db", "not a connection string"),
     ],
 )
 def test_an_unusable_url_is_the_only_step(url: str, said: str, call: Run) -> None:
     ended = call("setup-railway", "--verify", "--json", url=url)
     steps = steps_of(ended)
     assert (ended.code, list(steps)) == (ExitCode.USAGE, [Topic.URL])
-    assert steps[Topic.URL][0] == State.FAILED
+    assert steps[Topic.URL][0] == Outcome.FAILED
     assert said in steps[Topic.URL][1]
 
 
@@ -83,30 +84,30 @@ def test_a_whole_url_is_no_template(url: str) -> None:
 @pytest.mark.parametrize(
     ("host", "local", "inside", "state"),
     [
-        (PRIVATE, False, True, State.DONE),
-        (PRIVATE, True, False, State.FAILED),
-        (PUBLIC, False, False, State.DONE),
-        (PUBLIC, False, True, State.TODO),
-        (PUBLIC, True, False, State.FAILED),
-        ("db.example.com", False, True, State.DONE),
-        *((host, True, False, State.DONE) for host in ("localhost", "127.0.0.1", "::1", "/run/postgresql", "")),
-        *((host, False, True, State.FAILED) for host in ("localhost", "127.0.0.1", "::1", "/run/postgresql", "")),
+        (PRIVATE, False, True, Outcome.DONE),
+        (PRIVATE, True, False, Outcome.FAILED),
+        (PUBLIC, False, False, Outcome.DONE),
+        (PUBLIC, False, True, Outcome.TODO),
+        (PUBLIC, True, False, Outcome.FAILED),
+        ("db.example.com", False, True, Outcome.DONE),
+        *((host, True, False, Outcome.DONE) for host in ("localhost", "127.0.0.1", "::1", "/run/postgresql", "")),
+        *((host, False, True, Outcome.FAILED) for host in ("localhost", "127.0.0.1", "::1", "/run/postgresql", "")),
     ],
 )
-def test_the_host_is_where_it_should_be(*, host: str, local: bool, inside: bool, state: State) -> None:
+def test_the_host_is_where_it_should_be(*, host: str, local: bool, inside: bool, state: Outcome) -> None:
     assert judge_hosts([host], local=local, inside=inside).state is state
 
 
 @pytest.mark.parametrize(
     ("ssl", "host", "state"),
     [
-        (True, PUBLIC, State.DONE),
-        (False, PUBLIC, State.FAILED),
-        (False, PRIVATE, State.DONE),
-        (False, "localhost", State.DONE),
+        (True, PUBLIC, Outcome.DONE),
+        (False, PUBLIC, Outcome.FAILED),
+        (False, PRIVATE, Outcome.DONE),
+        (False, "localhost", Outcome.DONE),
     ],
 )
-def test_what_leaves_a_private_network_is_encrypted(*, ssl: bool, host: str, state: State) -> None:
+def test_what_leaves_a_private_network_is_encrypted(*, ssl: bool, host: str, state: Outcome) -> None:
     server = ServerInfo(version="16.4", database="d", user="u", ssl=ssl)
     assert judge_encryption(server, [host]).state is state
 
@@ -114,14 +115,16 @@ def test_what_leaves_a_private_network_is_encrypted(*, ssl: bool, host: str, sta
 @pytest.mark.parametrize(
     ("marked", "wanted", "state"),
     [
-        (None, None, State.TODO),
-        (None, Environment.STAGING, State.TODO),
-        (Environment.STAGING, None, State.DONE),
-        (Environment.STAGING, Environment.STAGING, State.DONE),
-        (Environment.STAGING, Environment.PRODUCTION, State.FAILED),
+        (None, None, Outcome.TODO),
+        (None, Environment.STAGING, Outcome.TODO),
+        (Environment.STAGING, None, Outcome.DONE),
+        (Environment.STAGING, Environment.STAGING, Outcome.DONE),
+        (Environment.STAGING, Environment.PRODUCTION, Outcome.FAILED),
     ],
 )
-def test_the_marker_is_what_somebody_says(marked: Environment | None, wanted: Environment | None, state: State) -> None:
+def test_the_marker_is_what_somebody_says(
+    marked: Environment | None, wanted: Environment | None, state: Outcome
+) -> None:
     assert judge_environment(marked, wanted).state is state
 
 
@@ -139,7 +142,7 @@ def test_a_public_host_without_encryption_is_not_reached(ready_url: str, call: R
     assert "SSL" in steps_of(ended)[Topic.CONNECTION][1]
     ended = call("setup-railway", "--verify", "--json", url=named(ready_url, PUBLIC) + "&sslmode=disable")
     assert ended.code == ExitCode.FOUND
-    assert states_of(ended)[Topic.ENCRYPTION] == State.FAILED
+    assert states_of(ended)[Topic.ENCRYPTION] == Outcome.FAILED
     assert count(ready_url, "trading_sessions") == 0
 
 
@@ -150,7 +153,7 @@ def test_the_steps_with_what_is_done(empty_url: str, call: Run, monkeypatch: pyt
     ended = call("setup-railway", "--json", url=url)
     assert ended.code == 0
     todo = (Topic.MIGRATIONS, Topic.ROLES, Topic.ENVIRONMENT, Topic.VARIABLES, Topic.VERIFICATION)
-    assert [topic for topic, state in states_of(ended).items() if state == State.TODO] == list(todo)
+    assert [topic for topic, state in states_of(ended).items() if state == Outcome.TODO] == list(todo)
     variables = "set: BINANCE_API_KEY; not set: BINANCE_API_SECRET, TRADING_MODE, INITIAL_BALANCE"
     assert steps_of(ended)[Topic.VARIABLES][1] == variables
     assert count(empty_url, "pg_class WHERE relnamespace = 'public'::regnamespace") == 0
@@ -167,8 +170,8 @@ def test_the_steps_with_what_is_done(empty_url: str, call: Run, monkeypatch: pyt
 def test_a_verification_trade_is_recorded_left_out_of_reports_and_removed(ready_url: str, call: Run) -> None:
     ended = call("setup-railway", "--check-local", "--env", "development", "--verify", "--json", url=ready_url)
     assert ended.code == 0, ended
-    assert states_of(ended)[Topic.VERIFICATION] == State.DONE
-    assert states_of(ended)[Topic.ENVIRONMENT] == State.DONE
+    assert states_of(ended)[Topic.VERIFICATION] == Outcome.DONE
+    assert states_of(ended)[Topic.ENVIRONMENT] == Outcome.DONE
     of_it = "trading_sessions WHERE mode = 'PAPER' AND is_verification AND NOT is_active"
     assert [count(ready_url, what) for what in (of_it, "trades", "trading_sessions")] == [1, 1, 1]
     for view in ("reporting.sessions", "reporting.trades", "reporting.daily_pnl", "reporting.performance"):
@@ -228,7 +231,7 @@ def test_env_names_the_variable(ready_url: str, call: Run, monkeypatch: pytest.M
     assert ended.code == 0
     assert steps_of(ended)[Topic.URL][1].startswith(f"RAILWAY_STAGING_DATABASE_URL: postgres@{PRIVATE}:")
     ended = call("setup-railway", "--env", "production", "--json", url="postgresql://:@:/")
-    assert (ended.code, steps_of(ended)[Topic.URL][0]) == (ExitCode.USAGE, State.FAILED)
+    assert (ended.code, steps_of(ended)[Topic.URL][0]) == (ExitCode.USAGE, Outcome.FAILED)
 
 
 @pytest.mark.parametrize("options", ["--env test", "--verify --remove-verification"])

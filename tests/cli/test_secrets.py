@@ -20,11 +20,12 @@ import pytest
 from atb_db import Database, Journal
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.migrations import migrate
-from atb_db.admin.programs import major_of, tool_for
+from atb_db.admin.programs import tool_for
 from atb_db.cli import main
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
 from atb_db.embedded import Server
+from atb_db.embedded.binaries import major_of
 from atb_db.repository import events
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_help import COMMANDS

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from urllib.request import Request, urlopen
 
 from atb_db import embedded
+from atb_db.embedded.account import environment, server_account
 from tests.faults.tunnel import Tunnel
 
 FOLDER: Final = Path("/tmp/atb-cluster")  # noqa: S108  the path of a socket must be short
@@ -89,7 +90,7 @@ class Cluster:
 
     def __init__(self, folder: Path = FOLDER, *, can_be_cut: bool = False) -> None:
         self.folder = folder
-        self._account = embedded._account()
+        self._account = server_account()
         self._networks = {
             f"node{node}": [Tunnel("127.0.0.1", port) for port in own_ports(node)] if can_be_cut else []
             for node in NODES
@@ -238,7 +239,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=embedded._environment() | {"HOME": str(self.folder)},
+                env=environment() | {"HOME": str(self.folder)},
                 start_new_session=True,
                 user=self._account.uid,
                 group=self._account.gid,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -16,7 +15,6 @@ from typing import cast
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
 from atb_db import AsyncDatabase, Database, Settings
 from atb_db.embedded import Server
@@ -34,12 +32,13 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not instal
 
 CONFIGURATION = """
 [databases]
-* = host={host} port={port}
+* = host=127.0.0.1 port={port} user=postgres password={password}
 
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {own}
-auth_type = any
+auth_type = plain
+auth_file = {users}
 pool_mode = transaction
 default_pool_size = 4
 max_client_conn = 100
@@ -51,26 +50,27 @@ unix_socket_dir =
 def bouncer(server: Server) -> Iterator[str]:
     """URL of a database with the example's rows, by way of a PgBouncer with four server connections."""
     assert PROGRAM is not None
-    url = server.create_database("bounced", template=TEMPLATE)
-    parts = conninfo_to_dict(url)
+    server.create_database("bounced", template=TEMPLATE)
     own = free_port()
-    target = {"host": parts["host"], "port": parts["port"], "own": own}
-    # It refuses to run as root, and whom it runs as must be able to read its file.
-    account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "pgbouncer.ini"
-        file.write_text(CONFIGURATION.format(**target).replace("* = ", f"* = user={parts['user']} "))
-        for path in (file, file.parent):
-            path.chmod(0o755)
+        users = Path(folder) / "users.txt"
+        users.write_text(f'"postgres" "{server.password}"\n')
+        file = users.with_name("pgbouncer.ini")
+        file.write_text(CONFIGURATION.format(port=server.port, password=server.password, own=own, users=users))
+        # It refuses to run as root; whom the server runs as may know the server's password.
+        owner = server.data_dir.stat()
+        other = os.geteuid() != owner.st_uid
+        for path in (users, file, users.parent):
+            shutil.chown(path, owner.st_uid, owner.st_gid)
         with subprocess.Popen(
             [PROGRAM, str(file)],
-            user=account.pw_uid if account else None,
-            group=account.pw_gid if account else None,
-            extra_groups=[] if account else None,
+            user=owner.st_uid if other else None,
+            group=owner.st_gid if other else None,
+            extra_groups=[] if other else None,
             stderr=subprocess.DEVNULL,
         ) as process:
             try:
-                bounced = f"postgresql://{parts['user']}@127.0.0.1:{own}/{parts['dbname']}"
+                bounced = f"postgresql://postgres:{server.password}@127.0.0.1:{own}/bounced"
                 wait_until_it_answers(bounced, process)
                 yield bounced
             finally:

@@ -15,6 +15,7 @@ import pytest
 from atb_db import AsyncDatabase, Database, Settings, embedded
 from atb_db.database.replica import Freshness
 from atb_db.embedded import Server
+from atb_db.embedded.account import run, server_account
 from atb_db.errors import StatementError
 from atb_db.repository import control
 from atb_db.repository.server import ServerState, get_server_state
@@ -31,11 +32,11 @@ def servers() -> Iterator[tuple[Server, Server]]:
         with embedded.postgresql() as primary:
             with psycopg.connect(primary.url()) as connection:
                 connection.execute(schema_sql())
-            account = embedded._account()
+            account = server_account()
             if account.uid is not None:
                 base.chmod(0o755)
                 shutil.chown(base, account.uid, account.gid)
-            done = embedded._run(
+            done = run(
                 *(primary.bin_dir / "pg_basebackup", "-D", base / "data", "-R", "-X", "stream", "-c", "fast"),
                 *("-d", f"host={primary.socket_dir} port={primary.port} user=postgres"),
                 account=account,

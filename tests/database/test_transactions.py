@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import psycopg
 import pytest
 
 from atb_db import Database
@@ -55,6 +56,61 @@ def test_a_swallowed_error_is_not_a_commit(db: Database, session_id: int, messag
     assert messages() == []
     db.run(note(session_id, "the connection is fine"))
     assert messages() == ["the connection is fine"]
+
+
+def swallow_a_lost_connection(database: Database, other: psycopg.Connection, session_id: int) -> None:
+    with database.transaction() as transaction:
+        transaction.run(note(session_id, "lost"))
+        pid = transaction._connection.info.backend_pid
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+        with suppress(AtbDbError):
+            transaction.run(note(session_id, "lost, too"))
+
+
+def test_a_swallowed_lost_connection_is_not_a_commit(
+    db: Database, other: psycopg.Connection, session_id: int, messages: Messages
+) -> None:
+    with pytest.raises(TransactionAborted):
+        swallow_a_lost_connection(db, other, session_id)
+    assert messages() == []
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_an_interruption_closes_the_connection_at_once(
+    db: Database, session_id: int, messages: Messages, interruption: type[BaseException]
+) -> None:
+    with pytest.raises(interruption), db.transaction() as transaction:
+        transaction.run(note(session_id, "one"))
+        connection = transaction._connection
+        raise interruption
+    assert connection.closed
+    assert messages() == []
+
+
+def test_an_error_is_itself_while_an_interruption_is_handled(db: Database) -> None:
+    for interruption in (KeyboardInterrupt, SystemExit, GeneratorExit):
+        try:
+            raise interruption
+        except interruption:
+            with pytest.raises(NotFound):
+                db.run(failing())
+            with pytest.raises(NotFound), db.transaction() as transaction:
+                transaction.run(failing())
+
+
+def test_what_cannot_be_sent_takes_with_it_what_was_sent(
+    db: Database, session_id: int, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cannot = note(session_id, "two")
+    values = Statement.server_values
+
+    def damaged(statement: Statement[object]) -> tuple[str | None, ...]:
+        return tuple("\ud800" if statement is cannot else value for value in values(statement))
+
+    monkeypatch.setattr(Statement, "server_values", damaged)  # values refuse it long before
+    with pytest.raises(InvalidInput, match="not UTF-8"):
+        db.run_many([note(session_id, "one"), cannot])
+    assert messages() == []
 
 
 def test_after_an_error_the_transaction_refuses_everything(db: Database, session_id: int, messages: Messages) -> None:

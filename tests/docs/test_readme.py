@@ -1,4 +1,4 @@
-"""What the README shows is run."""
+"""What README.md and docs/python.md show is run."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page: str) -> str:
+    return "".join(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL))
 
 
 def test_the_examples_run_and_print_what_they_say(fresh_url: str) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    script = "".join(blocks)
+    script = blocks("README.md") + blocks("docs/python.md")
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-X", "dev", "-c", script],
         env=os.environ | {"DATABASE_URL": fresh_url},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     promised = re.findall(r"print.*\)  +# (.*)", script)
     assert len(promised) == 3
     assert done.stdout.splitlines() == ["BTCUSDT LONG 0.0025 ['FILLED']", *promised]

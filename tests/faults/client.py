@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from threading import Thread
 from typing import Any, TypeVar
 
+from psycopg.pq import ExecStatus
+
 from atb_db import AsyncDatabase, Database, Settings
+from atb_db.batch import Batch
 from atb_db.database import AsyncTransaction, Health, PoolStatistics, RetryEvent, Transaction
 from atb_db.statement import Statement
 
@@ -33,6 +36,53 @@ class Client:
         if self._loop is not None:
             return self._await(self._async.run(statement, timeout=timeout, stale_ok=stale_ok))
         return self._sync.run(statement, timeout=timeout, stale_ok=stale_ok)
+
+    def run_many(self, statements: Iterable[Statement[R]]) -> list[R]:
+        if self._loop is not None:
+            return self._await(self._async.run_many(statements))
+        return self._sync.run_many(statements)
+
+    def run_batch(self, batch: Batch[R]) -> R:
+        if self._loop is not None:
+            return self._await(self._async.run_batch(batch))
+        return self._sync.run_batch(batch)
+
+    def stream(self, statement: Statement[list[R]]) -> list[R]:
+        if self._loop is not None:
+
+            async def work() -> list[R]:
+                async with self._async.stream(statement) as rows:
+                    return [row async for row in rows]
+
+            return self._await(work())
+        with self._sync.stream(statement) as rows:
+            return list(rows)
+
+    def ping(self) -> float:
+        return self._await(self._async.ping()) if self._loop is not None else self._sync.ping()
+
+    @property
+    def database(self) -> Database:
+        """The one for threads."""
+        assert self._loop is None
+        return self._sync
+
+    def behind_its_back(self, sql: str) -> int:
+        """Run SQL on every open connection, as a pooler does between two clients; on how many."""
+        if self._loop is not None:
+
+            async def work() -> int:
+                async with AsyncExitStack() as stack:
+                    found = [
+                        await stack.enter_async_context(self._async._pool.connection())
+                        for _ in range(self._async.statistics().open)
+                    ]
+                    return sum(one.pgconn.exec_(sql.encode()).status == ExecStatus.COMMAND_OK for one in found)
+
+            return self._await(work())
+        with ExitStack() as stack:
+            pooled = [stack.enter_context(self._sync._pool.connection()) for _ in range(self._sync.statistics().open)]
+            return sum(one.pgconn.exec_(sql.encode()).status == ExecStatus.COMMAND_OK for one in pooled)
 
     def retrying(self, make: Make) -> list[object]:
         """Run what `make` gives, one by one, in a transaction; both again if need be."""

@@ -12,10 +12,13 @@ from typing import Final, NamedTuple
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.faults.tunnel import Tunnel
+from tests.tcp import over_tcp
 
 _READY: Final = b"Z"
 _COMPLETE: Final = b"C"
 _IDLE: Final = b"I"
+_AUTHENTICATION: Final = b"R"
+"""The server waits for the client's next word about the password."""
 
 
 class Answer(NamedTuple):
@@ -37,7 +40,8 @@ class Proxy(Tunnel):
     """
 
     def __init__(self, url: str) -> None:
-        self._parts = conninfo_to_dict(url)
+        by_socket = str(conninfo_to_dict(url)["host"]).startswith("/")
+        self._parts = conninfo_to_dict(over_tcp(url) if by_socket else url)
         super().__init__(str(self._parts["host"]), int(str(self._parts["port"])))
         self._losing: list[re.Pattern[str]] = []
         self.delay = 0.0
@@ -92,7 +96,7 @@ async def _answer(reader: asyncio.StreamReader, *, whole: bool) -> Answer:
         raw += head + body
         if head[:1] == _COMPLETE:
             tags.append(body.rstrip(b"\0").decode())
-        if head[:1] == _READY or not whole:
+        if head[:1] in {_READY, _AUTHENTICATION} or not whole:
             return Answer(bytes(raw), tuple(tags), head[:1] == _READY and body == _IDLE)
 
 

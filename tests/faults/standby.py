@@ -15,6 +15,7 @@ import psycopg
 
 from atb_db import embedded
 from atb_db.embedded import Server
+from atb_db.embedded.account import run, server_account
 from atb_db.sqlfile import schema_sql
 from tests.faults.breaking import processes, signal_all
 
@@ -29,7 +30,7 @@ class Pair(NamedTuple):
     def url(self) -> str:
         """Leads to whichever of them takes writes."""
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in self)
-        return f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2"
+        return f"postgresql://postgres:{self.primary.password}@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2"
 
     @contextmanager
     def frozen_sender(self) -> Iterator[None]:
@@ -69,11 +70,11 @@ def pair(*, synchronous: bool = True) -> Iterator[Pair]:
         with embedded.postgresql(settings={"synchronous_commit": "on"}) as primary:
             with psycopg.connect(primary.url()) as connection:
                 connection.execute(schema_sql())
-            account = embedded._account()
+            account = server_account()
             if account.uid is not None:
                 base.chmod(0o755)
                 shutil.chown(base, account.uid, account.gid)
-            done = embedded._run(
+            done = run(
                 *(primary.bin_dir / "pg_basebackup", "-D", base / "data", "-R", "-X", "stream", "-c", "fast"),
                 *("-d", f"host={primary.socket_dir} port={primary.port} user=postgres"),
                 account=account,

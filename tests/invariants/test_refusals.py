@@ -10,6 +10,7 @@ from atb_db import Database
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound, SessionClosed
 from atb_db.repository import account, events, orders, positions, sessions, trades
 from atb_db.statement import Statement
+from atb_db.types import OrderStatusLabel
 from tests.statements.books import contents
 from tests.statements.examples import START, World, at, opening, order, trade
 
@@ -46,7 +47,7 @@ def test_more_than_is_left_cannot_be_exited(refused: Refused, world: World) -> N
 
 
 def test_more_than_was_ordered_cannot_be_filled(refused: Refused, world: World) -> None:
-    def fill(status: str, quantity: object, price: object = 99) -> Statement[int]:
+    def fill(status: OrderStatusLabel, quantity: object, price: object = 99) -> Statement[int]:
         return orders.update_order_status(
             order_id=world.order_id, status=status, filled_quantity=str(quantity), filled_price=str(price)
         )
@@ -188,7 +189,9 @@ def test_reads_keep_to_their_session(world_db: Database, world: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["FILLED", "CANCELLED"])
-def test_a_final_order_changes_no_more(world_db: Database, refused: Refused, world: World, status: str) -> None:
+def test_a_final_order_changes_no_more(
+    world_db: Database, refused: Refused, world: World, status: OrderStatusLabel
+) -> None:
     order_id = world_db.run(order(world.session_id, f"final-{status}"))
     world_db.run(orders.update_order_status(order_id=order_id, status=status, timestamp=at(4)))
     world_db.run(orders.update_order_status(order_id=order_id, status=status, timestamp=at(5)))

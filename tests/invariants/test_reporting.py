@@ -29,7 +29,7 @@ from atb_db.repository import (
     trades,
 )
 from atb_db.statement import Kind
-from atb_db.types import OrderType
+from atb_db.types import EventTypeLabel, OrderType, OrderTypeLabel, PositionSideLabel, SeverityLabel
 from tests.statements.examples import START, World, at, example, trade
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -181,7 +181,7 @@ def test_backtests_do_not_pollute_live_figures(fresh_db: Database, fresh_url: st
         metrics.get_performance_metrics(session_id=live)
     )
     assert fresh_db.run(metrics.get_performance_metrics(session_id=live, source="BACKTEST")).total_trades == 0
-    assert [row.outcome for row in fresh_db.run(reports.get_recent_outcomes(source="live"))] == [1]
+    assert [row.outcome for row in fresh_db.run(reports.get_recent_outcomes(source="LIVE"))] == [1]
     with psycopg.connect(fresh_url) as connection:
         query = "SELECT mode::text, sum(total_trades)::integer FROM reporting.daily_pnl GROUP BY mode ORDER BY 1"
         assert connection.execute(query).fetchall() == [("BACKTEST", 20), ("LIVE", 1)]
@@ -247,7 +247,7 @@ def test_trades_opened_and_closed_on_the_same_day_count_as_opened(db: Database, 
     ],
 )
 def test_slippage_is_positive_when_worse_than_asked(
-    db: Database, session_id: int, order_type: str, side: str, worse: int
+    db: Database, session_id: int, order_type: OrderTypeLabel, side: PositionSideLabel, worse: int
 ) -> None:
     for name, filled in (("worse", worse), ("better", 200 - worse), ("asked", 100)):
         order_id = db.run(
@@ -303,7 +303,7 @@ def test_errors_are_told_for_every_hour(fresh_db: Database) -> None:
         )
         for mode in ("LIVE", "BACKTEST")
     )
-    for session_id, hours, event_type, severity in (
+    logged: tuple[tuple[int | None, float, EventTypeLabel, SeverityLabel], ...] = (
         (one, 5.2, "ERROR", "INFO"),
         (one, 5.9, "ALERT", "CRITICAL"),
         (one, 7.1, "WARNING", "ERROR"),
@@ -312,7 +312,8 @@ def test_errors_are_told_for_every_hour(fresh_db: Database) -> None:
         (one, 7.6, "ERROR", "ERROR"),
         (other, 6.5, "ERROR", "ERROR"),
         (None, 6.5, "ERROR", "CRITICAL"),
-    ):
+    )
+    for session_id, hours, event_type, severity in logged:
         fresh_db.run(
             events.log_event(
                 session_id=session_id, event_type=event_type, severity=severity, message="x", timestamp=at(hours)

@@ -19,9 +19,10 @@ from atb_db.journal.entries import OF_THE_MOMENT, check_journalable, restored
 from atb_db.journal.file import JournalFile
 from atb_db.journal.frames import frame, is_torn, unframe
 from atb_db.journal.queue import Queue, Ticket
+from atb_db.parameters import Parameter
 from atb_db.repository import events, statements
 from atb_db.repository.trades import NewTrade
-from atb_db.statement import Declared, Kind, Parameter, Statement
+from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import Json, Number, PositionSide, Unset
 
 COMMANDS = [one for one in statements() if one.kind is Kind.COMMAND and one.name not in OF_THE_MOMENT]

@@ -27,25 +27,36 @@ UPDATE trading_sessions SET end_time = NULL, final_balance = NULL, total_pnl = N
  WHERE mode = 'LIVE';
 
 INSERT INTO positions (
-    session_id, symbol, side, status, entry_price, entry_time, size, original_size, current_size, quantity,
-    original_quantity, current_quantity, entry_notional, last_update, strategy_name, exit_price, exit_time, exit_reason,
-    request_id
+    session_id, symbol, side, status, planned_quantity, entry_time, quantity, original_quantity, exited_quantity,
+    entry_notional, exit_notional, cost_basis, last_update, strategy_name, exit_time, exit_reason, request_id
 )
-SELECT s, 'X', 'LONG', 'CLOSED', 1, '2024-01-01Z', 1, 1, 1, 1, 1, 1, 1, '2024-01-01Z',
-       CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END, 1, '2024-01-02Z', 'fill', pg_temp.key(s * 100 + i)
-  FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i;
-
-UPDATE positions SET status = 'OPEN', exit_price = NULL, exit_time = NULL, exit_reason = NULL
- WHERE session_id >= 4 AND id % 100 < 3;
+SELECT s, 'X', 'LONG', state, 1, '2024-01-01Z', entered, entered, exited,
+       entered, exited, entered - exited, '2024-01-01Z', CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END,
+       CASE state WHEN 'CLOSED' THEN '2024-01-02Z'::timestamptz END, CASE state WHEN 'CLOSED' THEN 'fill' END,
+       pg_temp.key(s * 100 + i)
+  FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i,
+       LATERAL (
+           SELECT CASE WHEN i < 3 THEN 'OPEN' WHEN i = 3 THEN 'PLANNED' ELSE 'CLOSED' END::position_status AS state,
+                  CASE i WHEN 3 THEN 0 ELSE 1 END AS entered,
+                  CASE WHEN i > 3 THEN 1 ELSE 0 END AS exited
+       ) AS p;
 
 INSERT INTO orders (
-    session_id, position_id, order_type, status, symbol, side, quantity, price, filled_quantity, filled_price,
-    strategy_name, created_at, filled_at, last_update, internal_order_id, request_id
+    session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price, told_value,
+    strategy_name, created_at, filled_at, last_update, internal_order_id, exchange_order_id, request_id
 )
-SELECT p.session_id, p.id, 'ENTRY', 'FILLED', 'X', 'LONG', 1, 1, 1, 1, p.strategy_name, '2024-01-01Z', '2024-01-01Z',
-       '2024-01-01Z', 'fill-' || p.id, p.request_id
+SELECT p.session_id, p.id, 'ENTRY', 'FILLED', 'X', 'LONG', 1, 1, 1, 1, 1, p.strategy_name, '2024-01-01Z',
+       '2024-01-01Z', '2024-01-01Z', 'fill-' || p.id, 'fill-' || p.id, p.request_id
   FROM positions AS p
  WHERE p.session_id >= 4;
+
+INSERT INTO order_fills (
+    order_id, kind, exchange_fill_id, quantity, price, filled_at, position_id, is_booked, booked_quantity, booked_value
+)
+SELECT o.id, 'FILL', 'fill-' || i, 0.5, 1, '2024-01-01Z', CASE WHEN o.id % 20 > 0 THEN o.position_id END, o.id % 20 > 0,
+       0.5, 0.5
+  FROM orders AS o, generate_series(1, 2) AS i
+ WHERE o.session_id >= 4;
 
 INSERT INTO orders (
     session_id, order_type, status, symbol, side, quantity, created_at, last_update, internal_order_id
@@ -53,8 +64,11 @@ INSERT INTO orders (
 SELECT s, 'ENTRY', status::order_status, 'X', 'LONG', 1, '2024-01-01Z', '2024-01-01Z', status || i
   FROM generate_series(4, 503) AS s, generate_series(1, 2) AS i, unnest(ARRAY['PENDING', 'FAILED']) AS status;
 
-INSERT INTO partial_trades (position_id, operation_type, size, quantity, price, pnl, timestamp, request_id)
-SELECT id, 'PARTIAL_EXIT', 1, 1, 1, 0, exit_time, request_id FROM positions WHERE session_id >= 4 AND status = 'CLOSED';
+INSERT INTO partial_trades (position_id, order_id, operation_type, size, quantity, price, pnl, timestamp, request_id)
+SELECT p.id, o.id, 'PARTIAL_EXIT', 1, 1, 1, 0, p.exit_time, p.request_id
+  FROM positions AS p
+  JOIN orders AS o ON o.position_id = p.id
+ WHERE p.session_id >= 4 AND p.status = 'CLOSED';
 
 INSERT INTO trades (
     session_id, symbol, side, source, entry_price, exit_price, size, entry_time, exit_time, pnl, pnl_percent,
@@ -65,10 +79,10 @@ SELECT s, 'X', 'LONG', 'BACKTEST', 1, 1, 1, '2024-01-01Z', '2024-01-01Z'::timest
   FROM generate_series(4, 503) AS s, generate_series(0, 199) AS i;
 
 INSERT INTO account_balances (
-    session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
+    session_id, entry_number, entry_type, previous_balance, total_balance, base_currency, update_reason,
     updated_by, last_updated, request_id
 )
-SELECT s, e, CASE e WHEN 1 THEN 'INITIAL' ELSE 'ADJUSTMENT' END::ledger_entry_type, 0, 0, 0, 'USDT', 'fill', 'fill',
+SELECT s, e, CASE e WHEN 1 THEN 'INITIAL' ELSE 'ADJUSTMENT' END::ledger_entry_type, 0, 0, 'USDT', 'fill', 'fill',
        '2024-01-01Z', pg_temp.key(s * 100 + e)
   FROM generate_series(4, 503) AS s, generate_series(1, 100) AS e;
 

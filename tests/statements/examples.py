@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from atb_db import Database
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
@@ -40,7 +41,7 @@ class World(NamedTuple):
     """Open and untouched."""
     closed_position_id: int
     order_id: int
-    """PENDING."""
+    """OPEN, with the plan of its position."""
     trade_id: int
     other_trade_id: int
 
@@ -66,7 +67,8 @@ def prepare(db: Database) -> World:
         db.run(opening(session_id, symbol)) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT")
     )
     db.run(positions.apply_partial_exit(position_id=position_id, size="0.25", price=110, timestamp=at(2)))
-    db.run(positions.apply_scale_in(position_id=position_id, size="0.5", price=105, timestamp=at(3)))
+    db.run(positions.apply_scale_in(position_id=position_id, size="0.5", price=105, commission="0.1", timestamp=at(3)))
+    db.run(positions.record_funding(position_id=position_id, amount="-0.2", timestamp=at(3)))
     trade_id = db.run(
         positions.close_position(
             position_id=closed_position_id, exit_price=120, exit_time=at(4), exit_reason="target", commission="0.1"
@@ -76,6 +78,7 @@ def prepare(db: Database) -> World:
         db.run(trade(session_id, exit_time=at(hours), pnl=pnl))
     other_trade_id = db.run(trade(session_id, exit_time=at(30), pnl=1))
     db.run(trade(other_session_id, exit_time=at(5), pnl=2))
+    db.run(account.record_transfer(session_id=session_id, amount=50, reason="deposit", timestamp=at(31)))
     order_id = db.run(order(session_id, "pending"))
     prepare_restart(db, session_id, order_id)
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
@@ -98,6 +101,7 @@ def prepare(db: Database) -> World:
 
 
 def opening(session_id: int, symbol: str = "BTCUSDT") -> Statement[int]:
+    """Open 2 at 100; its order is entry-SYMBOL."""
     return positions.open_position(
         session_id=session_id,
         symbol=symbol,
@@ -122,7 +126,7 @@ def opening(session_id: int, symbol: str = "BTCUSDT") -> Statement[int]:
     )
 
 
-def trade(session_id: int, *, exit_time: datetime, pnl: object, order_id: str = "exchange-1") -> Statement[int]:
+def trade(session_id: int, *, exit_time: datetime, pnl: object, token: UUID | None = None) -> Statement[int]:
     return trades.log_trade(
         session_id=session_id,
         symbol="BTCUSDT",
@@ -138,11 +142,12 @@ def trade(session_id: int, *, exit_time: datetime, pnl: object, order_id: str = 
         quantity=2,
         commission="0.1",
         margin_interest_cost="0.01",
+        funding="0.02",
         stop_loss=110,
         take_profit=80,
         strategy_config={"fast": 10},
         confidence_score="0.6",
-        order_id=order_id,
+        order_id=f"exchange-{exit_time:%d-%H}",
         exchange="binance",
         timeframe="1h",
         mfe="0.06",
@@ -151,6 +156,7 @@ def trade(session_id: int, *, exit_time: datetime, pnl: object, order_id: str = 
         mae="0.02",
         mae_price=102,
         mae_time=at(2),
+        token=token,
     )
 
 
@@ -173,6 +179,38 @@ def order(session_id: int, internal_order_id: str, position_id: int | None = Non
     )
 
 
+_PLAN: Final[dict[str, Any]] = {
+    "size": "0.1",
+    "entry_balance": 1000,
+    "stop_loss": 90,
+    "take_profit": 130,
+    "trailing_stop": True,
+    "confidence_score": "0.7",
+    "exchange": "binance",
+    "max_holding_until": at(100),
+    "end_of_day_exit": True,
+    "weekend_exit": True,
+    "time_restriction_group": "weekdays",
+    "contract": "INVERSE",
+    "contract_size": 10,
+    "base_asset": "ADA",
+    "settlement_currency": "ADA",
+    "settlement_rate": "0.5",
+    "allows_negative_prices": True,
+}
+
+# What is optional by itself and needed when nothing that stands in its place is given.
+NEEDED: Final = {"orders.get_order": {"order_id"}, "positions.open_position": {"entry_price", "quantity"}}
+
+# What stands in the place of another parameter, so that no example gives both; by statement, with a value.
+ALTERNATIVES: Final[dict[str, dict[str, Callable[[World], object]]]] = {
+    "positions.apply_partial_exit": {"size": lambda _: "0.25", "order_id": lambda world: world.order_id},
+    "positions.apply_scale_in": {"size": lambda _: "0.25", "order_id": lambda world: world.order_id},
+    "positions.close_position": {"order_id": lambda world: world.order_id},
+    "positions.open_position": {"order_id": lambda world: world.order_id},
+    "sessions.resume_or_create": {"session_id": lambda world: world.session_id},
+}
+
 # Every parameter is given, and none with its default, so that the tests can show that each of them matters.
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
@@ -182,7 +220,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **DEPLOYMENT_EXAMPLES,
     **RESTART_EXAMPLES,
     "account.adjust_balance": lambda world: account.adjust_balance(
-        session_id=world.session_id, delta=-10, reason="fee", updated_by="sync", timestamp=at(9)
+        session_id=world.session_id, delta=-10, reason="fee", updated_by="sync", timestamp=at(9), token=TOKEN
     ),
     "account.copy_account_snapshots": lambda world: account.copy_account_snapshots(
         session_id=world.session_id,
@@ -211,8 +249,21 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         open_positions=2,
         total_exposure=400,
     ),
+    "account.record_interest": lambda world: account.record_interest(
+        session_id=world.session_id, amount="0.4", reason="lending", updated_by="sync", timestamp=at(9), token=TOKEN
+    ),
+    "account.record_transfer": lambda world: account.record_transfer(
+        session_id=world.session_id, amount=-100, reason="savings", updated_by="owner", timestamp=at(9), token=TOKEN
+    ),
     "account.set_balance": lambda world: account.set_balance(
-        session_id=world.session_id, balance="1234.5", reason="sync", updated_by="exchange", timestamp=at(9)
+        session_id=world.session_id,
+        balance="1234.5",
+        reason="sync",
+        reserved_balance=200,
+        asset_balances={"BTC": "0.5"},
+        updated_by="exchange",
+        timestamp=at(9),
+        token=TOKEN,
     ),
     "events.copy_events": lambda world: events.copy_events(
         session_id=world.session_id,
@@ -284,22 +335,66 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "metrics.rebuild_performance_metrics": lambda world: metrics.rebuild_performance_metrics(
         session_id=world.session_id
     ),
-    "orders.create_order": lambda world: order(world.session_id, "example", world.position_id),
+    "orders.create_order": lambda world: orders.create_order(
+        session_id=world.session_id,
+        order_type="SCALE_IN",
+        symbol="BTCUSDT",
+        side="LONG",
+        quantity=2,
+        internal_order_id="example",
+        price=99,
+        quote_quantity=198,
+        position_id=world.position_id,
+        status="OPEN",
+        exchange_order_id="exchange-example",
+        replaced_order_id=world.order_id,
+        strategy_name="example",
+        target_level=1,
+        size_fraction="0.5",
+        reason="breakout",
+        **_PLAN,
+        created_at=at(3),
+        unless_flag="no_scale_ins",
+        token=TOKEN,
+    ),
     "orders.update_order_status": lambda world: orders.update_order_status(
         order_id=world.order_id,
         status="PARTIALLY_FILLED",
         filled_quantity=1,
         filled_price="99.5",
         commission="0.1",
+        quantity="1.5",
+        price=98,
         exchange_order_id="exchange-9",
         failure_reason="the rest is waiting",
+        needs_review=True,
         timestamp=at(9),
+        token=TOKEN,
     ),
     "positions.apply_partial_exit": lambda world: positions.apply_partial_exit(
-        position_id=world.position_id, size="0.5", price=115, target_level=1, pnl=15, timestamp=at(9)
+        position_id=world.position_id,
+        quantity="0.5",
+        price=115,
+        commission="0.2",
+        target_level=1,
+        pnl=15,
+        settlement_rate="1.5",
+        reason="first target",
+        exchange_order_id="partial-1",
+        internal_order_id="own-partial-1",
+        timestamp=at(9),
+        token=TOKEN,
     ),
     "positions.apply_scale_in": lambda world: positions.apply_scale_in(
-        position_id=world.position_id, size="0.5", price=95, target_level=1, timestamp=at(9)
+        position_id=world.position_id,
+        quantity="0.5",
+        price=95,
+        commission="0.2",
+        target_level=1,
+        exchange_order_id="scale-in-1",
+        internal_order_id="own-scale-in-1",
+        timestamp=at(9),
+        token=TOKEN,
     ),
     "positions.close_position": lambda world: positions.close_position(
         position_id=world.position_id,
@@ -307,11 +402,39 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         exit_time=at(9),
         exit_reason="target",
         pnl=50,
+        settlement_rate="1.5",
         commission="0.3",
         margin_interest_cost="0.05",
         exit_order_id="exit-1",
+        internal_order_id="own-exit-1",
+        token=TOKEN,
     ),
-    "positions.open_position": lambda world: opening(world.session_id, "ADAUSDT"),
+    "positions.correct_entry_price": lambda world: positions.correct_entry_price(
+        position_id=world.position_id, entry_price=101, reason="the exchange says so", timestamp=at(9)
+    ),
+    "positions.correct_position_quantity": lambda world: positions.correct_position_quantity(
+        position_id=world.position_id, quantity="1.5", reason="sold elsewhere", price=102, timestamp=at(9)
+    ),
+    "positions.open_position": lambda world: positions.open_position(
+        session_id=world.session_id,
+        symbol="ADAUSDT",
+        side="LONG",
+        strategy_name="example",
+        entry_price=100,
+        quantity=2,
+        entry_order_id="entry-ADAUSDT",
+        internal_order_id="own-entry-ADAUSDT",
+        entry_time=at(1),
+        entry_commission="0.2",
+        **_PLAN,
+        token=TOKEN,
+    ),
+    "positions.record_funding": lambda world: positions.record_funding(
+        position_id=world.position_id, amount="-0.3", reason="8 hours", timestamp=at(9), token=TOKEN
+    ),
+    "positions.record_margin_interest": lambda world: positions.record_margin_interest(
+        position_id=world.position_id, cost="0.3", reason="borrowed", timestamp=at(9), token=TOKEN
+    ),
     "positions.update_position": lambda world: positions.update_position(
         position_id=world.position_id,
         stop_loss=None,
@@ -331,6 +454,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         mae_time=at(7),
         max_holding_until=at(50),
         last_update=at(9),
+        token=TOKEN,
     ),
     "sessions.create_trading_session": lambda _: sessions.create_trading_session(
         strategy_name="example",
@@ -350,7 +474,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "sessions.end_trading_session": lambda world: sessions.end_trading_session(
         session_id=world.session_id, end_time=at(99)
     ),
-    "trades.log_trade": lambda world: trade(world.session_id, exit_time=at(9), pnl=7, order_id="exchange-9"),
+    "trades.log_trade": lambda world: trade(world.session_id, exit_time=at(9), pnl=7, token=TOKEN),
 }
 
 
@@ -377,7 +501,8 @@ def variants(declaration: Declared[object], world: World) -> Iterator[Statement[
     for session_id in (world.session_id, world.other_session_id, world.empty_session_id):
         arguments = dict(complete.args) | ({"session_id": session_id} if "session_id" in complete.args else {})
         yield declaration.value(dict(arguments))
-        optional = [parameter.name for parameter in declaration.parameters if parameter.optional]
+        needed = NEEDED.get(declaration.name, ())
+        optional = [one.name for one in declaration.parameters if one.optional and one.name not in needed]
         yield declaration.value(arguments | dict.fromkeys(optional))
     if "position_id" in complete.args:
         for position_id in (world.other_position_id, world.closed_position_id):
@@ -386,9 +511,11 @@ def variants(declaration: Declared[object], world: World) -> Iterator[Statement[
 
 def changed(statement: Statement[object], world: World) -> Iterator[tuple[str, Statement[object]]]:
     """The same request_id with other content, once for each parameter, by the parameter's name."""
+    others = {name: other(world) for name, other in ALTERNATIVES.get(statement.name, {}).items()}
     for name, value in statement.args.items():
         if name not in {"request_id", "token"}:
-            yield name, statement.declaration.value({**statement.args, name: _other(name, value, world)})
+            other = others[name] if name in others else _other(name, value, world)
+            yield name, statement.declaration.value({**statement.args, name: other})
 
 
 def _other(name: str, value: object, world: World) -> object:

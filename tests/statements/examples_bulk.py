@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from atb_db.repository import metrics, trades
 from atb_db.repository.trades import NewTrade
+from tests.statements.examples_restart import TOKEN
 
 if TYPE_CHECKING:
     from atb_db.statement import Statement
@@ -29,11 +30,12 @@ _FULL: Final = NewTrade(
     quantity=2,
     commission="0.1",
     margin_interest_cost="0.01",
+    funding="0.02",
     stop_loss=110,
     take_profit=80,
     strategy_config={"fast": 10},
     confidence_score="0.6",
-    order_id="exchange-1",
+    order_id="bulk-1",
     exchange="binance",
     timeframe="1h",
     mfe="0.06",
@@ -47,6 +49,8 @@ _FULL: Final = NewTrade(
 BULK_EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "metrics.get_total_metrics": lambda world: metrics.get_total_metrics(session_id=world.session_id),
     "trades.log_trades": lambda world: trades.log_trades(
-        session_id=world.session_id, trades=[_FULL, _FULL._replace(pnl=-3, exit_time=_ENTRY + timedelta(days=1))]
+        session_id=world.session_id,
+        trades=[_FULL, _FULL._replace(pnl=-3, exit_time=_ENTRY + timedelta(days=1), order_id="bulk-2")],
+        token=TOKEN,
     ),
 }

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from atb_db import Database
-from atb_db.repository import account, control, orders, positions, sessions
+from atb_db.repository import control, orders, positions, sessions
 from atb_db.statement import Statement
 
 TOKEN: Final = UUID("018e0000-0000-7000-8000-000000000001")
@@ -77,6 +77,18 @@ def prepare_restart(db: Database, session_id: int, order_id: int) -> None:
             )
         )
     db.run(orders.record_fill(order_id=filled, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
+    unbooked = db.run(
+        orders.create_order(
+            session_id=session_id,
+            order_type="FULL_EXIT",
+            symbol="BTCUSDT",
+            side="LONG",
+            quantity=2,
+            internal_order_id="unbooked",
+            created_at=at(3),
+        )
+    )
+    db.run(orders.record_fill(order_id=unbooked, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
 
 
 RESTART_UNIQUE: Final = {"sessions.resume_or_create": ("strategy_name",)}
@@ -106,18 +118,6 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         session_id=world.session_id, token=TOKEN, lease=_LONG + 1, timestamp=at(6)
     ),
     "sessions.release_hold": lambda world: sessions.release_hold(session_id=world.session_id, token=TOKEN),
-    "account.record_transfer": lambda world: account.record_transfer(
-        session_id=world.session_id, amount=-50, reason="withdrawal", updated_by="sync", timestamp=at(9), token=TOKEN
-    ),
-    "account.record_interest": lambda world: account.record_interest(
-        session_id=world.session_id, amount=-2, reason="borrowed", updated_by="sync", timestamp=at(9), token=TOKEN
-    ),
-    "positions.record_funding": lambda world: positions.record_funding(
-        position_id=world.position_id, amount="-0.5", reason="8 hours", timestamp=at(9), token=TOKEN
-    ),
-    "positions.record_margin_interest": lambda world: positions.record_margin_interest(
-        position_id=world.position_id, cost="0.25", reason="borrowed", timestamp=at(9), token=TOKEN
-    ),
     "positions.move_position_to_session": lambda world: positions.move_position_to_session(
         position_id=world.position_id, session_id=world.empty_session_id, reason="another timeframe", timestamp=at(9)
     ),
@@ -128,8 +128,11 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         exchange_fill_id="2",
         quantity="0.25",
         price="99.5",
+        fee="0.0002",
+        fee_currency="BNB",
         commission="0.01",
         filled_at=at(9),
+        token=TOKEN,
     ),
     "orders.link_order_to_position": lambda world: orders.link_order_to_position(
         order_id=world.order_id, position_id=world.position_id, timestamp=at(9), token=TOKEN
@@ -141,5 +144,8 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         session_id=world.session_id, created_before=at(99)
     ),
     "control.is_flag_active": lambda _: control.is_flag_active(name="kill_switch"),
+    "orders.get_order": lambda world: orders.get_order(
+        order_id=world.order_id, session_id=world.session_id, internal_order_id="pending", exchange_order_id="x"
+    ),
     "orders.get_fills": lambda world: orders.get_fills(order_id=world.order_id + 1),
 }

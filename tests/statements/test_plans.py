@@ -15,7 +15,7 @@ from atb_db.embedded import Server
 from atb_db.repository import account, events, metrics, orders, positions, sessions, statements, trades
 from atb_db.statement import Declared, Kind, Statement
 from tests.statements.big import FILL, SESSION
-from tests.statements.examples import World, example
+from tests.statements.examples import NEEDED, World, example
 from tests.statements.worlds import MakeDatabase
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
@@ -168,7 +168,8 @@ def choices(declaration: Declared[object], world: World) -> Iterator[Statement[o
     own = {"session_id": SESSION, "source": "LIVE", "strategy_name": "fill", "symbol": "X", "start": START}
     every = {name: own.get(name, value) for name, value in example(declaration, world).args.items()}
     yield declaration.value(dict(every))
-    optional = {parameter.name: None for parameter in declaration.parameters if parameter.optional}
+    needed = NEEDED.get(declaration.name, ())
+    optional = {one.name: None for one in declaration.parameters if one.optional and one.name not in needed}
     for kept in ("session_id", "source"):
         if kept in optional:
             yield declaration.value(every | optional | {kept: every[kept]})

@@ -14,7 +14,7 @@ from atb_db.repository import account, events, statements
 from atb_db.repository.dashboard import dashboard
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import new_request_id
-from tests.statements.examples import World, example
+from tests.statements.examples import NEEDED, World, example
 
 STATEMENTS = {declaration.name: declaration for declaration in statements()}
 RUNNABLE = [declaration for declaration in STATEMENTS.values() if declaration.kind is not Kind.COPY]
@@ -64,13 +64,15 @@ def test_one_prepared_statement_after_1000_calls_with_random_nulls(
     declaration = STATEMENTS[name]
     choose = random.Random(1)  # noqa: S311  repeatable
     arguments = dict(example(declaration, world).args)
-    optional = [parameter.name for parameter in declaration.parameters if parameter.optional]
+    needed = NEEDED.get(name, ())
+    optional = [one.name for one in declaration.parameters if one.optional and one.name not in needed]
     with one_connection.transaction() as transaction:
         for number in range(1000):
             absent = dict.fromkeys(choose.sample(optional, choose.randint(0, len(optional))))
             own = {"request_id": new_request_id()}
-            if "entry_order_id" in arguments:
-                own["entry_order_id"] = f"entry-{number}"  # type: ignore[assignment]
+            for once in ("entry_order_id", "internal_order_id", "order_id"):
+                if isinstance(arguments.get(once), str):
+                    own[once] = f"{once}-{number}"  # type: ignore[assignment]
             transaction.run(declaration.value(arguments | absent | own))
     assert prepared(one_connection) == [declaration.text]
 

@@ -4,7 +4,7 @@
 from datetime import datetime
 
 from atb_db import Database
-from atb_db.repository import account, positions, trades
+from atb_db.repository import account, orders, positions, sessions, trades
 
 
 def wrong_calls() -> None:
@@ -13,6 +13,14 @@ def wrong_calls() -> None:
     positions.get_position(position=1)  # type: ignore[call-arg]
     account.adjust_balance(session_id=1, delta=[], reason="")  # type: ignore[arg-type]
     trades.get_trades_since(session_id=1, since="today")  # type: ignore[arg-type]
+    orders.update_order_status(order_id=1, status="FILED")  # type: ignore[arg-type]
+    sessions.create_trading_session(
+        strategy_name="s",
+        symbol="X",
+        timeframe="1h",
+        mode="PAPPER",  # type: ignore[arg-type]
+        initial_balance=1,
+    )
     positions.update_position(position_id=1, trailing_stop=None)  # type: ignore[arg-type]
 
 

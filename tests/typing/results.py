@@ -29,7 +29,7 @@ def run(db: Database, now: datetime) -> None:
     assert_type(db.run(orders.get_pending_orders(session_id=1))[0].status, OrderStatus)
     assert_type(db.run(account.adjust_balance(session_id=1, delta=1.5, reason="fee")), Decimal)
     assert_type(db.run(metrics.get_performance_metrics(session_id=1, start=now)), PerformanceMetrics)
-    assert_type(db.run(events.log_event(event_type="error", message="lost")), int)
+    assert_type(db.run(events.log_event(event_type="ERROR", message="lost")), int)
     assert_type(db.run_many([trades.get_recent_trades(session_id=1)]), list[list[Trade]])
     with db.transaction() as tx:
         assert_type(tx.run(trades.get_recent_trades(session_id=1, limit=5)), list[Trade])
@@ -50,6 +50,6 @@ async def run_async(db: AsyncDatabase, now: datetime) -> None:
 
 
 async def journal(journal: Journal, async_journal: AsyncJournal) -> None:
-    statement = events.log_event(event_type="error", message="lost")
+    statement = events.log_event(event_type="ERROR", message="lost")
     assert_type(journal.record(statement), int | Queued)
     assert_type(await async_journal.record(statement), int | Queued)

@@ -43,6 +43,11 @@ def test_arguments_are_checked_as_the_environment_is() -> None:
     assert (found.pool_max, found.lock_timeout) == (3, 0.5)
     with pytest.raises(ConfigurationError, match="DATABASE_POOL_MAX must be a whole number of at least 1"):
         Settings.load(URL, pool_max=0, environ={})
+    with pytest.raises(ConfigurationError, match="DATABASE_PGBOUNCER must be 1 or 0"):
+        Settings.load(URL, pgbouncer=2, environ={})  # type: ignore[arg-type]
+    assert Settings.load(URL, pgbouncer=True, environ={}).pgbouncer
+    with pytest.raises(TypeError, match="there is no setting 'pool_maximum'"):
+        Settings.load(URL, pool_maximum=3, environ={})  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
@@ -118,8 +123,8 @@ def test_names_and_times() -> None:
         ({"DATABASE_URL": "mysql://bot:s3cret@h/d"}, "must begin with postgresql://, not mysql://"),
         ({"DATABASE_URL": "sqlite:///:memory:"}, "must begin with postgresql://, not sqlite://"),
         ({"DATABASE_URL": "postgresql+psycopg2://bot:s3cret@h/d"}, "must begin with postgresql://"),
-        ({"DATABASE_URL": "s3cret"}, "no connection string that PostgreSQL understands"),
-        ({"DATABASE_URL": "postgresql://bot:s3cret@h:port:x/d?nonsense=s3cret"}, "no connection string"),
+        ({"DATABASE_URL": "s3cret"}, "not a connection string that PostgreSQL understands"),
+        ({"DATABASE_URL": "postgresql://bot:s3cret@h:port:x/d?nonsense=s3cret"}, "not a connection string"),
         ({"DATABASE_URL": URL, "DATABASE_SSL_MODE": "on"}, "DATABASE_SSL_MODE must be one of"),
         ({"DATABASE_URL": URL, "DATABASE_POOL_MAX": "0"}, "DATABASE_POOL_MAX must be a whole number of at least 1"),
         ({"DATABASE_URL": URL, "DATABASE_POOL_MAX": "many"}, "DATABASE_POOL_MAX must be a whole number"),

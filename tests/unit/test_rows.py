@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from atb_db.errors import SchemaMismatch
 from atb_db.rows import Shape, UnsupportedAnnotationError, reader_for
 from atb_db.types import PositionSide
 
@@ -16,6 +17,11 @@ from atb_db.types import PositionSide
 class Fill(NamedTuple):
     id: int
     side: PositionSide | None
+
+
+class Heard(NamedTuple):
+    side: PositionSide | str
+    before: PositionSide | str | None
 
 
 class Parent(NamedTuple):
@@ -65,6 +71,15 @@ def test_labels_become_members() -> None:
     assert reader_for(Fill).make((1, "SHORT")) == Fill(1, PositionSide.SHORT)
     assert reader_for(Fill).make((1, None)) == Fill(1, None)
     assert reader_for(PositionSide).make(("LONG",)) is PositionSide.LONG
+
+
+def test_a_label_that_is_not_known() -> None:
+    with pytest.raises(SchemaMismatch, match=r"^fills.get: side: has the label FLAT, which PositionSide "):
+        reader_for(list[Fill], "fills.get").make((1, "FLAT"))
+    assert reader_for(PositionSide | str).make(("LONG",)) is PositionSide.LONG
+    assert reader_for(PositionSide | str).make(("FLAT",)) == "FLAT"
+    assert reader_for(list[Heard]).make(("FLAT", None)) == Heard("FLAT", None)
+    assert reader_for(list[Heard]).make(("LONG", "FLAT")) == Heard(PositionSide.LONG, "FLAT")
 
 
 def test_joined_rows_become_one() -> None:

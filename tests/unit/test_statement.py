@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import inspect
+import os
+import pydoc
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
 
 from atb_db import Database
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError
+from atb_db.journal.entries import check_journalable
 from atb_db.repository import account, events, positions, sessions, trades
 from atb_db.statement import Declaration, Kind, Statement
 from atb_db.types import NEW, NOW, UNSET, PositionSide
+
+ROOT = Path(__file__).parents[2]
 
 
 class Row(NamedTuple):
@@ -48,17 +56,17 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_parameter(declare: Declare) -> None:
-    with pytest.raises(StatementError, match=r"test_statement\.one: :idd is no parameter .*one\.sql"):
+    with pytest.raises(StatementError, match=r"test_statement\.one: :idd is not a parameter .*one\.sql"):
         declare(one, "SELECT :id, :idd")
 
 
 def test_a_parameter_that_no_name_uses(declare: Declare) -> None:
-    with pytest.raises(StatementError, match=r"test_statement\.one: no :id uses its parameter id .*one\.sql"):
+    with pytest.raises(StatementError, match=r"test_statement\.one: its parameter id is not used as :id .*one\.sql"):
         declare(one, "SELECT 1")
 
 
 def test_hashes_are_for_keyed_statements_only(declare: Declare) -> None:
-    with pytest.raises(StatementError, match=":request_hash is no parameter"):
+    with pytest.raises(StatementError, match=":request_hash is not a parameter"):
         declare(one, "SELECT :id, :request_hash")
 
 
@@ -79,7 +87,7 @@ def takes_positional(id: int) -> int: ...  # type: ignore[empty-body]  # noqa: A
     [
         (returns_dict, "rows cannot be read into"),
         (returns_nothing_said, "the return annotation is missing"),
-        (takes_bytes, "is no type that a parameter can have"),
+        (takes_bytes, "is not a type that a parameter can have"),
         (takes_positional, "id must be keyword-only"),
     ],
 )
@@ -100,14 +108,16 @@ def test_a_value_shows_what_it_is() -> None:
 
 
 def test_a_value_never_shows_more_than_80_characters_of_an_argument() -> None:
-    assert "…" in repr(events.log_event(event_type="error", message="x" * 500))
-    assert "x" * 81 not in repr(events.log_event(event_type="error", message="x" * 500))
+    assert "…" in repr(events.log_event(event_type="ERROR", message="x" * 500))
+    assert "x" * 81 not in repr(events.log_event(event_type="ERROR", message="x" * 500))
 
 
 def test_help_and_documentation_are_the_functions() -> None:
     assert positions.open_position.__doc__ is not None
     assert positions.open_position.__doc__.startswith("Open a position")
-    assert inspect.signature(positions.get_position).parameters["position_id"].annotation == "int"
+    assert str(inspect.signature(positions.get_position)) == "(*, position_id: int) -> Statement[Position]"
+    shown = re.sub(".\b", "", pydoc.render_doc(account.get_current_balance))  # without overstriking
+    assert "\nget_current_balance(*, session_id: int) -> Statement[Decimal]\n    A session's balance now" in shown
 
 
 @pytest.mark.parametrize(
@@ -175,8 +185,8 @@ def test_the_hash_is_of_the_statement_too() -> None:
 
 
 def test_the_hash_cannot_be_confused_by_text() -> None:
-    first = events.log_event(event_type="test", message="a", component="b\nerror_code=c")
-    second = events.log_event(event_type="test", message="a", component="b", error_code="c")
+    first = events.log_event(event_type="TEST", message="a", component="b\nerror_code=c")
+    second = events.log_event(event_type="TEST", message="a", component="b", error_code="c")
     assert hash_of(first) != hash_of(second)
 
 
@@ -192,7 +202,7 @@ def test_numbers_labels_and_times_are_made_exact() -> None:
     value = trades.log_trade(
         session_id=1,
         symbol="BTCUSDT",
-        side="long",
+        side="long",  # type: ignore[arg-type]  # labels are upper case for type checkers only
         entry_price=0.1,
         exit_price="0.2",
         size=1,
@@ -241,6 +251,45 @@ def test_a_declaration_that_was_not_called_says_so(db: Database) -> None:
 
 
 def test_defaults_that_are_made_say_their_names() -> None:
-    assert "timestamp: datetime.datetime = NOW, request_id: uuid.UUID = NEW" in str(
-        inspect.signature(sessions.resume_or_create, eval_str=True)
+    assert "timestamp: datetime = NOW, request_id: UUID = NEW" in str(inspect.signature(sessions.resume_or_create))
+
+
+@pytest.mark.parametrize("value", ["select 1", None, 7, [positions.get_position(position_id=1)]], ids=repr)
+def test_what_is_not_a_statement_is_refused_in_one_sentence(db: Database, value: Statement[Any]) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: db.run(value),
+        lambda: db.run_many([value]),
+        lambda: db.stream(value).__enter__(),
+        lambda: db.copy_in([value]),
+        lambda: check_journalable(value),
+    ]
+    for call in calls:
+        with pytest.raises(
+            TypeError, match=r"^.* is not a statement: pass what a function of atb_db.repository returns"
+        ):
+            call()
+    with db.transaction() as tx, pytest.raises(TypeError, match="is not a statement"):
+        tx.run(value)
+
+
+NEVER_RUN = """\
+from atb_db.repository import account, positions
+account.adjust_balance(session_id=1, delta=1, reason="never run")
+positions.get_position(position_id=1)
+used = account.adjust_balance(session_id=1, delta=2, reason="used")
+used.server_values()
+"""
+
+
+@pytest.mark.parametrize(("options", "warnings"), [(["-X", "dev"], 1), ([], 0)])
+def test_a_command_that_was_never_run_warns_in_development_mode(
+    tmp_path: Path, options: list[str], warnings: int
+) -> None:
+    script = tmp_path / "engine.py"
+    script.write_text(NEVER_RUN)
+    done = subprocess.run(
+        [sys.executable, *options, str(script)], cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ
     )
+    assert done.stderr.count("was never run") == warnings, done.stderr
+    if warnings:
+        assert f"{script}:2: RuntimeWarning: account.adjust_balance(session_id=1, delta=Decimal('1')" in done.stderr

@@ -90,8 +90,8 @@ class Privilege(NamedTuple):
 
 
 def is_bookkeeping(name: str) -> bool:
-    """Whether a table records migrations."""
-    return name.startswith("_yoyo_") or name in {"yoyo_lock", "_atb_migration"}
+    """Whether a table records migrations or code."""
+    return name.startswith("_yoyo_") or name in {"yoyo_lock", "_atb_migration", "_atb_code"}
 
 
 def wanted(objects: Iterable[Owned], *, keyed: frozenset[str]) -> Iterator[Privilege]:

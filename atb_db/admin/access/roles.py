@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 import psycopg
-from psycopg.rows import class_row
 
 from atb_db.admin.access.privileges import (
     EVERYBODY,
@@ -24,12 +23,11 @@ from atb_db.admin.access.privileges import (
     is_bookkeeping,
     wanted,
 )
-from atb_db.admin.connection import Connection, changing, reading
-from atb_db.admin.ddl import literal, quoted
+from atb_db.admin.connection import Connection, ask, changing, reading
+from atb_db.admin.quoting import literal, quoted
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
-from atb_db.sqlfile import sql_root
 
 READER_SETTINGS: Final = {
     "statement_timeout": "30s",
@@ -61,8 +59,6 @@ _EVERYBODYS_EXCESS: Final = {
 }
 _SET_OPTION: Final = 160000
 _ROUNDS: Final = 3
-
-T = TypeVar("T")
 
 
 class RoleChange(NamedTuple):
@@ -110,7 +106,7 @@ class _Role(NamedTuple):
 
 def role_changes(connection: Connection, members: Members) -> list[RoleChange]:
     """What the groups lack, here and now; without the groups, only that."""
-    roles = {role.name: role for role in _read(connection, "roles", _Role)}
+    roles = {role.name: role for role in ask(connection, "roles", _Role)}
     if absent := [name for name in GROUPS if name not in roles]:
         return [_creation(name) for name in absent]
     return [
@@ -125,7 +121,7 @@ def groups_used(connection: Connection) -> bool:
     """Whether the groups exist and one of them has been granted something in this database."""
     return any(
         held.grantee in GROUPS and held.kind in {"TABLE", "FUTURE TABLES"}
-        for held in _read(connection, "privileges", Privilege)
+        for held in ask(connection, "privileges", Privilege)
     )
 
 
@@ -135,7 +131,7 @@ def grant_changes(connection: Connection) -> Iterator[RoleChange]:
     ours = _ours(connection, expected)
     keys = (entry.name.rpartition(".") for entry in expected if entry.kind == "column")
     keyed = frozenset(table for table, _, column in keys if column == "request_id")
-    due, held = set(wanted(ours, keyed=keyed)), set(_read(connection, "privileges", Privilege))
+    due, held = set(wanted(ours, keyed=keyed)), set(ask(connection, "privileges", Privilege))
     names = {one.sql_name for one in ours if one.kind in {"table", "view"}}
     excess = {
         one
@@ -197,7 +193,7 @@ def _creation(group: str) -> RoleChange:
 
 def group_changes(connection: Connection) -> Iterator[RoleChange]:
     """What a group may do that none should: log in, look after the server, or what another group may."""
-    for group, attributes, member_of, _ in _read(connection, "roles", _Role):
+    for group, attributes, member_of, _ in ask(connection, "roles", _Role):
         if group not in GROUPS:
             continue
         if attributes:
@@ -257,7 +253,7 @@ def _ours(connection: Connection, expected: Catalog) -> list[Owned]:
     tables = {name for kind, name in known if kind == "table"}
     return [
         one
-        for one in _read(connection, "owned_objects", Owned)
+        for one in ask(connection, "owned_objects", Owned)
         if one.kind in {"database", "schema"}
         or (one.kind, one.name) in known
         or (one.kind == "sequence" and one.part_of in tables)
@@ -295,8 +291,3 @@ def _grant(verb: str, one: Privilege, names: Sequence[str], preposition: str) ->
         default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA {one.name}"
         return f"{default} {verb} {what} ON {one.kind.removeprefix('FUTURE ')} {preposition} {one.grantee}"
     return f"{verb} {what} ON {one.kind} {one.name} {preposition} {one.grantee}"
-
-
-def _read(connection: Connection, query: str, row: type[T]) -> list[T]:
-    text = (sql_root() / "catalog" / f"{query}.sql").read_bytes()
-    return connection.cursor(row_factory=class_row(row)).execute(text).fetchall()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
 from subprocess import PIPE
 from tempfile import NamedTemporaryFile
-from typing import IO, Final, NamedTuple, TypeAlias
+from typing import IO, Final, NamedTuple
 
 from atb_db.admin.errors import BadBackup, ToolMissing
 from atb_db.admin.programs import Invocation, Tool, running
+from atb_db.admin.progress import Progress
 from atb_db.errors import AtbDbError
 
 SECTIONS: Final = ("pre-data", "data", "post-data")
-
-Progress: TypeAlias = Callable[[str, int, int | None], None]
-"""Told what is being done, how much of it is done, and of how much; None: nobody knows."""
 
 _COPY: Final = re.compile(rb"COPY (.+?) (?:\(.*\))? ?FROM stdin;\n")
 _END: Final = b"\\.\n"

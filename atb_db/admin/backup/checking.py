@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from atb_db.admin.backup.archive import Progress, read_through
+from atb_db.admin.backup.archive import read_through
 from atb_db.admin.backup.folder import inspect, usable
 from atb_db.admin.backup.manifest import Manifest
 from atb_db.admin.errors import BadBackup
-from atb_db.admin.programs import major_of, tool_for
+from atb_db.admin.programs import tool_for
+from atb_db.admin.progress import Progress
+from atb_db.embedded.binaries import major_of
 
 
 def check_backup(dump: Path, *, progress: Progress | None = None) -> Manifest:

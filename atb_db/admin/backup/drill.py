@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from atb_db.admin.audit import audit
-from atb_db.admin.backup.archive import Progress
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.folder import freshness, list_backups, make_private, usable
 from atb_db.admin.backup.manifest import Manifest, read_manifest, to_json
@@ -20,9 +19,10 @@ from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import perform, reading
 from atb_db.admin.errors import BadBackup, ToolMissing, Unusable
 from atb_db.admin.findings import Level
-from atb_db.admin.programs import major_of
-from atb_db.admin.scratch import embedded_server, has_server, on_server
+from atb_db.admin.progress import Progress
+from atb_db.admin.scratch import Purpose, Scratch, has_server, in_embedded_server, on_server
 from atb_db.config import Settings
+from atb_db.embedded.binaries import major_of
 from atb_db.errors import AtbDbError
 from atb_db.repository import events
 from atb_db.repository.events import SystemEvent
@@ -169,7 +169,7 @@ def drill(
         manifest = read_manifest(dump)
         with _scratch(manifest, target) as scratch:
             watch.start()
-            findings = _examine(scratch, dump, watch, progress)
+            findings = _examine(scratch.settings, dump, watch, progress)
     except BadBackup as error:
         findings = _Findings((error.message,))
     made_at = manifest.started_at if manifest else None
@@ -204,8 +204,10 @@ def history(live: Settings, *, limit: int = 50) -> list[SystemEvent]:
         return perform(connection, events.get_operational_events(event_type=EventType.RESTORE_DRILL, limit=limit))
 
 
-def _scratch(manifest: Manifest, target: Settings | None) -> AbstractContextManager[Settings]:
-    return on_server(target) if target else embedded_server(major_of(manifest.server_version))
+def _scratch(manifest: Manifest, target: Settings | None) -> AbstractContextManager[Scratch]:
+    if target:
+        return on_server(target, Purpose.DRILL)
+    return in_embedded_server(major_of(manifest.server_version), durable=True)
 
 
 def _examine(scratch: Settings, dump: Path, watch: Stopwatch, progress: Progress | None) -> _Findings:

@@ -12,7 +12,7 @@ from subprocess import TimeoutExpired
 from time import perf_counter
 from typing import Final, NamedTuple, cast
 
-from atb_db.admin.backup.archive import Progress, read_through
+from atb_db.admin.backup.archive import read_through
 from atb_db.admin.backup.checking import compare_rows
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.folder import list_backups, locked, make_private, remove, sync, usable
@@ -20,13 +20,15 @@ from atb_db.admin.backup.manifest import FORMAT, Manifest, checksum, count_rows,
 from atb_db.admin.backup.names import database_folder, dump_file, leftovers, manifest_file, part_file
 from atb_db.admin.backup.retention import Retention, expired
 from atb_db.admin.connection import Connection, reading
+from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import read_environment
 from atb_db.admin.migrations import read_status
-from atb_db.admin.programs import Invocation, connection_environment, major_of, running, tool_for
+from atb_db.admin.programs import Invocation, connection_environment, running, tool_for
+from atb_db.admin.progress import Progress
 from atb_db.admin.schema.catalog import read_catalog
-from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
+from atb_db.embedded.binaries import major_of
 from atb_db.types import EventType
 
 _LOCK_WAIT_SECONDS: Final = 60

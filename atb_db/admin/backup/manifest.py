@@ -12,11 +12,10 @@ from typing import Final, NamedTuple, TypeVar
 from psycopg import sql
 
 from atb_db.admin.backup.names import manifest_file, time_of
-from atb_db.admin.connection import Connection
+from atb_db.admin.connection import Connection, ask
 from atb_db.admin.errors import BadBackup
 from atb_db.admin.schema.catalog import Catalog
-from atb_db.admin.schema.conditions import flattened
-from atb_db.sqlfile import sql_root
+from atb_db.admin.schema.expressions import flattened
 
 T = TypeVar("T")
 
@@ -98,8 +97,7 @@ def fingerprint(catalog: Catalog) -> str:
 
 def count_rows(connection: Connection) -> dict[str, int]:
     """Rows of every table that a dump of the connected database holds; names are qualified, and quoted where needed."""
-    query = (sql_root() / "catalog" / "dumped_tables.sql").read_bytes()
-    names = sorted(str(row[0]) for row in connection.execute(query))
+    names = sorted(str(name) for (name,) in ask(connection, "dumped_tables"))
     if not names:
         return {}
     tables = [(name, sql.SQL(name)) for name in names]  # pyright: ignore[reportArgumentType]  # quoted by the server

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-from psycopg.rows import dict_row
-
-from atb_db.admin.connection import reading
+from atb_db.admin.connection import ask, reading
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import AtbDbError, InvalidInput, NotFound
+from atb_db.parameters import Parameter
 from atb_db.repository import statements
-from atb_db.sqlfile import sql_root
-from atb_db.statement import Kind, Parameter
+from atb_db.statement import Kind
 from atb_db.types import Json
 
 # For what the data have no example of.
@@ -61,10 +59,8 @@ def run_reads(settings: Settings) -> Reads:
 
 
 def _samples(settings: Settings) -> Mapping[str, object]:
-    query = (sql_root() / "catalog" / "sample_arguments.sql").read_bytes()
     with reading(settings) as (connection, _):
-        (row,) = connection.cursor(row_factory=dict_row).execute(query).fetchall()
-    found = cast("dict[str, object]", row)
+        (found,) = ask(connection, "sample_arguments", dict[str, object])
     return found | {"strategy_ids": [found["strategy_id"]] if found["strategy_id"] else None}
 
 

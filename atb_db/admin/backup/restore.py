@@ -10,24 +10,26 @@ from typing import Final, NamedTuple
 import psycopg
 
 from atb_db.admin.access.roles import Members, groups_used, set_roles
-from atb_db.admin.backup.archive import SECTIONS, Progress, Rows, grants, pieces
+from atb_db.admin.backup.archive import SECTIONS, Rows, grants, pieces
 from atb_db.admin.backup.checking import check_file, compare_rows
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
+from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import mark_environment, remark
 from atb_db.admin.destroy.guards import Request, guard, read_target
 from atb_db.admin.destroy.objects import droppable_objects
 from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.migrations import known_migrations, migrate
-from atb_db.admin.programs import Tool, major_of, tool_for
+from atb_db.admin.programs import Tool, tool_for
+from atb_db.admin.progress import Progress
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.schema.verify import Verification, verify
-from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
+from atb_db.embedded.binaries import major_of
 from atb_db.types import Environment, EventType
 
 # Of PostgreSQL 17's pg_restore; an older server does not know it.
@@ -104,7 +106,7 @@ def restore(
             if replacement is None:
                 raise Refused(f"{obsolete.kind} {obsolete.name} has just been made in {server.database}")
             connection.execute(obsolete.statement.encode())
-        _load(connection, dump, tool, total=manifest.total_rows, progress=progress)
+        _restore_rows(connection, dump, tool, total=manifest.total_rows, progress=progress)
         notes = _grant(connection, dump, tool)
         connection.execute(CATALOG_SETTINGS)
         rows = count_rows(connection)
@@ -154,14 +156,14 @@ def _guard(connection: Connection, replacement: Replacement | None) -> _Present 
     target = read_target(connection)
     if replacement is None:
         raise Refused(
-            f"the database {target.database} is not empty: it has {len(objects)} objects and about {target.load.rows} "
+            f"the database {target.database} is not empty: it has {len(objects)} objects and about {target.usage.rows} "
             "rows; --replace restores over them"
         )
     guard(target, replacement.request)
     return _Present(target.environment)
 
 
-def _load(connection: Connection, dump: Path, tool: Tool, *, total: int, progress: Progress | None) -> None:
+def _restore_rows(connection: Connection, dump: Path, tool: Tool, *, total: int, progress: Progress | None) -> None:
     done = 0
     for section in SECTIONS:
         with closing(pieces(dump, tool, section)) as found:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import ipaddress
 from typing import Final, NamedTuple, TypeAlias
 
-from psycopg.rows import class_row
-
-from atb_db.admin.connection import Connection, reading
+from atb_db.admin.connection import Connection, ask, reading
 from atb_db.admin.destroy.deployment import read_environment
 from atb_db.admin.errors import Refused
 from atb_db.config import Settings
-from atb_db.sqlfile import sql_root
 from atb_db.types import Environment
 
 
-class Load(NamedTuple):
+class Usage(NamedTuple):
     """What a database holds and who uses it."""
 
     connections: int
@@ -36,7 +33,7 @@ class Target(NamedTuple):
     user: str
     environment: Environment | None
     """What the database says of itself; None where it says nothing."""
-    load: Load
+    usage: Usage
 
     @property
     def counts_as(self) -> Environment:
@@ -115,8 +112,7 @@ def find_target(settings: Settings) -> Target:
 
 def read_target(connection: Connection) -> Target:
     """What the connection leads to."""
-    query = (sql_root() / "catalog" / "target.sql").read_bytes()
-    (load,) = connection.cursor(row_factory=class_row(Load)).execute(query).fetchall()
+    (usage,) = ask(connection, "target", Usage)
     info = connection.info
     return Target(
         host=info.host or info.hostaddr,
@@ -124,7 +120,7 @@ def read_target(connection: Connection) -> Target:
         database=info.dbname,
         user=info.user,
         environment=read_environment(connection),
-        load=load,
+        usage=usage,
     )
 
 

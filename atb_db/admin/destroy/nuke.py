@@ -10,10 +10,12 @@ from typing import Final, NamedTuple, cast
 import psycopg
 from psycopg import sql
 
+from atb_db.admin.access.grants import grant_again, read_grants
 from atb_db.admin.access.privileges import is_bookkeeping
 from atb_db.admin.access.roles import Members, groups_used, set_roles, settle_roles
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, perform, reading, writing
+from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.destroy.guards import Request, Target, guard, read_target
 from atb_db.admin.destroy.objects import Droppable, Objects, droppable_objects, read_objects
@@ -21,12 +23,11 @@ from atb_db.admin.errors import LockHeld, Refused
 from atb_db.admin.migrations import migrate
 from atb_db.admin.migrations.reading import LOCK
 from atb_db.admin.schema.verify import verify
-from atb_db.admin.wording import counted
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError
 from atb_db.repository import deployment, events
 from atb_db.repository.deployment import Deployment
-from atb_db.sqlfile import schema_sql, sql_root
+from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from atb_db.types import EventType, Severity
 
@@ -99,10 +100,10 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         objects, marker, groups = read_objects(connection), read_deployment(connection), groups_used(connection)
         others = objects.foreign if everything else ()
         doomed = [*objects.ours, *others]
-        grants = _grants(connection)
+        grants = read_grants(connection)
         _drop(connection, objects.ours)
         # What is still granted is granted on objects of others.
-        still = set(_grants(connection))
+        still = set(read_grants(connection))
         grants = [statement for statement in grants if statement not in still]
         later = [statement for statement in grants if _is_of_records(statement)]
         _drop(connection, others)
@@ -111,7 +112,9 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(owner)))
         connection.execute(schema_sql().encode())
         connection.execute("RESET ROLE")
-        notes = [note for statement in grants if statement not in later and (note := _grant(connection, statement))]
+        notes = [
+            note for statement in grants if statement not in later and (note := grant_again(connection, statement))
+        ]
         if groups:
             settle_roles(connection, Members())
         _mark(connection, marker)
@@ -211,20 +214,6 @@ def _refuse_losses(connection: Connection, foreign: Sequence[Droppable]) -> None
         )
 
 
-def _grants(connection: Connection) -> list[str]:
-    query = (sql_root() / "catalog" / "grants.sql").read_bytes()
-    return [cast("str", statement) for statement, _ in connection.execute(query)]
-
-
-def _grant(connection: Connection, statement: str) -> str | None:
-    try:
-        with connection.transaction():
-            connection.execute(statement.encode())
-    except psycopg.ProgrammingError as error:
-        return f"Not granted again, as {error.diag.message_primary}: {statement}"
-    return None
-
-
 def _is_of_records(grant: str) -> bool:
     found = _ON_TABLE.search(grant)
     return found is not None and is_bookkeeping(found[1])
@@ -241,7 +230,7 @@ def _give_records(settings: Settings, owner: str, grants: Sequence[str]) -> list
             if is_bookkeeping(one.name) and one.owner != owner:
                 name = sql.Identifier("public", one.name)
                 connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(name, sql.Identifier(owner)))
-        return [note for statement in grants if (note := _grant(connection, statement))]
+        return [note for statement in grants if (note := grant_again(connection, statement))]
 
 
 def _mark(connection: Connection, marker: Deployment | None) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from psycopg.rows import class_row
-
 from atb_db.admin.access.privileges import is_bookkeeping
-from atb_db.admin.connection import Connection
+from atb_db.admin.connection import Connection, ask
 from atb_db.admin.schema.catalog import expected_catalog
-from atb_db.sqlfile import sql_root
 
 
 class Droppable(NamedTuple):
@@ -37,8 +34,7 @@ class Objects(NamedTuple):
 
 def droppable_objects(connection: Connection) -> list[Droppable]:
     """Everything that a DROP can name; names are those of the connection's search path."""
-    query = (sql_root() / "catalog" / "droppable_objects.sql").read_bytes()
-    return connection.cursor(row_factory=class_row(Droppable)).execute(query).fetchall()
+    return ask(connection, "droppable_objects", Droppable)
 
 
 def read_objects(connection: Connection) -> Objects:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atb_db.admin.migrations.apply import DEFAULT_WAIT, Migrated, adopt, forget, migrate, planned
+from atb_db.admin.migrations.apply import DEFAULT_WAIT, Migrated, Planned, adopt, forget, migrate, planned
 from atb_db.admin.migrations.files import Migration, Release, known_migrations, migrations_folder
 from atb_db.admin.migrations.lint import Linted, LintFinding, Severity, lint
 from atb_db.admin.migrations.new import NewMigration, new_migration
@@ -23,6 +23,7 @@ __all__ = [
     "Migration",
     "MigrationStatus",
     "NewMigration",
+    "Planned",
     "Progress",
     "Rehearsal",
     "Release",

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
-from atb_db.admin.connection import reading
+from atb_db.admin.connection import CATALOG_SETTINGS, reading
 from atb_db.admin.errors import Refused
+from atb_db.admin.migrations.code import CodePlan, plan_code
 from atb_db.admin.migrations.files import Migration, Release
-from atb_db.admin.migrations.plans import plan_migrate
-from atb_db.admin.migrations.progress import Progress, silent
-from atb_db.admin.migrations.reading import read_facts
+from atb_db.admin.migrations.making import Maker
+from atb_db.admin.migrations.plans import Plan, plan_migrate
+from atb_db.admin.migrations.progress import Event, Happened, Progress, silent
+from atb_db.admin.migrations.reading import read_code_record, read_facts
 from atb_db.admin.migrations.states import State, half_built, migration_states
+from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 from atb_db.database.translation import translation
 from atb_db.errors import AtbDbError, NotFound
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 DEFAULT_WAIT: Final = 300.0
 """Seconds."""
 
+# A column that a view shows can be neither dropped nor changed.
+_NEEDED_BY_CODE: Final = (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported)
+_NEEDED_AT: Final = frozenset({"reportDependentObjects", "RememberAllDependentForRebuilding"})
+
 
 class Migrated(NamedTuple):
     """What `migrate` did."""
@@ -33,6 +40,10 @@ class Migrated(NamedTuple):
     applied: tuple[str, ...]
     adopted: tuple[str, ...]
     """Recorded without being run, because the database already had the whole schema."""
+    code: tuple[str, ...] = ()
+    """The functions, views, triggers and comments that were made, changed or dropped afterwards."""
+    notes: tuple[str, ...] = ()
+    """Grants that could not be given again on what had to be dropped and made."""
 
 
 def migrate(
@@ -42,12 +53,15 @@ def migrate(
     wait: float = DEFAULT_WAIT,
     progress: Progress = silent,
     release: Release | None = None,
+    older_code: bool = False,
 ) -> Migrated:
     """Apply the migrations that the database has not got, up to `to`, each in a transaction of its own.
 
     Of several at once, one works and the others wait for it, for `wait` seconds at the most. A migration that would
     wait for a table in use is rolled back and tried again, for as long, so that nobody queues behind it. A database
-    that was made from sql/schema has its migrations recorded only.
+    that was made from sql/schema has its migrations recorded only. Then, unless `to` is given, the functions, views,
+    triggers and comments that differ from sql/schema are made, in a transaction of their own; those of a later release
+    are left as they are, unless `older_code` asks for this one's.
 
     Raises:
         LockHeld: another migration, or whoever uses a table, did not finish in time.
@@ -60,23 +74,93 @@ def migrate(
 
     release = release or Release()
     with engine(settings, release, wait=wait, progress=progress) as own:
-        apply, adopt, complete = plan_migrate(release, own.facts, to=to)
-        if adopt or complete:
-            own.prepare()
-            with own.backend.transaction():
-                for migration in adopt:
-                    own.record(migration, adopted=True)
-                for migration in complete:
-                    own.record_content(migration, adopted=True)
-        applied = own.each(apply, lambda migration: _apply(own, release, migration)) if apply else ()
-        return Migrated(applied, tuple(migration.id for migration in adopt))
+        plan = plan_migrate(release, own.facts, to=to)
+        _record(own, plan)
+        own.each(
+            [one for one in plan.apply if one not in plan.together], lambda migration: _apply(own, release, migration)
+        )
+        made = _make(own, release, plan, older_code=older_code) if to is None else _Made()
+        return Migrated(tuple(one.id for one in plan.apply), tuple(one.id for one in (*plan.adopt, *plan.fold)), *made)
 
 
-def planned(settings: Settings, *, to: str | None = None, release: Release | None = None) -> tuple[Migration, ...]:
-    """The migrations that `migrate` would apply, with their SQL; reads only, raises what `migrate` would."""
+def _record(own: Engine, plan: Plan) -> None:
+    """Record what is there without having been run."""
+    if not (plan.adopt or plan.complete or plan.fold):
+        return
+    own.prepare()
+    with own.backend.transaction():
+        for migration in plan.fold:
+            for part in migration.replaces:
+                own.forget(part, operation="unmark")
+        for migration in (*plan.adopt, *plan.fold):
+            own.record(migration, adopted=True)
+        for migration in plan.complete:
+            own.record_content(migration, adopted=True)
+
+
+class _Made(NamedTuple):
+    code: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _make(own: Engine, release: Release, plan: Plan, *, older_code: bool) -> _Made:
+    """Make the code in a transaction of its own: readers of a view lock it before its tables, a migration after.
+
+    Migrations before which views must be dropped go into the same transaction, after that.
+    """
+    from atb_db.admin.migrations.engine import named
+
+    connection = own.backend.connection
+    connection.execute(CATALOG_SETTINGS)
+
+    def code_plan() -> CodePlan:
+        return plan_code(release, read_code_record(connection), read_catalog(connection), older=older_code)
+
+    before = code_plan()
+    if before.newer:
+        note = f"The code is that of atb-db {before.newer}, a later release, and is left as it is."
+        if plan.together:
+            raise Refused(f"{plan.together[0].id} takes views away that a later release, {before.newer}, has made")
+        return _Made(notes=(note,))
+    if not (before.subjects or before.record or plan.together):
+        return _Made()
+
+    def make() -> _Made:
+        with own.backend.transaction():
+            connection.execute("SET LOCAL search_path TO public")
+            maker = Maker(connection, release)
+            maker.drop_named([name for migration in plan.together for name in migration.without])
+            for migration in plan.together:
+                _run(own, migration)
+            connection.execute("SET LOCAL search_path TO public")
+            after = code_plan()
+            return _Made(after.subjects, maker.follow(after))
+
+    names = [*(migration.id for migration in plan.together), "code"]
+
+    def tell(happened: Happened, seconds: float) -> None:
+        for number, name in enumerate(names, 1):
+            own.progress(Event(name, happened, number, len(names), seconds))
+
+    own.prepare()
+    with named(" and ".join([*(f"migration {migration.id}" for migration in plan.together), "code"])):
+        return own.until_free(make, tell)
+
+
+class Planned(NamedTuple):
+    """What `migrate` would do."""
+
+    migrations: tuple[Migration, ...]
+    code: CodePlan
+    """As the code is before the migrations, which may let more of it be made."""
+
+
+def planned(settings: Settings, *, to: str | None = None, release: Release | None = None) -> Planned:
+    """The migrations that `migrate` would apply and the code that it would make; raises what `migrate` would."""
     release = release or Release()
     with reading(settings) as (connection, _):
-        return plan_migrate(release, read_facts(connection, release), to=to).apply
+        facts = read_facts(connection, release)
+        return Planned(plan_migrate(release, facts, to=to).apply, facts.code if to is None else CodePlan())
 
 
 def adopt(settings: Settings, name: str, *, wait: float = DEFAULT_WAIT, release: Release | None = None) -> str:
@@ -125,18 +209,27 @@ def _settling(
     raise NotFound(f"there is no migration {name}")
 
 
-def _apply(own: Engine, release: Release, migration: Migration) -> None:
-    from atb_db.admin.migrations.engine import yoyo_migration
+def _run(own: Engine, migration: Migration) -> None:
+    """Run a migration and record it, in the transaction that is under way; the server divides it into statements."""
+    if migration.statements:
+        try:
+            own.backend.connection.execute(migration.sql.encode())
+        except _NEEDED_BY_CODE as error:
+            if error.diag.source_function not in _NEEDED_AT:
+                raise
+            raise AtbDbError(
+                f"{error.diag.message_primary}: {error.diag.message_detail}; "
+                "name the views and functions that must be away meanwhile above the first statement: `-- without: NAME`"
+            ) from None
+    own.record(migration)
 
+
+def _apply(own: Engine, release: Release, migration: Migration) -> None:
     backend = own.backend
-    loaded = yoyo_migration(migration.id, migration.path)
-    loaded.load()
     if migration.transactional:
         # yoyo's own way records it in a second transaction: whoever dies in between can never migrate again.
         with backend.transaction():
-            for step in loaded.steps:
-                step.apply(backend)
-            own.record(migration)
+            _run(own, migration)
         return
     with backend.transaction():
         own.record_content(migration)
@@ -144,8 +237,8 @@ def _apply(own: Engine, release: Release, migration: Migration) -> None:
     backend.connection.execute("SET lock_timeout = 0")
     failure: AtbDbError | None = None
     try:
-        for step in loaded.steps:
-            step.apply(backend)
+        for statement in migration.statements:
+            backend.connection.execute(statement.text.encode())
     except psycopg.Error as error:
         failure = translation(error, writes=True)
         if backend.connection.broken:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import psycopg
 from yoyo.migrations import Migration as YoyoMigration
 
+from atb_db.admin.connection import ask
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.progress import Event, Happened, Progress
-from atb_db.admin.migrations.reading import read_facts, run
+from atb_db.admin.migrations.reading import read_facts
 from atb_db.admin.migrations.states import Facts
 from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
 from atb_db.config import Settings
 from atb_db.database.connecting import accept
 from atb_db.database.translation import translated
 from atb_db.errors import AtbDbError, OutcomeUnknown, Unavailable
+
+T = TypeVar("T")
 
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 5.0
@@ -39,36 +41,41 @@ class Engine(NamedTuple):
 
     def each(self, migrations: Sequence[Migration], do: Callable[[Migration], None]) -> tuple[str, ...]:
         """Do it to each migration, telling of it; their ids."""
-        self.prepare()
+        if migrations:
+            self.prepare()
         for number, migration in enumerate(migrations, 1):
             self._one(migration, do, number=number, total=len(migrations))
         return tuple(migration.id for migration in migrations)
 
     def _one(self, migration: Migration, do: Callable[[Migration], None], *, number: int, total: int) -> None:
+        def tell(happened: Happened, seconds: float) -> None:
+            self.progress(Event(migration.id, happened, number, total, seconds))
+
+        with named(f"migration {migration.id}"):
+            self.until_free(lambda: do(migration), tell, again=migration.transactional)
+
+    def until_free(self, do: Callable[[], T], tell: Callable[[Happened, float], None], *, again: bool = True) -> T:
+        """Do it, again when something that it changes is in use, until `wait` is over; tell of it with the seconds."""
         begun = time.monotonic()
         pause = _FIRST_PAUSE
-
-        def tell(happened: Happened) -> None:
-            self.progress(Event(migration.id, happened, number, total, time.monotonic() - begun))
-
-        tell(Happened.BEGUN)
-        with named(migration.id):
-            while True:
-                try:
-                    do(migration)
-                    break
-                except _IN_USE:
-                    if not migration.transactional:
-                        raise
-                    if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
-                        raise LockHeld(
-                            f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
-                        ) from None
-                tell(Happened.WAITING)
-                time.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-        self.backend.connection.execute("RESET ALL")  # what the migration may have set
-        tell(Happened.DONE)
+        tell(Happened.BEGUN, 0.0)
+        while True:
+            try:
+                done = do()
+            except _IN_USE:
+                if not again:
+                    raise
+                if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
+                    raise LockHeld(
+                        f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
+                    ) from None
+            else:
+                self.backend.connection.execute("RESET ALL")  # what the migration may have set
+                tell(Happened.DONE, time.monotonic() - begun)
+                return done
+            tell(Happened.WAITING, time.monotonic() - begun)
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def prepare(self) -> None:
         """Make the tables that record migrations."""
@@ -76,7 +83,7 @@ class Engine(NamedTuple):
         [(there,)] = self.backend.connection.execute("SELECT to_regclass('public._atb_migration') IS NOT NULL")
         if not there:
             with self.backend.transaction():
-                run(self.backend.connection, "migration_table")
+                ask(self.backend.connection, "migration_table")
 
     def record(self, migration: Migration, *, adopted: bool = False) -> None:
         """Record the migration as applied; inside the caller's transaction."""
@@ -92,7 +99,7 @@ class Engine(NamedTuple):
 
     def record_content(self, migration: Migration, *, adopted: bool = False) -> None:
         """Record what the migration's file says."""
-        run(self.backend.connection, "record_migration", migration.id, migration.checksum, adopted)
+        ask(self.backend.connection, "record_migration", values=[migration.id, migration.checksum, adopted])
 
     def forget(self, name: str, *, operation: str) -> None:
         """Forget the migration; inside the caller's transaction. The operation is rollback or unmark."""
@@ -100,12 +107,12 @@ class Engine(NamedTuple):
         marked = yoyo_migration(name)
         self.backend.unmark_one(marked, log=False)
         self.backend.log_migration(marked, operation)
-        run(self.backend.connection, "forget_migration", name)
+        ask(self.backend.connection, "forget_migration", values=[name])
 
 
-def yoyo_migration(name: str, path: Path | None = None) -> YoyoMigration:
+def yoyo_migration(name: str) -> YoyoMigration:
     """The migration as yoyo knows it."""
-    return YoyoMigration(name, str(path or ""), "")
+    return YoyoMigration(name, "", "")
 
 
 @contextmanager
@@ -124,12 +131,12 @@ def engine(settings: Settings, release: Release, *, wait: float, progress: Progr
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Let errors name the migration."""
+    """Let errors name what failed."""
     try:
         with translated(writes=True):
             yield
     except AtbDbError as error:
-        error.statement = f"migration {name}"
+        error.statement = name
         raise
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
 from atb_db.admin.migrations.objects import Object, own_objects
-from atb_db.admin.migrations.tokens import SqlStatement, checksum, statements
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
+from atb_db.admin.schema.declared import Declared, read_declared
+from atb_db.admin.tokens import SqlStatement, checksum, statements
 from atb_db.errors import NotFound
 from atb_db.sqlfile import sql_root
 
-# yoyo fails on other values, and overlooks a directive below the first statement.
-_DIRECTIVE: Final = re.compile(r"^\s*--\s*(transactional|rollback|depends)\s*:\s*(.*?)\s*$", re.MULTILINE)
-_USABLE: Final = {"transactional": {"true", "false"}, "rollback": {"not needed"}, "depends": set[str]()}
+_DIRECTIVE: Final = re.compile(
+    r"^\s*--\s*(transactional|rollback|depends|without|replaces)\s*:\s*(.*?)\s*$", re.MULTILINE
+)
+_USABLE: Final = {"transactional": {"true", "false"}, "rollback": {"not needed"}}
 _HEAD: Final = re.compile(r"(?:[ \t]*--[^\n]*(?:\n|$)|[ \t]*\n)*")
 _IGNORED: Final = re.compile(r"--\s*lint-ignore\s+([\w-]+)\s*:\s*\S")
 _IGNORED_BY_SQUAWK: Final = re.compile(r"--\s*squawk-ignore\b.*\brequire-concurrent-index-creation\b")
@@ -90,11 +93,27 @@ class Migration:
             line = self.sql.count("\n", 0, match.start(1)) + 1
             if name == "depends":
                 found.append((line, "`-- depends:` is not used: migrations are applied in the order of their numbers"))
-            elif value not in _USABLE[name]:
+            elif name in _USABLE and value not in _USABLE[name]:
                 found.append((line, f"`-- {name}:` takes {' or '.join(sorted(_USABLE[name]))}, not {value}"))
+            elif name == "without" and not self.transactional:
+                found.append((line, "`-- without:` needs a transaction, in which what it names is made again"))
             elif match.start() >= self._head:
                 found.append((line, f"`-- {name}:` counts only above the first statement"))
         return found
+
+    @cached_property
+    def without(self) -> tuple[str, ...]:
+        """Views and functions that are dropped before it runs, and made again afterwards: `-- without: name, name`."""
+        return self._listed("without")
+
+    @cached_property
+    def replaces(self) -> tuple[str, ...]:
+        """Ids of the migrations that were folded into it: `-- replaces: id, id`."""
+        return self._listed("replaces")
+
+    def _listed(self, directive: str) -> tuple[str, ...]:
+        found = (value for name, value in _DIRECTIVE.findall(self.sql[: self._head]) if name == directive)
+        return tuple(name.strip() for value in found for name in value.split(","))
 
     @cached_property
     def _directives(self) -> dict[str, str]:
@@ -110,9 +129,11 @@ class Migration:
 class Release:
     """What a version of atb_db has: its migrations in order, and the catalog of the schema that they lead to."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, version: str | None = None) -> None:
         self.root: Final = root or sql_root()
-        """The folder with migrations/ and catalog.json."""
+        """The folder with schema/, migrations/ and catalog.json."""
+        self.version: Final = version or installed_version("atb-db")
+        """Such as 0.9.0: of two releases, the code of the later one is left as it is by the other."""
 
     @property
     def folder(self) -> Path:
@@ -140,6 +161,16 @@ class Release:
     def expected(self) -> Catalog:
         """The schema after all of them."""
         return expected_catalog(self.root)
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What sql/schema says."""
+        return read_declared(self.root / "schema")
+
+    @cached_property
+    def code(self) -> frozenset[tuple[str, str]]:
+        """Kind and name of the functions, views and triggers that sql/schema declares."""
+        return frozenset((unit.kind, unit.name) for unit in self.declared.units)
 
     @cached_property
     def own_objects(self) -> dict[str, frozenset[Object]]:

@@ -16,7 +16,8 @@ from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.objects import actions, added_label, body, created, indexed_table
 from atb_db.admin.migrations.plans import is_transaction_control
 from atb_db.admin.migrations.states import is_repeatable
-from atb_db.admin.migrations.tokens import SqlStatement
+from atb_db.admin.schema.declared import code_word
+from atb_db.admin.tokens import SqlStatement
 from atb_db.errors import AtbDbError
 
 BIG_TABLES: Final = frozenset(
@@ -33,8 +34,6 @@ BIG_TABLES: Final = frozenset(
 """Tables that grow with trading: whoever builds an index on one in a transaction locks the engine out meanwhile."""
 
 _FILE_NAME: Final = re.compile(r"\d{4}-[a-z0-9]+(-[a-z0-9]+)*")
-_COMMENT_ON: Final = re.compile(r"COMMENT ON (?:MATERIALIZED )?(\w+) (?:PUBLIC \. )?(.+?)(?: \( .*)? IS ")
-_COMMENTED: Final = frozenset({"table", "column", "type", "domain", "view", "function"})
 _CONSTRAINTS: Final = frozenset({"PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN", "EXCLUDE"})
 _HOLDS_CONSTRAINTS: Final = re.compile(r"CREATE (?:UNLOGGED |FOREIGN )?(TABLE|DOMAIN)\b|ALTER (TABLE|DOMAIN)\b")
 _SQUAWK_SECONDS: Final = 60
@@ -117,14 +116,6 @@ def _directives(migration: Migration) -> Iterator[_Problem]:
     yield from migration.unusable_directives
 
 
-def _ascii(migration: Migration) -> Iterator[_Problem]:
-    for path, text in ((migration.path, migration.sql), (migration.rollback_path, migration.rollback_sql or "")):
-        for number, line in enumerate(text.splitlines(), 1):
-            if not line.isascii():
-                yield number, f"{path.name} is not ASCII, which yoyo reads differently from machine to machine"
-                break
-
-
 def _rollback(migration: Migration) -> Iterator[_Problem]:
     if migration.rollback_sql is None:
         name = migration.rollback_path.name
@@ -167,17 +158,13 @@ def _uses(statement: SqlStatement, value: str) -> bool:
     return literal in texts or (looked_at and any(literal in text for text in texts if text.startswith("$")))
 
 
-def _comments(migration: Migration) -> Iterator[_Problem]:
-    commented = {
-        (kind.lower(), name.lower().replace(" . ", "."))
-        for statement in migration.statements
-        for kind, name in _COMMENT_ON.findall(statement.shape)
-    }
-    commented |= {("function", name) for kind, name in commented if kind in {"procedure", "aggregate", "routine"}}
+def _code(migration: Migration) -> Iterator[_Problem]:
     for statement in migration.statements:
-        for thing in created(statement):
-            if thing.kind in _COMMENTED and (thing.kind, thing.name.lower()) not in commented:
-                yield statement.line, f"the {thing} has no COMMENT"
+        if word := code_word(statement):
+            yield statement.line, f"{word}: what holds no data stands in sql/schema only, and `migrate` makes it"
+    for statement in migration.rollback_statements:
+        if word := code_word(statement):
+            yield 1, f"the rollback file has {word} in line {statement.line}, which stands in sql/schema only"
 
 
 def _constraint_names(migration: Migration) -> Iterator[_Problem]:
@@ -220,12 +207,11 @@ def _big_index(migration: Migration) -> Iterator[_Problem]:
 _RULES: Final[dict[str, _Rule]] = {
     "transaction-control": _transaction_control,
     "directive": _directives,
-    "ascii": _ascii,
     "missing-rollback": _rollback,
     "concurrently-in-transaction": _concurrently,
     "not-repeatable": _repeatable,
     "enum-value-used": _enum_value,
-    "missing-comment": _comments,
+    "code": _code,
     "unnamed-constraint": _constraint_names,
     "big-table-index": _big_index,
 }

@@ -12,7 +12,8 @@ from atb_db.errors import InvalidInput
 _HEADER: Final = """\
 -- {title}.
 --
--- Every constraint has a name, everything created a COMMENT. Say the same in sql/schema, then run `make catalog`.
+-- Types, domains, tables, constraints, indexes and rows; every constraint has a name. Say the same in sql/schema, where
+-- functions, views, triggers and comments stand alone, then run `make catalog`.
 """
 _ROLLBACK_HEADER: Final = """\
 -- Takes back what {id} does, in one transaction, as it is written here.

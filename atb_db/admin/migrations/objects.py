@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from atb_db.admin.migrations.tokens import SqlStatement, Token
 from atb_db.admin.schema.catalog import Catalog
+from atb_db.admin.tokens import SqlStatement, Token
 
 _WORD: Final = r'(?:[^\W\d][\w$]*|"(?:[^"]|"")+")'
 _NAME: Final = rf"(?:PUBLIC \. )?({_WORD}(?: \. {_WORD})*)"

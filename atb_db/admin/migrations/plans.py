@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.files import Migration, Release
-from atb_db.admin.migrations.objects import Object, dropped
-from atb_db.admin.migrations.states import HARMLESS, NOT_APPLIED, Facts, MigrationStatus, State, migration_states
-from atb_db.admin.migrations.tokens import SqlStatement
+from atb_db.admin.migrations.objects import Object, added_label, dropped
+from atb_db.admin.migrations.states import (
+    HARMLESS,
+    NOT_APPLIED,
+    Facts,
+    MigrationStatus,
+    State,
+    folded_migrations,
+    migration_states,
+)
+from atb_db.admin.schema.catalog import Difference
+from atb_db.admin.tokens import SqlStatement
 
 _NAMED_DIFFERENCES: Final = 3
 _CONTROL: Final = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"})
@@ -23,6 +32,10 @@ class Plan(NamedTuple):
     """To be recorded without being run, because the database has the whole schema already."""
     complete: tuple[Migration, ...]
     """Applied before contents were recorded; theirs are to be."""
+    fold: tuple[Migration, ...] = ()
+    """To be recorded in place of the migrations that were folded into them."""
+    together: tuple[Migration, ...] = ()
+    """The last of `apply`, which go into one transaction with the code, as views are away meanwhile."""
 
 
 def plan_migrate(release: Release, facts: Facts, *, to: str | None = None) -> Plan:
@@ -34,7 +47,9 @@ def plan_migrate(release: Release, facts: Facts, *, to: str | None = None) -> Pl
     """
     last = release.find(to) if to is not None else None
     if facts.unrecorded and facts.differences:
-        raise Refused(_unlike_the_schema(facts))
+        raise Refused(
+            _unlike_the_schema(facts.differences, "the database has tables of atb_db but no record of migrations")
+        )
     if facts.adoptable:
         return Plan((), adopt=tuple(release.migrations), complete=())
     states = {one.id: one for one in migration_states(release, facts)}
@@ -47,13 +62,43 @@ def plan_migrate(release: Release, facts: Facts, *, to: str | None = None) -> Pl
     apply = [
         migration
         for migration in release.migrations
-        if states[migration.id].state in NOT_APPLIED and (last is None or migration.id <= last.id)
+        if states[migration.id].state in NOT_APPLIED - {State.FOLDED} and (last is None or migration.id <= last.id)
     ]
     if alone:
         apply = [migration for migration in apply if migration is last]
     refuse_unusable(apply)
+    together = _together(apply, facts, to=to)
+    folded = folded_migrations(release, facts)
+    if folded and facts.data_differences:
+        raise Refused(
+            _unlike_the_schema(facts.data_differences, f"{folded[0].id} was folded from those that are there")
+        )
     unchecked = {record.id for record in facts.records if record.applied_at and record.checksum is None}
-    return Plan(tuple(apply), adopt=(), complete=tuple(one for one in release.migrations if one.id in unchecked))
+    return Plan(
+        tuple(apply),
+        adopt=(),
+        complete=tuple(one for one in release.migrations if one.id in unchecked),
+        fold=tuple(folded),
+        together=together,
+    )
+
+
+def _together(apply: Sequence[Migration], facts: Facts, *, to: str | None) -> tuple[Migration, ...]:
+    """From the first migration on that takes away a view that is there, as only the code makes it again."""
+    there = {thing.name for thing in facts.objects if thing.kind in {"view", "function"}}
+    first = next((number for number, one in enumerate(apply) if there & {*one.without}), None)
+    if first is None:
+        return ()
+    names = ", ".join(sorted(there & {*apply[first].without}))
+    if to is not None:
+        raise Refused(f"{apply[first].id} takes {names} away, which is made again with the code: migrate without --to")
+    for one in apply[first:]:
+        if not one.transactional or any(added_label(statement) for statement in one.statements):
+            raise Refused(
+                f"{apply[first].id} takes {names} away until the code is made, and {one.id} cannot be in that "
+                "transaction: first migrate with an earlier release, that has the one and not yet the other"
+            )
+    return tuple(apply[first:])
 
 
 class RollbackPlan(NamedTuple):
@@ -62,6 +107,8 @@ class RollbackPlan(NamedTuple):
     migration: Migration
     drops: tuple[Object, ...]
     """The tables and columns that its rollback drops, with everything stored in them."""
+    code: tuple[str, ...] = ()
+    """The functions, views and triggers that are dropped before, as they use those; `migrate` makes them again."""
 
 
 def plan_rollback(release: Release, facts: Facts, *, steps: int = 1, to: str | None = None) -> tuple[RollbackPlan, ...]:
@@ -112,11 +159,11 @@ def is_transaction_control(statement: SqlStatement) -> bool:
     return statement.shape.partition(" ")[0] in _CONTROL or statement.shape.startswith("PREPARE TRANSACTION")
 
 
-def _unlike_the_schema(facts: Facts) -> str:
-    named = [f"{difference.what} {difference.where}" for difference in facts.differences[:_NAMED_DIFFERENCES]]
-    more = len(facts.differences) - len(named)
+def _unlike_the_schema(differences: Sequence[Difference], why: str) -> str:
+    named = [f"{difference.what} {difference.where}" for difference in differences[:_NAMED_DIFFERENCES]]
+    more = len(differences) - len(named)
     return (
-        "the database has tables of atb_db but no record of migrations, and is not what sql/schema says: "
+        f"{why}, and the schema is not what sql/schema says: "
         f"{', '.join(named)}{f' and {more} more' if more else ''} (`atb-db verify` lists every difference)"
     )
 

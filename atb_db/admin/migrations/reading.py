@@ -5,17 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final, cast
 
-from psycopg import RawCursor
-from psycopg.rows import TupleRow, tuple_row
-
-from atb_db.admin.connection import Connection, reading
+from atb_db.admin.connection import Connection, ask, reading
+from atb_db.admin.migrations.code import CodeRecord, is_code, plan_code
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import catalog_objects
 from atb_db.admin.migrations.states import Facts, Record, Status, migration_states
 from atb_db.admin.schema.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
-from atb_db.sqlfile import sql_root
 
 LOCK: Final = 0x6174625F6462
 """Key of the advisory lock that whoever migrates holds: "atb_db"."""
@@ -37,7 +34,7 @@ def read_status(
     """`status` on a connection of which `public` comes first in the search path; `catalog` if it was read already."""
     release = release or Release()
     facts = read_facts(connection, release, catalog)
-    return Status(server, tuple(migration_states(release, facts)))
+    return Status(server, tuple(migration_states(release, facts)), facts.code.subjects, facts.code.newer)
 
 
 def pending(settings: Settings, *, release: Release | None = None) -> tuple[str, ...]:
@@ -49,25 +46,31 @@ def read_facts(connection: Connection, release: Release, catalog: Catalog | None
     """What decides the states of the release's migrations."""
     if catalog is None:
         catalog = read_catalog(connection)
+    # Tables, views and the like of somebody else are none of ours.
+    different = tuple(
+        one for one in differences(release.expected, catalog) if one.problem != "unexpected" or one.what in PARTS
+    )
     expected, actual = ({entry.name for entry in one if entry.kind == "table"} for one in (release.expected, catalog))
     return Facts(
         records=_records(connection),
         objects=catalog_objects(catalog),
-        invalid_indexes=frozenset(cast("str", name) for (name,) in run(connection, "invalid_indexes")),
+        invalid_indexes=frozenset(cast("str", name) for (name,) in ask(connection, "invalid_indexes")),
         has_tables=bool(expected & actual),
-        # Tables, views and the like of somebody else are none of ours.
-        differences=tuple(
-            one for one in differences(release.expected, catalog) if one.problem != "unexpected" or one.what in PARTS
-        ),
-        running=run(connection, "migration_lock", LOCK) == [(True,)],
+        differences=different,
+        data_differences=tuple(one for one in different if not is_code(release, one)),
+        running=ask(connection, "migration_lock", values=[LOCK]) == [(True,)],
+        code=plan_code(release, read_code_record(connection), catalog),
     )
 
 
-def run(connection: Connection, name: str, *arguments: object) -> list[TupleRow]:
-    """The rows that a file of sql/catalog answers."""
-    query = (sql_root() / "catalog" / f"{name}.sql").read_bytes()
-    cursor = RawCursor(connection, row_factory=tuple_row).execute(query, arguments or None)
-    return cursor.fetchall() if cursor.description else []
+def read_code_record(connection: Connection) -> CodeRecord | None:
+    """What is recorded of the database's code."""
+    if connection.execute("SELECT to_regclass('public._atb_code') IS NULL").fetchall() == [(True,)]:
+        return None
+    for release, objects in cast("list[tuple[str, list[str]]]", ask(connection, "code_record")):
+        pairs = (one.partition(" ") for one in objects)
+        return CodeRecord(release, tuple((kind, name) for kind, _, name in pairs))
+    return None
 
 
 def _records(connection: Connection) -> tuple[Record, ...]:
@@ -75,8 +78,8 @@ def _records(connection: Connection) -> tuple[Record, ...]:
         "SELECT to_regclass('public._yoyo_migration') IS NOT NULL, to_regclass('public._atb_migration') IS NOT NULL"
     )
     by_yoyo, by_us = connection.execute(exists).fetchall()[0]
-    applied: dict[str, object] = dict(run(connection, "applied_migrations")) if by_yoyo else {}
-    checksums: dict[str, str] = dict(run(connection, "migration_records")) if by_us else {}
+    applied = dict(cast("list[tuple[str, object]]", ask(connection, "applied_migrations"))) if by_yoyo else {}
+    checksums = dict(cast("list[tuple[str, str]]", ask(connection, "migration_records"))) if by_us else {}
     return tuple(
         Record(name, cast("datetime | None", applied.get(name)), checksums.get(name))
         for name in [*applied, *(name for name in checksums if name not in applied)]

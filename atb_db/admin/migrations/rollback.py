@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from atb_db.admin.connection import reading
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, reading
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.apply import DEFAULT_WAIT
+from atb_db.admin.migrations.code import code_entries
 from atb_db.admin.migrations.files import Migration, Release
+from atb_db.admin.migrations.making import Maker, code_in_the_way
 from atb_db.admin.migrations.plans import RollbackPlan, plan_rollback
 from atb_db.admin.migrations.progress import Progress, silent
-from atb_db.admin.migrations.reading import read_facts
+from atb_db.admin.migrations.reading import read_code_record, read_facts
+from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 
 
@@ -18,7 +21,17 @@ def rollback_plan(
     """What `rollback` would take back, and what that drops; reads only, raises what `rollback` would."""
     release = release or Release()
     with reading(settings) as (connection, _):
-        return plan_rollback(release, read_facts(connection, release), steps=steps, to=to)
+        plan = plan_rollback(release, read_facts(connection, release), steps=steps, to=to)
+        code = ((one, _code_of(connection, release, one)) for one in plan)
+        return tuple(one._replace(code=tuple(" ".join(name) for name in names)) for one, names in code)
+
+
+def _code_of(connection: Connection, release: Release, plan: RollbackPlan) -> tuple[tuple[str, str], ...]:
+    """The code that goes before a migration is taken back: what uses what it drops, and before the first one all."""
+    if plan.migration is not release.migrations[0]:
+        return code_in_the_way(connection, release, plan.drops)
+    there = {(entry.kind, entry.name) for entry in read_catalog(connection)}
+    return tuple(one for one in code_entries(release) if one in there)
 
 
 def rollback(
@@ -43,14 +56,22 @@ def rollback(
 
     release = release or Release()
     with engine(settings, release, wait=wait, progress=progress) as own:
+        connection = own.backend.connection
+        now = plan_rollback(release, own.facts, steps=len(plan))
+        plans = {one.migration.id: one for one in now}
 
         def take_back(migration: Migration) -> None:
+            connection.execute(CATALOG_SETTINGS)
             with own.backend.transaction():
+                # Before any table is locked: who reads a view locks it before its tables.
+                code = _code_of(connection, release, plans[migration.id])
+                Maker(connection, release).drop_all(code)
                 if migration.rollback_statements:
-                    own.backend.connection.execute((migration.rollback_sql or "").encode())
+                    connection.execute((migration.rollback_sql or "").encode())
                 own.forget(migration.id, operation="rollback")
+                if migration is release.migrations[0] and read_code_record(connection):
+                    ask(connection, "forget_code")
 
-        now = plan_rollback(release, own.facts, steps=len(plan))
         if [one.migration.id for one in now] != [one.migration.id for one in plan]:
             raise Refused("other migrations were applied or taken back meanwhile; nothing was done")
         return own.each([one.migration for one in now], take_back) if now else ()

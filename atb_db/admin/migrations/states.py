@@ -8,10 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from atb_db.admin.migrations.code import CodePlan
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.objects import Object
-from atb_db.admin.migrations.tokens import SqlStatement
 from atb_db.admin.schema.catalog import Difference
+from atb_db.admin.tokens import SqlStatement
 from atb_db.database.connecting import ServerInfo
 
 
@@ -39,12 +40,16 @@ class State(StrEnum):
     """The same, and somebody has to look at what it left."""
     RUNNING = "running"
     """Another process is applying it now."""
+    FOLDED = "folded"
+    """Applied as the migrations that were folded into it later; the next `migrate` records it in their place."""
 
 
 NOT_APPLIED: Final = frozenset(
-    {State.PENDING, State.OUT_OF_ORDER, State.UNMARKED, State.INTERRUPTED, State.DIRTY, State.RUNNING}
+    {State.PENDING, State.OUT_OF_ORDER, State.UNMARKED, State.INTERRUPTED, State.DIRTY, State.RUNNING, State.FOLDED}
 )
-HARMLESS: Final = frozenset({State.APPLIED, State.PENDING, State.INTERRUPTED, State.RUNNING, State.UNKNOWN})
+HARMLESS: Final = frozenset(
+    {State.APPLIED, State.PENDING, State.INTERRUPTED, State.RUNNING, State.UNKNOWN, State.FOLDED}
+)
 
 
 class Record(NamedTuple):
@@ -73,6 +78,10 @@ class Status(NamedTuple):
     server: ServerInfo
     migrations: tuple[MigrationStatus, ...]
     """Those of this release and those that are recorded, by their ids."""
+    code: tuple[str, ...] = ()
+    """The functions, views, triggers and comments that `migrate` would make, change or drop."""
+    newer_code: str | None = None
+    """The later release that made the code, which `migrate` therefore leaves as it is."""
 
     @property
     def applied(self) -> tuple[MigrationStatus, ...]:
@@ -106,8 +115,12 @@ class Facts(NamedTuple):
     """Whether any of the release's tables is there."""
     differences: tuple[Difference, ...]
     """What the schema differs in from the release's."""
+    data_differences: tuple[Difference, ...]
+    """Those that are about what holds data."""
     running: bool
     """Whether some process holds the lock on migrations."""
+    code: CodePlan
+    """What makes its code the release's."""
 
     @property
     def unrecorded(self) -> bool:
@@ -123,13 +136,18 @@ class Facts(NamedTuple):
 def migration_states(release: Release, facts: Facts) -> Iterator[MigrationStatus]:
     """The state of each migration of the release, and of each that is recorded."""
     known = {migration.id: migration for migration in release.migrations}
-    records = {record.id: record for record in facts.records}
+    folded = {migration.id: migration.replaces for migration in folded_migrations(release, facts)}
+    parts = {part for replaced in folded.values() for part in replaced}
+    records = {record.id: record for record in facts.records if record.id not in parts}
+    replaced_ever = {part for migration in release.migrations for part in migration.replaces}
     last_known = max(known, default="")
-    last_applied = max((record.id for record in facts.records if record.applied_at), default="")
+    last_applied = max((record.id for record in records.values() if record.applied_at), default="")
     for name in sorted(known.keys() | records.keys()):
         record, migration = records.get(name), known.get(name)
-        if migration is None:
-            state = State.UNKNOWN if name > last_known else State.DELETED
+        if name in folded:
+            state = State.FOLDED
+        elif migration is None:
+            state = State.UNKNOWN if name > last_known and name not in replaced_ever else State.DELETED
         elif record is None:
             state = _unrecorded_state(release.own_objects[name], facts, late=name < last_applied)
         elif record.applied_at is None:
@@ -140,6 +158,12 @@ def migration_states(release: Release, facts: Facts) -> Iterator[MigrationStatus
             own = release.own_objects[name]
             state = State.MARKED if own and not own & facts.objects else State.APPLIED
         yield MigrationStatus(name, state, record and record.applied_at, _repair(name, state, migration, facts))
+
+
+def folded_migrations(release: Release, facts: Facts) -> list[Migration]:
+    """Those that are not recorded, while all that they were folded from are."""
+    applied = {record.id for record in facts.records if record.applied_at}
+    return [one for one in release.migrations if one.replaces and one.id not in applied and applied >= {*one.replaces}]
 
 
 def _unrecorded_state(own: frozenset[Object], facts: Facts, *, late: bool) -> State:
@@ -184,6 +208,7 @@ _REPAIRS: Final = {
     State.DELETED: "restore its file from version control; if it shall never come back: `atb-db migrate --forget {id}`",
     State.UNKNOWN: "a newer release of atb-db applied it: use that one",
     State.INTERRUPTED: "`atb-db migrate` finishes it",
+    State.FOLDED: "`atb-db migrate` records it in place of those that it was folded from",
     State.RUNNING: "`atb-db migrate` waits for the process that applies it",
     State.DIRTY: (
         "see which of its statements ran; if all did: `atb-db migrate --adopt {id}`; else undo them, then "

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import uuid4
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
@@ -38,15 +37,6 @@ _LIVENESS: Final = (
 )
 
 
-class _Silent(psycopg.Cursor[tuple[object, ...]]):
-    """A cursor whose rows yoyo does not print."""
-
-    @property
-    def description(self) -> None:
-        """None, as if there were no rows."""
-        return
-
-
 class Backend(PostgresqlPsycopgBackend):
     """yoyo on a connection of ours; every table is made in the schema public.
 
@@ -67,10 +57,6 @@ class Backend(PostgresqlPsycopgBackend):
             "prepare_threshold": None,
         }
         return cls(DatabaseURI("postgresql+psycopg", None, None, None, None, None, keywords))
-
-    def cursor(self) -> psycopg.Cursor[tuple[object, ...]]:
-        """A cursor that yoyo runs SQL with."""
-        return _Silent(self.connection)
 
     @contextmanager
     def lock(self, timeout: float = 60) -> Iterator[None]:

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 import psycopg
-from psycopg.rows import class_row
 
-from atb_db.admin.connection import Connection, reading
-from atb_db.admin.schema.conditions import flattened
+from atb_db.admin.connection import Connection, ask, reading
+from atb_db.admin.schema.expressions import flattened
 from atb_db.config import Settings
 from atb_db.sqlfile import schema_sql, sql_root
 
@@ -54,8 +53,7 @@ class Difference(NamedTuple):
 
 def read_catalog(connection: Connection) -> Catalog:
     """The catalog of the connected database, sorted; `public` must come first in the connection's search path."""
-    query = (sql_root() / "catalog" / "objects.sql").read_bytes()
-    return tuple(connection.cursor(row_factory=class_row(Entry)).execute(query))
+    return tuple(ask(connection, "objects", Entry))
 
 
 def expected_catalog(root: Path | None = None) -> Catalog:
@@ -95,8 +93,13 @@ def write_expected_catalog() -> None:
         with psycopg.connect(settings.conninfo) as connection:
             connection.execute(schema_sql().encode())
         with reading(settings) as (reader, _):
-            rows = [json.dumps(entry) for entry in read_catalog(reader)]
-    _catalog_file().write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
+            write_catalog(_catalog_file(), read_catalog(reader))
+
+
+def write_catalog(path: Path, catalog: Catalog) -> None:
+    """Write a catalog as `expected_catalog` reads it, one entry a line."""
+    rows = [json.dumps(entry) for entry in catalog]
+    path.write_text("[\n" + ",\n".join(rows) + "\n]\n", encoding="utf-8")
 
 
 def _catalog_file(root: Path | None = None) -> Path:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from atb_db.admin.ddl import literal, quoted
 from atb_db.admin.findings import Finding, Level
+from atb_db.admin.quoting import literal, quoted
 from atb_db.admin.schema.catalog import Catalog, Difference, Entry
 from atb_db.sqlfile import schema_sql
 

@@ -1,23 +1,15 @@
-"""What a database works in: server, time zone, extensions, collation, sequences; and the enums of the code."""
+"""What a database works in: server, time zone, extensions, collation, sequences."""
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Iterator, Mapping
-from enum import Enum
+from collections.abc import Iterator
 from typing import Final, NamedTuple, cast
 
-from psycopg.rows import class_row
-
-from atb_db import types
-from atb_db.admin.connection import Connection
-from atb_db.admin.ddl import literal, quoted
+from atb_db.admin.connection import Connection, ask
 from atb_db.admin.destroy.guards import is_local
 from atb_db.admin.findings import Finding, Level
-from atb_db.admin.schema.catalog import Catalog
+from atb_db.admin.quoting import quoted
 from atb_db.database.connecting import ServerInfo
-from atb_db.sqlfile import sql_root
 
 _COLLATION_VERSIONS: Final = 150000
 _NEEDED_EXTENSIONS: Final = frozenset({"plpgsql"})
@@ -38,8 +30,7 @@ class Surroundings(NamedTuple):
 
 def read_surroundings(connection: Connection) -> Surroundings:
     """Ask the server."""
-    query = (sql_root() / "catalog" / "environment.sql").read_bytes()
-    return connection.cursor(row_factory=class_row(Surroundings)).execute(query).fetchall()[0]
+    return ask(connection, "environment", Surroundings)[0]
 
 
 def surroundings_findings(connection: Connection, server: ServerInfo, found: Surroundings) -> Iterator[Finding]:
@@ -71,29 +62,7 @@ def surroundings_findings(connection: Connection, server: ServerInfo, found: Sur
 def _collation(connection: Connection, database: str) -> Iterator[Finding]:
     if connection.info.server_version < _COLLATION_VERSIONS:
         return
-    query = (sql_root() / "catalog" / "collation.sql").read_bytes()
-    recorded, actual = cast("tuple[str | None, str | None]", connection.execute(query).fetchall()[0])
+    recorded, actual = cast("tuple[str | None, str | None]", ask(connection, "collation")[0])
     if recorded is not None and recorded != actual:
         repair = "atb-db fix-collation"
         yield Finding("collation version", f"database {database}", "different", recorded, actual, Level.ERROR, repair)
-
-
-def code_enums() -> Mapping[str, tuple[str, ...]]:
-    """The labels of each enum of the code that stands for one of the schema, by the schema's name for it."""
-    classes = inspect.getmembers(types, lambda thing: inspect.isclass(thing) and issubclass(thing, Enum))
-    return {
-        re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower(): tuple(str(member.value) for member in kind)
-        for name, kind in classes
-        if kind is not types.Unset and kind.__module__ == types.__name__
-    }
-
-
-def enum_findings(actual: Catalog) -> Iterator[Finding]:
-    """Where the code's enums have other labels than the database's, or another order; both must be there."""
-    code = code_enums()
-    for entry in actual:
-        if entry.kind == "enum" and entry.name in code:
-            labels = ", ".join(literal(label) for label in code[entry.name])
-            if labels != entry.definition:
-                repair = "install the version of atb-db that belongs to this schema"
-                yield Finding("Python enum", entry.name, "different", entry.definition, labels, Level.ERROR, repair)

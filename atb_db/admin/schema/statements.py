@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
 from typing import Final, NamedTuple, TypeAlias, cast
 from uuid import UUID
 
@@ -14,8 +13,10 @@ import psycopg
 from psycopg import pq
 from psycopg.rows import tuple_row
 
+from atb_db.admin.schema.enums import is_enum, labels_of, schema_name
+from atb_db.parameters import Parameter
 from atb_db.rows import Shape, is_row_type
-from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind, Parameter
+from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind
 from atb_db.types import Json, JsonValue, Number, Span
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
@@ -146,27 +147,24 @@ def _parameters(declaration: Declared[object], found: Sequence[int], types: Mapp
 
 
 def _parameter(parameter: Parameter, found: _Type, *, checked: bool) -> Iterator[_Found]:
-    if (problem := _type_problem(parameter.type, found)) is not None:
+    # Known labels can be sent to an enum that has more of them.
+    if (problem := _type_problem(parameter.type, found, is_open=True)) is not None:
         yield parameter.name, problem
     elif checked and parameter.type in _CHECKED and not found.is_domain:
         yield parameter.name, f"is a bare {found.name} in the SQL, which checks nothing: cast it to a domain"
 
 
-def _type_problem(declared: object, found: _Type) -> str | None:
-    if isinstance(declared, type) and issubclass(declared, Enum):
-        if found.name != _snake_case(declared.__name__):
+def _type_problem(declared: object, found: _Type, *, is_open: bool) -> str | None:
+    if is_enum(declared):
+        if found.name != schema_name(declared):
             return f"is declared {declared.__name__} and is {found.name} in the SQL"
-        labels = tuple(str(member.value) for member in declared)
-        if found.labels != labels:
+        labels = labels_of(declared)
+        if tuple(label for label in found.labels if not is_open or label in labels) != labels:
             return f"has the labels {', '.join(labels)} and {found.name} has {', '.join(found.labels)}"
         return None
     if found.base in (("json",) if is_row_type(declared) else _TYPES.get(declared, ())):
         return None
     return f"is declared {getattr(declared, '__name__', declared)} and is {found.name} in the SQL"
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def _columns(
@@ -185,7 +183,7 @@ def _columns(
     origins = _origins(connection, found)
     joined = _filled_by_outer_joins(connection, declaration)
     for index, (column, answer) in enumerate(zip(declared, found, strict=True)):
-        if (problem := _type_problem(column.type, types[answer.type])) is not None:
+        if (problem := _type_problem(column.type, types[answer.type], is_open=column.is_open)) is not None:
             yield answer.name, problem
         not_null = origins.get((answer.table, answer.number))
         if not_null is None:

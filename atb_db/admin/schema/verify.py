@@ -7,21 +7,20 @@ from typing import Final, NamedTuple, cast
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row
 
 from atb_db.admin.access.privileges import RUNTIME
 from atb_db.admin.access.roles import grant_changes, group_changes, groups_used
 from atb_db.admin.audit import Audit, read_audit
-from atb_db.admin.connection import Connection, changing, reading
+from atb_db.admin.connection import Connection, ask, changing, reading
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import Release, State, Status, read_status
 from atb_db.admin.schema.catalog import Catalog, differences, expected_catalog, read_catalog
 from atb_db.admin.schema.drift import drift_findings
-from atb_db.admin.schema.server import enum_findings, read_surroundings, surroundings_findings
+from atb_db.admin.schema.enums import enum_findings
+from atb_db.admin.schema.server import read_surroundings, surroundings_findings
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
 from atb_db.database.translation import translated
-from atb_db.sqlfile import sql_root
 
 BOOKS_SECONDS: Final = 0.3
 NOT_COMPARED: Final = (
@@ -226,9 +225,7 @@ def _tables(catalog: Catalog) -> set[str]:
 
 
 def _estimates(connection: Connection, tables: set[str]) -> tuple[TableRows, ...]:
-    query = (sql_root() / "catalog" / "row_estimates.sql").read_bytes()
-    rows = connection.cursor(row_factory=class_row(TableRows)).execute(query)
-    return tuple(row for row in rows if row.table in tables)
+    return tuple(row for row in ask(connection, "row_estimates", TableRows) if row.table in tables)
 
 
 def _counts(connection: Connection, tables: set[str]) -> tuple[TableRows, ...]:

@@ -1,4 +1,4 @@
--- What contradicts itself between sessions, by identity and subject; none when all is well.
+-- Contradictions between sessions, by rule and subject; an empty list if there are none.
 WITH live_orders AS (
     SELECT o.id, o.session_id, o.symbol, o.exchange_order_id, s.exchange,
            min(o.session_id) OVER (PARTITION BY s.exchange, o.symbol, o.exchange_order_id) AS first_session_id

@@ -1,4 +1,4 @@
--- What contradicts itself in a session's books, by identity and subject; none when they balance.
+-- Contradictions in a session's books, by rule and subject; an empty list if the books balance.
 WITH session AS MATERIALIZED (
     SELECT id, end_time, initial_balance, current_balance, ledger_entries, transferred,
            final_balance, total_pnl, total_trades, win_rate, max_drawdown

@@ -1,4 +1,4 @@
--- The control flags that are active, by name; none is the definite answer that none is.
+-- The active control flags, by name; an empty list means that none is active.
 SELECT name, active, reason, source, updated_at
   FROM system_control_flags
  WHERE active

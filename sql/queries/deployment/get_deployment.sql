@@ -1,3 +1,3 @@
--- What the database is said to be; None as long as nobody has said anything.
+-- What is recorded about the database; None if nothing is.
 SELECT environment, set_at, set_by, collation_version, collation_seen_at
   FROM deployment

@@ -1,4 +1,4 @@
--- Remember the collation version under which every index is in order.
+-- Record the collation version under which every index is in order.
 INSERT INTO deployment (collation_version, collation_seen_at)
 VALUES (:collation_version, :timestamp)
 ON CONFLICT (singleton) DO UPDATE

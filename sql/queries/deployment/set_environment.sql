@@ -1,4 +1,4 @@
--- Say what the database is used for.
+-- Record what the database is used for.
 INSERT INTO deployment (environment, set_at, set_by)
 VALUES (:environment, :timestamp, :set_by)
 ON CONFLICT (singleton) DO UPDATE

@@ -1,7 +1,7 @@
--- What is open and what it would earn now, oldest first.
-SELECT p.id, p.session_id, p.symbol, p.side, p.strategy_name, p.entry_time, p.entry_price, p.current_quantity,
-       p.current_size, p.current_price, p.unrealized_pnl, p.unrealized_pnl_percent, p.realized_pnl, p.stop_loss,
-       p.take_profit, p.last_update
+-- Open positions with their P&L at the current price, oldest first.
+SELECT p.id, p.session_id, p.symbol, p.side, p.strategy_name, p.entry_time,
+       coalesce(p.entry_price, 0) AS entry_price, p.current_quantity, p.current_size, p.current_price,
+       p.unrealized_pnl, p.unrealized_pnl_percent, p.realized_pnl, p.stop_loss, p.take_profit, p.last_update
   FROM chosen_sessions(:session_id, :source, NULL, NULL) AS s
  CROSS JOIN LATERAL (
            SELECT r.id, r.session_id, r.symbol, r.side, r.strategy_name, r.entry_time, r.entry_price,

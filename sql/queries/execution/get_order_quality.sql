@@ -1,4 +1,4 @@
--- How well orders were filled, by their type.
+-- How well orders were filled, by type.
 SELECT order_type, total_orders, filled_orders, partially_filled_orders, cancelled_orders, failed_orders,
        expired_orders, unresolved_orders, fill_rate, slipped_orders, avg_slippage, worst_slippage, slippage_cost,
        commission

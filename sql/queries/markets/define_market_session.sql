@@ -1,4 +1,4 @@
--- Define when a market is open, by the clock on its own wall.
+-- Define when a market is open, in its local time.
 INSERT INTO market_sessions (name, timezone, open_time, close_time, days_of_week, is_24h)
 VALUES (
     :name, :timezone, :open_time::time_of_day::time, :close_time::time_of_day::time, :days_of_week, :is_24h

@@ -1,4 +1,4 @@
--- Every figure of performance over the trades that were closed from one moment to before another, and their equity.
+-- All figures of performance of the trades closed from one moment to before another, and of their equity.
 SELECT total_trades, winning_trades, losing_trades, win_rate, gross_profit, gross_loss, gross_pnl, commission,
        margin_interest_cost, funding, net_pnl, total_return_percent, profit_factor, expectancy, avg_win, avg_loss,
        best_trade_pnl, worst_trade_pnl, largest_win_streak, largest_loss_streak, current_streak, max_drawdown,

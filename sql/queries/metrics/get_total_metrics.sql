@@ -1,4 +1,4 @@
--- A session's metrics over all its trades, as its books keep them: one row, however many trades; None before one.
+-- A session's metrics over all its trades: one stored row, however many trades there are; None before the first.
 SELECT opening_balance, total_trades, winning_trades, losing_trades,
        trim_scale(win_rate) AS win_rate,
        gross_profit, gross_loss, gross_profit - gross_loss AS gross_pnl, commission, margin_interest_cost, funding, net_pnl,

@@ -1,4 +1,4 @@
--- Where a session stands: balance, P&L in all, today and this week, and what is open.
+-- The state of a session: balance, P&L in total, today and this week, and open positions.
 SELECT s.id AS session_id, s.session_name, s.mode, s.strategy_name, s.symbol, s.timeframe, s.base_currency, s.is_active,
        s.start_time, s.initial_balance, f.balance, f.equity, f.snapshot_time, f.total_trades, f.win_rate,
        f.profit_factor, f.expectancy, f.current_streak, f.gross_pnl, f.net_pnl, f.trades_today, f.gross_pnl_today,

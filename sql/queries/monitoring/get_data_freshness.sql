@@ -1,4 +1,4 @@
--- How old the newest records of the active sessions are, or of the given session, by session.
+-- The age of the newest records of the active sessions, or of the given session, by session.
 SELECT s.id AS session_id, s.session_name, s.mode, s.strategy_name, s.symbol, s.is_active,
        f.snapshot_time, f.snapshot_age_seconds, f.decision_time, f.decision_age_seconds, f.trade_time,
        f.trade_age_seconds, f.event_time, f.event_age_seconds

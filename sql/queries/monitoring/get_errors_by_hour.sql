@@ -1,4 +1,4 @@
--- The errors of each of the last hours, oldest first, this one included; an hour without any is told too.
+-- The errors of each of the last hours, this one included, oldest first; an hour without errors has a row, too.
 WITH hours AS (
     SELECT hour
       FROM generate_series(

@@ -1,4 +1,4 @@
--- How much is at stake in each group of correlated symbols, largest first.
+-- The exposure of each group of correlated symbols, largest first.
 SELECT mode, correlation_group, total_exposure, position_count, symbols, last_updated
   FROM portfolio_exposures
  WHERE mode = coalesce(:mode, mode)

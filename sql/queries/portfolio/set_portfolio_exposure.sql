@@ -1,4 +1,4 @@
--- Keep how much is at stake in a group of correlated symbols; an older figure replaces nothing.
+-- Store the exposure of a group of correlated symbols, unless a newer one is stored.
 INSERT INTO portfolio_exposures AS e (
     mode, correlation_group, total_exposure, position_count, symbols, last_updated
 ) VALUES (

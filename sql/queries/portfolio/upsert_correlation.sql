@@ -1,4 +1,4 @@
--- Keep the newest correlation of two symbols over a window; an older one replaces nothing.
+-- Store the correlation of two symbols over a window, unless a newer one is stored.
 INSERT INTO correlation_matrix AS m (
     window_days, first_symbol, second_symbol, correlation_value, p_value, sample_size, last_updated
 ) VALUES (

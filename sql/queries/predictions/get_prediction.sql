@@ -1,4 +1,4 @@
--- The cached prediction that has not expired; None is a miss.
+-- The cached prediction, unless it has expired; None is a miss.
 WITH counted AS (
     -- Writes at the first hit and then once a minute; a hit never waits for another.
     UPDATE prediction_cache

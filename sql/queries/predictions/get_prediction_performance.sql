@@ -1,4 +1,4 @@
--- A model's measured performance since a moment, newest first.
+-- The measured accuracy of a model's predictions since a moment, newest first.
 SELECT id, timestamp, model_name, horizon, mae, rmse, mape, ic, mean_pred, std_pred, mean_real, std_real,
        strategy_name, symbol, timeframe
   FROM prediction_performance

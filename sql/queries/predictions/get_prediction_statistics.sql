@@ -1,4 +1,4 @@
--- What is in the prediction cache, by model.
+-- The contents of the prediction cache, by model.
 SELECT model_name,
        count(*) AS entries,
        count(*) FILTER (WHERE expires_at <= statement_timestamp()) AS expired_entries,

@@ -1,4 +1,4 @@
--- Record how a model's predictions compared with what happened; the record's id.
+-- Record how accurate a model's predictions were; the record's id.
 INSERT INTO prediction_performance (
     timestamp, model_name, horizon, mae, rmse, mape, ic, mean_pred, std_pred, mean_real, std_real,
     strategy_name, symbol, timeframe, request_id, request_hash

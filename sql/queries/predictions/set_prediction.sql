@@ -1,4 +1,4 @@
--- Cache a prediction for a time; beyond the bound, entries least recently used are removed.
+-- Cache a prediction for a time; beyond the limit, the least recently used entries are removed.
 WITH stored AS (
     INSERT INTO prediction_cache AS c (
         cache_key, model_name, features_hash, config_hash, predicted_price, confidence, direction, predicted_at,

@@ -1,4 +1,4 @@
--- Record a difference between the books and the exchange, and its correction; the record's id.
+-- Record a difference between our records and the exchange, and its correction; the record's id.
 INSERT INTO reconciliation_audit_events (
     session_id, timestamp, entity_type, entity_id, field, old_value, new_value, reason, severity,
     request_id, request_hash

@@ -1,4 +1,4 @@
--- The equity over time in at most so many points: the first, the last, and the extremes of equal parts between.
+-- The equity over time in at most `points` points: the first, the last, and the extremes of equal parts between.
 WITH series AS MATERIALIZED (
     SELECT time, place, equity, peak, drawdown
       FROM equity_series(:session_id, :source, :strategy_name, :symbol, :start, :end)

@@ -1,4 +1,4 @@
--- The P&L by day, week or month of the trades' exit, oldest first; a period without trades has no row.
+-- The P&L by day, week or month of the exit, oldest first; a period without trades has no row.
 SELECT period_start, total_trades, winning_trades, losing_trades, win_rate, gross_pnl, costs, net_pnl
   FROM pnl_by(
            CASE :period::metric_period

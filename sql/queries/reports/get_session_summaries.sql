@@ -1,4 +1,4 @@
--- The sessions with what they earned, newest first.
+-- Sessions with their P&L, newest first.
 SELECT s.id AS session_id, s.session_name, s.mode, s.strategy_name, s.symbol, s.timeframe, s.exchange, s.base_currency,
        s.start_time, s.end_time, s.is_active, s.initial_balance, s.current_balance,
        coalesce(m.total_trades, 0) AS total_trades, trim_scale(m.win_rate) AS win_rate,

@@ -1,4 +1,4 @@
--- The tables of the books by size, largest first.
+-- The tables by size, largest first.
 WITH counted (table_name, row_count) AS (
     SELECT 'account_balances', count(*) FROM account_balances
      UNION ALL

@@ -1,4 +1,4 @@
--- How the engine last judged a session's performance; None when it never did.
+-- The engine's newest rating of a session's performance; None if there is none.
 SELECT id, session_id, timestamp, rolling_win_rate, rolling_sharpe_ratio, current_drawdown, volatility_30d,
        consecutive_losses, consecutive_wins, risk_adjustment_factor, profit_factor, expectancy, avg_trade_duration_hours
   FROM dynamic_performance_metrics

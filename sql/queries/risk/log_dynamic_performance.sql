@@ -1,4 +1,4 @@
--- Record how the engine judges its recent performance; the record's id.
+-- Record how the engine rates its recent performance; the record's id.
 WITH recorded AS (
     INSERT INTO dynamic_performance_metrics (
         session_id, timestamp, rolling_win_rate, rolling_sharpe_ratio, current_drawdown, volatility_30d,

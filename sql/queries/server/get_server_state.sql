@@ -1,4 +1,4 @@
--- Whether the server is a primary, whether it takes writes, and how far its log has come.
+-- Whether the server is a primary, whether it accepts writes, and how far its log has come.
 SELECT NOT pg_is_in_recovery() AS is_primary,
        current_setting('transaction_read_only') = 'off' AS is_writable,
        (

@@ -1,4 +1,4 @@
--- The newest performance of each given strategy side by side, best Sharpe ratio first; NULL where there is none.
+-- The newest performance of each given strategy side by side, best Sharpe ratio first; NULL if there is none.
 SELECT s.strategy_id, s.name, s.status, p.version, p.period_type, p.period_start, p.period_end,
        p.total_return, p.total_return_pct, p.sharpe_ratio, p.sortino_ratio, p.calmar_ratio, p.max_drawdown,
        p.volatility, p.var_95, p.win_rate, p.total_trades, p.avg_trade_duration_hours

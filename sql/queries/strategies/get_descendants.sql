@@ -1,4 +1,4 @@
--- The strategies that came from a strategy, directly or over generations, nearest first.
+-- The descendants of a strategy, direct or over generations, nearest first.
 WITH RECURSIVE line (strategy_id, steps, distance) AS (
     SELECT :strategy_id::text, 0, 0
      UNION

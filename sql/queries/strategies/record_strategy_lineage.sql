@@ -1,4 +1,4 @@
--- Record that one strategy came from another, or what is now known about it.
+-- Record that one strategy came from another, or update that record.
 INSERT INTO strategy_lineage (
     ancestor_id, descendant_id, relationship_type, generation_distance, evolution_reason, change_impact,
     performance_improvement, risk_change, created_at

@@ -1,4 +1,4 @@
--- Register a strategy with its first version and where it came from, atomically; its number.
+-- Register a strategy with its first version and its ancestry, atomically; its number.
 WITH registered AS (
     INSERT INTO strategy_registry (
         strategy_id, name, version, status, parent_id, merge_source, lineage_path, branch_name, created_by, description,

@@ -1,6 +1,6 @@
 -- Log a completed trade that has no position, with its metrics and ledger entry, atomically; the trade's id.
 WITH known AS MATERIALIZED (
-    SELECT known_trade(:session_id, :symbol, :order_id::text, :request_id::uuid) AS id
+    SELECT known_trade(:session_id, :symbol::symbol, :order_id::label, :request_id::uuid) AS id
 ), trade AS (
     INSERT INTO trades (
         session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
@@ -33,11 +33,7 @@ WITH known AS MATERIALIZED (
            END
     RETURNING id, trades AS booked, xmax = 0 AS inserted
 )
-SELECT id
-  FROM trade
- WHERE NOT inserted
-    OR book_trade(booked, :token::uuid) IS NOT NULL
- UNION ALL
-SELECT id
-  FROM known
- WHERE id IS NOT NULL
+SELECT coalesce(
+           (SELECT id FROM trade WHERE NOT inserted OR book_trade(booked, :token::uuid) IS NOT NULL),
+           (SELECT id FROM known)
+       ) AS id

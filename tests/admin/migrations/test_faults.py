@@ -17,6 +17,7 @@ import pytest
 from atb_db import embedded
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.migrations import Event, Happened, Release, State, migrate, rehearse, status
+from atb_db.admin.scratch import Purpose
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import Unavailable
@@ -30,6 +31,7 @@ WORKER = """
 import sys
 from pathlib import Path
 from atb_db.admin.migrations import Release, migrate
+from atb_db.admin.scratch import Purpose
 from atb_db.config import Settings
 import atb_db.admin.migrations.engine
 settings = Settings.load(sys.argv[1])
@@ -198,10 +200,9 @@ def test_waiting_for_a_table_is_bounded_and_keeps_nothing(empty_url: str, write:
 
 def test_a_rehearsal_touches_nothing_and_leaves_nothing(server: Server, empty_url: str) -> None:
     settings = Settings.load(empty_url)
-    migrate(settings, to="0002")
     before = tables(empty_url)
     found = rehearse(settings)
-    assert (found.clean, found.beside, len(found.applied)) == (True, True, len(status(settings).pending))
+    assert (found.clean, found.beside, found.applied) == (True, True, status(settings).pending)
     assert tables(empty_url) == before
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE rehearser LOGIN IN ROLE pg_read_all_data")
@@ -211,11 +212,10 @@ def test_a_rehearsal_touches_nothing_and_leaves_nothing(server: Server, empty_ur
 
 
 def test_what_a_killed_rehearsal_left_is_removed_by_the_next(server: Server, empty_url: str) -> None:
-    with psycopg.connect(empty_url, autocommit=True) as connection:
-        [(number,)] = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()")
-    left = f"atb_rehearsal_{number}_7"
+    left = Purpose.REHEARSAL.prefix + "left"
     server.create_database(left, template="template0")
-    assert rehearse(Settings.load(empty_url)).removed == (left,)
+    with psycopg.connect(server.create_database(Purpose.REHEARSAL.prefix + "used", template="template0")):
+        assert rehearse(Settings.load(empty_url)).removed == (left,)
 
 
 def test_a_rehearsal_finds_what_a_migration_would_break(empty_url: str, write: Write) -> None:

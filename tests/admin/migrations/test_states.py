@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -24,10 +22,10 @@ from atb_db.admin.migrations import (
     rollback_plan,
     status,
 )
+from atb_db.admin.schema.catalog import Entry
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import AtbDbError, Conflict, NotFound
-from atb_db.sqlfile import sql_root
 from tests.admin.conftest import Write
 
 ONE = "CREATE TABLE one (id integer);"
@@ -53,11 +51,9 @@ def settings(empty_url: str) -> Settings:
     return Settings.load(empty_url)
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Release:
-    """This release, in a folder that may be changed."""
-    shutil.copytree(sql_root(), tmp_path / "copy")
-    return Release(tmp_path / "copy")
+def expect(release: Release, *entries: Entry) -> None:
+    """Have the release lead to a schema of these."""
+    (release.root / "catalog.json").write_text(json.dumps(entries))
 
 
 def test_pending_then_applied(settings: Settings, write: Write) -> None:
@@ -130,15 +126,16 @@ def test_out_of_order_is_refused_and_can_be_asked_for(settings: Settings, write:
     assert migrate(settings, release=release).applied == ("0004-four",)
 
 
-def test_unmarked_is_what_is_there_without_a_record(settings: Settings, empty_url: str) -> None:
-    migrate(settings)
-    last = known_migrations()[-1]
-    change(empty_url, f"DELETE FROM _yoyo_migration WHERE migration_id = '{last}'", "DELETE FROM _atb_migration")
-    assert states(settings)[last] is State.UNMARKED
-    with pytest.raises(Refused, match=f"{last} is unmarked"):
-        migrate(settings)
-    assert adopt(settings, last) == last
-    assert set(states(settings).values()) == {State.APPLIED}
+def test_unmarked_is_what_is_there_without_a_record(settings: Settings, empty_url: str, write: Write) -> None:
+    release = write(m0001_one=ONE, m0002_two="CREATE TABLE two ();")
+    expect(release, Entry("table", "one", "table", None), Entry("table", "two", "table", None))
+    migrate(settings, release=release)
+    change(empty_url, "DELETE FROM _yoyo_migration WHERE migration_id = '0002-two'", "DELETE FROM _atb_migration")
+    assert states(settings, release)["0002-two"] is State.UNMARKED
+    with pytest.raises(Refused, match="0002-two is unmarked"):
+        migrate(settings, release=release)
+    assert adopt(settings, "0002-two", release=release) == "0002-two"
+    assert set(states(settings, release).values()) == {State.APPLIED}
 
 
 def test_a_database_made_from_the_schema_is_unmarked_and_adopted(fresh_url: str) -> None:
@@ -147,17 +144,16 @@ def test_a_database_made_from_the_schema_is_unmarked_and_adopted(fresh_url: str)
     assert "`atb-db migrate` records it" in repair(settings, known_migrations()[0])
 
 
-def test_marked_is_what_is_recorded_and_not_there(settings: Settings, empty_url: str, own: Release) -> None:
-    migrate(settings)
+def test_marked_is_what_is_recorded_and_not_there(settings: Settings, empty_url: str, write: Write) -> None:
+    release = write(m0001_one=ONE, m0002_two="CREATE TABLE two ();")
+    expect(release, Entry("table", "one", "table", None), Entry("table", "two", "table", None))
+    migrate(settings, release=release)
     with pytest.raises(Refused, match="is applied"):
-        forget(settings, known_migrations()[0])
-    change(empty_url, "ALTER TABLE trading_sessions DROP COLUMN is_verification CASCADE", "DELETE FROM _atb_migration")
-    # An enum's labels stay, so that something of 0003 is there; a release whose 0003 adds the column alone has nothing.
-    path = own.folder / "0003-operations.sql"
-    path.write_text("ALTER TABLE trading_sessions ADD COLUMN is_verification boolean NOT NULL DEFAULT FALSE;")
-    assert states(settings, own)["0003-operations"] is State.MARKED
-    with pytest.raises(Refused, match="`atb-db migrate --forget 0003-operations`"):
-        migrate(settings, release=own)
+        forget(settings, "0002-two", release=release)
+    change(empty_url, "DROP TABLE two")
+    assert states(settings, release)["0002-two"] is State.MARKED
+    with pytest.raises(Refused, match="`atb-db migrate --forget 0002-two`"):
+        migrate(settings, release=release)
 
 
 def test_an_interrupted_index_is_dirty_and_the_next_command_is_told(
@@ -209,7 +205,7 @@ def test_reading_writes_nothing_and_needs_no_more_than_reading(server: Server, e
     with reading(looker) as (connection, info):
         assert connection.read_only
         assert read_status(connection, info, release=more).pending == ("0002-two",)
-    assert [one.id for one in planned(looker, release=more)] == ["0002-two"]
+    assert [one.id for one in planned(looker, release=more).migrations] == ["0002-two"]
     assert [one.migration.id for one in rollback_plan(looker, release=more)] == ["0001-one"]
 
 
@@ -254,12 +250,12 @@ def test_files_that_would_not_do_what_they_say_are_refused(settings: Settings, w
     assert states(settings, release) == {"0001-one": State.PENDING}
 
 
-def test_up_to_one_migration(settings: Settings) -> None:
-    first, second, *_ = known_migrations()
-    assert migrate(settings, to="0001").applied == (first,)
-    assert migrate(settings, to=second).applied == (second,)
+def test_up_to_one_migration(settings: Settings, write: Write) -> None:
+    release = write(m0001_one=ONE, m0002_two="CREATE TABLE two ();", m0003_three="CREATE TABLE three ();")
+    assert migrate(settings, to="0001", release=release).applied == ("0001-one",)
+    assert migrate(settings, to="0002-two", release=release).applied == ("0002-two",)
     with pytest.raises(NotFound, match="there is no migration 9999"):
-        migrate(settings, to="9999")
+        migrate(settings, to="9999", release=release)
 
 
 def test_rows_of_a_select_are_printed_nowhere(

@@ -1,0 +1,67 @@
+"""What is used of psycopg's private parts; where a release does not have them, the ordinary public way is taken."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, MutableSequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Final, NamedTuple
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+NAMES: Final = "psycopg: Connection._prepared._names"
+CONNECT_GEN: Final = "psycopg: Connection._connect_gen"
+QUEUE: Final = "psycopg_pool: ConnectionPool._lock and ._waiting"
+
+
+class Missing(NamedTuple):
+    """A private part that the installed release does not have as we know it."""
+
+    part: str
+    without: str
+    """What is different without it."""
+
+
+def prepared_names(connection: object) -> Mapping[object, object]:
+    """The names of what psycopg has prepared on the connection, by query and types; empty where they are not known.
+
+    psycopg takes out what it deallocates, all of them after a ROLLBACK, and gives no name twice.
+    """
+    names = getattr(getattr(connection, "_prepared", None), "_names", None)
+    return names if isinstance(names, Mapping) else {}
+
+
+def lock_of(pool: object) -> AbstractContextManager[object] | None:
+    """The lock under which a pool for threads changes its queue; None where it is not known."""
+    lock = getattr(pool, "_lock", None)
+    return lock if isinstance(lock, AbstractContextManager) else None
+
+
+def async_lock_of(pool: object) -> AbstractAsyncContextManager[object] | None:
+    """The same of a pool for tasks."""
+    lock = getattr(pool, "_lock", None)
+    return lock if isinstance(lock, AbstractAsyncContextManager) else None
+
+
+def queue_of(pool: object) -> MutableSequence[object] | None:
+    """The callers that wait for a connection; None where they are not known."""
+    waiting = getattr(pool, "_waiting", None)
+    return waiting if isinstance(waiting, deque) else None
+
+
+def remove_late(waiting: MutableSequence[object]) -> None:
+    """Forget who gave up: psycopg_pool counts them until a connection is given back."""
+    for late in [one for one in waiting if getattr(one, "error", None)]:
+        waiting.remove(late)
+
+
+def missing(connection: object) -> Iterator[Missing]:
+    """What the installed releases of psycopg and psycopg_pool lack; the connection may be any of psycopg's."""
+    if not isinstance(getattr(getattr(connection, "_prepared", None), "_names", None), Mapping):
+        yield Missing(NAMES, "each call takes about 30 to 140 µs longer")
+    if not hasattr(psycopg.Connection, "_connect_gen"):
+        yield Missing(CONNECT_GEN, "open() without asyncio ends by connect_timeout, whole seconds and at least two")
+    pool = ConnectionPool("", min_size=0, max_size=1, open=False)
+    if lock_of(pool) is None or queue_of(pool) is None:
+        yield Missing(QUEUE, "during an outage who gave up waiting is still counted, up to DATABASE_POOL_WAITING")

@@ -1,0 +1,68 @@
+"""What makes a repeated request the same: a hash of the statement's name and of what the caller gave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from hashlib import blake2b
+from typing import Final, cast
+
+from atb_db.parameters import MISSING, Parameter
+from atb_db.types import NEW, NOW, UNSET
+
+_REMEMBERED: Final = 100
+
+_WHO_ASKS: Final = frozenset({"request_id", "token"})
+"""No part of the content: an engine that was started again has another token, and repeats the same request."""
+
+# The usual context rounds to 28 digits, and overflows.
+_EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+class RequestHash:
+    """Computes the hashes of one statement's requests: whole numbers of 64 bits, with a sign.
+
+    Neither `request_id` and `token` nor a value that equals its default is part of it: a parameter that is added later
+    does not change the hash of a request that was made before. Equal numbers hash alike (1.0 and 1.00).
+    """
+
+    def __init__(self, recorder: str, parameters: Sequence[Parameter]) -> None:
+        self._recorder = recorder
+        self._parameters = {parameter.name: (place, parameter) for place, parameter in enumerate(parameters)}
+        self._orders: dict[tuple[str, ...], list[tuple[str, int, object, bool]]] = {}
+
+    def __call__(self, values: Sequence[object], texts: Sequence[str | None], given: tuple[str, ...]) -> int:
+        """The hash of a value: all its arguments, their texts, and the names of those that the caller gave."""
+        content = [self._recorder]
+        for name, place, usual, is_number in self._in_order(given):
+            text = texts[place]
+            # Only such a number has another form.
+            if is_number and text and (text[-1] == "0" or "E" in text):
+                text = _canonical(cast("Decimal", values[place]))
+            if text != usual:
+                content.append(name if text is None else f"{name}={text}")
+        # No text contains NUL.
+        return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
+
+    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
+        """The given parameters that are content, by name: their places, usual texts, and whether they are numbers."""
+        found = self._orders.get(given)
+        if found is None:
+            named = sorted((name, *self._parameters[name]) for name in given if name not in _WHO_ASKS)
+            found = [(name, place, _usual(parameter), parameter.is_number) for name, place, parameter in named]
+            if len(self._orders) < _REMEMBERED:
+                self._orders[given] = found
+        return found
+
+
+def _canonical(number: Decimal) -> str:
+    """One text for equal numbers: 1.0 and 1.00 are the same."""
+    return str(number.normalize(_EXACT))
+
+
+def _usual(parameter: Parameter) -> object:
+    """The text of the default, or a marker if there is no default or each value gets a new one."""
+    default = parameter.default
+    if default is None or default is MISSING or default is UNSET or default is NEW or default is NOW:
+        return default
+    return _canonical(default) if isinstance(default, Decimal) else str(default)

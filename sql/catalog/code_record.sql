@@ -1,0 +1,3 @@
+-- Which release made the code that is there, and what it made.
+SELECT release, objects
+  FROM public._atb_code

@@ -1,3 +1,0 @@
--- Takes back what 0007-deployment adds.
-DROP TABLE deployment;
-DROP TYPE environment;

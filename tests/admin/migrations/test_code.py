@@ -1,0 +1,288 @@
+"""What holds no data is made from sql/schema by `migrate`: what differs, and no more."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import psycopg
+import pytest
+
+from atb_db.admin.connection import ask, reading
+from atb_db.admin.errors import Refused
+from atb_db.admin.migrations import Release, State, migrate, planned, rehearse, rollback, rollback_plan, status
+from atb_db.admin.migrations.engine import engine, yoyo_migration
+from atb_db.admin.migrations.progress import silent
+from atb_db.admin.schema.catalog import Catalog, differences, expected_catalog, read_catalog, write_catalog
+from atb_db.admin.schema.declared import read_declared
+from atb_db.config import Settings
+from atb_db.embedded import Server
+from atb_db.errors import AtbDbError, ConfigurationError
+from atb_db.sqlfile import sql_root
+
+Edit: TypeAlias = Callable[..., Release]
+VIEW = "reporting.recent_outcomes"
+
+
+def change(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def value(url: str, query: str) -> object:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    return row and row[0]
+
+
+def catalog(url: str) -> Catalog:
+    with reading(Settings.load(url)) as (connection, _):
+        return read_catalog(connection)
+
+
+@pytest.fixture
+def live(empty_url: str) -> str:
+    """A database that this release has migrated."""
+    migrate(Settings.load(empty_url))
+    return empty_url
+
+
+@pytest.fixture
+def edit(server: Server, tmp_path: Path) -> Edit:
+    """The next release: sql/schema with texts replaced in one file or added to it, and migrations."""
+    root = tmp_path / "sql"
+
+    def edit_files(
+        file: str, *changes: tuple[str, str], added: str = "", version: str = "99.0.0", **migrations: str
+    ) -> Release:
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(sql_root(), root)
+        path = root / "schema" / file
+        text = path.read_text() if path.exists() else ""
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new, 1)
+        path.write_text(text + added)
+        for name, sql in migrations.items():
+            ending = ".rollback.sql" if name.startswith("r") else ".sql"
+            (root / "migrations" / f"{name[1:].replace('_', '-')}{ending}").write_text(sql)
+        name = f"edited_{tmp_path.name[-8:]}"
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
+        url = server.create_database(name, template="template0")
+        change(url, "\n".join(one.read_text() for one in sorted((root / "schema").glob("*.sql"))))
+        write_catalog(root / "catalog.json", catalog(url))
+        return Release(root, version=version)
+
+    return edit_files
+
+
+def test_what_was_changed_by_hand_heals(live: str) -> None:
+    change(
+        live,
+        f"DROP VIEW {VIEW}",
+        "COMMENT ON COLUMN trades.symbol IS 'other'",
+        "ALTER TABLE orders DISABLE TRIGGER orders_forward_only",
+        "CREATE OR REPLACE FUNCTION next_streak(streak integer, outcome integer) RETURNS integer"
+        " LANGUAGE sql IMMUTABLE AS 'SELECT 1'",
+    )
+    settings = Settings.load(live)
+    code = planned(settings).code
+    assert code.subjects[:3] == ("function next_streak", f"view {VIEW}", "trigger orders.orders_forward_only")
+    assert status(settings).code == code.subjects
+    assert migrate(settings).code == code.subjects
+    assert catalog(live) == expected_catalog()
+    assert (status(settings).code, migrate(settings).code) == ((), ())
+
+
+def test_a_view_keeps_its_owner_and_what_others_were_granted_on_it_when_it_is_made_again(
+    server: Server, live: str, edit: Edit
+) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE ROLE holder; CREATE ROLE grafana; CREATE ROLE auditor")
+    change(
+        live,
+        f"ALTER VIEW {VIEW} OWNER TO holder",
+        f"GRANT SELECT ON {VIEW} TO grafana WITH GRANT OPTION",
+        f"GRANT SELECT (outcome) ON {VIEW} TO auditor",
+    )
+    granted = (
+        "SELECT jsonb_build_array(relowner::regrole::text, relacl::text, (SELECT attacl::text FROM pg_attribute"
+        f" WHERE attrelid = c.oid AND attname = 'outcome')) FROM pg_class AS c WHERE c.oid = '{VIEW}'::regclass"
+    )
+    before = value(live, granted)
+    release = edit("91_reporting_trades.sql", ("t.place, t.trade_id", "t.trade_id, t.place"))
+    done = migrate(Settings.load(live), release=release)
+    assert (done.code, done.notes) == ((f"view {VIEW}",), ())
+    assert value(live, granted) == before
+
+
+def test_a_function_whose_result_changes_is_made_again_with_what_depends_on_it(live: str, edit: Edit) -> None:
+    release = edit(
+        "02_arithmetic.sql",
+        (
+            "FUNCTION drawdown(peak numeric, value numeric) RETURNS numeric",
+            "FUNCTION drawdown(peak numeric, value numeric) RETURNS double precision",
+        ),
+    )
+    migrate(Settings.load(live), release=release)
+    assert differences(release.expected, catalog(live)) == []
+
+
+def test_what_is_not_ours_and_depends_on_it_is_named_and_nothing_is_changed(live: str, edit: Edit) -> None:
+    change(live, f"CREATE VIEW theirs AS SELECT outcome FROM {VIEW}")
+    release = edit("91_reporting_trades.sql", ("t.place, t.trade_id", "t.trade_id, t.place"))
+    before = catalog(live)
+    with pytest.raises(Refused, match=rf"the view {VIEW} must be made again.*: view theirs; drop that first"):
+        migrate(Settings.load(live), release=release)
+    assert catalog(live) == before
+
+
+def test_what_a_release_no_longer_declares_is_dropped_by_it_and_what_others_made_is_not(live: str, edit: Edit) -> None:
+    settings = Settings.load(live)
+    added = "CREATE FUNCTION old_way(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';"
+    migrate(settings, release=edit("60_refusals.sql", added=added, version="98.0.0"))
+    change(live, "CREATE FUNCTION theirs(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+    changed = added.replace("a integer", "a integer, b integer DEFAULT 2").replace("SELECT 1", "SELECT 2")
+    assert migrate(settings, release=edit("60_refusals.sql", added=changed)).code == (
+        "function old_way", "function old_way(integer)",
+    )  # fmt: skip
+    assert value(live, "SELECT old_way(1)") == 2
+    assert migrate(settings, release=edit("60_refusals.sql", version="100")).code == (
+        "function old_way(integer,integer)",
+    )
+    assert value(live, "SELECT theirs(1)") == 1
+
+
+def test_an_older_release_leaves_the_code_of_a_later_one_until_it_is_asked(live: str, edit: Edit) -> None:
+    settings = Settings.load(live)
+    later = edit(
+        "91_reporting_trades.sql",
+        ("t.place, t.trade_id", "t.place, t.trade_id, t.trade_id AS twice"),
+        m0002_venue="ALTER TABLE trades ADD COLUMN venue label;",
+        r0002_venue="ALTER TABLE trades DROP COLUMN venue;",
+    )
+    later_schema = later.root / "schema" / "30_trades.sql"
+    later_schema.write_text(
+        later_schema.read_text().replace("    exchange label,\n", "    exchange label,\n    venue label,\n")
+    )
+    migrate(settings, release=later)
+    with_later = catalog(live)
+    older = migrate(settings)
+    assert (older.code, older.notes) == (
+        (), ("The code is that of atb-db 99.0.0, a later release, and is left as it is.",),
+    )  # fmt: skip
+    assert (status(settings).code, status(settings).newer_code) == ((), "99.0.0")
+    assert catalog(live) == with_later
+    # The way back: old code first, then the columns.
+    assert migrate(settings, older_code=True).code == (f"view {VIEW}",)
+    plan = rollback_plan(settings, release=later)
+    assert plan[0].code == ()
+    rollback(settings, plan, release=later)
+    assert catalog(live) == expected_catalog()
+
+
+def test_up_to_one_migration_leaves_the_code(live: str) -> None:
+    change(live, f"DROP VIEW {VIEW}")
+    assert migrate(Settings.load(live), to="0001").code == ()
+    assert planned(Settings.load(live), to="0001").code.subjects == ()
+    assert value(live, f"SELECT to_regclass('{VIEW}')::text") is None
+
+
+DROPPING = "ALTER TABLE partial_trades DROP COLUMN target_level;"
+
+
+def without_target_level(edit: Edit, migration: str) -> Release:
+    release = edit(
+        "91_reporting_trades.sql",
+        ("t.target_level", "NULL::integer AS target_level"),
+        m0002_drop=migration,
+        r0002_drop="ALTER TABLE partial_trades ADD COLUMN target_level integer;",
+    )
+    path = release.root / "schema" / "23_partial_trades.sql"
+    lines = [line for line in path.read_text().splitlines() if "target_level" not in line]
+    path.write_text("\n".join(lines).replace("(pnl IS NOT NULL)),\n)", "(pnl IS NOT NULL))\n)"))
+    return release
+
+
+def test_a_view_that_is_in_the_way_is_named_and_made_again_in_the_same_transaction(live: str, edit: Edit) -> None:
+    settings = Settings.load(live)
+    change(live, "GRANT SELECT ON reporting.partial_trades TO PUBLIC")
+    with pytest.raises(AtbDbError, match=r"view reporting\.partial_trades depends on.*`-- without: NAME`"):
+        migrate(settings, release=without_target_level(edit, DROPPING))
+    release = without_target_level(edit, f"-- without: reporting.partial_trades\n{DROPPING}")
+    with pytest.raises(Refused, match="migrate without --to"):
+        migrate(settings, to="0002", release=release)
+    done = migrate(settings, release=release)
+    assert (done.applied, done.notes) == (("0002-drop",), ())
+    assert "view reporting.partial_trades" in done.code
+    assert value(live, "SELECT has_table_privilege('public', 'reporting.partial_trades', 'SELECT')") is True
+    assert value(live, "SELECT count(*) FROM reporting.partial_trades") == 0
+
+
+def test_what_cannot_be_in_that_transaction_is_refused_before_anything_is_done(live: str, edit: Edit) -> None:
+    release = without_target_level(edit, f"-- without: reporting.partial_trades\n{DROPPING}")
+    (release.folder / "0003-label.sql").write_text("ALTER TYPE severity ADD VALUE 'WORSE';")
+    with pytest.raises(Refused, match=r"0003-label cannot be in that transaction"):
+        migrate(Settings.load(live), release=Release(release.root, version="99"))
+    assert catalog(live) == expected_catalog()
+
+
+def test_a_rehearsal_makes_the_code_too(live: str) -> None:
+    change(live, f"DROP VIEW {VIEW}")
+    found = rehearse(Settings.load(live))
+    assert (found.clean, found.code) == (True, (f"view {VIEW}",))
+    assert value(live, f"SELECT to_regclass('{VIEW}')::text") is None
+
+
+def recorded_as_before(url: str, *names: str) -> None:
+    """Record what an unreleased checkout did, instead of the baseline."""
+    with engine(Settings.load(url), Release(), wait=1, progress=silent) as own:
+        own.prepare()
+        own.forget("0001-baseline", operation="unmark")
+        for name in names:
+            ask(own.backend.connection, "record_migration", values=[name, "other", False])
+            own.backend.mark_one(yoyo_migration(name))
+        own.backend.connection.execute("DROP TABLE _atb_code")
+
+
+def test_a_database_of_an_unreleased_checkout_comes_along(live: str) -> None:
+    settings = Settings.load(live)
+    [baseline] = Release().migrations
+    recorded_as_before(live, *baseline.replaces)
+    change(live, f"DROP VIEW {VIEW}")
+    [found] = status(settings).migrations
+    assert (found.id, found.state) == ("0001-baseline", State.FOLDED)
+    done = migrate(settings)
+    assert (done.applied, done.adopted, done.code) == ((), ("0001-baseline",), (f"view {VIEW}",))
+    assert [(one.id, one.state) for one in status(settings).migrations] == [("0001-baseline", State.APPLIED)]
+    assert catalog(live) == expected_catalog()
+
+
+def test_one_with_other_tables_or_fewer_migrations_does_not(live: str) -> None:
+    settings = Settings.load(live)
+    [baseline] = Release().migrations
+    recorded_as_before(live, *baseline.replaces)
+    change(live, "ALTER TABLE trades DROP COLUMN mae_price CASCADE")
+    with pytest.raises(Refused, match=r"0001-baseline was folded .*column trades\.mae_price"):
+        migrate(settings)
+    change(live, "DELETE FROM _yoyo_migration WHERE migration_id = '0009-performance'", "DELETE FROM _atb_migration")
+    with pytest.raises(Refused, match="0008-books is deleted"):
+        migrate(settings)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GRANT SELECT ON trades TO PUBLIC;",
+        "DROP VIEW one;",
+        "CREATE VIEW one AS SELECT 1; CREATE VIEW one AS SELECT 2;",
+    ],
+)
+def test_what_sql_schema_cannot_say(text: str, tmp_path: Path) -> None:
+    (tmp_path / "00_one.sql").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"00_one\.sql:1: .* cannot be declared here"):
+        read_declared(tmp_path)

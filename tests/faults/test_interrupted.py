@@ -1,0 +1,176 @@
+"""Interrupted anywhere, a call has stored everything or nothing, and the pool is whole."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count, product
+from random import Random
+from time import monotonic
+from typing import Any, Final
+
+import pytest
+import uvloop
+
+from atb_db import AsyncDatabase, Database, Settings
+from tests.faults.conftest import FULL, Record
+from tests.faults.interrupting import (
+    ACTS,
+    Act,
+    Notes,
+    Strike,
+    at_line,
+    awaited,
+    by_signal,
+    cancelled_at,
+    stored_in_part,
+    struck,
+)
+from tests.faults.results import Line
+from tests.faults.scene import Scene, begin_sessions
+
+POOL: Final = 2
+INTERRUPTIONS: Final = (KeyboardInterrupt, SystemExit, TimeoutError)
+LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+Work = Callable[[AsyncDatabase], Coroutine[Any, Any, None]]
+
+every_act = pytest.mark.parametrize("act", ACTS, ids=[act.name for act in ACTS])
+
+
+@pytest.fixture
+def session(scene: Scene) -> int:
+    return begin_sessions(scene.url, 1)[0]
+
+
+@contextmanager
+def database(scene: Scene) -> Iterator[Database]:
+    with Database(settings(scene)) as db:
+        check_whole(db)
+        yield db
+
+
+def settings(scene: Scene) -> Settings:
+    return Settings.load(scene.url, environ={})._replace(pool_min=POOL, pool_max=POOL)
+
+
+def check_whole(db: Database) -> None:
+    """All of the pool's connections can be had at once, and are as good as new."""
+    gc.collect()  # what an exception's traceback holds is not missed before
+    with ExitStack() as stack:
+        for _ in range(POOL):
+            connection = stack.enter_context(db._pool.connection(monotonic() + 2))
+            assert not connection.is_busy()
+        assert db.statistics().open == POOL
+    assert db.statistics().idle == POOL
+
+
+async def check_whole_async(db: AsyncDatabase) -> None:
+    taken = []
+    for _ in range(POOL):
+        connection = await db._pool.take(monotonic() + 2)
+        assert not connection.is_busy()
+        taken.append(connection)
+    assert db.statistics().open == POOL
+    for connection in taken:
+        await db._pool.give(connection)
+    assert db.statistics().idle == POOL
+
+
+def run_on(loop: str, scene: Scene, work: Work) -> None:
+    async def run() -> None:
+        async with AsyncDatabase(settings(scene)) as db:
+            await check_whole_async(db)
+            await work(db)
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(run())
+
+
+def note(record: Record, what: str, act: Act, kind: str, times: int) -> None:
+    record(Line(f"{act.name} {what}", kind, times, lost=0, double=0, promised="0 halves, 0 connections lost"))
+
+
+@every_act
+def test_at_every_line(scene: Scene, session: int, act: Act, chance: Random, record: Record) -> None:
+    with database(scene) as db:
+        act.sync(db, Notes(session, f"{act.name} prepares"))
+        with at_line(-1, strike := Strike(KeyboardInterrupt)):
+            act.sync(db, Notes(session, f"{act.name} warm"))
+        places = list(product(INTERRUPTIONS, range(strike.lines)))
+        chosen = places if FULL else chance.sample(places, 8)
+        for error, number in chosen:
+            strike = Strike(error)
+            with struck(strike), at_line(number, strike):
+                act.sync(db, Notes(session, f"{act.name} {error.__name__} {number}"))
+            check_whole(db)
+    assert stored_in_part(scene.url, session) == []
+    note(record, "interrupted at every line", act, "sync", len(chosen))
+
+
+@every_act
+def test_by_a_signal_at_any_time(scene: Scene, session: int, act: Act, chance: Random, record: Record) -> None:
+    times = 300 if FULL else 8
+    with database(scene) as db:
+        began = monotonic()
+        act.sync(db, Notes(session, f"{act.name} warm"))
+        took = monotonic() - began
+        for number in range(times):
+            strike = Strike(chance.choice(INTERRUPTIONS))
+            with struck(strike), by_signal(chance.uniform(1e-6, took), strike):
+                act.sync(db, Notes(session, f"{act.name} {number}"))
+            check_whole(db)
+    assert stored_in_part(scene.url, session) == []
+    note(record, "interrupted by signals", act, "sync", times)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@every_act
+def test_at_every_suspension(scene: Scene, session: int, act: Act, loop: str, record: Record) -> None:
+    tried = 0
+
+    async def work(db: AsyncDatabase) -> None:
+        nonlocal tried
+        for number in count():
+            task = asyncio.create_task(
+                awaited(cancelled_at(number, act.aio(db, Notes(session, f"{act.name} {number}"))))
+            )
+            await asyncio.wait([task])
+            await check_whole_async(db)
+            if not task.cancelled():
+                task.result()
+                break
+            tried += 1
+
+    run_on(loop, scene, work)
+    assert tried > 0
+    assert stored_in_part(scene.url, session) == []
+    note(record, "cancelled at every suspension", act, loop, tried)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@every_act
+def test_cancelled_at_any_time(  # noqa: PLR0917
+    scene: Scene, session: int, act: Act, loop: str, chance: Random, record: Record
+) -> None:
+    times = 300 if FULL else 8
+
+    async def work(db: AsyncDatabase) -> None:
+        began = monotonic()
+        await act.aio(db, Notes(session, f"{act.name} warm"))
+        took = monotonic() - began
+        for number in range(times):
+            task = asyncio.create_task(act.aio(db, Notes(session, f"{act.name} {number}")))
+            for _ in range(chance.choice([1, 1, 2])):
+                await asyncio.sleep(chance.uniform(0, took))
+                task.cancel()
+            await asyncio.wait([task])
+            await check_whole_async(db)
+
+    run_on(loop, scene, work)
+    assert stored_in_part(scene.url, session) == []
+    note(record, "cancelled at any time", act, loop, times)
