@@ -304,8 +304,8 @@ def expire_stale_orders(
 ) -> int:
     """Expire a session's orders that are still PENDING and were journaled before a moment; how many there were.
 
-    For after the reconciliation: ask the exchange for each of get_pending_orders first, record what it knows, and expire
-    the rest. What it may know of (OPEN, PARTIALLY_FILLED, UNKNOWN) stays. One order expires by
+    For after the reconciliation: ask the exchange for each of get_pending_orders first, record what it knows, and
+    expire the rest. What it may know of (OPEN, PARTIALLY_FILLED, UNKNOWN) stays. One order expires by
     `update_order_status(order_id=…, status="EXPIRED")`.
     """
     ...

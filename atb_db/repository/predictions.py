@@ -126,10 +126,10 @@ def set_prediction(
 ) -> None:
     """Cache a prediction for a time; beyond the limit, the least recently used entries are removed.
 
-    `atb_db.cachekey` makes the key and the hashes. The time to live (a timedelta or seconds) counts from now on the server's clock; running the
-    same value again does not extend it. There are at most max_entries entries, plus two for each caller that uses the
-    cache at the same moment: every n-th new entry makes room for n, with n = max_entries / 16. The order of use is
-    exact to the minute.
+    `atb_db.cachekey` makes the key and the hashes. The time to live (a timedelta or seconds) counts from now on the
+    server's clock; running the same value again does not extend it. There are at most max_entries entries, plus two for
+    each caller that uses the cache at the same moment: every n-th new entry makes room for n, with n = max_entries /
+    16. The order of use is exact to the minute.
     """
     ...
 

@@ -51,7 +51,8 @@ with Database.from_env() as db:
     sys.stdin.readline()
     db.run(sessions.renew_hold(**own, lease=LEASE))
     db.run(orders.record_fill(order_id=entry, exchange_fill_id="2", quantity=1, price=102, token=held.token))
-    [filled] = [one for one in db.run(positions.get_active_positions(session_id=held.session_id)) if one.id != short_form]
+    active = db.run(positions.get_active_positions(session_id=held.session_id))
+    [filled] = [one for one in active if one.id != short_form]
     db.run(positions.update_position(position_id=filled.id, current_price=105, token=held.token))
     db.run(positions.apply_partial_exit(position_id=filled.id, size="0.5", price=105, token=held.token))
     exit_order = db.run(orders.create_order(
@@ -231,12 +232,12 @@ def test_an_hour_back_needs_no_fake_clock(fresh_db: Database) -> None:
 
 
 def test_a_server_clock_that_is_set_back_lets_holds_go(fresh_db: Database, fresh_url: str) -> None:
-    """The hold was renewed an hour from now, by what is now the server's clock: it is released and taken all the same."""
+    """The hold was renewed an hour from now, by what is now the server's clock: it is released all the same."""
     for give_up in ("release", "end"):
         held = fresh_db.run(claim("engine-1"))
         with psycopg.connect(fresh_url, autocommit=True) as owner:
             owner.execute(
-                "UPDATE session_holds SET renewed_at = now() + interval '1 hour', expires_at = now() + interval '61 min'"
+                "UPDATE session_holds SET renewed_at = now() + interval '1 h', expires_at = now() + interval '2 h'"
             )
         if give_up == "release":
             fresh_db.run(sessions.release_hold(session_id=held.session_id, token=held.token))

@@ -60,7 +60,7 @@ def fill(
 
 
 def trade_live(db: Database, session_id: int) -> tuple[int, int]:
-    """An open position with two entry fills, a partial exit, funding, interest and an unfilled stop; it and the stop."""
+    """An open position with two entry fills, a partial exit, funding, interest and an unfilled stop; both ids."""
     entry = journal(db, session_id, "ENTRY")
     db.run(fill(entry, 3, 100))
     db.run(fill(entry, 1, 104))
