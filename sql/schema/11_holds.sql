@@ -24,7 +24,8 @@ COMMENT ON COLUMN session_holds.holder IS 'Name of the engine.';
 COMMENT ON COLUMN session_holds.token IS 'Proves the hold: the request_id of the claim.';
 COMMENT ON COLUMN session_holds.claim IS 'How the engine came by the session.';
 COMMENT ON COLUMN session_holds.asked_at IS
-'When the engine last claimed or renewed, by its clock: only to know the same renewal again, the lease does not go by it.';
+'When the engine last claimed or renewed, by its clock: only to know the same renewal again, the lease does not go '
+'by it.';
 COMMENT ON COLUMN session_holds.acquired_at IS 'When the session was claimed, by the server''s clock.';
 COMMENT ON COLUMN session_holds.renewed_at IS 'When the hold was last renewed, by the server''s clock.';
 COMMENT ON COLUMN session_holds.expires_at IS

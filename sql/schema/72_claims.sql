@@ -112,8 +112,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION open_business IS
-'What a session leaves open, in words: its open positions, and its orders that may still be filled or whose fills are in '
-'no position; NULL when there is nothing.';
+'What a session leaves open, in words: its open positions, and its orders that may still be filled or whose fills '
+'are in no position; NULL when there is nothing.';
 
 CREATE FUNCTION equity_peak(session bigint) RETURNS numeric
 LANGUAGE sql STABLE AS $$
@@ -125,15 +125,19 @@ LANGUAGE sql STABLE AS $$
                      JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.since AND a.timestamp < t.until
                     WHERE a.session_id = s.id
                ),
-               (SELECT m.peak_balance FROM performance_metrics AS m WHERE m.session_id = s.id AND m.period = 'ALL_TIME'),
+               (
+                   SELECT m.peak_balance
+                     FROM performance_metrics AS m
+                    WHERE m.session_id = s.id AND m.period = 'ALL_TIME'
+               ),
                s.initial_balance
            )
       FROM trading_sessions AS s
      WHERE s.id = session
 $$;
 COMMENT ON FUNCTION equity_peak IS
-'The highest equity of a session''s snapshots so far, without any of its balance after trades, in base currency; deposits and '
-'withdrawals since then are added, so that a withdrawal makes no drawdown.';
+'The highest equity of a session''s snapshots so far, without any of its balance after trades, in base currency; '
+'deposits and withdrawals since then are added, so that a withdrawal makes no drawdown.';
 
 CREATE FUNCTION found_session(
     strategy text,
@@ -151,7 +155,8 @@ BEGIN
     -- The newest under this very exchange first, then the newest where either side does not say which it is.
     SELECT c.id INTO chosen
       FROM (
-               SELECT DISTINCT ON (s.exchange IS NOT DISTINCT FROM venue) s.id, s.exchange IS NOT DISTINCT FROM venue AS is_same
+               SELECT DISTINCT ON (s.exchange IS NOT DISTINCT FROM venue)
+                      s.id, s.exchange IS NOT DISTINCT FROM venue AS is_same
                  FROM trading_sessions AS s
                 WHERE s.strategy_name = strategy AND s.symbol = traded AND s.timeframe = candle AND s.mode = source
                   AND (s.exchange IS NOT DISTINCT FROM venue OR s.exchange IS NULL OR venue IS NULL)
@@ -180,9 +185,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION found_session IS
-'The session that an engine carries on: the newest of its strategy, symbol, timeframe, mode and exchange that is held or '
-'showed a sign of life within max_age seconds; else, unless despite_open, the newest that leaves something open, however '
-'old. An exchange that is NULL on either side is any. NULL when there is none.';
+'The session that an engine carries on: the newest of its strategy, symbol, timeframe, mode and exchange that is '
+'held or showed a sign of life within max_age seconds; else, unless despite_open, the newest that leaves something '
+'open, however old. An exchange that is NULL on either side is any. NULL when there is none.';
 
 CREATE FUNCTION refuse_to_strand(strategy text, traded text, candle text, source trade_source, venue text) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -191,8 +196,8 @@ DECLARE
 BEGIN
     SELECT string_agg(
                format(
-                   'session %s (timeframe %s, exchange %s) has %s', s.id, s.timeframe, coalesce(s.exchange, 'not given'),
-                   open_business(s.id)
+                   'session %s (timeframe %s, exchange %s) has %s',
+                   s.id, s.timeframe, coalesce(s.exchange, 'not given'), open_business(s.id)
                ), '; ' ORDER BY s.id
            ) INTO stranded
       FROM trading_sessions AS s
@@ -203,15 +208,15 @@ BEGIN
     IF stranded IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'session_id',
             MESSAGE = format(
-                '%s: carry one on with session_id, move its positions to another session, close them there, or start beside '
-                'it with despite_open_positions', stranded
+                '%s: carry one on with session_id, move its positions to another session, close them there, or start '
+                'beside it with despite_open_positions', stranded
             );
     END IF;
 END
 $$;
 COMMENT ON FUNCTION refuse_to_strand IS
-'Raises AT409, which names them, when sessions of the strategy, symbol and mode, of whatever timeframe and exchange, leave '
-'something open that a new session would not know of.';
+'Raises AT409, which names them, when sessions of the strategy, symbol and mode, of whatever timeframe and exchange, '
+'leave something open that a new session would not know of.';
 
 CREATE FUNCTION refuse_session(wanted bigint, strategy text, traded text, source trade_source) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -296,7 +301,7 @@ BEGIN
         IF known IS NOT NULL OR NOT take_over THEN
             PERFORM refuse_held(hold.session_id, request);
         END IF;
-        -- The hold alone: a command of the engine that has it may wait for the session, but not for a claim that has it.
+        -- The hold alone: a command of the engine that has it may still have to lock the session.
         SELECT * INTO latest FROM trading_sessions WHERE id = hold.session_id;
         IF latest.end_time IS NOT NULL THEN
             PERFORM FROM trading_sessions WHERE id = hold.session_id FOR NO KEY UPDATE;
@@ -344,8 +349,9 @@ END
 $$;
 COMMENT ON FUNCTION claim_session IS
 'Holds the session that an engine carries on (found_session, or the wanted one), reopened if it had ended, with an '
-'ENGINE_RESUME event; else starts one. No order changes by it. The hold. Raises AT423 when another engine holds the session '
-'and is not to be taken over, AT409 when a new session would leave open positions or orders behind, unless despite_open.';
+'ENGINE_RESUME event; else starts one. No order changes by it. The hold. Raises AT423 when another engine holds the '
+'session and is not to be taken over, AT409 when a new session would leave open positions or orders behind, unless '
+'despite_open.';
 
 CREATE FUNCTION held_state(held bigint)
 RETURNS TABLE (
@@ -384,6 +390,6 @@ LANGUAGE sql VOLATILE AS $$
      WHERE s.id = held
 $$;
 COMMENT ON FUNCTION held_state IS
-'What an engine needs to go on with a session: its balance, its peak (equity_peak), the first snapshot of the present UTC '
-'day with the transfers since then added, how many positions and orders are open, and on which timeframe and exchange. '
-'VOLATILE, so that a statement sees what it has just claimed.';
+'What an engine needs to go on with a session: its balance, its peak (equity_peak), the first snapshot of the '
+'present UTC day with the transfers since then added, how many positions and orders are open, and on which timeframe '
+'and exchange. VOLATILE, so that a statement sees what it has just claimed.';

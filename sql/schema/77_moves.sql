@@ -19,19 +19,21 @@ BEGIN
         IF e.kind = 'MOVE' THEN
             -- What was earned stays in the balance where it was booked: amount makes up for it.
             PERFORM post_entry(
-                source, e.kind, -e.pnl, -e.fee, e.pnl - e.fee, why, 'operator', at, moved, e.order_fill_id, NULL, NULL, NULL,
-                TRUE
+                source, e.kind, -e.pnl, -e.fee, e.pnl - e.fee, why, 'operator', at, moved,
+                e.order_fill_id, NULL, NULL, NULL, TRUE
             );
             PERFORM post_entry(
-                target, e.kind, e.pnl, e.fee, e.fee - e.pnl, why, 'operator', at, moved, e.order_fill_id, NULL, NULL, NULL,
-                TRUE
+                target, e.kind, e.pnl, e.fee, e.fee - e.pnl, why, 'operator', at, moved,
+                e.order_fill_id, NULL, NULL, NULL, TRUE
             );
         ELSE
             PERFORM post_entry(
-                source, e.kind, -e.pnl, -e.fee, -e.other, why, 'operator', at, moved, e.order_fill_id, NULL, NULL, NULL, TRUE
+                source, e.kind, -e.pnl, -e.fee, -e.other, why, 'operator', at, moved,
+                e.order_fill_id, NULL, NULL, NULL, TRUE
             );
             PERFORM post_entry(
-                target, e.kind, e.pnl, e.fee, e.other, why, 'operator', at, moved, e.order_fill_id, NULL, NULL, NULL, TRUE
+                target, e.kind, e.pnl, e.fee, e.other, why, 'operator', at, moved,
+                e.order_fill_id, NULL, NULL, NULL, TRUE
             );
             carried := carried + e.pnl - e.fee + e.other;
         END IF;
@@ -43,8 +45,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION move_entries IS
-'Takes the P&L, fees, funding and interest of a position out of one session''s ledger and into another''s, by entries that '
-'together change neither balance: they stay booked where they happened, and count as the position''s where it is now.';
+'Takes the P&L, fees, funding and interest of a position out of one session''s ledger and into another''s, by '
+'entries that together change neither balance: they stay booked where they happened, and count as the position''s '
+'where it is now.';
 
 CREATE FUNCTION refuse_move(p positions, target bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -74,7 +77,9 @@ BEGIN
          WHERE x.position_id = p.id AND f.position_id <> p.id
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'position_id',
-            MESSAGE = format('position %s shares the fills of an order with another position of session %s', p.id, source.id);
+            MESSAGE = format(
+                'position %s shares the fills of an order with another position of session %s', p.id, source.id
+            );
     END IF;
     FOR o IN SELECT * FROM orders AS x WHERE x.position_id = p.id LOOP
         PERFORM refuse_taken_order(target, o.id, o.symbol, o.internal_order_id, o.exchange_order_id);
@@ -82,8 +87,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_move IS
-'Raises AT409, AT410 or AT422 when a position cannot be moved to a session: it is closed, shares an order''s fills with '
-'another position, an order id is taken there, the session has ended, or is of another mode or currency.';
+'Raises AT409, AT410 or AT422 when a position cannot be moved to a session: it is closed, shares an order''s fills '
+'with another position, an order id is taken there, the session has ended, or is of another mode or currency.';
 
 CREATE FUNCTION move_position_to_session(
     held bigint, target bigint, why label, at instant, request uuid, content_hash bigint
@@ -124,5 +129,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION move_position_to_session IS
-'Moves a position that is planned or open to another session of the same mode and currency, with its orders, fills, partial '
-'trades and what it has realised; both balances stay. With a reconciliation event in both. The position''s id.';
+'Moves a position that is planned or open to another session of the same mode and currency, with its orders, fills, '
+'partial trades and what it has realised; both balances stay. With a reconciliation event in both. The position''s '
+'id.';

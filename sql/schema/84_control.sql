@@ -40,8 +40,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION orders_held_off IS
-'Waits for the orders that are being journaled unless the flag is active, and holds off further ones until the transaction '
-'ends: those before it are on record when the flag is, and none comes after it. True.';
+'Waits for the orders that are being journaled unless the flag is active, and holds off further ones until the '
+'transaction ends: those before it are on record when the flag is, and none comes after it. True.';
 
 CREATE FUNCTION refuse_clear(flag system_control_flags, cleared_at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE AS $$

@@ -122,7 +122,8 @@ WITH session AS MATERIALIZED (
                       ('transfers', 'transferred', t.transfers, t.transferred::numeric),
                       (
                           'balance', 'current_balance',
-                          t.initial_balance + t.net_pnl + t.open_net + t.adjustments + t.transfers + t.interest + t.moves,
+                          t.initial_balance + t.net_pnl + t.open_net + t.adjustments + t.transfers + t.interest
+                          + t.moves,
                           t.current_balance
                       )
            ) AS c (identity, subject, expected, actual)
