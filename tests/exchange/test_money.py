@@ -1,0 +1,225 @@
+"""Fees, funding, transfers and what is traded: what the exchange says is in the balance, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from atb_db.errors import Conflict, InvalidInput
+from atb_db.repository import account, metrics, orders, positions, reconciliation, reports
+from atb_db.types import LedgerEntryType, PositionStatus
+from tests.exchange.conftest import START, Book
+from tests.exchange.test_short_forms import open_short
+
+
+def record(book: Book, order_id: int, **fill: object) -> int:
+    return book.run(
+        orders.record_fill.value(
+            {"order_id": order_id, "exchange_fill_id": "a", "quantity": 1, "price": 100, "filled_at": START, **fill}
+        )
+    )
+
+
+def test_fees_are_in_the_balance_when_they_happen(book: Book) -> None:
+    opened = open_short(book, quantity=2, entry_commission=Decimal("0.2"))
+    assert book.balance() == Decimal("999.8")
+    book.run(positions.apply_scale_in(position_id=opened, quantity=1, price=100, commission="0.1"))
+    assert book.balance() == Decimal("999.7")
+    book.run(positions.apply_partial_exit(position_id=opened, quantity=1, price=110, commission="0.11"))
+    assert book.balance() == Decimal("1009.59")
+    book.run(positions.close_position(position_id=opened, exit_price=110, exit_reason="x", commission="0.22"))
+    assert book.balance() == Decimal("1029.37")
+    [trade] = book.trades()
+    assert (trade.commission, trade.net_pnl) == (Decimal("0.63"), Decimal("29.37"))
+    assert book.balances()
+
+
+def test_a_fee_in_another_currency_waits_for_its_conversion_and_is_booked_once(book: Book) -> None:
+    entry = book.journal()
+    first = record(book, entry, fee=Decimal("0.0005"), fee_currency="BNB")
+    assert book.balance() == 1000
+    assert record(book, entry, fee=Decimal("0.0005"), fee_currency="BNB", commission=Decimal("0.3")) == first
+    assert book.balance() == Decimal("999.7")
+    # Read again after a restart, at another price of BNB.
+    assert record(book, entry, fee=Decimal("0.0005"), fee_currency="BNB", commission=Decimal("0.31")) == first
+    assert book.balance() == Decimal("999.7")
+    with pytest.raises(Conflict):
+        record(book, entry, fee=Decimal("0.0006"), fee_currency="BNB")
+    [fill] = book.run(orders.get_fills(order_id=entry))
+    assert (fill.fee, fill.fee_currency, fill.commission) == (Decimal("0.0005"), "BNB", Decimal("0.3"))
+    assert book.balances()
+
+
+def test_a_fee_in_the_bought_asset_makes_the_position_smaller(book: Book) -> None:
+    entry = book.journal(base_asset="BTC")
+    record(book, entry, fee=Decimal("0.001"), fee_currency="BTC")
+    [held] = book.open()
+    assert (held.quantity, held.cost_basis, held.commission) == (Decimal("0.999"), Decimal("99.9"), Decimal("0.1"))
+    assert book.order(entry).filled_quantity == 1
+    book.run(positions.close_position(position_id=held.id, exit_price=100, exit_reason="even"))
+    assert book.balance() == Decimal("999.9")
+    assert book.balances()
+
+
+def test_a_fee_after_the_close_reaches_trade_metrics_and_ledger(book: Book) -> None:
+    entry = book.journal()
+    record(book, entry, price=100)
+    leaving = book.journal("FULL_EXIT", position_id=book.position_of(entry))
+    record(book, leaving, price=110, filled_at=START + timedelta(minutes=1))
+    record(book, leaving, price=110, commission=Decimal("0.5"))
+    [trade] = book.trades()
+    assert (trade.commission, book.balance()) == (Decimal("0.5"), Decimal("1009.5"))
+    kept = book.run(metrics.get_total_metrics(session_id=book.session_id))
+    assert kept is not None
+    assert kept.net_pnl == Decimal("9.5")
+    newest = book.run(account.get_balance_history(session_id=book.session_id))[0]
+    assert (newest.entry_type, newest.delta) == (LedgerEntryType.FEE, Decimal("-0.5"))
+    assert book.balances()
+
+
+def test_a_rebate_adds(book: Book) -> None:
+    entry = book.journal()
+    record(book, entry, fee=Decimal("-0.02"), fee_currency="USDT")
+    assert book.balance() == Decimal("1000.02")
+    assert book.balances()
+
+
+def test_a_balance_that_is_set_after_the_fills_counts_nothing_twice(book: Book) -> None:
+    """The right flow: record what was filled, then set the balance; the difference is what the books do not know."""
+    opened = open_short(book, entry_commission=Decimal(1))
+    book.run(positions.close_position(position_id=opened, exit_price=100, exit_reason="x", commission=1))
+    assert book.run(account.set_balance(session_id=book.session_id, balance=998, reason="sync")) == 998
+    assert book.run(account.get_balance_history(session_id=book.session_id))[0].delta == 0
+    assert (book.balance(), book.warnings()) == (Decimal(998), [])
+
+
+def test_a_fill_from_before_the_balance_was_set_is_visible(book: Book) -> None:
+    """The wrong flow: the exchange's balance had the fee already, and the fill books it again."""
+    entry = book.journal()
+    book.run(
+        account.set_balance(
+            session_id=book.session_id, balance=999, reason="sync", timestamp=START + timedelta(hours=1)
+        )
+    )
+    record(book, entry, commission=1)
+    assert book.balance() == 998
+    [warning] = book.warnings()
+    assert "may be counted twice" in warning
+
+
+def test_funding_and_interest_are_part_of_the_net(book: Book) -> None:
+    opened = open_short(book, quantity=2)
+    book.run(positions.record_funding(position_id=opened, amount="-0.5"))
+    book.run(positions.apply_partial_exit(position_id=opened, quantity=1, price=110))
+    book.run(positions.record_funding(position_id=opened, amount="0.2"))
+    book.run(positions.record_margin_interest(position_id=opened, cost="0.1"))
+    assert book.balance() == Decimal("1009.6")
+    book.run(positions.close_position(position_id=opened, exit_price=110, exit_reason="x"))
+    book.run(positions.record_funding(position_id=opened, amount="-0.05"))
+    [trade] = book.trades()
+    assert (trade.funding, trade.margin_interest_cost) == (Decimal("-0.35"), Decimal("0.1"))
+    assert trade.net_pnl == Decimal("19.55")
+    assert book.balance() == Decimal("1019.55")
+    assert book.balances()
+
+
+def test_a_withdrawal_is_no_loss(book: Book) -> None:
+    def snapshot(hours: int, equity: int) -> None:
+        book.run(
+            account.log_account_snapshot(
+                session_id=book.session_id, balance=equity, equity=equity, timestamp=START + timedelta(hours=hours)
+            )
+        )
+
+    snapshot(0, 1000)
+    snapshot(24, 1100)
+    book.run(
+        account.record_transfer(
+            session_id=book.session_id, amount=-500, reason="withdrawal", timestamp=START + timedelta(hours=36)
+        )
+    )
+    snapshot(48, 600)
+    snapshot(72, 660)
+    figures = book.run(metrics.get_performance_metrics(session_id=book.session_id))
+    assert figures.max_drawdown == 0
+    assert figures.sharpe_ratio is not None
+    assert figures.sharpe_ratio > 0
+    assert figures.var_95 is not None
+    assert figures.var_95 >= 0
+    now = book.run(reports.get_current_drawdown(session_id=book.session_id))
+    assert now is not None
+    assert now.drawdown == 0
+    snapshot(96, 594)
+    assert book.run(metrics.get_performance_metrics(session_id=book.session_id)).max_drawdown == Decimal("0.1")
+
+
+def test_inverse_contracts_are_worth_their_quantity_by_the_price(book: Book) -> None:
+    opened = open_short(book, quantity=200, price="98950.5", side="SHORT", symbol="XBTUSD", contract="INVERSE")
+    book.run(positions.close_position(position_id=opened, exit_price=98000, exit_reason="target"))
+    by_hand = Decimal(200) / 98000 - Decimal(200) / Decimal("98950.5")
+    assert abs(-book.position(opened).realized_pnl - by_hand) < Decimal("1e-17")
+    assert book.balances()
+
+
+def test_another_settlement_currency_needs_a_rate_or_the_pnl(book: Book) -> None:
+    opened = open_short(book, price="0.05", quantity=2, symbol="ETHBTC", settlement_currency="BTC")
+    with pytest.raises(InvalidInput, match="settles in BTC and the session's books are in USDT") as caught:
+        book.run(positions.close_position(position_id=opened, exit_price="0.06", exit_reason="x"))
+    assert caught.value.field == "settlement_rate"
+    book.run(positions.apply_partial_exit(position_id=opened, quantity=1, price="0.06", settlement_rate=50_000))
+    book.run(positions.close_position(position_id=opened, exit_price="0.06", exit_reason="x", pnl=501))
+    assert book.position(opened).realized_pnl == 1001
+    assert book.balances()
+
+
+def test_odd_prices_and_symbols_are_stored(book: Book) -> None:
+    option = open_short(book, symbol="SPXW  260120P06835000", price="1.5")
+    book.run(positions.close_position(position_id=option, exit_price=0, exit_reason="worthless"))
+    assert book.position(option).realized_pnl == Decimal("-1.5")
+    power = open_short(book, symbol="DE-LU", price=-5, allows_negative_prices=True, stop_loss=Decimal(-20))
+    book.run(positions.close_position(position_id=power, exit_price=-2, exit_reason="x"))
+    assert book.position(power).realized_pnl == 3
+    with pytest.raises(InvalidInput, match="is negative") as caught:
+        open_short(book, symbol="BTCUSDT", price=-5)
+    assert caught.value.field == "entry_price"
+    token = "7" * 77
+    assert book.position(open_short(book, symbol=token, quantity="1e12", price="1e-9")).symbol == token
+    assert book.balances()
+
+
+def test_what_differs_from_the_exchange_is_corrected_with_an_event(book: Book) -> None:
+    opened = open_short(book, quantity=1, price=100)
+    book.run(positions.correct_position_quantity(position_id=opened, quantity="0.9", reason="the exchange holds 0.9"))
+    book.run(positions.correct_entry_price(position_id=opened, entry_price=99, reason="reported wrong"))
+    held = book.position(opened)
+    assert (held.current_quantity, held.entry_price) == (Decimal("0.9"), Decimal(99))
+    book.run(positions.correct_position_quantity(position_id=opened, quantity=0, price=105, reason="closed elsewhere"))
+    assert (book.position(opened).status, len(book.trades())) == (PositionStatus.CLOSED, 1)
+    found = book.run(reconciliation.get_reconciliation_events(session_id=book.session_id))
+    assert [event.field for event in reversed(found)] == ["current_quantity", "entry_price", "current_quantity"]
+    assert book.balances()
+
+
+def test_clocks_that_differ_close_all_the_same(book: Book) -> None:
+    entry = book.journal()
+    record(book, entry, filled_at=START)
+    leaving = book.journal("FULL_EXIT", position_id=book.position_of(entry))
+    record(book, leaving, price=110, filled_at=START - timedelta(milliseconds=120))
+    [trade] = book.trades()
+    assert trade.exit_time == trade.entry_time == START
+    [fill] = book.run(orders.get_fills(order_id=leaving))
+    assert fill.filled_at == START - timedelta(milliseconds=120)
+    with pytest.raises(InvalidInput, match="2009") as caught:
+        record(book, entry, exchange_fill_id="zero", filled_at=START.replace(year=1970))
+    assert caught.value.field == "filled_at"
+
+
+def test_unrealised_pnl_follows_from_the_price(book: Book) -> None:
+    opened = open_short(book, quantity=2, price=100)
+    book.run(positions.update_position(position_id=opened, current_price=110))
+    held = book.position(opened)
+    assert (held.unrealized_pnl, held.unrealized_pnl_percent) == (Decimal(20), Decimal(10))
+    book.run(positions.update_position(position_id=opened, current_price=120, unrealized_pnl=39))
+    assert book.position(opened).unrealized_pnl == 39

@@ -1,0 +1,178 @@
+"""The short forms make their order, or adopt the one that was journaled."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from atb_db.errors import Conflict, InvalidInput
+from atb_db.repository import execution, orders, positions
+from atb_db.types import OrderStatus, OrderType, PositionStatus
+from tests.exchange.conftest import Book
+
+
+def open_short(book: Book, quantity: object = 1, price: object = 100, **more: object) -> int:
+    return book.run(
+        positions.open_position.value(
+            {
+                "session_id": book.session_id,
+                "symbol": "BTCUSDT",
+                "side": "LONG",
+                "strategy_name": "test",
+                "entry_price": None if price is None else Decimal(str(price)),
+                "quantity": None if quantity is None else Decimal(str(quantity)),
+                **more,
+            }
+        )
+    )
+
+
+def test_the_journaled_order_is_adopted_by_each_of_its_ids(book: Book) -> None:
+    for number, ids in enumerate(("order_id", "internal_order_id", "entry_order_id")):
+        symbol = f"COIN{number}"
+        entry = book.journal(quantity=2, symbol=symbol)
+        exchange_id = f"adopted-{entry}"
+        book.run(orders.update_order_status(order_id=entry, status="OPEN", exchange_order_id=exchange_id))
+        book.fill(entry, "a", 2, 50, "0.2")
+        name = {
+            "order_id": entry,
+            "internal_order_id": book.order(entry).internal_order_id,
+            "entry_order_id": exchange_id,
+        }
+        opened = open_short(
+            book, symbol=symbol, price=None, quantity=None, stop_loss=Decimal(45), size="0.1", **{ids: name[ids]}
+        )
+        held = book.position(opened)
+        assert opened == book.position_of(entry)
+        assert (held.entry_price, held.quantity, held.commission, held.stop_loss) == (
+            Decimal(50),
+            Decimal(2),
+            Decimal("0.2"),
+            Decimal(45),
+        )
+        assert (held.size, [one.id for one in held.orders]) == (Decimal("0.1"), [entry])
+    assert book.balances()
+
+
+def test_an_order_without_fills_is_filled_as_given(book: Book) -> None:
+    entry = book.journal(quantity=2)
+    opened = open_short(book, quantity="1.5", price=101, order_id=entry, entry_commission=Decimal("0.3"))
+    held = book.position(opened)
+    assert (held.quantity, held.entry_price, held.commission) == (Decimal("1.5"), Decimal(101), Decimal("0.3"))
+    assert book.order(entry).status is OrderStatus.FILLED
+    leaving = book.journal("STOP_LOSS", "1.5", position_id=opened)
+    close = positions.close_position(position_id=opened, exit_price=90, exit_reason="stop", order_id=leaving)
+    trade = book.run(close)
+    assert [one.id for one in book.trades()] == [trade]
+    assert (book.position(opened).exit_reason, len(book.position(opened).orders)) == ("stop", 2)
+    assert (
+        book.run(positions.close_position(position_id=opened, exit_price=90, exit_reason="stop", order_id=leaving))
+        == trade
+    )
+    assert book.balances()
+
+
+def test_a_filled_stop_is_the_exit(book: Book) -> None:
+    opened = open_short(book)
+    stop = book.journal("STOP_LOSS", 1, position_id=opened, reason="stop hit")
+    book.run(orders.update_order_status(order_id=stop, status="OPEN", exchange_order_id=f"stop-{stop}"))
+    book.fill(stop, "a", 1, 90, "0.1")
+    closed = book.position(opened)
+    assert (closed.status, closed.exit_reason, closed.realized_pnl) == (PositionStatus.CLOSED, "stop hit", Decimal(-10))
+    # An engine that closes "with" it, as it always has, gets the trade that is there.
+    [trade] = book.trades()
+    close = positions.close_position(
+        position_id=opened, exit_price=90, exit_reason="stop", exit_order_id=f"stop-{stop}"
+    )
+    assert book.run(close) == trade.id
+    assert book.balance() == Decimal("989.9")
+    assert book.balances()
+
+
+def test_an_order_of_another_position_is_a_conflict(book: Book) -> None:
+    first, second = open_short(book), open_short(book, symbol="ETHUSDT")
+    leaving = book.journal("FULL_EXIT", 1, position_id=first)
+    with pytest.raises(Conflict, match=f"order {leaving} belongs to position {first}"):
+        book.run(positions.close_position(position_id=second, exit_price=1, exit_reason="x", order_id=leaving))
+
+
+def test_other_figures_for_an_order_that_is_filled_are_a_conflict(book: Book) -> None:
+    first = open_short(book, entry_order_id=f"twice-{book.session_id}")
+    assert open_short(book, entry_order_id=f"twice-{book.session_id}") == first
+    with pytest.raises(Conflict, match="was filled with 1 @ 100, and now 2 @ 100"):
+        open_short(book, quantity=2, entry_order_id=f"twice-{book.session_id}")
+
+
+def test_order_quality_counts_one_order_for_one_purchase(book: Book) -> None:
+    entry = book.run(
+        orders.create_order(
+            session_id=book.session_id,
+            order_type="ENTRY",
+            symbol="BTCUSDT",
+            side="LONG",
+            quantity=1,
+            price=100,
+            internal_order_id=f"quality-{book.session_id}",
+        )
+    )
+    book.fill(entry, "a", "0.5", 100, "0.05")
+    book.fill(entry, "b", "0.5", 102, "0.05")
+    open_short(book, price=None, quantity=None, order_id=entry)
+    [quality] = book.run(execution.get_order_quality(session_id=book.session_id))
+    # By hand: 101 paid where 100 was asked, on one unit.
+    assert (quality.order_type, quality.total_orders, quality.commission) == (OrderType.ENTRY, 1, Decimal("0.1"))
+    assert (quality.avg_slippage, quality.slippage_cost, quality.fill_rate) == (Decimal("0.01"), Decimal(1), Decimal(1))
+
+
+@pytest.mark.parametrize(
+    "exits",
+    [
+        [{"quantity": "24.4"}, {"quantity": "172.1"}, {"quantity": "233"}],
+        [{"size": 1 / 3}] * 3,
+        [{"size": Decimal(1) / 3}] * 3,
+        [{"size": 0.05 / 0.3}] * 6,
+        [{"size": 0.7}, {"size": 1 - 0.7}],
+        [{"size": "0.25"}, {}],
+    ],
+    ids=["units", "floats", "decimals", "sixths", "one minus", "the rest"],
+)
+def test_exits_end_at_exactly_nothing(book: Book, exits: list[dict[str, object]]) -> None:
+    opened = open_short(book, quantity="429.5", price="0.1")
+    for part in exits:
+        book.run(positions.apply_partial_exit.value({"position_id": opened, "price": Decimal("0.2"), **part}))
+    closed = book.position(opened)
+    assert (closed.status, closed.current_quantity, closed.partial_exits_taken) == (
+        PositionStatus.CLOSED,
+        Decimal(0),
+        len(exits),
+    )
+    assert closed.realized_pnl == Decimal("42.95")
+    assert book.balances()
+
+
+def test_the_sum_of_the_pnl_is_exact(book: Book) -> None:
+    opened = open_short(book, quantity=10, price=100)
+    book.run(positions.apply_partial_exit(position_id=opened, quantity=5, price=110))
+    book.run(positions.apply_scale_in(position_id=opened, quantity=10, price=120))
+    book.run(positions.apply_partial_exit(position_id=opened, quantity=15, price=130))
+    assert book.position(opened).realized_pnl == 300
+    assert book.balance() == 1300
+    thirds = open_short(book, quantity=3, price="10.01", symbol="ETHUSDT")
+    for _ in range(3):
+        book.run(positions.apply_partial_exit(position_id=thirds, quantity=1, price=11))
+    assert book.position(thirds).realized_pnl == Decimal("2.97")
+    assert max(len(book.position(thirds).realized_pnl.as_tuple().digits), 1) <= 34
+    assert book.balances()
+
+
+def test_a_size_in_percent_is_refused_with_a_sentence(book: Book) -> None:
+    opened = open_short(book)
+    with pytest.raises(InvalidInput, match="size is a fraction"):
+        book.run(positions.apply_partial_exit(position_id=opened, size=50, price=100))
+    with pytest.raises(InvalidInput, match="size is a fraction"):
+        book.run(positions.apply_scale_in(position_id=opened, size=50, price=100))
+    with pytest.raises(InvalidInput, match="size is a fraction"):
+        open_short(book, size=50, entry_balance=1000, symbol="ETHUSDT")
+    with pytest.raises(InvalidInput, match="size or quantity, not both"):
+        book.run(positions.apply_partial_exit(position_id=opened, size="0.5", quantity=1, price=100))
