@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from atb_db.errors import AtbDbError
     from atb_db.journal import AsyncJournal, Journal
     from atb_db.types import NEW, NOW, UNSET
+    from atb_db.values import request_id_of
 
 __all__ = [
     "NEW",
@@ -24,6 +25,7 @@ __all__ = [
     "Database",
     "Journal",
     "Settings",
+    "request_id_of",
 ]
 
 _HOMES: Final = {
@@ -37,6 +39,7 @@ _HOMES: Final = {
     "NOW": "atb_db.types",
     "Settings": "atb_db.config",
     "UNSET": "atb_db.types",
+    "request_id_of": "atb_db.values",
 }
 
 

@@ -21,7 +21,7 @@ _DOMAINS: Final = {
     "counter_nonnegative": "must be zero or more",
     "direction_sign": "must be -1, 0 or 1",
     "document_size": "is too large for a JSON document",
-    "exchange_time_plausible": "must lie between the years 2009 and 2200",
+    "exchange_time_plausible": "lies before 2009 (0 is a time that was never set) or after 2199",
     "fraction_range": "must be a fraction from 0 to 1",
     "instant_plausible": "must lie between the years 1900 and 2200",
     "label_form": "must be 1 to 255 characters without blanks at either end",

@@ -10,14 +10,27 @@ from typing import Final, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from atb_db.rows import UnsupportedAnnotationError, is_row_type, without_none
-from atb_db.types import NEW, NOW, UNSET, Json, Number, Unset
-from atb_db.values import Coerce, to_bool, to_decimal, to_int, to_json, to_label, to_rows, to_text, to_time, to_uuid
+from atb_db.types import NEW, NOW, UNSET, Json, Number, Span, Unset
+from atb_db.values import (
+    Coerce,
+    to_bool,
+    to_decimal,
+    to_int,
+    to_json,
+    to_label,
+    to_rows,
+    to_span,
+    to_text,
+    to_time,
+    to_uuid,
+)
 
 MISSING: Final = inspect.Parameter.empty
 """The default of a parameter that has none."""
 
 _COERCIONS: Final[dict[object, Coerce]] = {
     Number: to_decimal,
+    Span: to_span,
     Json: to_json,
     int: to_int,
     bool: to_bool,
@@ -45,7 +58,7 @@ class Parameter(NamedTuple):
     @property
     def is_number(self) -> bool:
         """Whether its values are exact numbers, which have more than one text."""
-        return self.coerce is to_decimal
+        return self.coerce in {to_decimal, to_span}
 
 
 class _Text(str):

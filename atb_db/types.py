@@ -7,7 +7,7 @@ time any case will do.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Final, Literal, SupportsFloat, TypeAlias
@@ -168,6 +168,7 @@ class LedgerEntryType(StrEnum):
     TRANSFER = "TRANSFER"
     ADJUSTMENT = "ADJUSTMENT"
     CORRECTION = "CORRECTION"
+    MOVE = "MOVE"
 
 
 class SessionClaim(StrEnum):
@@ -215,6 +216,9 @@ EnvironmentLabel: TypeAlias = Literal["DEVELOPMENT", "STAGING", "PRODUCTION"]
 
 Number: TypeAlias = Decimal | SupportsFloat | str
 """An exact number as a parameter: stored as `Decimal(str(x))`, so that 0.1 is 0.1; NaN and Infinity are refused."""
+
+Span: TypeAlias = timedelta | Decimal | SupportsFloat | str
+"""A span of time as a parameter: a timedelta, or seconds as an exact number."""
 
 JsonValue: TypeAlias = "Mapping[str, JsonValue] | Sequence[JsonValue] | str | int | float | bool | None"
 """A JSON document as it is read back."""

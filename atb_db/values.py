@@ -9,14 +9,14 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import singledispatch
 from types import NoneType
 from typing import Final, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import orjson
 
@@ -50,6 +50,18 @@ def to_decimal(field: str, value: object) -> Decimal:
     if not number.is_finite():
         raise InvalidInput(f"must be a finite number, not {number}", field=field)
     return number
+
+
+_MICROSECOND: Final = Decimal("0.000001")
+
+
+def to_span(field: str, value: object) -> Decimal:
+    """The span in seconds, exactly: of a timedelta, or of a number of seconds."""
+    if not isinstance(value, timedelta):
+        return to_decimal(field, value)
+    if value != value:  # noqa: PLR0124  pandas' NaT is a timedelta, too, and equals nothing
+        raise InvalidInput("must be a span of time, not NaT", field=field)
+    return Decimal(value // timedelta(microseconds=1)) * _MICROSECOND
 
 
 def _is_scalar(value: object) -> bool:
@@ -331,3 +343,22 @@ def new_request_id() -> UUID:
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10))
     return UUID(int=(milliseconds << 80 | random) & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+
+REQUEST_NAMESPACE: Final = UUID("d683cd21-d21d-5298-8ef2-4d10d30c6873")
+"""Namespace of what `request_id_of` makes, itself `uuid5(NAMESPACE_DNS, "atb_db.request_id_of")`; it never changes."""
+
+
+def request_id_of(text: str) -> UUID:
+    """The request_id that stands for a text of yours: always the same (UUID version 5 in `REQUEST_NAMESPACE`).
+
+    For what happens once, whoever asks for it and however often: an engine that died and starts again names its act as
+    before, such as `request_id_of("engine-1: entry signal of 2024-03-01T09:00Z BTCUSDT")`, and it is the same act, of
+    which the first attempt's result comes back. Other content under the same id is an IdempotencyConflict.
+
+    Raises:
+        InvalidInput: the text is empty, or no text.
+    """
+    if not to_text("text", text):
+        raise InvalidInput("must not be empty", field="text")
+    return uuid5(REQUEST_NAMESPACE, text)

@@ -20,10 +20,11 @@ from atb_db.parameters import Parameter
 from atb_db.repository import statements
 from atb_db.rows import Shape
 from atb_db.statement import Declared, Kind
-from atb_db.types import NOW, Json, Number
+from atb_db.types import NOW, Json, Number, Span
 
 _NAMES: Final[dict[object, str]] = {
-    Number: "number", Json: "JSON", int: "integer", bool: "true|false", str: "text", datetime: "time", UUID: "UUID",
+    Number: "number", Span: "seconds", Json: "JSON", int: "integer",
+    bool: "true|false", str: "text", datetime: "time", UUID: "UUID",
 }  # fmt: skip
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

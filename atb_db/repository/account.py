@@ -71,6 +71,7 @@ def log_account_snapshot(
     drawdown: Number | None = None,
     open_positions: int = 0,
     total_exposure: Number = 0,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Record the account as it is at a moment; the snapshot's id.

@@ -1,8 +1,10 @@
 """Control flags: durable switches that restrict the bot while they are active, such as a kill switch.
 
-Reading fails closed: an error never means "off". `get_control_flag` raises NotFound for a flag that was never set or
-cleared, so that a misspelt name is not read as inactive. A flag is off only if its row says so, or if
-`get_active_control_flags` returns without it.
+`is_flag_active` is the cheap question of every loop, and `unless_flag=` of `orders.create_order` asks it with the
+command: no order is journaled after `set_control_flag` has returned. For both, a flag that was never set is not active,
+so that an engine starts on an empty database. A misspelt name therefore reads as inactive there: keep the name in one
+place, or ask for `get_control_flag` once at the start, which is NotFound for a flag that was never set nor cleared. An
+error is never "off".
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ class ControlFlag(NamedTuple):
 def set_control_flag(*, name: str, reason: str, source: str, timestamp: datetime = NOW, request_id: UUID = NEW) -> None:
     """Set a control flag, with a CRITICAL event: from then on it restricts the bot.
 
-    A late request sets it, too. source is the person or program that sets it.
+    It is set however late the request arrives; source is who or what wants it. It waits for orders that are being
+    journaled at this moment with `unless_flag=` of this flag; when it has returned, none is journaled any more. (In a
+    transaction: when that has been committed.)
     """
     ...
 
@@ -47,6 +51,12 @@ def clear_control_flag(
 
     Conflict if the flag was set after timestamp: a late request does not undo a change that it could not know of.
     """
+    ...
+
+
+@query
+def is_flag_active(*, name: str) -> bool:
+    """Whether a control flag is active now; one that was never set is not."""
     ...
 
 

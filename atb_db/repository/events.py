@@ -103,6 +103,7 @@ def log_strategy_execution(
     ml_predictions: Json | None = None,
     reasons: Json | None = None,
     trade_id: int | None = None,
+    token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Record a decision of a strategy; its id.

@@ -299,10 +299,14 @@ def link_order_to_position(
 
 
 @command
-def expire_stale_orders(*, session_id: int, created_before: datetime, timestamp: datetime = NOW) -> int:
+def expire_stale_orders(
+    *, session_id: int, created_before: datetime, timestamp: datetime = NOW, token: UUID | None = None
+) -> int:
     """Expire a session's orders that are still PENDING and were journaled before a moment; how many there were.
 
-    What the exchange may know of (OPEN, PARTIALLY_FILLED, UNKNOWN) is left for reconciliation.
+    For after the reconciliation: ask the exchange for each of get_pending_orders first, record what it knows, and
+    expire the rest. What it may know of (OPEN, PARTIALLY_FILLED, UNKNOWN) stays. One order expires by
+    `update_order_status(order_id=…, status="EXPIRED")`.
     """
     ...
 

@@ -410,6 +410,25 @@ def correct_entry_price(
     ...
 
 
+@command
+def move_position_to_session(
+    *, position_id: int, session_id: int, reason: str, timestamp: datetime = NOW, request_id: UUID = NEW
+) -> int:
+    """Move a position that is not closed to another session, with its orders and realised P&L; the position's id.
+
+    For an operator: a position that stands in a session which is not carried on. Its orders, fills and partial trades
+    go with it. So do its P&L, fees, funding and interest so far: they are part of the trade that closes it there. The
+    balance of neither session changes: what was realised stays in the balance where it was booked, which a pair of
+    MOVE entries in the two ledgers shows. Both sessions get a reconciliation event.
+
+    The session it leaves may have ended; the one it goes to is active, of the same mode and base currency. A position
+    that is there already stays as it is. Conflict when it is closed, when it shares the fills of an order with the
+    position that it continues, or when an order of that session has the id of one of its own. An engine that still
+    works on it with the token of its old session is refused from then on (SessionHeld).
+    """
+    ...
+
+
 @query
 def get_planned_positions(*, session_id: int) -> list[PlannedPosition]:
     """A session's planned positions: their entry orders are journaled and nothing of them is filled; oldest first."""

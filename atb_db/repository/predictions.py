@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Number
+from atb_db.types import NEW, NOW, Number, Span
 
 
 class CachedPrediction(NamedTuple):
@@ -120,16 +120,16 @@ def set_prediction(
     predicted_price: Number,
     confidence: Number,
     direction: int,
-    ttl_seconds: Number,
+    ttl_seconds: Span,
     max_entries: int = 10_000,
     predicted_at: datetime = NOW,
 ) -> None:
     """Cache a prediction for a time; beyond the limit, the least recently used entries are removed.
 
-    `atb_db.cachekey` makes the key and the hashes. The time to live counts from now on the server's clock; running the
-    same value again does not extend it. There are at most max_entries entries, plus two for each caller that uses the
-    cache at the same moment: every n-th new entry makes room for n, with n = max_entries / 16. The order of use is
-    exact to the minute.
+    `atb_db.cachekey` makes the key and the hashes. The time to live (a timedelta or seconds) counts from now on the
+    server's clock; running the same value again does not extend it. There are at most max_entries entries, plus two for
+    each caller that uses the cache at the same moment: every n-th new entry makes room for n, with n = max_entries /
+    16. The order of use is exact to the minute.
     """
     ...
 

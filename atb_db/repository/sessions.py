@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
 from atb_db.statement import command, query
-from atb_db.types import NEW, NOW, Json, Number, SessionClaim, TradeSource, TradeSourceLabel
+from atb_db.types import NEW, NOW, Json, Number, SessionClaim, Span, TradeSource, TradeSourceLabel
 
 
 class TradingSession(NamedTuple):
@@ -65,8 +65,10 @@ class TradingSession(NamedTuple):
 class HeldSession(NamedTuple):
     """A session that an engine has claimed, as it is at that moment; amounts are in its base currency.
 
-    equity_peak is the highest equity of the snapshots or, without any, of the balance after trades; the day_start_…
-    are the first snapshot of the present UTC day, None when there is none yet. unresolved_orders may still be filled.
+    timeframe and exchange are the session's, which session_id= and an exchange that was not given can make others than
+    the engine's. equity_peak is the highest equity of the snapshots or, without any, of the balance after trades; the
+    day_start_… are the first snapshot of the present UTC day, None when there is none yet. Deposits and withdrawals
+    since then are added to both, so that neither looks like profit or loss. unresolved_orders may still be filled.
     """
 
     session_id: int
@@ -74,9 +76,13 @@ class HeldSession(NamedTuple):
     claim: SessionClaim
     """How the engine came by the session."""
     token: UUID
-    """Proves the hold to renew_hold and release_hold."""
+    """Proves the hold: to renew_hold and release_hold, and to every command that it is given with."""
     expires_at: datetime
     """From when on another engine may claim the session, by the server's clock."""
+    timeframe: str
+    """Length of one candle, such as 1h."""
+    exchange: str | None
+    """Exchange that executes the orders."""
     start_time: datetime
     """When the session began; historic for a backtest."""
     initial_balance: Decimal
@@ -95,8 +101,6 @@ class HeldSession(NamedTuple):
     """Number of open positions."""
     unresolved_orders: int
     """Number of orders that may still be filled."""
-    expired_orders: int
-    """Number of stale orders that the claim expired."""
 
 
 class SessionHold(NamedTuple):
@@ -169,10 +173,11 @@ def resume_or_create(
     initial_balance: Number,
     holder: str,
     exchange: str | None = None,
-    max_age: Number = 604800,
-    lease: Number = 60,
-    stale_after: Number = 86400,
+    session_id: int | None = None,
+    max_age: Span = timedelta(days=7),
+    lease: Span = timedelta(minutes=1),
     take_over: bool = False,
+    despite_open_positions: bool = False,
     session_name: str | None = None,
     base_currency: str = "USDT",
     strategy_config: Json | None = None,
@@ -181,17 +186,25 @@ def resume_or_create(
     timestamp: datetime = NOW,
     request_id: UUID = NEW,
 ) -> HeldSession:
-    """Take up an engine's newest session, reopened if it had ended, or start one; hold it, and tell what it is.
+    """Take up an engine's session where it was, reopened if it had ended, or start one; hold it, and say what it is.
 
     The session is the newest of this strategy, symbol, timeframe, mode and exchange, if it is held or showed a sign of
-    life (start, end, renewal, ledger entry, snapshot, event or decision) within max_age seconds; its balance, open
-    positions, orders and counters are where they were. Its orders that have been PENDING for more than stale_after
-    seconds are EXPIRED; an ENGINE_RESUME event tells who took it up. Otherwise a session is started as by
-    create_trading_session, with initial_balance and the arguments behind it.
+    life (start, end, renewal, ledger entry, snapshot, event or decision) within max_age; else the newest of them with
+    open positions or unresolved orders, however old. An exchange of None, here or there, is any exchange. Its balance,
+    positions, orders and counters are where they were: nothing expires, and orders that were PENDING when the engine
+    died are among the unresolved ones. Ask the exchange for each, and expire what it does not know. An ENGINE_RESUME
+    event tells who took it up. Otherwise a session is started as by create_trading_session, with initial_balance and
+    the arguments behind it.
 
-    At most one engine holds a session: SessionHeld names the one that does. A hold lasts for lease seconds by the
-    server's clock unless renew_hold prolongs it, so that a dead engine's is free after that; take_over ends it early,
-    for an operator who knows that the engine is dead. What is open is read next, in the same transaction:
+    Conflict when a session would be started while another of this strategy, symbol and mode (on another timeframe or
+    exchange) has something open; it names them. Then give session_id, which takes up that very session; or move its
+    positions (positions.move_position_to_session); or say despite_open_positions, which starts beside it, and takes
+    nothing up that is older than max_age.
+
+    At most one engine holds a session: SessionHeld names the one that does. A hold lasts for the lease, by the
+    server's clock, unless renew_hold prolongs it, so that a dead engine's is free after that; take_over ends it early,
+    for an operator who knows that the engine is dead. Spans are a timedelta or seconds. What is open is read next, in
+    the same transaction:
 
         with db.transaction() as tx:
             held = tx.run(sessions.resume_or_create(...))
@@ -202,11 +215,14 @@ def resume_or_create(
 
 
 @command
-def renew_hold(*, session_id: int, token: UUID, lease: Number = 60, timestamp: datetime = NOW) -> datetime:
+def renew_hold(
+    *, session_id: int, token: UUID, lease: Span = timedelta(minutes=1), timestamp: datetime = NOW
+) -> datetime:
     """Renew the hold on a session; from when on it will be free unless it is renewed again.
 
-    For an engine's loop, several times within lease seconds. SessionHeld names the engine that has taken the session
-    over: then stop trading. SessionClosed when the session was ended.
+    For an engine's loop, several times within the lease (a timedelta or seconds, from now by the server's clock). It
+    never shortens the hold. SessionHeld names the engine that has taken the session over: then stop trading.
+    SessionClosed when the session was ended. timestamp only tells a renewal from the same one repeated.
     """
     ...
 
@@ -230,7 +246,8 @@ def get_hold(*, session_id: int) -> SessionHold | None:
 def end_trading_session(*, session_id: int, end_time: datetime = NOW, token: UUID | None = None) -> int:
     """End a session with its final figures and an ENGINE_STOP event; ending it again changes nothing. The session's id.
 
-    Open positions stay open; the session takes no more trades, orders or balance changes (SessionClosed).
+    Open positions stay open; the session takes no more trades, orders or balance changes (SessionClosed). An end_time
+    before the start, by a clock that was set back, is stored as the start.
     The hold is released. An engine gives its hold's token, so that it does not end what another has taken over
     (SessionHeld); without one the session is ended whoever holds it.
     """

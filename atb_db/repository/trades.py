@@ -187,8 +187,9 @@ def log_trade(
 
     For backtests and imports; a position's trade is logged by close_position. pnl is gross, in the session's base
     currency; the balance changes by pnl - commission - margin_interest_cost + funding. The trade counts on the UTC day
-    of its exit_time. With an order_id (the exchange's) that the session knows, it is the trade of that order: nothing
-    is recorded, and the id is that trade's.
+    of its exit_time; one before the entry_time, by a clock that was set back, is stored as the entry_time. With an
+    order_id (the exchange's) that the session knows, it is the trade of that order: nothing is recorded, and the id is
+    that trade's.
     """
     ...
 

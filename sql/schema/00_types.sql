@@ -47,13 +47,13 @@ CREATE TYPE metric_period AS ENUM ('DAILY', 'WEEKLY', 'MONTHLY', 'ALL_TIME');
 COMMENT ON TYPE metric_period IS 'Length of the time span that a row of metrics covers; days start at 00:00 UTC.';
 
 CREATE TYPE ledger_entry_type AS ENUM (
-    'INITIAL', 'TRADE', 'FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER', 'ADJUSTMENT', 'CORRECTION'
+    'INITIAL', 'TRADE', 'FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER', 'ADJUSTMENT', 'CORRECTION', 'MOVE'
 );
 COMMENT ON TYPE ledger_entry_type IS
 'What moved the balance: INITIAL = the session''s start, TRADE = a trade logged without a position, FILL = P&L and fee of '
 'a fill, FEE = a fee that became known later, FUNDING and INTEREST = paid or received while a position is open, TRANSFER '
 '= a deposit or withdrawal, ADJUSTMENT = the balance set by hand or by an account sync, CORRECTION = of a position by '
-'hand.';
+'hand, MOVE = what a position had realised when it was moved to another session (it changes no balance).';
 
 CREATE TYPE strategy_status AS ENUM ('EXPERIMENTAL', 'TESTING', 'PRODUCTION', 'RETIRED', 'DEPRECATED');
 COMMENT ON TYPE strategy_status IS

@@ -5,7 +5,6 @@ CREATE TABLE session_holds (
     holder label NOT NULL,
     token uuid NOT NULL,
     claim session_claim NOT NULL,
-    expired_orders counter NOT NULL,
     asked_at instant NOT NULL,
     acquired_at instant NOT NULL,
     renewed_at instant NOT NULL,
@@ -24,9 +23,9 @@ COMMENT ON COLUMN session_holds.session_id IS 'Session that is held.';
 COMMENT ON COLUMN session_holds.holder IS 'Name of the engine.';
 COMMENT ON COLUMN session_holds.token IS 'Proves the hold: the request_id of the claim.';
 COMMENT ON COLUMN session_holds.claim IS 'How the engine came by the session.';
-COMMENT ON COLUMN session_holds.expired_orders IS 'Number of stale orders that the claim expired.';
 COMMENT ON COLUMN session_holds.asked_at IS
-'When the engine last claimed or renewed, by its clock; the same moment again is the same renewal again.';
+'When the engine last claimed or renewed, by its clock: only to know the same renewal again, the lease does not go '
+'by it.';
 COMMENT ON COLUMN session_holds.acquired_at IS 'When the session was claimed, by the server''s clock.';
 COMMENT ON COLUMN session_holds.renewed_at IS 'When the hold was last renewed, by the server''s clock.';
 COMMENT ON COLUMN session_holds.expires_at IS
@@ -57,3 +56,15 @@ $$;
 COMMENT ON FUNCTION kept_hold IS
 'Until when the token''s hold on a session lasts; raises AT423, which names the engine that holds it instead, or AT404 '
 'when there is no such session. VOLATILE, so that a statement which waited for a claim sees it.';
+
+CREATE FUNCTION refuse_held(session bigint, own_token uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM FROM session_holds WHERE session_id = session AND expires_at > clock_timestamp();
+    IF FOUND THEN
+        PERFORM kept_hold(session, own_token);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_held IS
+'Raises AT423, as kept_hold does, while another engine''s hold on the session lasts, by the server''s clock.';

@@ -89,17 +89,168 @@ COMMENT ON FUNCTION last_sign_of_life IS
 'When a session last showed that its engine was alive: the newest of its start, its end, its hold''s renewal, its '
 'newest ledger entry, snapshot, event and decision.';
 
+CREATE FUNCTION open_business(session bigint) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    held integer;
+    unresolved integer;
+BEGIN
+    SELECT count(*) INTO held FROM positions AS p WHERE p.session_id = session AND p.status = 'OPEN';
+    SELECT count(*) INTO unresolved
+      FROM (
+               SELECT o.id
+                 FROM orders AS o
+                WHERE o.session_id = session AND o.status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN')
+                UNION
+               SELECT u.order_id FROM unbooked_orders(session) AS u
+           ) AS o;
+    RETURN nullif(concat_ws(
+        ' and ',
+        held || CASE held WHEN 0 THEN NULL WHEN 1 THEN ' open position' ELSE ' open positions' END,
+        unresolved || CASE unresolved WHEN 0 THEN NULL WHEN 1 THEN ' unresolved order' ELSE ' unresolved orders' END
+    ), '');
+END
+$$;
+COMMENT ON FUNCTION open_business IS
+'What a session leaves open, in words: its open positions, and its orders that may still be filled or whose fills '
+'are in no position; NULL when there is nothing.';
+
+CREATE FUNCTION equity_peak(session bigint) RETURNS numeric
+LANGUAGE sql STABLE AS $$
+    -- A transfer moves the peak along: what was deposited is no gain, what was withdrawn no loss.
+    SELECT s.transferred + coalesce(
+               (
+                   SELECT max(a.equity - t.transferred)
+                     FROM account_history AS a
+                     JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.since AND a.timestamp < t.until
+                    WHERE a.session_id = s.id
+               ),
+               (
+                   SELECT m.peak_balance
+                     FROM performance_metrics AS m
+                    WHERE m.session_id = s.id AND m.period = 'ALL_TIME'
+               ),
+               s.initial_balance
+           )
+      FROM trading_sessions AS s
+     WHERE s.id = session
+$$;
+COMMENT ON FUNCTION equity_peak IS
+'The highest equity of a session''s snapshots so far, without any of its balance after trades, in base currency; '
+'deposits and withdrawals since then are added, so that a withdrawal makes no drawdown.';
+
+CREATE FUNCTION found_session(
+    strategy text,
+    traded text,
+    candle text,
+    source trade_source,
+    venue text,
+    max_age numeric,
+    despite_open boolean
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    chosen bigint;
+BEGIN
+    -- The newest under this very exchange first, then the newest where either side does not say which it is.
+    SELECT c.id INTO chosen
+      FROM (
+               SELECT DISTINCT ON (s.exchange IS NOT DISTINCT FROM venue)
+                      s.id, s.exchange IS NOT DISTINCT FROM venue AS is_same
+                 FROM trading_sessions AS s
+                WHERE s.strategy_name = strategy AND s.symbol = traded AND s.timeframe = candle AND s.mode = source
+                  AND (s.exchange IS NOT DISTINCT FROM venue OR s.exchange IS NULL OR venue IS NULL)
+                  AND NOT s.is_verification
+                  AND s.purge_started_at IS NULL
+                ORDER BY s.exchange IS NOT DISTINCT FROM venue, s.start_time DESC, s.id DESC
+           ) AS c
+      LEFT JOIN session_holds AS h ON h.session_id = c.id
+     -- A session that is held is never too old: there would be two engines.
+     WHERE h.expires_at > clock_timestamp()
+        OR last_sign_of_life(c.id) >= clock_timestamp() - make_interval(secs => max_age::double precision)
+     ORDER BY c.is_same DESC
+     LIMIT 1;
+    IF chosen IS NULL AND NOT despite_open THEN
+        SELECT s.id INTO chosen
+          FROM trading_sessions AS s
+         WHERE s.strategy_name = strategy AND s.symbol = traded AND s.timeframe = candle AND s.mode = source
+           AND (s.exchange IS NOT DISTINCT FROM venue OR s.exchange IS NULL OR venue IS NULL)
+           AND NOT s.is_verification
+           AND s.purge_started_at IS NULL
+           AND open_business(s.id) IS NOT NULL
+         ORDER BY s.start_time DESC, s.id DESC
+         LIMIT 1;
+    END IF;
+    RETURN chosen;
+END
+$$;
+COMMENT ON FUNCTION found_session IS
+'The session that an engine carries on: the newest of its strategy, symbol, timeframe, mode and exchange that is '
+'held or showed a sign of life within max_age seconds; else, unless despite_open, the newest that leaves something '
+'open, however old. An exchange that is NULL on either side is any. NULL when there is none.';
+
+CREATE FUNCTION refuse_to_strand(strategy text, traded text, candle text, source trade_source, venue text) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    stranded text;
+BEGIN
+    SELECT string_agg(
+               format(
+                   'session %s (timeframe %s, exchange %s) has %s',
+                   s.id, s.timeframe, coalesce(s.exchange, 'not given'), open_business(s.id)
+               ), '; ' ORDER BY s.id
+           ) INTO stranded
+      FROM trading_sessions AS s
+     WHERE s.strategy_name = strategy AND s.symbol = traded AND s.mode = source
+       AND NOT s.is_verification
+       AND s.purge_started_at IS NULL
+       AND open_business(s.id) IS NOT NULL;
+    IF stranded IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'session_id',
+            MESSAGE = format(
+                '%s: carry one on with session_id, move its positions to another session, close them there, or start '
+                'beside it with despite_open_positions', stranded
+            );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_to_strand IS
+'Raises AT409, which names them, when sessions of the strategy, symbol and mode, of whatever timeframe and exchange, '
+'leave something open that a new session would not know of.';
+
+CREATE FUNCTION refuse_session(wanted bigint, strategy text, traded text, source trade_source) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    s trading_sessions;
+BEGIN
+    SELECT * INTO s FROM trading_sessions WHERE id = existing_session(wanted);
+    IF (s.strategy_name::text, s.symbol::text, s.mode) <> (strategy, traded, source) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'session_id',
+            MESSAGE = format('session %s trades %s by %s, %s', s.id, s.symbol, s.strategy_name, s.mode);
+    ELSIF s.is_verification OR s.purge_started_at IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'session_id',
+            MESSAGE = format(
+                'session %s %s', s.id,
+                CASE WHEN s.is_verification THEN 'only shows that recording works' ELSE 'is being removed' END
+            );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_session IS
+'Raises AT409 when the session is of another strategy, symbol or mode, or none to trade in; AT404 when there is none.';
+
 CREATE FUNCTION claim_session(
     strategy label,
     traded symbol,
     candle label,
     source trade_source,
     venue label,
+    wanted bigint,
     engine label,
     max_age ttl_seconds,
     lease ttl_seconds,
-    stale_after ttl_seconds,
     take_over boolean,
+    despite_open boolean,
     name label,
     currency label,
     opening amount,
@@ -118,9 +269,7 @@ DECLARE
     known bigint;
 BEGIN
     -- Of engines that claim the same session at once, one finds or creates it, and the others find it held.
-    PERFORM pg_advisory_xact_lock(hashtextextended(
-        jsonb_build_array(strategy, traded, candle, source, venue)::text, 423
-    ));
+    PERFORM pg_advisory_xact_lock(hashtextextended(jsonb_build_array(strategy, traded, source)::text, 423));
     SELECT * INTO hold FROM session_holds WHERE token = request;
     IF FOUND THEN
         IF hold.request_hash <> content_hash THEN
@@ -133,47 +282,50 @@ BEGIN
     IF known <> content_hash THEN
         PERFORM refuse_request(request);
     END IF;
-    SELECT * INTO latest
-      FROM trading_sessions AS s
-     WHERE s.strategy_name = strategy AND s.symbol = traded AND s.timeframe = candle AND s.mode = source
-       AND s.exchange IS NOT DISTINCT FROM venue
-       AND NOT s.is_verification
-       AND s.purge_started_at IS NULL
-     ORDER BY s.start_time DESC, s.id DESC
-     LIMIT 1
-       FOR NO KEY UPDATE;
-    SELECT * INTO hold_before FROM session_holds WHERE session_id = latest.id FOR NO KEY UPDATE;
-    -- A session that is held is never too old: there would be two engines.
-    IF hold_before.expires_at > clock_timestamp()
-       OR last_sign_of_life(latest.id) >= clock_timestamp() - make_interval(secs => max_age::double precision) THEN
-        IF hold_before.expires_at > clock_timestamp() AND (known IS NOT NULL OR NOT take_over) THEN
-            PERFORM kept_hold(latest.id, request);
-        END IF;
-        hold.session_id := latest.id;
-        hold.claim := CASE WHEN latest.end_time IS NULL THEN 'RESUMED' ELSE 'REOPENED' END;
-        UPDATE trading_sessions
-           SET end_time = NULL, final_balance = NULL, total_pnl = NULL, total_trades = NULL, win_rate = NULL,
-               max_drawdown = NULL
-         WHERE id = latest.id AND end_time IS NOT NULL;
+    IF wanted IS NOT NULL THEN
+        PERFORM refuse_session(wanted, strategy, traded, source);
+        hold.session_id := wanted;
     ELSE
+        hold.session_id := found_session(strategy, traded, candle, source, venue, max_age, despite_open);
+    END IF;
+    IF hold.session_id IS NULL THEN
+        IF NOT despite_open THEN
+            PERFORM refuse_to_strand(strategy, traded, candle, source, venue);
+        END IF;
         hold.claim := 'CREATED';
         hold.session_id := start_session(
             name, source, strategy, traded, candle, venue, currency, asked, opening, config, time_exits, market, FALSE,
             request, content_hash
         );
+    ELSE
+        IF known IS NOT NULL OR NOT take_over THEN
+            PERFORM refuse_held(hold.session_id, request);
+        END IF;
+        -- The hold alone: a command of the engine that has it may still have to lock the session.
+        SELECT * INTO latest FROM trading_sessions WHERE id = hold.session_id;
+        IF latest.end_time IS NOT NULL THEN
+            PERFORM FROM trading_sessions WHERE id = hold.session_id FOR NO KEY UPDATE;
+        END IF;
+        -- Waits for what its engine is writing; whatever that engine writes afterwards is refused.
+        SELECT * INTO hold_before FROM session_holds WHERE session_id = hold.session_id FOR UPDATE;
+        IF known IS NOT NULL OR NOT take_over THEN
+            PERFORM refuse_held(hold.session_id, request);
+        END IF;
+        SELECT * INTO latest FROM trading_sessions WHERE id = hold.session_id;
+        hold.claim := CASE WHEN latest.end_time IS NULL THEN 'RESUMED' ELSE 'REOPENED' END;
+        UPDATE trading_sessions
+           SET end_time = NULL, final_balance = NULL, total_pnl = NULL, total_trades = NULL, win_rate = NULL,
+               max_drawdown = NULL
+         WHERE id = hold.session_id AND end_time IS NOT NULL;
     END IF;
-    hold.expired_orders := expire_stale_orders(
-        hold.session_id, clock_timestamp() - make_interval(secs => stale_after::double precision), clock_timestamp()
-    );
     INSERT INTO session_holds AS h (
-        session_id, holder, token, claim, expired_orders, asked_at, acquired_at, renewed_at, expires_at, request_hash
+        session_id, holder, token, claim, asked_at, acquired_at, renewed_at, expires_at, request_hash
     )
-    SELECT hold.session_id, engine, request, hold.claim, hold.expired_orders, asked, moment, moment,
+    SELECT hold.session_id, engine, request, hold.claim, asked, moment, moment,
            moment + make_interval(secs => lease::double precision), content_hash
       FROM clock_timestamp() AS moment
     ON CONFLICT (session_id) DO UPDATE
-       SET holder = excluded.holder, token = excluded.token, claim = excluded.claim,
-           expired_orders = excluded.expired_orders, asked_at = excluded.asked_at,
+       SET holder = excluded.holder, token = excluded.token, claim = excluded.claim, asked_at = excluded.asked_at,
            acquired_at = excluded.acquired_at, renewed_at = excluded.renewed_at, expires_at = excluded.expires_at,
            request_hash = excluded.request_hash
     RETURNING * INTO hold;
@@ -186,7 +338,7 @@ BEGIN
             jsonb_build_object(
                 'claim', hold.claim, 'holder', engine, 'previous_holder', hold_before.holder,
                 'ended_at', latest.end_time, 'balance', latest.current_balance::text,
-                'expired_orders', hold.expired_orders
+                'open', open_business(hold.session_id)
             ),
             'restart', request, content_hash
         )
@@ -196,9 +348,10 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION claim_session IS
-'Holds the newest session of a strategy, symbol, timeframe, mode and exchange that showed a sign of life within '
-'max_age seconds, reopened if it had ended; else starts one. Expires its stale orders and records an ENGINE_RESUME '
-'event. The hold. Raises AT423 when another engine holds it and is not to be taken over.';
+'Holds the session that an engine carries on (found_session, or the wanted one), reopened if it had ended, with an '
+'ENGINE_RESUME event; else starts one. No order changes by it. The hold. Raises AT423 when another engine holds the '
+'session and is not to be taken over, AT409 when a new session would leave open positions or orders behind, unless '
+'despite_open.';
 
 CREATE FUNCTION held_state(held bigint)
 RETURNS TABLE (
@@ -210,26 +363,25 @@ RETURNS TABLE (
     day_start_balance numeric,
     day_start_equity numeric,
     open_positions integer,
-    unresolved_orders integer
+    unresolved_orders integer,
+    timeframe text,
+    exchange text
 )
 LANGUAGE sql VOLATILE AS $$
-    SELECT s.current_balance, s.initial_balance, s.start_time,
-           coalesce(
-               (SELECT max(a.equity) FROM account_history AS a WHERE a.session_id = s.id), m.peak_balance,
-               s.initial_balance
-           ),
-           d.timestamp, d.balance, d.equity,
+    SELECT s.current_balance, s.initial_balance, s.start_time, equity_peak(s.id), d.timestamp,
+           d.balance + s.transferred - d.transferred, d.equity + s.transferred - d.transferred,
            (SELECT count(*) FROM positions AS p WHERE p.session_id = s.id AND p.status = 'OPEN')::integer,
            (
                SELECT count(*)
                  FROM orders AS o
                 WHERE o.session_id = s.id AND o.status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN')
-           )::integer
+           )::integer,
+           s.timeframe, s.exchange
       FROM trading_sessions AS s
-      LEFT JOIN performance_metrics AS m ON m.session_id = s.id AND m.period = 'ALL_TIME'
       LEFT JOIN LATERAL (
-               SELECT a.timestamp, a.balance, a.equity
+               SELECT a.timestamp, a.balance, a.equity, t.transferred
                  FROM account_history AS a
+                 JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.since AND a.timestamp < t.until
                 WHERE a.session_id = s.id
                   AND a.timestamp >= date_trunc('day', clock_timestamp(), 'UTC')
                 ORDER BY a.timestamp, a.id
@@ -238,6 +390,6 @@ LANGUAGE sql VOLATILE AS $$
      WHERE s.id = held
 $$;
 COMMENT ON FUNCTION held_state IS
-'What an engine needs to go on with a session: its balance, the highest equity so far (of its snapshots, else of its '
-'balance after trades), the first snapshot of the present UTC day, and how many positions and orders are open. '
-'VOLATILE, so that a statement sees what it has just claimed.';
+'What an engine needs to go on with a session: its balance, its peak (equity_peak), the first snapshot of the '
+'present UTC day with the transfers since then added, how many positions and orders are open, and on which timeframe '
+'and exchange. VOLATILE, so that a statement sees what it has just claimed.';

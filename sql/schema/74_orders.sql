@@ -600,6 +600,9 @@ BEGIN
     IF is_entry(o.order_type) AND m.owed_quantity > 0 THEN
         PERFORM settle_rests(m.position_id, own_token);
     END IF;
+    IF own_token IS NOT NULL THEN
+        PERFORM fence(o.session_id, own_token);
+    END IF;
     RETURN o.id;
 END
 $$;

@@ -11,7 +11,7 @@ CREATE TABLE system_control_flags (
 
 COMMENT ON TABLE system_control_flags IS
 'Switches that restrict the bot while they are active, such as a kill switch. A flag without a row was never set nor '
-'cleared: asking for it is an error and not "off". Who changed what and when is in system_events.';
+'cleared: it restricts nothing, and asking for its row is an error. Who changed what and when is in system_events.';
 COMMENT ON COLUMN system_control_flags.name IS 'Name of the flag.';
 COMMENT ON COLUMN system_control_flags.active IS 'Whether it restricts the bot now.';
 COMMENT ON COLUMN system_control_flags.reason IS 'Why it was last set or cleared.';
@@ -30,6 +30,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION existing_flag IS 'The given control flag''s name; raises AT404 when it was never set nor cleared.';
+
+CREATE FUNCTION orders_held_off(flag text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    -- The other side of refuse_halted.
+    PERFORM pg_advisory_xact_lock(hashtextextended(flag, 451));
+    RETURN TRUE;
+END
+$$;
+COMMENT ON FUNCTION orders_held_off IS
+'Waits for the orders that are being journaled unless the flag is active, and holds off further ones until the '
+'transaction ends: those before it are on record when the flag is, and none comes after it. True.';
 
 CREATE FUNCTION refuse_clear(flag system_control_flags, cleared_at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE AS $$

@@ -18,11 +18,11 @@ import psycopg
 import pytest
 
 from atb_db import Database
-from atb_db.errors import AtbDbError, IdempotencyConflict, InvalidInput, NotFound, SessionClosed, SessionHeld
+from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInput, NotFound, SessionClosed, SessionHeld
 from atb_db.repository import account, audit, events, orders, positions, sessions
 from atb_db.repository.sessions import HeldSession
 from atb_db.statement import Statement
-from atb_db.types import OrderStatus, OrderStatusLabel, SessionClaim
+from atb_db.types import OrderStatus, SessionClaim
 from atb_db.values import new_request_id
 from tests.invariants.running import run_together
 
@@ -280,12 +280,13 @@ def test_a_late_renewal_does_not_shorten_the_hold(fresh_db: Database) -> None:
         {"symbol": "ETHUSDT"},
         {"timeframe": "4h"},
         {"strategy_name": "mean"},
-        {"exchange": "binance"},
+        {"exchange": "binance", "other_exchange": "kraken"},
     ],
 )
 def test_a_session_of_something_else_is_not_taken_up(fresh_db: Database, other: dict[str, object]) -> None:
-    first = fresh_db.run(claim("engine-1", **other))
-    second = fresh_db.run(claim("engine-1"))
+    theirs = {name: value for name, value in other.items() if name != "other_exchange"}
+    first = fresh_db.run(claim("engine-1", **theirs))
+    second = fresh_db.run(claim("engine-1", exchange=other.get("other_exchange")))
     assert second.claim is SessionClaim.CREATED
     assert second.session_id != first.session_id
 
@@ -314,40 +315,55 @@ def test_the_newest_session_is_taken_up_until_it_is_too_old(fresh_db: Database, 
     assert (again.session_id, again.claim) == (first.session_id, SessionClaim.RESUMED)
 
 
-def test_stale_pending_orders_expire_and_others_stay(fresh_db: Database, lapse: object) -> None:
+def order(db: Database, session_id: int, name: str, **more: object) -> int:
+    """An ENTRY order of the session; its id."""
+    arguments: dict[str, object] = {
+        "session_id": session_id,
+        "order_type": "ENTRY",
+        "symbol": "BTCUSDT",
+        "side": "LONG",
+        "quantity": 1,
+        "internal_order_id": name,
+        **more,
+    }
+    return db.run(orders.create_order(**arguments))  # type: ignore[arg-type]
+
+
+def test_nothing_expires_unasked(fresh_db: Database, lapse: object) -> None:
+    """25 hours down, filled meanwhile: the orders are handed out, and only what the exchange does not know expires."""
     first = fresh_db.run(claim("engine-1"))
     old, new = datetime.now(UTC) - timedelta(days=3), datetime.now(UTC)
-
-    def order(name: str, status: OrderStatusLabel, created_at: datetime) -> int:
-        return fresh_db.run(
-            orders.create_order(
-                session_id=first.session_id,
-                order_type="ENTRY",
-                symbol="BTCUSDT",
-                side="LONG",
-                quantity=1,
-                internal_order_id=name,
-                status=status,
-                created_at=created_at,
-            )
-        )
-
-    order("stale-1", "PENDING", old)
-    order("stale-2", "PENDING", old)
-    kept = [order("sent", "OPEN", old), order("fresh", "PENDING", new)]
+    filled, lost, another = (order(fresh_db, first.session_id, name, created_at=old) for name in ("a", "b", "c"))
+    sent = order(fresh_db, first.session_id, "sent", status="OPEN", created_at=old)
     assert callable(lapse)
     lapse()
-    again = claim("engine-2")
-    held = fresh_db.run(again)
-    assert (held.expired_orders, held.unresolved_orders) == (2, 2)
-    assert [one.id for one in fresh_db.run(orders.get_pending_orders(session_id=held.session_id))] == kept
-    assert fresh_db.run(again) == held
-    expire = orders.expire_stale_orders(session_id=held.session_id, created_before=new + timedelta(seconds=1))
+    held = fresh_db.run(claim("engine-2"))
+    pending = fresh_db.run(orders.get_pending_orders(session_id=held.session_id))
+    assert [(one.id, one.status) for one in pending] == [
+        (filled, OrderStatus.PENDING),
+        (lost, OrderStatus.PENDING),
+        (another, OrderStatus.PENDING),
+        (sent, OrderStatus.OPEN),
+    ]
+    assert held.unresolved_orders == 4
+    fresh_db.run(
+        orders.record_fill(
+            session_id=held.session_id,
+            internal_order_id="a",
+            exchange_fill_id="1",
+            quantity=1,
+            price=100,
+            filled_at=new,
+        )
+    )
+    fresh_db.run(orders.update_order_status(order_id=lost, status="EXPIRED"))
+    [position] = fresh_db.run(positions.get_active_positions(session_id=held.session_id))
+    assert position.quantity == 1
+    expire = orders.expire_stale_orders(session_id=held.session_id, created_before=new)
     assert [fresh_db.run(expire), fresh_db.run(expire)] == [1, 1]
     [left] = fresh_db.run(orders.get_pending_orders(session_id=held.session_id))
-    assert left.status is OrderStatus.OPEN
-    older = orders.get_pending_orders(session_id=held.session_id, created_before=old)
-    assert fresh_db.run(older) == []
+    assert (left.id, left.status) == (sent, OrderStatus.OPEN)
+    assert fresh_db.run(audit.audit_books(session_id=held.session_id)) == []
 
 
 def test_of_eight_engines_at_once_one_gets_the_session(fresh_url: str) -> None:
@@ -360,8 +376,157 @@ def test_of_eight_engines_at_once_one_gets_the_session(fresh_url: str) -> None:
         assert len(db.run(sessions.get_active_sessions())) == 2
 
 
+def left_open(db: Database, what: str, **identity: object) -> int:
+    """A session with something open in it, whose engine has let go of it."""
+    held = db.run(claim("engine-1", **identity))
+    if what == "position":
+        trade_a_little(db, held.session_id)
+    elif what == "order":
+        order(db, held.session_id, "mine")
+    else:
+        order_id = order(db, held.session_id, "mine", order_type="SCALE_IN", status="OPEN")
+        db.run(orders.record_fill(order_id=order_id, exchange_fill_id="1", quantity=1, price=100))
+    db.run(sessions.release_hold(session_id=held.session_id, token=held.token))
+    return held.session_id
+
+
+LEFT_OPEN = ("position", "order", "fill that is in no position")
+
+
+@pytest.mark.parametrize("what", LEFT_OPEN)
+@pytest.mark.parametrize("claimed", [SessionClaim.RESUMED, SessionClaim.REOPENED])
+def test_what_is_open_is_carried_on_however_old(
+    fresh_db: Database, fresh_url: str, what: str, claimed: SessionClaim
+) -> None:
+    session_id = left_open(fresh_db, what)
+    if claimed is SessionClaim.REOPENED:
+        fresh_db.run(sessions.end_trading_session(session_id=session_id))
+    age(fresh_url, session_id, days=400)
+    with psycopg.connect(fresh_url, autocommit=True) as owner:
+        owner.execute("UPDATE account_history SET timestamp = now() - interval '400 days'")
+        owner.execute("UPDATE trading_sessions SET end_time = start_time WHERE end_time IS NOT NULL")
+    held = fresh_db.run(claim("engine-2"))
+    assert (held.session_id, held.claim) == (session_id, claimed)
+
+
+@pytest.mark.parametrize("what", LEFT_OPEN)
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("binance", None), (None, "binance"), (None, None), ("binance", "binance")]
+)
+def test_an_exchange_that_is_not_given_is_any(
+    fresh_db: Database, what: str, theirs: str | None, ours: str | None
+) -> None:
+    session_id = left_open(fresh_db, what, exchange=theirs)
+    held = fresh_db.run(claim("engine-2", exchange=ours))
+    assert (held.session_id, held.claim, held.exchange) == (session_id, SessionClaim.RESUMED, theirs)
+
+
+def test_the_exchange_itself_comes_before_one_that_is_not_given(fresh_db: Database) -> None:
+    named = fresh_db.run(claim("engine-1", exchange="binance"))
+    with psycopg.connect(fresh_db.settings.conninfo, autocommit=True) as owner:
+        owner.execute("UPDATE trading_sessions SET exchange = 'kraken'")
+    unnamed = fresh_db.run(claim("engine-2", despite_open_positions=True, exchange="binance"))
+    with psycopg.connect(fresh_db.settings.conninfo, autocommit=True) as owner:
+        owner.execute("UPDATE trading_sessions SET exchange = nullif(exchange, 'binance')")
+        owner.execute("UPDATE session_holds SET expires_at = renewed_at")
+    assert fresh_db.run(claim("engine-3", exchange="kraken")).session_id == named.session_id
+    assert fresh_db.run(claim("engine-4", exchange="okx")).session_id == unnamed.session_id
+
+
+@pytest.mark.parametrize("what", LEFT_OPEN)
+@pytest.mark.parametrize("other", [{"timeframe": "4h"}, {"exchange": "kraken"}])
+def test_what_is_open_elsewhere_is_never_left_behind_in_silence(
+    fresh_db: Database, what: str, other: dict[str, object]
+) -> None:
+    session_id = left_open(fresh_db, what, exchange="binance")
+    ours = {"exchange": "binance", **other}
+    counted = "open position" if what == "position" else "unresolved order"
+    with pytest.raises(
+        Conflict, match=rf"session {session_id} \(timeframe 1h, exchange binance\) has 1 {counted}: .*despite_open"
+    ) as caught:
+        fresh_db.run(claim("engine-2", **ours))
+    assert caught.value.field == "session_id"
+    beside = fresh_db.run(claim("engine-2", **ours, despite_open_positions=True))
+    assert (beside.claim, beside.open_positions) == (SessionClaim.CREATED, 0)
+    # From then on the new one is the newest, and is taken up without being asked about the other.
+    fresh_db.run(sessions.release_hold(session_id=beside.session_id, token=beside.token))
+    assert fresh_db.run(claim("engine-2", **ours)).session_id == beside.session_id
+    carried_on = fresh_db.run(claim("engine-3", **ours, session_id=session_id))
+    assert (carried_on.session_id, carried_on.claim, carried_on.timeframe) == (session_id, SessionClaim.RESUMED, "1h")
+
+
+@pytest.mark.parametrize("other", [{"strategy_name": "mean"}, {"symbol": "ETHUSDT"}, {"mode": "LIVE"}])
+def test_a_session_of_another_strategy_symbol_or_mode_is_not_taken_up_by_its_id(
+    fresh_db: Database, other: dict[str, object]
+) -> None:
+    session_id = left_open(fresh_db, "position")
+    with pytest.raises(Conflict, match=f"session {session_id} trades BTCUSDT by trend, PAPER"):
+        fresh_db.run(claim("engine-2", **other, session_id=session_id))
+    with pytest.raises(NotFound):
+        fresh_db.run(claim("engine-2", session_id=10**9))
+    assert fresh_db.run(claim("engine-2", **other)).claim is SessionClaim.CREATED
+
+
+def test_a_session_is_held_whichever_way_it_is_asked_for(fresh_db: Database) -> None:
+    held = fresh_db.run(claim("engine-1", exchange="binance"))
+    for asked in ({"session_id": held.session_id}, {"exchange": None}, {"exchange": "binance"}):
+        with pytest.raises(SessionHeld, match="is held by engine-1"):
+            fresh_db.run(claim("engine-2", **asked))
+
+
+def test_eight_engines_of_different_timeframes_leave_nothing_behind(fresh_db: Database) -> None:
+    session_id = left_open(fresh_db, "position")
+    asked = [claim(f"engine-{number}", timeframe=("1h", "4h")[number % 2]) for number in range(8)]
+    answers = run_together(fresh_db, asked)
+    assert [answer.session_id for answer in answers if isinstance(answer, HeldSession)] == [session_id]
+    assert {type(answer) for answer in answers if isinstance(answer, AtbDbError)} == {SessionHeld, Conflict}
+    assert len(fresh_db.run(sessions.get_active_sessions())) == 1
+
+
+def test_transfers_are_neither_peak_nor_loss_of_the_day(fresh_db: Database) -> None:
+    """1000 to 1100, 500 withdrawn, 200 put in: the peak is 800, and so is what the day began with."""
+    held = fresh_db.run(claim("engine-1"))
+
+    def snapshot(balance: int) -> None:
+        fresh_db.run(account.log_account_snapshot(session_id=held.session_id, balance=balance, equity=balance))
+
+    def transfer(amount: int) -> None:
+        fresh_db.run(account.record_transfer(session_id=held.session_id, amount=amount, reason="by hand"))
+
+    snapshot(1100)
+    transfer(-500)
+    snapshot(600)
+    transfer(200)
+    snapshot(790)
+    fresh_db.run(sessions.release_hold(session_id=held.session_id, token=held.token))
+    again = fresh_db.run(claim("engine-1"))
+    assert (again.balance, again.equity_peak) == (Decimal(700), Decimal(800))
+    assert (again.day_start_balance, again.day_start_equity) == (Decimal(800), Decimal(800))
+
+
+def test_without_snapshots_the_peak_is_that_after_trades_moved_by_transfers(fresh_db: Database) -> None:
+    held = fresh_db.run(claim("engine-1"))
+    position_id = trade_a_little(fresh_db, held.session_id)
+    with psycopg.connect(fresh_db.settings.conninfo, autocommit=True) as owner:
+        owner.execute("DELETE FROM account_history")
+    fresh_db.run(positions.close_position(position_id=position_id, exit_price=120, exit_reason="target"))
+    fresh_db.run(account.record_transfer(session_id=held.session_id, amount=-500, reason="by hand"))
+    fresh_db.run(sessions.release_hold(session_id=held.session_id, token=held.token))
+    again = fresh_db.run(claim("engine-1"))
+    assert (again.balance, again.equity_peak, again.day_start_equity) == (Decimal(570), Decimal(570), None)
+
+
+@pytest.mark.parametrize("lease", [timedelta(minutes=2), 120, "120", 120.0, Decimal(120)], ids=repr)
+def test_spans_are_timedeltas_or_seconds(fresh_db: Database, lease: timedelta | float | str | Decimal) -> None:
+    token = new_request_id()
+    held = fresh_db.run(claim("engine-1", lease=lease, max_age=timedelta(days=1), request_id=token))
+    assert timedelta(seconds=110) < held.expires_at - datetime.now(UTC) < timedelta(seconds=121)
+    # Another way to say the same is the same request.
+    assert fresh_db.run(claim("engine-1", lease=120, max_age=86400, request_id=token)) == held
+
+
 def test_no_nonsense_is_taken_for_a_lease(fresh_db: Database) -> None:
-    for bad in (0, -1, "1e12"):
+    for bad in (0, -1, "1e12", timedelta(0), timedelta(days=-1)):
         with pytest.raises(InvalidInput) as caught:
             fresh_db.run(claim("engine-1", lease=bad))
         assert caught.value.field == "lease"

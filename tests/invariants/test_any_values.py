@@ -27,7 +27,7 @@ from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.repository import statements, trades
 from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.types import Json, Number
+from atb_db.types import Json, Number, Span
 from atb_db.values import JsonText, new_request_id
 from tests.invariants.running import undone
 from tests.statements.examples import World, at, example
@@ -74,6 +74,7 @@ TRADE: Final = NewTrade(
 )
 BY_TYPE: Final[dict[object, st.SearchStrategy[Any]]] = {
     Number: st.decimals() | st.floats() | st.integers() | st.decimals(0, 2, places=12).map(str),
+    Span: st.timedeltas() | st.decimals() | st.floats() | st.integers(),
     bool: st.booleans(),
     datetime: st.datetimes(timezones=st.timezones()) | st.datetimes(),
     int: st.integers(),
@@ -191,7 +192,7 @@ def _first_trade(statement: Statement[object]) -> Iterable[tuple[str, object]]:
     for name, kind in texts.items():
         text = first[name]
         value: object = JsonText(text) if kind == Json else datetime.fromisoformat(text) if kind is datetime else text
-        yield name, Decimal(text) if kind == Number else value
+        yield name, Decimal(text) if kind in (Number, Span) else value
 
 
 def _same(value: object, column: object) -> bool:

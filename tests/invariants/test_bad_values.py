@@ -17,7 +17,7 @@ from atb_db import Database
 from atb_db.errors import InvalidInput
 from atb_db.repository import statements
 from atb_db.statement import Declared, Kind
-from atb_db.types import Json, Number
+from atb_db.types import Json, Number, Span
 from tests.invariants.running import run
 from tests.statements.books import contents
 from tests.statements.examples import World, example
@@ -90,7 +90,8 @@ def refused(attempt: Callable[[], object], statement: str, field: str, value: ob
 
 
 def names(declaration: Declared[object], kind: object) -> list[str]:
-    return [parameter.name for parameter in declaration.parameters if parameter.type == kind]
+    kinds = (Number, Span) if kind == Number else (kind,)
+    return [parameter.name for parameter in declaration.parameters if parameter.type in kinds]
 
 
 def refuse_all(declaration: Declared[object], world: World, kind: object, values: list[Any]) -> None:

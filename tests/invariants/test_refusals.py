@@ -30,25 +30,6 @@ def refused(world_db: Database, world_url: str) -> Refused:
     return check
 
 
-def test_an_exit_before_the_entry(refused: Refused, world: World) -> None:
-    refused(
-        positions.close_position(position_id=world.position_id, exit_price=1, exit_time=at(0.5), exit_reason="early"),
-        InvalidInput,
-        "exit_time",
-        "lies before the entry",
-    )
-    refused(trade(world.session_id, exit_time=at(-1), pnl=1), InvalidInput, "exit_time", "lies before the entry")
-
-
-def test_an_end_before_the_start(refused: Refused, world: World) -> None:
-    refused(
-        sessions.end_trading_session(session_id=world.session_id, end_time=at(-1)),
-        InvalidInput,
-        "end_time",
-        "lies before the session's start",
-    )
-
-
 def test_more_than_is_left_cannot_be_exited(refused: Refused, world: World) -> None:
     refused(
         positions.apply_partial_exit(position_id=world.other_position_id, size="1.001", price=100),

@@ -208,6 +208,7 @@ ALTERNATIVES: Final[dict[str, dict[str, Callable[[World], object]]]] = {
     "positions.apply_scale_in": {"size": lambda _: "0.25", "order_id": lambda world: world.order_id},
     "positions.close_position": {"order_id": lambda world: world.order_id},
     "positions.open_position": {"order_id": lambda world: world.order_id},
+    "sessions.resume_or_create": {"session_id": lambda world: world.session_id},
 }
 
 # Every parameter is given, and none with its default, so that the tests can show that each of them matters.
@@ -238,6 +239,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         session_id=world.session_id,
         balance=1000,
         equity=1005,
+        token=TOKEN,
         timestamp=at(9),
         margin_used=1,
         margin_available=999,
@@ -316,6 +318,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         signal_type="entry",
         action_taken="opened_long",
         price=100,
+        token=TOKEN,
         timestamp=at(9),
         timeframe="1h",
         signal_strength="1.5",

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from atb_db import Database
-from atb_db.repository import orders, sessions
+from atb_db.repository import control, orders, positions, sessions
 from atb_db.statement import Statement
 
 TOKEN: Final = UUID("018e0000-0000-7000-8000-000000000001")
@@ -26,6 +26,8 @@ class Ids(Protocol):
 
     @property
     def session_id(self) -> int: ...
+    @property
+    def empty_session_id(self) -> int: ...
     @property
     def position_id(self) -> int: ...
     @property
@@ -103,8 +105,8 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         exchange="binance",
         max_age=3600,
         lease=30,
-        stale_after=600,
         take_over=True,
+        despite_open_positions=True,
         session_name="A restart",
         base_currency="EUR",
         strategy_config={"fast": 10},
@@ -116,6 +118,9 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         session_id=world.session_id, token=TOKEN, lease=_LONG + 1, timestamp=at(6)
     ),
     "sessions.release_hold": lambda world: sessions.release_hold(session_id=world.session_id, token=TOKEN),
+    "positions.move_position_to_session": lambda world: positions.move_position_to_session(
+        position_id=world.position_id, session_id=world.empty_session_id, reason="another timeframe", timestamp=at(9)
+    ),
     "sessions.get_silent_sessions": lambda _: sessions.get_silent_sessions(silent_since=at(100)),
     "sessions.get_hold": lambda world: sessions.get_hold(session_id=world.session_id),
     "orders.record_fill": lambda world: orders.record_fill(
@@ -133,11 +138,12 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         order_id=world.order_id, position_id=world.position_id, timestamp=at(9), token=TOKEN
     ),
     "orders.expire_stale_orders": lambda world: orders.expire_stale_orders(
-        session_id=world.session_id, created_before=at(99), timestamp=at(9)
+        session_id=world.session_id, created_before=at(99), timestamp=at(9), token=TOKEN
     ),
     "orders.get_pending_orders": lambda world: orders.get_pending_orders(
         session_id=world.session_id, created_before=at(99)
     ),
+    "control.is_flag_active": lambda _: control.is_flag_active(name="kill_switch"),
     "orders.get_order": lambda world: orders.get_order(
         order_id=world.order_id, session_id=world.session_id, internal_order_id="pending", exchange_order_id="x"
     ),

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
-from uuid import UUID
+from uuid import NAMESPACE_DNS, UUID, uuid5
 
 import numpy as np
 import pandas as pd
@@ -16,19 +16,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import atb_db
 from atb_db.errors import InvalidInput
 from atb_db.types import PositionSide
 from atb_db.values import (
+    REQUEST_NAMESPACE,
     Coerce,
     _plain,
     _quick_json,
     _slow_json,
     new_request_id,
+    request_id_of,
     to_bool,
     to_decimal,
     to_int,
     to_json,
     to_label,
+    to_span,
     to_text,
     to_time,
     to_uuid,
@@ -234,7 +238,9 @@ def test_json_that_cannot_be_stored(value: object) -> None:
     assert len(str(refusal.value)) < 200
 
 
-@pytest.mark.parametrize("coerce", [to_decimal, to_int, to_bool, to_text, to_time, to_uuid, to_label(PositionSide)])
+@pytest.mark.parametrize(
+    "coerce", [to_decimal, to_span, to_int, to_bool, to_text, to_time, to_uuid, to_label(PositionSide)]
+)
 def test_refusals_are_short(coerce: Coerce) -> None:
     with pytest.raises(InvalidInput) as refusal:
         coerce("x", ["y" * 5000])
@@ -283,3 +289,45 @@ def test_request_ids_grow_and_are_version_7() -> None:
     assert {(one.version, one.variant) for one in ids} == {(7, "specified in RFC 4122")}
     milliseconds = [one.int >> 80 for one in ids]
     assert milliseconds == sorted(milliseconds)
+
+
+@pytest.mark.parametrize(
+    ("span", "seconds"),
+    [
+        (timedelta(minutes=1), "60"),
+        (timedelta(microseconds=1), "0.000001"),
+        (timedelta(days=-1, microseconds=1), "-86399.999999"),
+        (timedelta.max, "86399999999999.999999"),
+        (pd.Timedelta("1min"), "60"),
+        (0.1, "0.1"),
+        ("604800", "604800"),
+    ],
+    ids=repr,
+)
+def test_a_span_is_a_timedelta_or_seconds(span: object, seconds: str) -> None:
+    assert to_span("lease", span) == Decimal(seconds)
+
+
+@pytest.mark.parametrize("nonsense", [pd.NaT, math.nan, "1h", True, np.timedelta64("NaT", "s")], ids=repr)
+def test_what_is_no_span_is_refused_by_name(nonsense: object) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        to_span("lease", nonsense)
+    assert caught.value.field == "lease"
+
+
+def test_a_text_of_yours_stands_for_the_same_request_for_ever() -> None:
+    first = request_id_of("engine-1: entry of 2024-03-01T09:00Z")
+    assert first == request_id_of("engine-1: entry of 2024-03-01T09:00Z")
+    # Were this to change, an engine that is upgraded would do again what it has done.
+    assert first == UUID("788e479a-605e-59ae-a619-02a5df535e07")
+    assert first.version == 5
+    assert first != request_id_of("engine-1: entry of 2024-03-01T10:00Z")
+    assert uuid5(NAMESPACE_DNS, "atb_db.request_id_of") == REQUEST_NAMESPACE
+    for nonsense in ("", "\0", "\ud800", 7):
+        with pytest.raises(InvalidInput) as caught:
+            request_id_of(nonsense)  # type: ignore[arg-type]
+        assert caught.value.field == "text"
+
+
+def test_request_id_of_is_public() -> None:
+    assert atb_db.request_id_of is request_id_of

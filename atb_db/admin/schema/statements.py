@@ -17,7 +17,7 @@ from atb_db.admin.schema.enums import is_enum, labels_of, schema_name
 from atb_db.parameters import Parameter
 from atb_db.rows import Shape, is_row_type
 from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind
-from atb_db.types import Json, JsonValue, Number
+from atb_db.types import Json, JsonValue, Number, Span
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -28,6 +28,7 @@ _INTEGERS: Final = ("int8", "int4", "int2")
 # The PostgreSQL types, or domains over them, that a Python type may stand for.
 _TYPES: Final[dict[object, tuple[str, ...]]] = {
     Number: ("numeric",),
+    Span: ("numeric",),
     Decimal: ("numeric",),
     Json: ("jsonb",),
     JsonValue: ("jsonb",),
@@ -44,7 +45,7 @@ _TYPES: Final[dict[object, tuple[str, ...]]] = {
 }
 
 # Where a domain must check what is written, so that the server's refusal names the parameter.
-_CHECKED: Final = frozenset({Number, str, datetime})
+_CHECKED: Final = frozenset({Number, Span, str, datetime})
 
 _COPIED_TABLE: Final = re.compile(r"\bCOPY\s+(\w+)", re.IGNORECASE)
 _QUALIFIER: Final = re.compile(r'("(?:[^"]|"")+"|\w+)\.')

@@ -98,6 +98,7 @@ WITH session AS MATERIALIZED (
            (SELECT count(*) FROM ledger) AS ledger_rows,
            coalesce((SELECT sum(amount) FROM ledger WHERE entry_type = 'TRANSFER'), 0) AS transfers,
            coalesce((SELECT sum(delta) FROM ledger WHERE entry_type = 'ADJUSTMENT'), 0) AS adjustments,
+           coalesce((SELECT sum(amount) FROM ledger WHERE entry_type = 'MOVE'), 0) AS moves,
            coalesce((SELECT sum(delta) FROM ledger WHERE entry_type = 'INTEREST' AND position_id IS NULL), 0) AS interest,
            coalesce((SELECT sum(net_pnl) FROM closings), 0) AS net_pnl,
            (SELECT count(*) FROM closings) AS trade_count,
@@ -121,7 +122,8 @@ WITH session AS MATERIALIZED (
                       ('transfers', 'transferred', t.transfers, t.transferred::numeric),
                       (
                           'balance', 'current_balance',
-                          t.initial_balance + t.net_pnl + t.open_net + t.adjustments + t.transfers + t.interest,
+                          t.initial_balance + t.net_pnl + t.open_net + t.adjustments + t.transfers + t.interest
+                          + t.moves,
                           t.current_balance
                       )
            ) AS c (identity, subject, expected, actual)
@@ -163,7 +165,7 @@ WITH session AS MATERIALIZED (
       FROM fills AS f
       FULL JOIN fill_entries AS e ON e.order_fill_id = f.id
      CROSS JOIN LATERAL (
-               VALUES ('pnl', f.pnl::numeric, coalesce(e.pnl, 0)),
+               VALUES ('pnl', coalesce(f.pnl::numeric, 0), coalesce(e.pnl, 0)),
                       (
                           'commission', CASE WHEN f.is_booked THEN f.booked_commission::numeric ELSE 0 END,
                           coalesce(e.commission, 0)
@@ -172,8 +174,22 @@ WITH session AS MATERIALIZED (
      UNION ALL
     SELECT 'ledger cause', 'ledger entry ' || l.entry_number || ', position', 1, 0
       FROM ledger AS l
-     WHERE l.entry_type IN ('FILL', 'FEE', 'FUNDING', 'CORRECTION')
+     WHERE l.entry_type IN ('FILL', 'FEE', 'FUNDING', 'CORRECTION', 'MOVE')
        AND NOT EXISTS (SELECT FROM positions AS p JOIN session AS s ON s.id = p.session_id WHERE p.id = l.position_id)
+       AND NOT EXISTS (
+               SELECT
+                 FROM ledger AS m
+                 JOIN positions AS p ON p.id = m.position_id
+                WHERE m.entry_type = 'MOVE' AND m.position_id = l.position_id
+           )
+     UNION ALL
+    -- A position that was moved to another session has taken with it what it had realised here.
+    SELECT 'ledger cause', 'position ' || b.position_id || ', moved ' || c.subject, 0, c.actual
+      FROM booked AS b
+     CROSS JOIN LATERAL (
+               VALUES ('pnl', b.pnl), ('commission', b.commission), ('funding', b.funding), ('interest', b.interest)
+           ) AS c (subject, actual)
+     WHERE NOT EXISTS (SELECT FROM positions AS p JOIN session AS s ON s.id = p.session_id WHERE p.id = b.position_id)
 ), position_checks AS (
     SELECT c.identity, 'position ' || p.id || ', ' || c.subject AS subject, c.expected, c.actual
       FROM positions AS p

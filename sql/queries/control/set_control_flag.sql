@@ -17,6 +17,7 @@ INSERT INTO system_control_flags AS f (name, active, reason, source, updated_at)
 SELECT :name, TRUE, :reason, :source, timestamp
   FROM event
  WHERE inserted
+   AND orders_held_off(:name)
 ON CONFLICT (name) DO UPDATE
    SET active = excluded.active,
        reason = excluded.reason,

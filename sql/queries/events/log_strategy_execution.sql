@@ -21,4 +21,4 @@ WITH recorded AS (
 SELECT id
   FROM recorded
  WHERE NOT inserted
-    OR active_session(session_id) IS NOT NULL
+    OR (active_session(session_id) IS NOT NULL AND fenced(session_id, :token::uuid))

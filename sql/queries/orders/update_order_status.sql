@@ -4,5 +4,5 @@ SELECT update_order(
            exchange => :exchange_order_id, state => :status, total => :filled_quantity, average => :filled_price,
            total_commission => :commission, new_quantity => :quantity, new_price => :price,
            failure => :failure_reason, review => :needs_review, told_pnl => :pnl, rate => :settlement_rate,
-           at => :timestamp, own_token => :token
+           at => :timestamp::exchange_time, own_token => :token
        ) AS id

@@ -1,7 +1,8 @@
 -- End a session with its final figures and an ENGINE_STOP event; ending it again changes nothing. The session's id.
 WITH ended AS (
     UPDATE trading_sessions AS s
-       SET end_time = :end_time,
+       -- The clock may have been set back since the start: an end is recorded whatever it shows.
+       SET end_time = greatest(s.start_time, :end_time::instant),
            final_balance = s.current_balance,
            (total_pnl, total_trades, win_rate, max_drawdown) = (
                SELECT f.total_pnl, f.total_trades, f.win_rate, f.max_drawdown
@@ -19,7 +20,8 @@ WITH ended AS (
       FROM ended
 ), released AS (
     UPDATE session_holds AS h
-       SET expires_at = least(h.expires_at, clock_timestamp())
+       SET renewed_at = least(h.renewed_at, clock_timestamp()),
+           expires_at = least(h.expires_at, clock_timestamp())
       FROM ended AS e
      WHERE h.session_id = e.id
 )

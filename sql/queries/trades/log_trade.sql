@@ -8,7 +8,9 @@ WITH known AS MATERIALIZED (
         strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
         mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
     )
-    SELECT id, :symbol, :side, mode, :entry_price, :exit_price, :size, :quantity, :entry_time, :exit_time,
+    SELECT id, :symbol, :side, mode, :entry_price, :exit_price, :size, :quantity, :entry_time,
+           -- The clock may have been set back meanwhile: the trade was held for no time.
+           greatest(:entry_time::instant, :exit_time::instant),
            :pnl, round(
                coalesce(
                    :pnl::amount / nullif(:entry_price::signed_price * :quantity::quantity, 0),

@@ -47,7 +47,8 @@ WITH session AS (
         strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
         mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
     )
-    SELECT s.id, t.symbol, t.side, s.mode, t.entry_price, t.exit_price, t.size, t.quantity, t.entry_time, t.exit_time,
+    SELECT s.id, t.symbol, t.side, s.mode, t.entry_price, t.exit_price, t.size, t.quantity, t.entry_time,
+           greatest(t.entry_time, t.exit_time),
            t.pnl,
            round(
                coalesce(
