@@ -32,7 +32,8 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT trim_scale(round(
                CASE contract
                    WHEN 'LINEAR' THEN quantity * contract_size * price
-                   ELSE quantity * contract_size / nullif(price, 0)
+                   -- The server divides to 16 significant digits, or to as many decimals as the numerator has.
+                   ELSE quantity * contract_size * 1.000000000000000000000000 / nullif(price, 0)
                END,
                18
            ))
@@ -46,8 +47,8 @@ RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$
     SELECT trim_scale(round(
                CASE contract
-                   WHEN 'LINEAR' THEN value / nullif(quantity * contract_size, 0)
-                   ELSE quantity * contract_size / nullif(value, 0)
+                   WHEN 'LINEAR' THEN value * 1.000000000000000000000000 / nullif(quantity * contract_size, 0)
+                   ELSE quantity * contract_size * 1.000000000000000000000000 / nullif(value, 0)
                END,
                24
            ))
@@ -59,7 +60,7 @@ CREATE FUNCTION share_of(value numeric, part numeric, whole numeric) RETURNS num
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
                WHEN part = whole THEN value
-               ELSE trim_scale(round(value * part / whole, 18))
+               ELSE trim_scale(round(value * part * 1.000000000000000000000000 / whole, 18))
            END
 $$;
 COMMENT ON FUNCTION share_of IS

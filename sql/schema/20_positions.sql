@@ -18,7 +18,7 @@ CREATE TABLE positions (
     entry_time instant NOT NULL,
     entry_balance amount,
     quantity nonnegative NOT NULL DEFAULT 0,
-    original_quantity nonnegative NOT NULL DEFAULT 0,
+    original_quantity amount NOT NULL DEFAULT 0,
     exited_quantity nonnegative NOT NULL DEFAULT 0,
     current_quantity nonnegative NOT NULL DEFAULT 0,
     unbooked_quantity nonnegative NOT NULL DEFAULT 0,
@@ -28,7 +28,7 @@ CREATE TABLE positions (
     entry_price signed_price,
     exit_price signed_price,
     size nonnegative,
-    original_size nonnegative,
+    original_size ratio,
     current_size nonnegative,
     partial_exits_taken counter NOT NULL DEFAULT 0,
     scale_ins_taken counter NOT NULL DEFAULT 0,
@@ -120,11 +120,14 @@ COMMENT ON COLUMN positions.entry_time IS 'When the position was entered; of a P
 COMMENT ON COLUMN positions.entry_balance IS 'Account balance at entry, in the session''s base currency.';
 COMMENT ON COLUMN positions.quantity IS
 'Entered so far, in units of the base asset: the entry and every scale-in, less what fees took out of it.';
-COMMENT ON COLUMN positions.original_quantity IS 'Entered by entry orders, in units of the base asset.';
+COMMENT ON COLUMN positions.original_quantity IS
+'Entered by entry orders, in units of the base asset; below zero where a fee that became known later took more out of a '
+'continuing position than they entered.';
 COMMENT ON COLUMN positions.exited_quantity IS 'Exited so far, in units of the base asset.';
 COMMENT ON COLUMN positions.current_quantity IS 'Open quantity in units of the base asset.';
 COMMENT ON COLUMN positions.unbooked_quantity IS
-'What exits were filled with beyond what was held, in units of the base asset; the next entry fill takes it up.';
+'What its orders moved beyond what was held, in units of the base asset: the sum of its REST fills, without their sign. The '
+'next entry fill takes it up.';
 COMMENT ON COLUMN positions.entry_notional IS 'Value of all entries at their prices, in settlement currency.';
 COMMENT ON COLUMN positions.exit_notional IS 'Value of all exits at their prices, in settlement currency.';
 COMMENT ON COLUMN positions.cost_basis IS

@@ -20,6 +20,7 @@ CREATE TABLE orders (
     recorded_notional amount NOT NULL DEFAULT 0,
     recorded_value amount NOT NULL DEFAULT 0,
     recorded_commission amount NOT NULL DEFAULT 0,
+    unknown_fees counter NOT NULL DEFAULT 0,
     corrected_value amount NOT NULL DEFAULT 0,
     filled_quantity nonnegative NOT NULL DEFAULT 0,
     filled_price signed_price,
@@ -107,6 +108,8 @@ COMMENT ON COLUMN orders.recorded_value IS
 'Sum of the values of the single fills'' quantities less fees in the base asset, in settlement currency.';
 COMMENT ON COLUMN orders.recorded_commission IS
 'Sum of the known fees of the single fills, in the session''s base currency.';
+COMMENT ON COLUMN orders.unknown_fees IS
+'Number of single fills whose fee is not known: until there is none, the fees of the reported total count.';
 COMMENT ON COLUMN orders.corrected_value IS
 'What corrections by hand added to the value of its fills, in settlement currency.';
 COMMENT ON COLUMN orders.filled_quantity IS

@@ -21,9 +21,9 @@ COMMENT ON TYPE booking IS
 CREATE FUNCTION record_partial_trade(p positions, filled orders, moved booking, at timestamptz, OUT id bigint, OUT is_new boolean)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    original numeric := CASE p.original_quantity WHEN 0 THEN NULL ELSE p.original_quantity END;
+    original numeric := CASE WHEN p.original_quantity > 0 THEN p.original_quantity END;
 BEGIN
-    IF moved.quantity > 0 THEN
+    IF moved.quantity <> 0 OR (moved.pnl <> 0 AND filled.order_type = 'PARTIAL_EXIT') THEN
         INSERT INTO partial_trades AS t (
             position_id, order_id, operation_type, size, quantity, price, pnl, target_level, timestamp, request_id,
             request_hash
@@ -177,22 +177,27 @@ BEGIN
         p.cost_basis := p.cost_basis + m.value - m.released_cost;
         from_prices := direction * -m.released_cost;
         IF filled.order_type = 'ENTRY' THEN
-            p.original_quantity := greatest(p.original_quantity + m.quantity, 0);
+            p.original_quantity := p.original_quantity + m.quantity;
         END IF;
         IF m.quantity <> 0 THEN
             p.entry_time := CASE p.status WHEN 'PLANNED' THEN at ELSE least(p.entry_time, at) END;
         END IF;
     ELSE
-        IF moved > p.current_quantity OR moved < 0 THEN
-            m.quantity := greatest(least(moved, p.current_quantity), 0);
+        IF moved > p.current_quantity THEN
+            m.quantity := p.current_quantity;
             m.value := CASE m.quantity WHEN 0 THEN 0 ELSE share_of(worth, m.quantity, moved) END;
             m.rest_quantity := moved - m.quantity;
             m.rest_value := worth - m.value;
+        ELSIF moved < 0 THEN
+            -- Less was exited than was reported before: an OPEN position takes the units back, a CLOSED one their value.
+            m.quantity := CASE p.status WHEN 'CLOSED' THEN 0 ELSE greatest(moved, -p.exited_quantity) END;
+            m.rest_quantity := moved - m.quantity;
+            m.rest_value := 0;
         END IF;
         m.released_cost := CASE m.quantity
             WHEN 0 THEN 0
             WHEN p.current_quantity THEN p.cost_basis
-            ELSE trim_scale(round(p.cost_basis * m.quantity / p.current_quantity, 18))
+            ELSE share_of(p.cost_basis, m.quantity, p.current_quantity)
         END;
         p.exited_quantity := p.exited_quantity + m.quantity;
         p.current_quantity := p.current_quantity - m.quantity;
@@ -204,14 +209,15 @@ BEGIN
         END IF;
     END IF;
     m.pnl := CASE
-        WHEN told_pnl IS NOT NULL THEN told_pnl
+        -- Only with what it is the P&L of: not again with a late fee, nor before a price or a position is there.
+        WHEN told_pnl IS NOT NULL AND (m.quantity <> 0 OR (moved = 0 AND worth <> 0)) THEN told_pnl
         WHEN from_prices = 0 OR p.settlement_currency IS NULL THEN from_prices
         ELSE trim_scale(round(from_prices * rate_of(p, rate), 18))
     END;
     p.realized_pnl := p.realized_pnl + m.pnl;
     p.pnl_correction := p.pnl_correction + m.pnl - from_prices;
     p.commission := p.commission + fee;
-    p.unbooked_quantity := p.unbooked_quantity + greatest(m.rest_quantity, 0);
+    p.unbooked_quantity := p.unbooked_quantity + abs(m.rest_quantity);
     p.current_price := coalesce(fill_price, p.current_price);
     p.last_update := greatest(p.last_update, at);
     IF filled.order_type IN ('PARTIAL_EXIT', 'SCALE_IN') THEN
@@ -241,6 +247,8 @@ BEGIN
         p.exit_price := average_price(p.contract, p.contract_size, p.exited_quantity, p.exit_notional);
         p.unrealized_pnl := 0;
         p.unrealized_pnl_percent := 0;
+    ELSE
+        p.status := 'PLANNED';
     END IF;
     IF p.planned_size IS NOT NULL THEN
         p.size := size_of(p, p.quantity);
@@ -398,7 +406,7 @@ END
 $$;
 COMMENT ON FUNCTION book_rest IS 'Keeps what a position could not take up, as a fill that is not booked.';
 
-CREATE FUNCTION settle_rests(held bigint, own_token uuid) RETURNS void
+CREATE FUNCTION settle_rests(held bigint, rate numeric, own_token uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     r record;
@@ -410,16 +418,17 @@ BEGIN
         SELECT f.id, f.order_id, f.booked_quantity, f.booked_value, f.filled_at
           FROM order_fills AS f
          WHERE NOT f.is_booked
-           AND f.booked_quantity > 0
            AND f.position_id = held
          ORDER BY f.filled_at, f.id
     LOOP
         SELECT * INTO p FROM positions AS x WHERE x.id = held;
         EXIT WHEN p.current_quantity <= 0;
         SELECT * INTO filled FROM orders AS o WHERE o.id = r.order_id;
-        p.unbooked_quantity := p.unbooked_quantity - r.booked_quantity;
+        -- What was never exited cannot be taken back.
+        CONTINUE WHEN r.booked_quantity < 0 AND p.exited_quantity = 0 AND NOT is_entry(filled.order_type);
+        p.unbooked_quantity := p.unbooked_quantity - abs(r.booked_quantity);
         m := book_fill(
-            p, filled, r.booked_quantity, r.booked_value, 0, r.filled_at, NULL, NULL, filled.filled_price, r.id,
+            p, filled, r.booked_quantity, r.booked_value, 0, r.filled_at, NULL, rate, filled.filled_price, r.id,
             NULL, NULL, own_token
         );
         UPDATE order_fills AS f
@@ -433,7 +442,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION settle_rests IS
-'Takes up what exits were filled with before there was enough to exit, oldest first, as far as the position now reaches. '
+'Takes up what orders moved before there was enough of the position, oldest first, as far as the position now reaches. '
 'The position''s lock guards these rows; the sums of their orders do not change.';
 
 CREATE FUNCTION take_up(
@@ -484,7 +493,7 @@ BEGIN
     IF m.rest_quantity <> 0 THEN
         PERFORM book_rest(filled, m, at);
     ELSIF m.owed_quantity > 0 AND is_entry(filled.order_type) THEN
-        PERFORM settle_rests(m.position_id, own_token);
+        PERFORM settle_rests(m.position_id, rate, own_token);
     END IF;
     RETURN m;
 END

@@ -80,14 +80,18 @@ DECLARE
 BEGIN
     -- Single fills are exact: they take the total's place as soon as they reach it.
     o.filled_quantity := greatest(o.recorded_quantity, o.told_quantity);
-    o.commission := CASE WHEN by_total THEN coalesce(o.told_commission, o.recorded_commission) ELSE o.recorded_commission END;
+    o.commission := CASE
+        WHEN by_total OR o.unknown_fees > 0 THEN coalesce(o.told_commission, o.recorded_commission)
+        ELSE o.recorded_commission
+    END;
     IF by_total AND o.told_value IS NOT NULL THEN
         o.filled_price := o.told_price;
         o.filled_units := o.told_quantity - o.recorded_base_fee;
-        o.filled_value := o.told_value + o.corrected_value;
+        -- At the average price of the total, what fees in the base asset took is worth nothing either.
+        o.filled_value := share_of(o.told_value, o.filled_units, o.told_quantity) + o.corrected_value;
     ELSE
         o.filled_price := CASE
-            WHEN o.recorded_quantity > 0 THEN trim_scale(round(o.recorded_notional / o.recorded_quantity, 24))
+            WHEN o.recorded_quantity > 0 THEN average_price('LINEAR', 1, o.recorded_quantity, o.recorded_notional)
         END;
         o.filled_units := o.recorded_quantity - o.recorded_base_fee;
         o.filled_value := o.recorded_value + o.corrected_value;
@@ -98,7 +102,7 @@ BEGIN
            told_price = o.told_price, told_value = o.told_value, told_commission = o.told_commission,
            recorded_quantity = o.recorded_quantity, recorded_base_fee = o.recorded_base_fee,
            recorded_notional = o.recorded_notional, recorded_value = o.recorded_value,
-           recorded_commission = o.recorded_commission, filled_quantity = o.filled_quantity,
+           recorded_commission = o.recorded_commission, unknown_fees = o.unknown_fees, filled_quantity = o.filled_quantity,
            filled_price = o.filled_price, filled_units = o.filled_units, filled_value = o.filled_value,
            commission = o.commission, is_overfilled = o.is_overfilled, needs_review = o.needs_review,
            exchange_order_id = o.exchange_order_id, former_exchange_order_ids = o.former_exchange_order_ids,
@@ -136,6 +140,7 @@ BEGIN
         RETURN;
     END IF;
     filled.recorded_commission := before.recorded_commission + converted;
+    filled.unknown_fees := before.unknown_fees - 1;
     filled.recorded_base_fee := before.recorded_base_fee + base_fee;
     filled.recorded_value := before.recorded_value - base_value;
     filled := store_order(filled);
@@ -246,6 +251,7 @@ BEGIN
     o.recorded_base_fee := before.recorded_base_fee + base_fee;
     o.recorded_value := before.recorded_value + contract_value(p.contract, p.contract_size, filled - base_fee, at_price);
     o.recorded_commission := before.recorded_commission + coalesce(converted, 0);
+    o.unknown_fees := before.unknown_fees + (converted IS NULL)::integer;
     IF before.status NOT IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
         o.status := CASE
             WHEN o.quote_quantity IS NULL AND greatest(o.told_quantity, o.recorded_quantity) >= o.quantity THEN 'FILLED'
@@ -306,10 +312,16 @@ BEGIN
         SELECT * INTO p FROM positions WHERE id = before.position_id FOR NO KEY UPDATE;
     END IF;
     told := coalesce(
-        total, CASE WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status) THEN before.quantity END
+        total,
+        CASE
+            WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status)
+                THEN coalesce(new_quantity, before.quantity)
+        END,
+        -- A price that comes later, or is corrected, is that of the total that is known.
+        CASE WHEN average IS NOT NULL THEN nullif(before.told_quantity, 0) END
     );
     told_at := coalesce(average, CASE WHEN before.told_price IS NULL THEN before.price END, before.told_price);
-    IF told_at < 0 AND NOT coalesce(p.allows_negative_prices, FALSE) THEN
+    IF (told_at < 0 AND NOT coalesce(p.allows_negative_prices, FALSE)) OR (average = 0 AND p.contract = 'INVERSE') THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'filled_price',
             MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', before.id, told_at);
     END IF;
@@ -408,6 +420,26 @@ COMMENT ON FUNCTION refuse_halted IS
 'Raises AT451 when the control flag is active; a flag that was never set is not. Holds off who would raise it until the '
 'transaction ends.';
 
+CREATE FUNCTION fitting_position(wanted bigint, traded text, direction position_side) RETURNS positions
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    p positions;
+BEGIN
+    SELECT * INTO p FROM positions WHERE id = wanted;
+    IF NOT FOUND THEN
+        PERFORM existing_position(wanted);
+    ELSIF p.symbol <> traded OR p.side <> direction THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'position_id',
+            MESSAGE = format(
+                'position %s is %s in %s, and the order is of a %s position in %s', p.id, p.side, p.symbol, direction, traded
+            );
+    END IF;
+    RETURN p;
+END
+$$;
+COMMENT ON FUNCTION fitting_position IS
+'The position that an order is of; raises AT404 when there is none, AT422 when its symbol or side is another.';
+
 CREATE FUNCTION plan_position(
     session bigint,
     traded symbol,
@@ -505,6 +537,7 @@ CREATE FUNCTION journal_order(
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     known orders;
+    held positions;
     planned bigint := of_position;
     new_id bigint;
 BEGIN
@@ -521,11 +554,11 @@ BEGIN
     IF flag IS NOT NULL THEN
         PERFORM refuse_halted(flag);
     END IF;
+    IF of_position IS NOT NULL THEN
+        held := fitting_position(of_position, traded, direction);
+    END IF;
     IF limit_price < 0 THEN
-        PERFORM allowed_price(
-            limit_price,
-            coalesce((SELECT p.allows_negative_prices FROM positions AS p WHERE p.id = of_position), negative_prices), 'price'
-        );
+        PERFORM allowed_price(limit_price, coalesce(held.allows_negative_prices, negative_prices), 'price');
     END IF;
     IF kind = 'ENTRY' AND of_position IS NULL THEN
         planned := plan_position(
@@ -557,6 +590,71 @@ COMMENT ON FUNCTION journal_order IS
 'Journals an order before it is sent; an ENTRY order without a position plans one. The order''s id, also of the one that '
 'the request journaled before. Raises AT451 when the control flag is active.';
 
+CREATE FUNCTION is_revalued(o orders, own_token uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    p positions;
+    base text;
+    purchase boolean := is_entry(o.order_type) = (o.side = 'LONG');
+    due record;
+    nothing orders := o;
+BEGIN
+    SELECT * INTO p FROM positions WHERE id = o.position_id FOR NO KEY UPDATE;
+    SELECT s.base_currency INTO base FROM trading_sessions AS s WHERE s.id = o.session_id;
+    SELECT coalesce(sum(v.base_fee), 0) AS base_fee,
+           coalesce(sum(contract_value(p.contract, p.contract_size, v.quantity - v.base_fee, v.price)), 0) AS value,
+           CASE
+               WHEN o.told_price IS NOT NULL THEN contract_value(p.contract, p.contract_size, o.told_quantity, o.told_price)
+           END AS told_value,
+           min(v.price) AS lowest, coalesce(bool_or(v.price = 0), FALSE) AS is_worthless
+      INTO due
+      FROM (
+               SELECT f.quantity, f.price,
+                      CASE
+                          WHEN (f.fee_currency = p.base_asset AND f.fee_currency <> base) IS NOT TRUE THEN 0
+                          WHEN purchase THEN f.fee
+                          ELSE -f.fee
+                      END AS base_fee
+                 FROM order_fills AS f
+                WHERE f.order_id = o.id AND f.kind = 'FILL'
+           ) AS v;
+    IF due.lowest < 0 AND NOT p.allows_negative_prices OR (due.is_worthless AND p.contract = 'INVERSE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'position_id',
+            MESSAGE = format('order %s was filled at %s: the position''s instrument has no such price', o.id, due.lowest);
+    END IF;
+    IF (due.base_fee, due.value) = (o.recorded_base_fee, o.recorded_value) AND due.told_value IS NOT DISTINCT FROM o.told_value THEN
+        RETURN FALSE;
+    END IF;
+    UPDATE order_fills AS f
+       SET is_booked = TRUE, position_id = p.id, booked_quantity = 0, booked_value = 0, booked_commission = 0,
+           commission = coalesce(
+               f.commission,
+               CASE WHEN f.fee_currency = p.base_asset THEN contract_value(p.contract, p.contract_size, f.fee, f.price) END
+           )
+     WHERE f.order_id = o.id;
+    o.recorded_base_fee := due.base_fee;
+    o.recorded_value := due.value;
+    o.told_value := due.told_value;
+    IF due.told_value IS NULL THEN
+        o.told_price := NULL;
+    END IF;
+    SELECT coalesce(sum(f.commission), 0), count(*) FILTER (WHERE f.commission IS NULL)
+      INTO o.recorded_commission, o.unknown_fees
+      FROM order_fills AS f
+     WHERE f.order_id = o.id AND f.kind = 'FILL';
+    o := store_order(o);
+    nothing.status := NULL;
+    nothing.filled_units := 0;
+    nothing.filled_value := 0;
+    nothing.commission := 0;
+    PERFORM take_up(nothing, o, p, o.filled_at, NULL, NULL, o.filled_price, own_token, NULL, NULL, NULL);
+    RETURN TRUE;
+END
+$$;
+COMMENT ON FUNCTION is_revalued IS
+'Whether an order that just found its position is worth something else by that one''s contract than it seemed to be: then its '
+'fills are valued again and booked as one change. Raises AT422 when the instrument has no such prices.';
+
 CREATE FUNCTION link_order(wanted bigint, to_position bigint, at timestamptz, own_token uuid) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -567,7 +665,7 @@ DECLARE
     m booking;
 BEGIN
     SELECT * INTO o FROM orders WHERE id = existing_order(wanted) FOR NO KEY UPDATE;
-    PERFORM existing_position(to_position);
+    p := fitting_position(to_position, o.symbol, o.side);
     IF o.position_id = to_position THEN
         RETURN o.id;
     END IF;
@@ -583,6 +681,9 @@ BEGIN
        SET position_id = to_position, last_update = greatest(x.last_update, at)
      WHERE x.id = o.id
     RETURNING * INTO o;
+    IF o.filled_quantity > 0 AND is_revalued(o, own_token) THEN
+        RETURN o.id;
+    END IF;
     FOR r IN SELECT * FROM order_fills AS f WHERE f.order_id = o.id AND NOT f.is_booked ORDER BY f.filled_at, f.id LOOP
         SELECT * INTO p FROM positions WHERE id = to_position FOR NO KEY UPDATE;
         m := book_fill(
@@ -598,7 +699,7 @@ BEGIN
         END IF;
     END LOOP;
     IF is_entry(o.order_type) AND m.owed_quantity > 0 THEN
-        PERFORM settle_rests(m.position_id, own_token);
+        PERFORM settle_rests(m.position_id, NULL, own_token);
     END IF;
     IF own_token IS NOT NULL THEN
         PERFORM fence(o.session_id, own_token);

@@ -119,6 +119,10 @@ BEGIN
                 allowed_price(target, negative_prices, 'take_profit');
     END IF;
     worth := contract_value(kind, units_per_contract, entered, price);
+    IF worth IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
+            MESSAGE = 'an inverse contract is worth nothing that could be said at a price of 0';
+    END IF;
     IF size_of_balance > 1 AND balance > 0 AND worth < size_of_balance * balance / 10 THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
             MESSAGE = format(
@@ -155,7 +159,7 @@ BEGIN
         filled_at, last_update, request_id, request_hash
     ) VALUES (
         session, opened.id, 'ENTRY', 'FILLED', traded, direction, entered, price, entered, price,
-        worth, coalesce(fee, 0), entered, price, entered, worth, coalesce(fee, 0), exchange_id, internal_id, strategy, 1, at,
+        worth, fee, entered, price, entered, worth, coalesce(fee, 0), exchange_id, internal_id, strategy, 1, at,
         at, at, request, content_hash
     ) RETURNING id INTO new_order;
     INSERT INTO order_fills AS f (
@@ -266,10 +270,26 @@ COMMENT ON FUNCTION adopt_entry IS
 'Opens a position with the entry order that was journaled for it: its fills, average price, fees and times, unless given. '
 'The same again changes nothing. The position''s id.';
 
+CREATE FUNCTION fraction_of(p positions, size numeric, held numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF size IS NULL THEN
+        RETURN NULL;
+    ELSIF p.original_quantity <= 0 THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
+            MESSAGE = format('nothing of position %s was entered by an entry order: give quantity instead of size', p.id);
+    END IF;
+    RETURN quantity_of(size, p.original_quantity, held);
+END
+$$;
+COMMENT ON FUNCTION fraction_of IS
+'The quantity that a fraction of a position''s original quantity means, as quantity_of says; NULL without a size. Raises AT422 '
+'where there is no original quantity.';
+
 CREATE FUNCTION leaving_quantity(p positions, size numeric, amount numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    leaving numeric := coalesce(amount, quantity_of(size, p.original_quantity, p.current_quantity), p.current_quantity);
+    leaving numeric := coalesce(amount, fraction_of(p, size, p.current_quantity), p.current_quantity);
 BEGIN
     IF num_nonnulls(size, amount) = 2 THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, not both';
@@ -358,7 +378,7 @@ BEGIN
             RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
                 MESSAGE = format('size %s would add %s times the original quantity: size is a fraction (0.5 is half)', size, size);
         END IF;
-        moved := coalesce(amount, quantity_of(size, p.original_quantity, 0));
+        moved := coalesce(amount, fraction_of(p, size, 0));
     ELSE
         moved := leaving_quantity(p, size, amount);
     END IF;
@@ -393,7 +413,7 @@ BEGIN
         new_fill, o.id, 'CHANGE', at, m.position_id, TRUE, m.quantity, m.value, coalesce(fee, 0), m.released_cost, m.pnl
     );
     IF kind = 'SCALE_IN' AND m.owed_quantity > 0 THEN
-        PERFORM settle_rests(wanted, own_token);
+        PERFORM settle_rests(wanted, rate, own_token);
     END IF;
     RETURN m;
 END

@@ -34,14 +34,14 @@ WITH session AS MATERIALIZED (
      WHERE f.kind = 'FILL'
 ), filled AS (
     SELECT order_id, sum(quantity) AS quantity, sum(quantity * price) AS notional, sum(commission) AS commission,
-           sum(base_fee) AS base_fee,
+           sum(base_fee) AS base_fee, count(*) FILTER (WHERE commission IS NULL) AS unknown_fees,
            sum(contract_value(contract, contract_size, quantity - base_fee, price)) AS value
       FROM based
      GROUP BY order_id
 ), moved AS (
     SELECT order_id, sum(booked_quantity) AS quantity, sum(booked_value) AS value, sum(booked_commission) AS commission,
-           max(filled_at) AS filled_at,
-           coalesce(sum(booked_quantity) FILTER (WHERE NOT is_booked), 0) AS unbooked
+           coalesce(sum(booked_quantity) FILTER (WHERE NOT is_booked), 0) AS unbooked,
+           count(DISTINCT position_id) = 1 AND bool_and(is_booked) AS is_in_one_position
       FROM fills
      GROUP BY order_id
 ), held AS (
@@ -54,7 +54,7 @@ WITH session AS MATERIALIZED (
            coalesce(sum(released_cost) FILTER (WHERE is_booked), 0) AS released,
            coalesce(sum(pnl) FILTER (WHERE is_booked), 0) AS pnl,
            coalesce(sum(booked_commission) FILTER (WHERE is_booked), 0) AS commission,
-           coalesce(sum(booked_quantity) FILTER (WHERE NOT is_booked AND booked_quantity > 0), 0) AS unbooked,
+           coalesce(sum(abs(booked_quantity)) FILTER (WHERE NOT is_booked), 0) AS unbooked,
            max(filled_at) FILTER (WHERE is_booked AND NOT is_entry AND booked_quantity > 0) AS newest_exit
       FROM fills
      WHERE position_id IS NOT NULL
@@ -200,7 +200,7 @@ WITH session AS MATERIALIZED (
       LEFT JOIN closings AS t ON t.position_id = p.id
      CROSS JOIN LATERAL (
                VALUES ('position quantity', 'quantity', coalesce(h.entered, 0), p.quantity::numeric),
-                      ('position quantity', 'original_quantity', greatest(coalesce(h.original, 0), 0), p.original_quantity),
+                      ('position quantity', 'original_quantity', coalesce(h.original, 0), p.original_quantity),
                       ('position quantity', 'exited_quantity', coalesce(h.exited, 0), p.exited_quantity),
                       ('position quantity', 'unbooked_quantity', coalesce(h.unbooked, 0), p.unbooked_quantity),
                       ('position value', 'entry_notional', coalesce(h.entered_value, 0), p.entry_notional),
@@ -249,9 +249,10 @@ WITH session AS MATERIALIZED (
                 GROUP BY order_id, position_id
            ) AS f ON f.order_id = t.order_id AND f.position_id = t.position_id
       JOIN orders AS o ON o.id = t.order_id
+      LEFT JOIN moved AS m ON m.order_id = t.order_id
      CROSS JOIN LATERAL (
                VALUES ('quantity', f.quantity, t.quantity::numeric),
-                      ('price', o.filled_price, t.price),
+                      ('price', CASE WHEN m.is_in_one_position THEN o.filled_price ELSE t.price END, t.price),
                       ('pnl', CASE t.operation_type WHEN 'PARTIAL_EXIT' THEN f.pnl END, t.pnl),
                       ('target_level', o.target_level, t.target_level),
                       ('operation_type', 1, (t.operation_type::text = o.order_type::text)::integer)
@@ -267,6 +268,7 @@ WITH session AS MATERIALIZED (
                VALUES ('fills', 'recorded_quantity', coalesce(f.quantity, 0), o.recorded_quantity::numeric),
                       ('fills', 'recorded_notional', coalesce(f.notional, 0), o.recorded_notional),
                       ('fills', 'recorded_commission', coalesce(f.commission, 0), o.recorded_commission),
+                      ('fills', 'unknown_fees', coalesce(f.unknown_fees, 0), o.unknown_fees),
                       ('fills', 'recorded_base_fee', coalesce(f.base_fee, 0), o.recorded_base_fee),
                       ('fills', 'recorded_value', coalesce(f.value, 0), o.recorded_value),
                       ('booked fills', 'filled_units', coalesce(m.quantity, 0), o.filled_units),

@@ -1,0 +1,290 @@
+"""Random acts on the books, as the model and the database both perform them; a list of them is a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Final, NamedTuple, TypeAlias, TypeVar
+from uuid import UUID, uuid5
+
+from atb_db.repository import orders, positions, sessions
+from atb_db.statement import Statement
+from tests.model.reference import FINAL, Books, Contract
+
+T = TypeVar("T")
+Value: TypeAlias = Decimal | str | bool | datetime | Contract | None
+START: Final = datetime(2026, 3, 1, tzinfo=UTC)
+KINDS: Final = ("ENTRY", "SCALE_IN", "PARTIAL_EXIT", "FULL_EXIT", "STOP_LOSS")
+STATES: Final = ("OPEN", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "FAILED", "EXPIRED", "UNKNOWN", "PENDING", None)
+CONTRACTS: Final = (
+    *(3 * [Contract()]),
+    *(5 * [Contract(base_asset="BTC")]),
+    Contract(size=Decimal("0.01")),
+    Contract("INVERSE", Decimal(100), currency="BTC", rate=Decimal(60000)),
+    Contract("INVERSE", Decimal(1), currency="BTC"),
+    Contract(currency="EUR", rate=Decimal("1.1")),
+    Contract(currency="EUR"),
+)
+SIZES: Final = ("0.5", "0.25", "0.3333333333333333", "1", "0.1", "2", "50")
+
+
+class Act(NamedTuple):
+    """One act: what is done to what, and with what."""
+
+    name: str
+    label: str
+    given: Mapping[str, Value]
+
+    def __repr__(self) -> str:
+        return f"Act({self.name!r}, {self.label!r}, {dict(self.given)!r}),"
+
+
+class Chance:
+    """Draws acts that make sense often, and none often enough."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self._number = 0
+        self._done: list[Act] = []
+
+    def act(self, books: Books) -> Act:
+        """The next act upon the books as they are."""
+        draw = self._chance.random()
+        if self._done and draw < 0.06:  # noqa: PLR2004
+            return self._chance.choice(self._done)
+        act = self._draw(books)
+        self._done.append(act)
+        return act
+
+    def _draw(self, books: Books) -> Act:
+        weights = {
+            self._journal: 3, self._fill: 8, self._report: 4, self._link: 1, self._open: 1, self._move: 3,
+            self._end: 0.03,
+        }  # fmt: skip
+        if len(books.orders) < 2:  # noqa: PLR2004
+            return self._journal(books)
+        [draw] = self._chance.choices(list(weights), list(weights.values()))
+        return draw(books)
+
+    def _maybe(self, value: T, likelihood: float = 0.5) -> T | None:
+        return value if self._chance.random() < likelihood else None
+
+    def _label(self) -> str:
+        self._number += 1
+        return f"{self._number}"
+
+    def _quantity(self) -> Decimal:
+        return Decimal(self._chance.choice(["1", "1", "2", "3", "0.5", "0.1", "0.000116967819813412", "7.77", "12"]))
+
+    def _price(self) -> Decimal:
+        return Decimal(self._chance.choice(["100", "110", "95.5", "103.3333", "99", "120.01", *self._rarely("0")]))
+
+    def _rarely(self, value: str) -> list[str]:
+        return [value] if self._chance.random() < 0.03 else []  # noqa: PLR2004
+
+    def _fee(self) -> Decimal:
+        return Decimal(self._chance.choice(["0.1", "0.07", "-0.05", "0", "0.001", "0.0003"]))
+
+    def _at(self) -> datetime:
+        return START + timedelta(minutes=self._chance.randrange(10_000))
+
+    def _position(self, books: Books) -> str:
+        live = [label for label, one in books.positions.items() if one.status == "OPEN"]
+        if live and self._chance.random() < 0.7:  # noqa: PLR2004
+            return self._chance.choice(live)
+        return self._chance.choice(list(books.positions))
+
+    def _order(self, books: Books) -> str:
+        live = [label for label, one in books.orders.items() if one.status not in FINAL]
+        if live and self._chance.random() < 0.6:  # noqa: PLR2004
+            return self._chance.choice(live)
+        return self._chance.choice(list(books.orders))
+
+    def _adopted(self, books: Books, kinds: tuple[str, ...], likelihood: float) -> str | None:
+        fitting = [label for label, one in books.orders.items() if one.kind in kinds]
+        return self._maybe(self._chance.choice(fitting), likelihood) if fitting else None
+
+    def _journal(self, books: Books) -> Act:
+        kind = self._chance.choice(KINDS) if books.positions else "ENTRY"
+        position = None if kind == "ENTRY" else self._maybe(self._position(books) if books.positions else None, 0.85)
+        side = self._chance.choice(["LONG", "SHORT"])
+        if position and self._chance.random() < 0.98:  # noqa: PLR2004
+            side = books.positions[position].side
+        return Act("journal", self._label(), {
+            "kind": kind, "side": side, "quantity": self._quantity(), "price": self._maybe(self._price()),
+            "position": position, "contract": self._chance.choice(CONTRACTS), "by_amount": self._chance.random() < 0.05,  # noqa: PLR2004
+            "reason": self._maybe("target"), "at": self._at(),
+        })  # fmt: skip
+
+    def _fill(self, books: Books) -> Act:
+        label = self._order(books)
+        known = list(books.orders[label].fills)
+        order = books.orders[label]
+        name = self._chance.choice(known) if known and self._chance.random() < 0.2 else self._label()  # noqa: PLR2004
+        quantity, price = self._quantity(), self._price()
+        if name in known and self._chance.random() < 0.9 and (executed := order.fills[name].executed):  # noqa: PLR2004
+            quantity, price = executed
+        elif self._chance.random() < 0.5:  # noqa: PLR2004
+            quantity = order.quantity - order.recorded if order.recorded < order.quantity else quantity
+        fee = self._maybe(self._fee())
+        return Act("fill", label, {
+            "name": name, "quantity": quantity, "price": price, "fee": fee,
+            "currency": None if fee is None else self._chance.choice(["USDT", "BTC", "BTC", "BNB"]),
+            "commission": self._maybe(self._fee(), 0.3), "pnl": self._maybe(Decimal(self._chance.randrange(-9, 9)), 0.05),
+            "rate": self._maybe(Decimal("1.07"), 0.1), "at": self._at(),
+        })  # fmt: skip
+
+    def _report(self, books: Books) -> Act:
+        label = self._order(books)
+        total = self._maybe(self._chance.choice([self._quantity(), *(2 * [books.orders[label].quantity])]), 0.6)
+        return Act("report", label, {
+            "status": self._chance.choice(STATES), "total": total, "average": self._maybe(self._price()),
+            "commission": self._maybe(self._fee(), 0.4), "quantity": self._maybe(self._quantity(), 0.1),
+            "price": self._maybe(self._price(), 0.1), "pnl": self._maybe(Decimal(3), 0.05),
+            "rate": self._maybe(Decimal("1.07"), 0.1), "at": self._at(),
+        })  # fmt: skip
+
+    def _link(self, books: Books) -> Act:
+        loose = [label for label, one in books.orders.items() if one.position is None]
+        label = self._chance.choice(loose) if loose else self._order(books)
+        side = books.orders[label].side
+        fitting = [held for held, one in books.positions.items() if one.side == side or self._chance.random() < 0.05]  # noqa: PLR2004
+        return Act("link", label, {"position": self._chance.choice(fitting) if fitting else None, "at": self._at()})
+
+    def _open(self, books: Books) -> Act:
+        adopted = self._adopted(books, ("ENTRY", "ENTRY", "SCALE_IN"), 0.5)
+        given = 0.3 if adopted else 0.97
+        return Act("open", self._label(), {
+            "side": books.orders[adopted].side if adopted else self._chance.choice(["LONG", "SHORT"]),
+            "quantity": self._maybe(self._quantity(), given), "price": self._maybe(self._price(), given),
+            "fee": self._maybe(self._fee()), "contract": self._chance.choice(CONTRACTS), "adopted": adopted,
+            "at": self._at(),
+        })  # fmt: skip
+
+    def _move(self, books: Books) -> Act:
+        position = self._position(books)
+        kind = self._chance.choice(["SCALE_IN", "PARTIAL_EXIT", "PARTIAL_EXIT", "FULL_EXIT"])
+        mine = {label for label, one in books.orders.items() if one.position in (books.positions[position], None)}
+        fitting = [label for label in mine if (books.orders[label].kind in ("ENTRY", "SCALE_IN")) == (kind == "SCALE_IN")]
+        same_side = [label for label in sorted(fitting) if books.orders[label].side == books.positions[position].side]
+        adopted = self._maybe(self._chance.choice(same_side), 0.4) if same_side else None
+        is_whole = kind == "FULL_EXIT"
+        return Act("move", self._label(), {
+            "kind": kind, "position": position,
+            "size": None if is_whole else self._maybe(Decimal(self._chance.choice(SIZES)), 0.5),
+            "quantity": None if is_whole else self._maybe(self._quantity(), 0.4),
+            "price": self._maybe(self._price(), 0.4 if adopted else 0.97), "fee": self._maybe(self._fee()),
+            "pnl": None if kind == "SCALE_IN" else self._maybe(Decimal(5), 0.1),
+            "rate": None if kind == "SCALE_IN" else self._maybe(Decimal("1.07"), 0.1),
+            "interest": self._maybe(Decimal("0.02"), 0.2) if is_whole else None,
+            "reason": None if kind == "SCALE_IN" else "stop" if is_whole else self._maybe("trim"), "adopted": adopted,
+            "at": self._at(),
+        })  # fmt: skip
+
+    def _end(self, books: Books) -> Act:
+        return Act("end", "", {"at": self._at()})
+
+
+def perform(books: Books, act: Act) -> None:
+    """Do it to the model; raises Refused."""
+    given = dict(act.given)
+    if act.name == "end":
+        return books.end()
+    if act.name in ("journal", "link"):
+        del given["at"]
+    if act.name == "open" or act.name == "link":
+        given = {**given, **({"rate": act.given["contract"].rate} if act.name == "open" else {})}  # type: ignore[union-attr]
+    getattr(books, act.name)(act.label, **given)
+    return None
+
+
+class Names:
+    """What the labels of a script are called in the database."""
+
+    def __init__(self, session_id: int, namespace: UUID) -> None:
+        self.session_id = session_id
+        self.orders: dict[str, int] = {}
+        self.positions: dict[str, int] = {}
+        self._namespace = namespace
+
+    def knows(self, act: Act) -> bool:
+        """Whether all that the act refers to is there."""
+        needs = act.name in ("fill", "report", "link")
+        return (
+            (not needs or act.label in self.orders)
+            and self._known("adopted", self.orders, act)
+            and self._known("position", self.positions, act)
+            and (act.name not in ("move", "link") or act.given["position"] is not None)
+        )
+
+    @staticmethod
+    def _known(name: str, among: Mapping[str, int], act: Act) -> bool:
+        value = act.given.get(name)
+        return value is None or value in among
+
+    def key(self, act: Act) -> UUID:
+        """The same act has the same request_id."""
+        return uuid5(self._namespace, f"{self.session_id}:{act.label}")
+
+    def statement(self, act: Act) -> Statement[int]:
+        """The act as a call of the repository."""
+        given, label = dict(act.given), act.label
+        at = given.pop("at")
+        contract = given.pop("contract", None)
+        if act.name == "end":
+            return sessions.end_trading_session(session_id=self.session_id, end_time=at)  # type: ignore[arg-type]
+        if act.name == "fill":
+            given = {"exchange_fill_id": given.pop("name"), "fee_currency": given.pop("currency"), **given}
+            return orders.record_fill(order_id=self.orders[label], filled_at=at, **_renamed(given))  # type: ignore[arg-type]
+        if act.name == "report":
+            given = {"filled_quantity": given.pop("total"), "filled_price": given.pop("average"), **given}
+            return orders.update_order_status(order_id=self.orders[label], timestamp=at, **_renamed(given))  # type: ignore[arg-type]
+        position = given.pop("position", None)
+        position_id = None if position is None else self.positions[str(position)]
+        if act.name == "link":
+            return orders.link_order_to_position(order_id=self.orders[label], position_id=position_id, timestamp=at)  # type: ignore[arg-type]
+        traded = _traded(contract) if isinstance(contract, Contract) else {}
+        if act.name == "journal":
+            by_amount = given.pop("by_amount")
+            return orders.create_order(
+                session_id=self.session_id, symbol="BTCUSDT", order_type=given.pop("kind"), position_id=position_id,
+                internal_order_id=f"client-{label}", quote_quantity=100 if by_amount else None, created_at=at,
+                request_id=self.key(act), **traded, **given,
+            )  # type: ignore[arg-type]  # fmt: skip
+        adopted = given.pop("adopted")
+        order_id = None if adopted is None else self.orders[str(adopted)]
+        if act.name == "open":
+            return positions.open_position(
+                session_id=self.session_id, symbol="BTCUSDT", strategy_name="model", side=given["side"],
+                entry_price=given["price"], quantity=given["quantity"], entry_commission=given["fee"],
+                order_id=order_id, entry_time=at, request_id=self.key(act), **traded,
+            )  # type: ignore[arg-type]  # fmt: skip
+        return self._move(act, given, position_id, order_id, at)
+
+    def _move(self, act: Act, given: dict[str, Value], position_id: int | None, order_id: int | None, at: Value) -> Statement[int]:
+        common = {"position_id": position_id, "order_id": order_id, "request_id": self.key(act), "commission": given["fee"]}
+        if given["kind"] == "FULL_EXIT":
+            return positions.close_position(
+                exit_price=given["price"], exit_time=at, exit_reason=given["reason"], pnl=given["pnl"],
+                settlement_rate=given["rate"], margin_interest_cost=given["interest"], **common,
+            )  # type: ignore[arg-type]  # fmt: skip
+        part = {"size": given["size"], "quantity": given["quantity"], "price": given["price"], "timestamp": at, **common}
+        if given["kind"] == "SCALE_IN":
+            return positions.apply_scale_in(**part)  # type: ignore[arg-type]
+        return positions.apply_partial_exit(
+            pnl=given["pnl"], settlement_rate=given["rate"], reason=given["reason"], **part
+        )  # type: ignore[arg-type]  # fmt: skip
+
+
+def _renamed(given: dict[str, Value]) -> dict[str, Value]:
+    return {"settlement_rate": given.pop("rate"), **given}
+
+
+def _traded(contract: Contract) -> dict[str, Value]:
+    return {
+        "contract": contract.kind, "contract_size": contract.size, "base_asset": contract.base_asset,
+        "settlement_currency": None if contract.currency == "USDT" else contract.currency,
+        "settlement_rate": contract.rate,
+    }  # fmt: skip

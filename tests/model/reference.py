@@ -1,0 +1,604 @@
+"""The books in plain Python: what a session's orders, fills and short forms make of positions, balance and trades."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+
+ZERO: Final = Decimal(0)
+FINAL: Final = ("FILLED", "CANCELLED", "FAILED", "EXPIRED")
+ENTRIES: Final = ("ENTRY", "SCALE_IN")
+_DIGITS: Final = Decimal(1).scaleb(-18)
+
+
+class Refused(Exception):  # noqa: N818  an answer, not an error
+    """What the database must refuse; the argument is the name of its error."""
+
+
+def rounded(value: Decimal) -> Decimal:
+    return value.quantize(_DIGITS, ROUND_HALF_UP)
+
+
+def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    return value if part == whole else rounded(value * part / whole)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What is traded; a rate of None in a foreign currency is not known."""
+
+    kind: str = "LINEAR"
+    size: Decimal = Decimal(1)
+    base_asset: str | None = None
+    currency: str = "USDT"
+    rate: Decimal | None = None
+
+    def value(self, quantity: Decimal, price: Decimal) -> Decimal | None:
+        if self.kind == "LINEAR":
+            return rounded(quantity * self.size * price)
+        return rounded(quantity * self.size / price) if price else None
+
+    def allows(self, price: Decimal | None) -> bool:
+        return price is None or price > 0 or (price == 0 and self.kind == "LINEAR")
+
+
+@dataclass(eq=False)
+class Position:
+    """A position; what it holds is quantity - exited."""
+
+    label: str
+    side: str
+    contract: Contract
+    status: str = "PLANNED"
+    quantity: Decimal = ZERO
+    original: Decimal = ZERO
+    exited: Decimal = ZERO
+    unbooked: Decimal = ZERO
+    entered_value: Decimal = ZERO
+    exited_value: Decimal = ZERO
+    cost: Decimal = ZERO
+    pnl: Decimal = ZERO
+    commission: Decimal = ZERO
+    interest: Decimal = ZERO
+    exit_reason: str | None = None
+    entry_time: datetime | None = None
+    exit_time: datetime | None = None
+    next: Position | None = None
+
+    @property
+    def held(self) -> Decimal:
+        return self.quantity - self.exited
+
+    @property
+    def direction(self) -> int:
+        return 1 if (self.side == "LONG") == (self.contract.kind == "LINEAR") else -1
+
+
+@dataclass(eq=False)
+class Fill:
+    """A row of order_fills: an execution or a change, with what it moved."""
+
+    order: Order
+    kind: str
+    at: datetime
+    quantity: Decimal
+    value: Decimal
+    commission: Decimal
+    name: str | None = None
+    executed: tuple[Decimal, Decimal] | None = None
+    fee: tuple[Decimal, str] | None = None
+    known: Decimal | None = None
+    position: Position | None = None
+    booked: bool = False
+    released: Decimal = ZERO
+    pnl: Decimal = ZERO
+    rest: Fill | None = None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What an order was filled with, as it is known at one moment."""
+
+    units: Decimal
+    value: Decimal
+    commission: Decimal
+
+
+@dataclass(eq=False)
+class Order:
+    """An order; its truth is its single fills once they reach the reported total, before that the total."""
+
+    label: str
+    kind: str
+    side: str
+    quantity: Decimal
+    price: Decimal | None
+    position: Position | None
+    status: str = "PENDING"
+    by_amount: bool = False
+    reason: str | None = None
+    total: Decimal = ZERO
+    average: Decimal | None = None
+    total_value: Decimal | None = None
+    total_commission: Decimal | None = None
+    fills: dict[str, Fill] = field(default_factory=dict)
+    base_fee: Decimal = ZERO
+    value: Decimal = ZERO
+    filled_at: datetime | None = None
+
+    @property
+    def enters(self) -> bool:
+        return self.kind in ENTRIES
+
+    @property
+    def contract(self) -> Contract:
+        return self.position.contract if self.position else Contract()
+
+    @property
+    def recorded(self) -> Decimal:
+        return sum((one.executed[0] for one in self.fills.values() if one.executed), ZERO)
+
+    @property
+    def filled(self) -> Decimal:
+        return max(self.recorded, self.total)
+
+    def truth(self) -> Truth:
+        recorded = self.recorded
+        known = sum((one.known for one in self.fills.values() if one.known is not None), ZERO)
+        all_known = all(one.known is not None for one in self.fills.values())
+        if self.total > recorded and self.total_value is not None:
+            units = self.total - self.base_fee
+            value = share(self.total_value, units, self.total)
+        else:
+            units, value = recorded - self.base_fee, self.value
+        exact = recorded >= self.total and all_known
+        commission = known if exact or self.total_commission is None else self.total_commission
+        return Truth(units, value, commission)
+
+
+@dataclass
+class Books:
+    """A session's books, and what each act does to them. Every act raises Refused and then changes nothing."""
+
+    balance: Decimal
+    ended: bool = False
+    orders: dict[str, Order] = field(default_factory=dict)
+    positions: dict[str, Position] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    partials: dict[tuple[str, str], list[Decimal]] = field(default_factory=dict)
+    ledger: list[tuple[str, Decimal, Decimal, Decimal]] = field(default_factory=list)
+    trades: dict[str, tuple[Decimal, Decimal, Decimal, Decimal]] = field(default_factory=dict)
+
+    # What orders are journaled and reported with.
+
+    def journal(
+        self, label: str, kind: str, side: str, quantity: Decimal, price: Decimal | None, position: str | None,
+        contract: Contract, *, by_amount: bool = False, reason: str | None = None,
+    ) -> None:  # fmt: skip
+        if label in self.orders:
+            return
+        if self.ended:
+            raise Refused("SessionClosed")
+        held = self.positions[position] if position else None
+        if held and held.side != side:
+            raise Refused("InvalidInput")
+        if held is None and kind == "ENTRY":
+            held = self.positions[label] = Position(label, side, contract)
+        self.orders[label] = Order(
+            label, kind, side, quantity, price, held, by_amount=by_amount, reason=reason
+        )
+
+    def fill(
+        self, label: str, name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, currency: str | None,
+        commission: Decimal | None, pnl: Decimal | None, rate: Decimal | None, at: datetime,
+    ) -> None:  # fmt: skip
+        order = self.orders[label]
+        contract = order.contract
+        if not contract.allows(price):
+            raise Refused("InvalidInput")
+        base_fee = base_value = ZERO
+        known = commission
+        if fee and currency == contract.base_asset and currency != "USDT":
+            base_fee = fee if order.enters == (order.side == "LONG") else -fee
+            base_value = contract.value(base_fee, price) or ZERO
+            known = contract.value(fee, price) if known is None else known
+        elif fee is not None and known is None and (fee == 0 or currency == "USDT"):
+            known = fee
+        told = (fee, currency) if fee is not None and currency is not None else None
+        before = order.truth()
+        if again := order.fills.get(name):
+            if (
+                again.executed != (quantity, price)
+                or (again.fee and told and again.fee != told)
+                or (not again.fee and not told and None not in (again.known, commission) and again.known != commission)
+            ):
+                raise Refused("Conflict")
+            if again.known is None and (told or commission is not None):
+                self._complete(order, again, before, told, known, base_fee, base_value)
+            return
+        fill = Fill(order, "FILL", at, ZERO, ZERO, ZERO, name, (quantity, price), told, known)
+        order.fills[name] = fill
+        order.base_fee += base_fee
+        order.value += contract.value(quantity - base_fee, price) or ZERO
+        order.filled_at = max(order.filled_at or at, at)
+        if order.status not in FINAL:
+            done = not order.by_amount and order.filled >= order.quantity
+            order.status = "FILLED" if done else "PARTIALLY_FILLED"
+        self._take_up(order, before, fill, pnl, rate)
+
+    def report(
+        self, label: str, status: str | None, total: Decimal | None, average: Decimal | None,
+        commission: Decimal | None, quantity: Decimal | None, price: Decimal | None, pnl: Decimal | None,
+        rate: Decimal | None, at: datetime,
+    ) -> None:  # fmt: skip
+        order = self.orders[label]
+        before, filled, contract = order.truth(), order.filled, order.contract
+        told = total
+        if told is None and status == "FILLED" and filled == 0 and order.status not in FINAL:
+            told = quantity or order.quantity
+        if told is None and average is not None and order.total > 0:
+            told = order.total
+        told_at = average
+        if told_at is None:
+            told_at = order.price if order.average is None else order.average
+        if average is not None and not contract.allows(average):
+            raise Refused("InvalidInput")
+        order.quantity = quantity or order.quantity
+        if price is not None:
+            order.price = price
+        newest = told is not None and told >= order.total
+        if told is not None and newest and told > 0:
+            order.average = told_at
+            order.total_value = None if told_at is None else contract.value(told, told_at)
+        if commission is not None and (newest or told is None):
+            order.total_commission = commission
+        if told is not None:
+            order.total = max(order.total, told)
+        now = max(filled, told or ZERO)
+        if now > filled:
+            order.filled_at = max(order.filled_at or at, at)
+        if order.status not in FINAL:
+            if status in FINAL:
+                order.status = str(status)
+            elif not order.by_amount and now > 0 and now >= order.quantity:
+                order.status = "FILLED"
+            elif now > 0 and status != "UNKNOWN":
+                order.status = "PARTIALLY_FILLED"
+            elif status not in (None, "PENDING") and (status != "PARTIALLY_FILLED" or told):
+                order.status = str(status)
+        if order.truth() != before:
+            self._take_up(order, before, Fill(order, "CHANGE", at, ZERO, ZERO, ZERO), pnl, rate)
+
+    def link(self, label: str, position: str) -> None:
+        order, held = self.orders[label], self.positions[position]
+        if held.side != order.side:
+            raise Refused("InvalidInput")
+        if order.position is held:
+            return
+        if order.position and (order.position.status != "PLANNED" or order.filled > 0):
+            raise Refused("Conflict")
+        self._link(order, held)
+
+    # The short forms.
+
+    def open(
+        self, label: str, side: str, quantity: Decimal | None, price: Decimal | None, fee: Decimal | None,
+        contract: Contract, adopted: str | None, rate: Decimal | None, at: datetime,
+    ) -> None:  # fmt: skip
+        if adopted:
+            return self._adopt_entry(label, self.orders[adopted], quantity, price, fee, contract, rate, at)
+        if label in self.orders:
+            return None
+        if quantity is None or price is None or not contract.allows(price):
+            raise Refused("InvalidInput")
+        if self.ended:
+            raise Refused("SessionClosed")
+        self.positions[label] = p = Position(label, side, contract)
+        self._fill_at_once(Order(label, "ENTRY", side, quantity, price, p), quantity, price, fee, None, None, at)
+        return None
+
+    def move(
+        self, label: str, kind: str, position: str, size: Decimal | None, quantity: Decimal | None,
+        price: Decimal | None, fee: Decimal | None, pnl: Decimal | None, rate: Decimal | None,
+        interest: Decimal | None, reason: str | None, adopted: str | None, at: datetime,
+    ) -> None:  # fmt: skip
+        p = self.positions[position]
+        if adopted:
+            return self._adopt(self.orders[adopted], p, kind, size, quantity, price, fee, pnl, rate, interest, reason, at)
+        if label in self.orders:
+            return None
+        if p.status != "OPEN":
+            raise Refused("Conflict")
+        if self.ended:
+            raise Refused("SessionClosed")
+        if price is None or not p.contract.allows(price):
+            raise Refused("InvalidInput")
+        if kind == "SCALE_IN":
+            if (size is None) == (quantity is None) or (size or ZERO) > 10:  # noqa: PLR2004
+                raise Refused("InvalidInput")
+            moved = quantity if quantity is not None else self._fraction(p, size or ZERO, ZERO)
+        else:
+            moved = self._leaving(p, size, quantity)
+        if interest:
+            self._pay_interest(p, interest)
+        order = Order(label, kind, p.side, moved, price, p, reason=reason)
+        self._fill_at_once(order, moved, price, fee, pnl, rate, at)
+        return None
+
+    def end(self) -> None:
+        self.ended = True
+
+    # How they do it.
+
+    def _fill_at_once(
+        self, order: Order, quantity: Decimal, price: Decimal, fee: Decimal | None, pnl: Decimal | None,
+        rate: Decimal | None, at: datetime,
+    ) -> None:  # fmt: skip
+        before = order.truth()
+        order.status, order.total, order.average, order.total_commission = "FILLED", quantity, price, fee
+        order.total_value, order.filled_at = order.contract.value(quantity, price), at
+        self.orders[order.label] = order
+        self._take_up(order, before, Fill(order, "CHANGE", at, ZERO, ZERO, ZERO), pnl, rate)
+
+    def _leaving(self, p: Position, size: Decimal | None, quantity: Decimal | None) -> Decimal:
+        if size is not None and quantity is not None:
+            raise Refused("InvalidInput")
+        moved = quantity if quantity is not None else p.held if size is None else self._fraction(p, size, p.held)
+        if moved > p.held:
+            raise Refused("InvalidInput")
+        return moved
+
+    @staticmethod
+    def _fraction(p: Position, size: Decimal, held: Decimal) -> Decimal:
+        """15 significant digits of the original quantity; what is held, where the two meet."""
+        if p.original <= 0:
+            raise Refused("InvalidInput")
+        if abs(size * p.original - held) <= p.original * Decimal("1e-12"):
+            return held
+        digits = 15 - int(p.original.log10().to_integral_value("ROUND_CEILING"))
+        return (size * p.original).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+    def _adopt_entry(
+        self, label: str, order: Order, quantity: Decimal | None, price: Decimal | None, fee: Decimal | None,
+        contract: Contract, rate: Decimal | None, at: datetime,
+    ) -> None:  # fmt: skip
+        if not order.enters:
+            raise Refused("Conflict")
+        if order.position is None:
+            if self.ended:
+                raise Refused("SessionClosed")
+            self.positions[label] = planned = Position(label, order.side, contract)
+            self._link(order, planned)
+        self._settle(order, quantity, price, fee, None, rate, at)
+        assert order.position
+        if order.position.status == "PLANNED":
+            raise Refused("InvalidInput")
+
+    def _adopt(
+        self, order: Order, p: Position, kind: str, size: Decimal | None, quantity: Decimal | None,
+        price: Decimal | None, fee: Decimal | None, pnl: Decimal | None, rate: Decimal | None,
+        interest: Decimal | None, reason: str | None, at: datetime,
+    ) -> None:  # fmt: skip
+        if order.enters != (kind in ENTRIES):
+            raise Refused("Conflict")
+        if order.position is None:
+            self.link(order.label, p.label)
+        elif order.position is not p:
+            raise Refused("Conflict")
+        order.reason = order.reason or reason
+        if interest and p.status == "OPEN":
+            self._pay_interest(p, interest)
+        if quantity is None and size is not None and kind not in ENTRIES and order.filled == 0:
+            quantity = self._leaving(p, size, None)
+        self._settle(order, quantity, price, fee, pnl, rate, at)
+        if kind in ("FULL_EXIT", "STOP_LOSS") and p.label not in self.trades:
+            raise Refused("InvalidInput")
+
+    def _settle(
+        self, order: Order, total: Decimal | None, average: Decimal | None, fee: Decimal | None,
+        pnl: Decimal | None, rate: Decimal | None, at: datetime,
+    ) -> None:  # fmt: skip
+        if order.status in FINAL and order.total > order.recorded:
+            other_price = average is not None and order.average is not None and average != order.average
+            if (total is not None and total != order.total) or other_price:
+                raise Refused("Conflict")
+        if order.filled == 0 or total is not None or average is not None or fee is not None:
+            total = total or order.filled or order.quantity
+            average = self.price_of(order) if average is None else average
+            self.report(order.label, "FILLED", total, average, fee, None, None, pnl, rate, at)
+
+    @staticmethod
+    def price_of(order: Order) -> Decimal | None:
+        recorded = order.recorded
+        if recorded > 0 and (recorded >= order.total or order.average is None):
+            notional = sum((one.executed[0] * one.executed[1] for one in order.fills.values() if one.executed), ZERO)
+            return (notional / recorded).quantize(Decimal(1).scaleb(-24), ROUND_HALF_UP)
+        return order.average
+
+    def _pay_interest(self, p: Position, interest: Decimal) -> None:
+        p.interest += interest
+        self._post("INTEREST", ZERO, ZERO, -interest)
+
+    def _post(self, kind: str, pnl: Decimal, commission: Decimal, amount: Decimal) -> None:
+        self.ledger.append((kind, pnl, commission, amount))
+        self.balance += pnl - commission + amount
+
+    def _complete(
+        self, order: Order, fill: Fill, before: Truth, told: tuple[Decimal, str] | None, known: Decimal | None,
+        base_fee: Decimal, base_value: Decimal,
+    ) -> None:  # fmt: skip
+        fill.fee = fill.fee or told
+        if known is None:
+            return
+        fill.known = known
+        order.base_fee += base_fee
+        order.value -= base_value
+        after = order.truth()
+        if (after.units, after.value) != (before.units, before.value):
+            self._take_up(order, before, Fill(order, "CHANGE", fill.at, ZERO, ZERO, ZERO), None, None)
+        elif fee := after.commission - before.commission:
+            fill.commission += fee
+            if p := fill.position or order.position:
+                p.commission += fee
+                self._post("FEE", ZERO, fee, ZERO)
+                self._revise(p)
+
+    def _take_up(self, order: Order, before: Truth, fill: Fill, pnl: Decimal | None, rate: Decimal | None) -> None:
+        after = order.truth()
+        fill.quantity = after.units - before.units
+        fill.value = after.value - before.value
+        fill.commission = after.commission - before.commission
+        if order.position:
+            self._book(order.position, fill, pnl, rate)
+        self.fills.append(fill)
+        if order.enters and fill.position and not fill.rest:
+            self._settle_rests(fill.position, rate)
+
+    def _link(self, order: Order, p: Position) -> None:
+        order.position = p
+        waiting = sorted(
+            (one for one in self.fills if one.order is order and not one.booked), key=lambda one: one.at
+        )
+        if self._values_again(order, p.contract):
+            for one in waiting:
+                one.position, one.booked, one.quantity, one.value, one.commission = p, True, ZERO, ZERO, ZERO
+            nothing = Truth(ZERO, ZERO, ZERO)
+            assert order.filled_at
+            return self._take_up(order, nothing, Fill(order, "CHANGE", order.filled_at, ZERO, ZERO, ZERO), None, None)
+        for one in waiting:
+            self._book(p, one, None, None)
+        if order.enters and waiting and waiting[-1].position:
+            self._settle_rests(waiting[-1].position, None)
+        return None
+
+    @staticmethod
+    def _values_again(order: Order, contract: Contract) -> bool:
+        """Value an order by the contract that it turns out to be of; whether that changes anything."""
+        before = order.base_fee, order.value, order.total_value
+        order.base_fee = order.value = ZERO
+        for one in order.fills.values():
+            assert one.executed
+            quantity, price = one.executed
+            if not contract.allows(price):
+                raise Refused("InvalidInput")
+            base_fee = ZERO
+            if one.fee and one.fee[0] and one.fee[1] == contract.base_asset:
+                base_fee = one.fee[0] if order.enters == (order.side == "LONG") else -one.fee[0]
+                one.known = contract.value(one.fee[0], price) if one.known is None else one.known
+            order.base_fee += base_fee
+            order.value += contract.value(quantity - base_fee, price) or ZERO
+        if order.average is not None:
+            order.total_value = contract.value(order.total, order.average)
+            order.average = None if order.total_value is None else order.average
+        return (order.base_fee, order.value, order.total_value) != before
+
+    def _book(self, p: Position, fill: Fill, told_pnl: Decimal | None, rate: Decimal | None) -> None:
+        order, moved, worth = fill.order, fill.quantity, fill.value
+        while p.status == "CLOSED" and moved != 0 and p.next:
+            p = p.next
+        if p.status == "CLOSED" and order.enters and moved > 0:
+            p = self._continue(p)
+        before = p.status
+        rest = rest_value = ZERO
+        if order.enters:
+            taken = max(moved, -p.held)
+            rest, value = moved - taken, worth
+            held = p.held + taken
+            if held == 0:
+                cost = ZERO
+            elif taken:
+                cost = p.cost + value
+            else:
+                cost = p.cost + share(value, p.held, p.quantity)
+            released = value - (cost - p.cost)
+            from_prices = -p.direction * released
+            p.quantity += taken
+            p.original += taken if order.kind == "ENTRY" else ZERO
+            p.entered_value += value
+        else:
+            taken = min(moved, p.held) if moved >= 0 else ZERO if before == "CLOSED" else max(moved, -p.exited)
+            value = share(worth, taken, moved) if moved > p.held else worth
+            value = ZERO if moved > p.held and taken == 0 else value
+            rest, rest_value = moved - taken, worth - value
+            held = p.held - taken
+            released = share(p.cost, taken, p.held) if taken else ZERO
+            cost = p.cost - released
+            from_prices = p.direction * (value - released)
+            p.exited += taken
+            p.exited_value += value
+        gain = told_pnl
+        if gain is None or not (taken or (moved == 0 and worth)):
+            gain = rounded(from_prices * self._rate(p, rate)) if from_prices else ZERO
+        p.cost = cost
+        p.pnl += gain
+        p.commission += fill.commission
+        p.unbooked += abs(rest)
+        self._note_partial(p, order, taken, gain)
+        fill.position, fill.booked, fill.quantity, fill.value = p, True, taken, value
+        fill.released, fill.pnl = released, gain
+        if order.enters and taken:
+            p.entry_time = fill.at if before == "PLANNED" else min(p.entry_time or fill.at, fill.at)
+        p.status = "OPEN" if held > 0 else "CLOSED" if p.quantity > 0 else "PLANNED"
+        if p.status == "CLOSED" and before != "CLOSED":
+            self._close(p, fill)
+        elif gain or fill.commission:
+            self._post("FILL", gain, fill.commission, ZERO)
+        if before == "CLOSED":
+            self._revise(p)
+        fill.rest = None
+        if rest:
+            left = Fill(order, "REST", fill.at, rest, rest_value, ZERO, position=p)
+            self.fills.append(left)
+            fill.rest = left
+
+    def _close(self, p: Position, fill: Fill) -> None:
+        self._post("FILL", fill.pnl, fill.commission, ZERO)
+        exits = [one.at for one in self.fills if one.position is p and one.booked and one.quantity > 0 and not one.order.enters]
+        assert p.entry_time
+        p.exit_time = max([p.entry_time, fill.at, *exits])
+        p.exit_reason = fill.order.reason or fill.order.kind.lower()
+        self.trades[p.label] = (ZERO, ZERO, ZERO, ZERO)
+        self._revise(p)
+
+    def _revise(self, p: Position) -> None:
+        if p.label in self.trades:
+            self.trades[p.label] = p.pnl, p.commission, p.interest, p.quantity
+
+    def _rate(self, p: Position, rate: Decimal | None) -> Decimal:
+        if p.contract.currency == "USDT":
+            return Decimal(1)
+        if rate is None and p.contract.rate is None:
+            raise Refused("InvalidInput")
+        return p.contract.rate if rate is None else rate  # type: ignore[return-value]
+
+    def _note_partial(self, p: Position, order: Order, quantity: Decimal, gain: Decimal) -> None:
+        if order.kind not in ("PARTIAL_EXIT", "SCALE_IN"):
+            return
+        key = order.label, p.label
+        gain = ZERO if order.enters else gain
+        if key in self.partials or quantity or gain:
+            sums = self.partials.setdefault(key, [ZERO, ZERO])
+            sums[0] += quantity
+            sums[1] += gain
+
+    def _continue(self, closed: Position) -> Position:
+        p = Position(closed.label + "+", closed.side, closed.contract)
+        closed.next = self.positions[p.label] = p
+        p.unbooked, closed.unbooked = closed.unbooked, ZERO
+        for one in self.fills:
+            if one.position is closed and not one.booked:
+                one.position = p
+        return p
+
+    def _settle_rests(self, p: Position, rate: Decimal | None) -> None:
+        """What could not be taken up is, oldest first, as far as the position now reaches."""
+        rests = [one for one in self.fills if one.position is p and not one.booked]
+        for one in sorted(rests, key=lambda one: one.at):
+            if p.held <= 0:
+                break
+            if one.quantity < 0 and not one.order.enters and p.exited == 0:
+                continue
+            p.unbooked -= abs(one.quantity)
+            self._book(p, one, None, rate)

@@ -1,0 +1,23 @@
+"""Random orders, fills and short forms: after each script the database says what the model says."""
+
+from __future__ import annotations
+
+import os
+from random import Random
+from typing import Final
+
+import psycopg
+
+from atb_db import Database
+from tests.model.running import play
+
+FULL: Final = os.environ.get("ATB_DB_FAULTS") == "full"
+ACTS: Final = 100_000 if FULL else 10_000
+LENGTH: Final = 50
+
+
+def test_the_books_are_the_models(db: Database, url: str, chance: Random) -> None:
+    done = 0
+    with psycopg.connect(url, autocommit=True) as connection:
+        while done < ACTS:
+            done += play(db, connection, chance, LENGTH)
