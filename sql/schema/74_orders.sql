@@ -28,7 +28,13 @@ DECLARE
     found bigint[];
 BEGIN
     IF own_id IS NOT NULL THEN
-        RETURN existing_order(own_id);
+        PERFORM FROM orders AS o WHERE o.id = existing_order(own_id) AND o.session_id = coalesce(session, o.session_id);
+        IF NOT FOUND THEN
+            PERFORM existing_session(session);
+            RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'order_id',
+                MESSAGE = format('session %s has no order %s', session, own_id);
+        END IF;
+        RETURN own_id;
     END IF;
     IF session IS NULL OR num_nonnulls(internal, exchange) = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'order_id',

@@ -79,6 +79,19 @@ def prepare(db: Database) -> World:
     other_trade_id = db.run(trade(session_id, exit_time=at(30), pnl=1))
     db.run(trade(other_session_id, exit_time=at(5), pnl=2))
     db.run(account.record_transfer(session_id=session_id, amount=50, reason="deposit", timestamp=at(31)))
+    # An exit of nobody knows what: filled, and in no position.
+    foreign = db.run(
+        orders.create_order(
+            session_id=other_session_id,
+            order_type="FULL_EXIT",
+            symbol="BTCUSDT",
+            side="LONG",
+            quantity="0.5",
+            internal_order_id="foreign",
+            created_at=at(3),
+        )
+    )
+    db.run(orders.record_fill(order_id=foreign, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
     order_id = db.run(order(session_id, "pending"))
     prepare_restart(db, session_id, order_id)
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
@@ -126,7 +139,9 @@ def opening(session_id: int, symbol: str = "BTCUSDT") -> Statement[int]:
     )
 
 
-def trade(session_id: int, *, exit_time: datetime, pnl: object, token: UUID | None = None) -> Statement[int]:
+def trade(
+    session_id: int, *, exit_time: datetime, pnl: object, order_id: str | None = None, token: UUID | None = None
+) -> Statement[int]:
     return trades.log_trade(
         session_id=session_id,
         symbol="BTCUSDT",
@@ -147,7 +162,7 @@ def trade(session_id: int, *, exit_time: datetime, pnl: object, token: UUID | No
         take_profit=80,
         strategy_config={"fast": 10},
         confidence_score="0.6",
-        order_id=f"exchange-{exit_time:%d-%H}",
+        order_id=order_id,
         exchange="binance",
         timeframe="1h",
         mfe="0.06",
@@ -332,6 +347,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "metrics.rebuild_performance_metrics": lambda world: metrics.rebuild_performance_metrics(
         session_id=world.session_id
     ),
+    "orders.get_unbooked_orders": lambda world: orders.get_unbooked_orders(session_id=world.other_session_id),
     "orders.create_order": lambda world: orders.create_order(
         session_id=world.session_id,
         order_type="SCALE_IN",
@@ -471,7 +487,9 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "sessions.end_trading_session": lambda world: sessions.end_trading_session(
         session_id=world.session_id, end_time=at(99)
     ),
-    "trades.log_trade": lambda world: trade(world.session_id, exit_time=at(9), pnl=7, token=TOKEN),
+    "trades.log_trade": lambda world: trade(
+        world.session_id, exit_time=at(9), pnl=7, order_id="exchange-1", token=TOKEN
+    ),
 }
 
 
