@@ -28,8 +28,8 @@ DECLARE
     found bigint[];
 BEGIN
     IF own_id IS NOT NULL THEN
-        PERFORM FROM orders AS o WHERE o.id = existing_order(own_id) AND o.session_id = coalesce(session, o.session_id);
-        IF NOT FOUND THEN
+        PERFORM existing_order(own_id);
+        IF session <> (SELECT o.session_id FROM orders AS o WHERE o.id = own_id) THEN
             PERFORM existing_session(session);
             RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'order_id',
                 MESSAGE = format('session %s has no order %s', session, own_id);
@@ -312,7 +312,10 @@ BEGIN
         SELECT * INTO p FROM positions WHERE id = before.position_id FOR NO KEY UPDATE;
     END IF;
     told := coalesce(
-        total, CASE WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status) THEN before.quantity END
+        total,
+        CASE WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status) THEN before.quantity END,
+        -- A price that comes later is that of the total that was reported.
+        CASE WHEN average IS NOT NULL AND before.told_quantity > before.recorded_quantity THEN before.told_quantity END
     );
     told_at := coalesce(average, CASE WHEN before.told_price IS NULL THEN before.price END, before.told_price);
     IF told_at < 0 AND NOT coalesce(p.allows_negative_prices, FALSE) THEN
@@ -572,7 +575,8 @@ DECLARE
     plan positions;
     m booking;
 BEGIN
-    SELECT * INTO o FROM orders WHERE id = existing_order(wanted) FOR NO KEY UPDATE;
+    PERFORM existing_order(wanted);
+    SELECT * INTO o FROM orders WHERE id = wanted FOR NO KEY UPDATE;
     PERFORM existing_position(to_position);
     IF o.position_id = to_position THEN
         RETURN o.id;

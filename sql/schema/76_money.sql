@@ -206,11 +206,12 @@ DECLARE
     known account_balances;
     before numeric;
 BEGIN
-    PERFORM active_session(session);
+    PERFORM existing_session(session);
     known := recorded_entry(session, request, content_hash);
     IF known.id IS NOT NULL THEN
         RETURN known.total_balance;
     END IF;
+    PERFORM active_session(session);
     SELECT s.current_balance INTO before FROM trading_sessions AS s WHERE s.id = session;
     INSERT INTO system_events (session_id, timestamp, event_type, severity, message, details, request_id, request_hash)
     VALUES (

@@ -11,7 +11,6 @@ from atb_db import Database
 from atb_db.errors import AtbDbError, Conflict, Halted, InvalidInput, NotFound, SessionClosed
 from atb_db.repository import account, audit, events, orders, positions, sessions, trades
 from atb_db.statement import Statement
-from atb_db.types import OrderStatusLabel
 from tests.statements.books import contents
 from tests.statements.examples import START, World, at, opening, order, trade
 

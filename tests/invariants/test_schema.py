@@ -181,9 +181,9 @@ def test_the_ledger_is_a_chain(owner: psycopg.Connection, world: World, entry: s
             f"""
             INSERT INTO account_balances (
                 session_id, entry_type, base_currency, update_reason, updated_by, last_updated,
-                entry_number, previous_balance, amount, total_balance
+                entry_number, previous_balance, delta, total_balance, amount
             )
-            SELECT id, 'ADJUSTMENT', 'USDT', 'test', 'test', now(), {entry}
+            SELECT id, 'ADJUSTMENT', 'USDT', 'test', 'test', now(), {entry}, {entry.split(", ")[2]}
               FROM (SELECT id, ledger_entries AS number, current_balance AS balance FROM trading_sessions) AS s
              WHERE id = {world.session_id}
             """.encode()

@@ -80,18 +80,18 @@ def prepare(db: Database) -> World:
     db.run(trade(other_session_id, exit_time=at(5), pnl=2))
     db.run(account.record_transfer(session_id=session_id, amount=50, reason="deposit", timestamp=at(31)))
     # An exit of nobody knows what: filled, and in no position.
-    foreign = db.run(
+    lost = db.run(
         orders.create_order(
             session_id=other_session_id,
             order_type="FULL_EXIT",
             symbol="BTCUSDT",
             side="LONG",
             quantity="0.5",
-            internal_order_id="foreign",
+            internal_order_id="lost",
             created_at=at(3),
         )
     )
-    db.run(orders.record_fill(order_id=foreign, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
+    db.run(orders.record_fill(order_id=lost, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
     order_id = db.run(order(session_id, "pending"))
     prepare_restart(db, session_id, order_id)
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
@@ -426,7 +426,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         position_id=world.position_id, entry_price=101, reason="the exchange says so", timestamp=at(9)
     ),
     "positions.correct_position_quantity": lambda world: positions.correct_position_quantity(
-        position_id=world.position_id, quantity="1.5", reason="sold elsewhere", price=102, timestamp=at(9)
+        position_id=world.position_id, quantity="1.5", reason="sold elsewhere", price=103, timestamp=at(9)
     ),
     "positions.open_position": lambda world: positions.open_position(
         session_id=world.session_id,
