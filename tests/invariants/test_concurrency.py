@@ -67,7 +67,8 @@ def test_twelve_partial_exits(pool: Database) -> None:
     # The last of them took what was left.
     [closed] = pool.run(trades.get_recent_trades(session_id=session_id))
     assert (found.status, closed.pnl) == (PositionStatus.CLOSED, 20)
-    assert pool.run(account.get_current_balance(session_id=session_id)) == 1020
+    # The entry's fee was booked with it.
+    assert pool.run(account.get_current_balance(session_id=session_id)) == 1020 - Decimal("0.2")
     assert pool.run(audit.audit_books(session_id=session_id)) == []
 
 
@@ -232,4 +233,15 @@ def test_rebuilding_the_metrics_races_trades(pool: Database) -> None:
         assert [result for result in results if isinstance(result, AtbDbError)] == []
     found = pool.run(metrics.get_daily_metrics(session_id=session_id))
     assert [day.total_trades for day in found] == [60]
+    assert pool.run(audit.audit_books(session_id=session_id)) == []
+
+
+def test_an_exchange_s_order_is_one_trade_however_often_it_is_logged(pool: Database) -> None:
+    session_id = start(pool)
+    for number in range(10):
+        once = [trade(session_id, exit_time=at(2), pnl=5, order_id=f"exchange-{number}") for _ in range(THREADS)]
+        ids = run_together(pool, once)
+        assert ids == [ids[0]] * THREADS
+        assert isinstance(ids[0], int)
+    assert len(pool.run(trades.get_recent_trades(session_id=session_id, limit=100))) == 10
     assert pool.run(audit.audit_books(session_id=session_id)) == []
