@@ -140,7 +140,13 @@ def opening(session_id: int, symbol: str = "BTCUSDT") -> Statement[int]:
 
 
 def trade(
-    session_id: int, *, exit_time: datetime, pnl: object, order_id: str | None = None, token: UUID | None = None
+    session_id: int,
+    *,
+    exit_time: datetime,
+    pnl: object,
+    funding: str = "0",
+    order_id: str | None = None,
+    token: UUID | None = None,
 ) -> Statement[int]:
     return trades.log_trade(
         session_id=session_id,
@@ -157,7 +163,7 @@ def trade(
         quantity=2,
         commission="0.1",
         margin_interest_cost="0.01",
-        funding="0.02",
+        funding=funding,
         stop_loss=110,
         take_profit=80,
         strategy_config={"fast": 10},
@@ -488,7 +494,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         session_id=world.session_id, end_time=at(99)
     ),
     "trades.log_trade": lambda world: trade(
-        world.session_id, exit_time=at(9), pnl=7, order_id="exchange-1", token=TOKEN
+        world.session_id, exit_time=at(9), pnl=7, funding="0.02", order_id="exchange-1", token=TOKEN
     ),
 }
 
