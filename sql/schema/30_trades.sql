@@ -95,13 +95,15 @@ COMMENT ON COLUMN trades.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
 
 CREATE FUNCTION known_trade(session bigint, traded text, exchange_order text, request uuid) RETURNS bigint
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     known bigint;
 BEGIN
     IF exchange_order IS NULL THEN
         RETURN NULL;
     END IF;
+    -- A concurrent twin, or another trade of the same order, waits here; what it wrote is seen then.
+    PERFORM FROM trading_sessions WHERE id = session FOR NO KEY UPDATE;
     SELECT t.id INTO known
       FROM trades AS t
      WHERE t.session_id::text || ' ' || t.order_id::text = session::text || ' ' || exchange_order

@@ -63,8 +63,10 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
     state position_status;
 BEGIN
-    SELECT status INTO state FROM positions WHERE id = existing_position(wanted);
-    IF state = 'PLANNED' THEN
+    SELECT status INTO state FROM positions WHERE id = wanted;
+    IF NOT FOUND THEN
+        PERFORM existing_position(wanted);
+    ELSIF state = 'PLANNED' THEN
         RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'position_id',
             MESSAGE = format('position %s is planned: nothing of its entry order is filled', wanted);
     END IF;

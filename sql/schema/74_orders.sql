@@ -28,7 +28,13 @@ DECLARE
     found bigint[];
 BEGIN
     IF own_id IS NOT NULL THEN
-        RETURN existing_order(own_id);
+        PERFORM existing_order(own_id);
+        IF session <> (SELECT o.session_id FROM orders AS o WHERE o.id = own_id) THEN
+            PERFORM existing_session(session);
+            RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'order_id',
+                MESSAGE = format('session %s has no order %s', session, own_id);
+        END IF;
+        RETURN own_id;
     END IF;
     IF session IS NULL OR num_nonnulls(internal, exchange) = 0 THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'order_id',
@@ -664,7 +670,8 @@ DECLARE
     plan positions;
     m booking;
 BEGIN
-    SELECT * INTO o FROM orders WHERE id = existing_order(wanted) FOR NO KEY UPDATE;
+    PERFORM existing_order(wanted);
+    SELECT * INTO o FROM orders WHERE id = wanted FOR NO KEY UPDATE;
     p := fitting_position(to_position, o.symbol, o.side);
     IF o.position_id = to_position THEN
         RETURN o.id;

@@ -118,6 +118,10 @@ BEGIN
         PERFORM allowed_price(price, negative_prices, 'entry_price'), allowed_price(stop, negative_prices, 'stop_loss'),
                 allowed_price(target, negative_prices, 'take_profit');
     END IF;
+    IF price = 0 AND kind = 'INVERSE' THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
+            MESSAGE = 'an inverse contract has no value at a price of 0';
+    END IF;
     worth := contract_value(kind, units_per_contract, entered, price);
     IF worth IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',

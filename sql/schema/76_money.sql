@@ -28,7 +28,8 @@ DECLARE
     known account_balances;
     posted record;
 BEGIN
-    SELECT * INTO p FROM positions WHERE id = entered_position(held) FOR NO KEY UPDATE;
+    PERFORM entered_position(held);
+    SELECT * INTO p FROM positions WHERE id = held FOR NO KEY UPDATE;
     known := recorded_entry(p.session_id, request, content_hash);
     IF known.id IS NOT NULL THEN
         RETURN known.total_balance;
@@ -116,7 +117,8 @@ DECLARE
     o orders;
     difference numeric;
 BEGIN
-    SELECT * INTO p FROM positions WHERE id = entered_position(held) FOR NO KEY UPDATE;
+    PERFORM entered_position(held);
+    SELECT * INTO p FROM positions WHERE id = held FOR NO KEY UPDATE;
     IF is_corrected(request, content_hash) THEN
         RETURN held;
     END IF;
@@ -162,7 +164,9 @@ DECLARE
     fill bigint;
     m booking;
 BEGIN
-    SELECT * INTO o FROM orders WHERE position_id = entered_position(held) AND order_type = 'ENTRY'
+    -- Also where there is no order whose condition could ask.
+    PERFORM entered_position(held);
+    SELECT * INTO o FROM orders WHERE position_id = held AND order_type = 'ENTRY'
      ORDER BY created_at, id LIMIT 1 FOR NO KEY UPDATE;
     SELECT * INTO p FROM positions WHERE id = held FOR NO KEY UPDATE;
     IF is_corrected(request, content_hash) THEN
@@ -202,11 +206,12 @@ DECLARE
     known account_balances;
     before numeric;
 BEGIN
-    PERFORM active_session(session);
+    PERFORM existing_session(session);
     known := recorded_entry(session, request, content_hash);
     IF known.id IS NOT NULL THEN
         RETURN known.total_balance;
     END IF;
+    PERFORM active_session(session);
     SELECT s.current_balance INTO before FROM trading_sessions AS s WHERE s.id = session;
     INSERT INTO system_events (session_id, timestamp, event_type, severity, message, details, request_id, request_hash)
     VALUES (

@@ -26,7 +26,9 @@ def journaled(db: Database, session_id: int, kind: str = "ENTRY", **given: objec
     )  # fmt: skip
 
 
-def fill(db: Database, order_id: int, quantity: object = 1, price: object = 100, name: object = None, **given: object) -> int:
+def fill(
+    db: Database, order_id: int, quantity: object = 1, price: object = 100, name: object = None, **given: object
+) -> int:
     return db.run(
         orders.record_fill(
             order_id=order_id, exchange_fill_id=str(name or next(_names)), quantity=Decimal(str(quantity)),
@@ -105,7 +107,9 @@ def test_fees_of_a_total_stay_while_its_fills_have_none(db: Database, session_id
     assert findings(db, session_id) == []
 
 
-def test_a_fee_in_the_base_asset_after_all_is_sold_is_value_at_once_and_units_later(db: Database, session_id: int) -> None:
+def test_a_fee_in_the_base_asset_after_all_is_sold_is_value_at_once_and_units_later(
+    db: Database, session_id: int
+) -> None:
     order_id = journaled(db, session_id, base_asset="BTC")
     total(db, order_id, status="FILLED", filled_quantity=1, filled_price=100)
     first = position_of(db, order_id)

@@ -17,15 +17,18 @@ from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
 from typing import Final, TypeAlias
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from atb_db.errors import OutcomeUnknown, ResourceFull, SerializationRetry, Timeout, Unavailable
 from atb_db.repository import account, events, orders, positions, trades
 from atb_db.statement import Statement
+from atb_db.types import PositionSide
 from tests.faults.client import Client
 
 WORTH_REPEATING: Final = (Unavailable, OutcomeUnknown, SerializationRetry, Timeout, ResourceFull)
 MORNING: Final = datetime(2024, 3, 1, 9, tzinfo=UTC)
+LATER: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""After every adjustment of the balance: a fill from before one is a warning."""
 _PATIENCE: Final = 0.02
 
 Acts: TypeAlias = Generator[list[Statement[object]], list[object], None]
@@ -41,9 +44,10 @@ def trading(session_id: int, name: str, seed: object, rounds: int | None = None)
 
     for number in count() if rounds is None else range(rounds):
         token = f"{name}-{number}"
+        side = chance.choice(list(PositionSide))
         [position_id] = yield [
             positions.open_position(
-                session_id=session_id, symbol="BTCUSDT", side=chance.choice(["LONG", "SHORT"]),
+                session_id=session_id, symbol="BTCUSDT", side=side,
                 entry_price=chance.randint(90, 110), size="0.1", quantity=2, strategy_name="faults",
                 entry_order_id=token, request_id=key(),
             )
@@ -51,13 +55,27 @@ def trading(session_id: int, name: str, seed: object, rounds: int | None = None)
         assert isinstance(position_id, int)
         yield [
             orders.create_order(
-                session_id=session_id, position_id=position_id, order_type="STOP_LOSS", symbol="BTCUSDT", side="LONG",
+                session_id=session_id, position_id=position_id, order_type="STOP_LOSS", symbol="BTCUSDT", side=side,
                 quantity=2, internal_order_id=token, request_id=key(),
             ),
             events.log_event(session_id=session_id, event_type="TEST", message=token, request_id=key()),
             account.adjust_balance(session_id=session_id, delta="-0.01", reason=token, request_id=key()),
         ]  # fmt: skip
         yield [positions.apply_partial_exit(position_id=position_id, size="0.5", price=120, request_id=key())]
+        [order_id] = yield [
+            orders.create_order(
+                session_id=session_id, order_type="ENTRY", symbol="SOLUSDT", side="LONG", quantity=2,
+                internal_order_id=f"{token}-entry", request_id=key(),
+            )
+        ]  # fmt: skip
+        assert isinstance(order_id, int)
+        for fill in ("1", "2"):
+            yield [
+                orders.record_fill(
+                    order_id=order_id, exchange_fill_id=fill, quantity=1, price=100, fee="0.1", fee_currency="USDT",
+                    filled_at=LATER,
+                )
+            ]  # fmt: skip
         yield [
             positions.close_position(position_id=position_id, exit_price=125, exit_reason=token, request_id=key()),
             trades.log_trade(
@@ -68,6 +86,11 @@ def trading(session_id: int, name: str, seed: object, rounds: int | None = None)
         ]  # fmt: skip
 
 
+def identity(statement: Statement[object]) -> UUID:
+    """The request's id; of a fill, which the exchange's id makes one request, an id made of what it says."""
+    return statement.request_id or uuid5(NAMESPACE_OID, repr(statement))
+
+
 class Answers:
     """The answers that an engine has had, in a file that outlives it: one counts when it is on the disk."""
 
@@ -76,7 +99,7 @@ class Answers:
 
     def note(self, statements: list[Statement[object]], results: list[object]) -> None:
         lines = [
-            json.dumps([str(statement.request_id), statement.name, result], default=str) + "\n"
+            json.dumps([str(identity(statement)), statement.name, result], default=str) + "\n"
             for statement, result in zip(statements, results, strict=True)
         ]
         os.write(self._file, "".join(lines).encode())
@@ -96,9 +119,9 @@ class Answered(dict[UUID, tuple[str, object]]):
 
     def results(self, statements: list[Statement[object]]) -> list[object] | None:
         """The results, if all of them were answered."""
-        if not all(statement.request_id in self for statement in statements):
+        if not all(identity(statement) in self for statement in statements):
             return None
-        return [self[statement.request_id][1] for statement in statements if statement.request_id]
+        return [self[identity(statement)][1] for statement in statements]
 
 
 class Engine:

@@ -13,6 +13,7 @@ from tests.faults.engine import Answered, Engine, trading
 from tests.faults.oracle import Verdict, judge
 from tests.faults.scene import Scene, begin_sessions
 
+REPLICA = "SET session_replication_role = replica;"
 COPY = "INSERT INTO system_events (session_id, event_type, message, request_hash, severity, timestamp)"
 
 
@@ -23,7 +24,10 @@ COPY = "INSERT INTO system_events (session_id, event_type, message, request_hash
         ("DELETE FROM system_events WHERE event_type = 'TEST' AND message = 'engine-0'", {"lost": 1}),
         (f"{COPY} SELECT session_id, event_type, message, request_hash, severity, timestamp FROM system_events LIMIT 1",
          {"double": 1}),
-        ("DELETE FROM orders WHERE order_type = 'ENTRY'", {"lost": 2, "halves": 2, "findings": 4}),
+        (f"{REPLICA} DELETE FROM order_fills WHERE kind = 'FILL' AND order_id = (SELECT min(order_id) FROM order_fills"
+         " WHERE kind = 'FILL') AND exchange_fill_id = '1'", {"lost": 1, "double": 1, "findings": 14}),
+        (f"{REPLICA} DELETE FROM orders WHERE order_type = 'ENTRY' AND internal_order_id IS NULL",
+         {"lost": 2, "halves": 2, "findings": 8}),
         # The schema refuses a balance that the ledger has not, so its checks must be away.
         ("SET session_replication_role = replica; UPDATE trading_sessions SET current_balance = current_balance + 1",
          {"findings": 2}),
@@ -37,6 +41,6 @@ def test_it_sees(scene: Scene, tmp_path: Path, tampering: str, expected: dict[st
     with psycopg.connect(scene.url, autocommit=True) as connection:
         connection.execute(tampering.encode())
     verdict = judge(scene.url, Answered.read(path))
-    assert verdict.answers == 14
-    assert verdict == Verdict(14, 0, 0, 0, 0)._replace(**expected)
+    assert verdict.answers == 20
+    assert verdict == Verdict(20, 0, 0, 0, 0)._replace(**expected)
     assert verdict.holds is not bool(expected)

@@ -309,6 +309,7 @@ def performance(due: Due) -> PerformanceMetrics:
         gross_pnl=profit - loss,
         commission=sum((row.commission for row in rows), Decimal(0)),
         margin_interest_cost=Decimal(0),
+        funding=Decimal(0),
         net_pnl=net,
         total_return_percent=ratio(net * 100, due.opening_balance),
         profit_factor=ratio(profit, loss),

@@ -41,7 +41,11 @@ EXAMPLES: Final = 200 if FULL else 8
 REFUSALS: Final = (InvalidInput, NotFound, Conflict)
 
 # A column of the parameter's name that has more than the parameter.
-DERIVED: Final = {("positions.close_position", "pnl")}  # the whole position's, partial exits included
+DERIVED: Final = {
+    ("positions.close_position", "pnl"),  # the whole position's, partial exits included
+    ("positions.close_position", "exit_price"),  # the average of all exits
+    ("positions.correct_position_quantity", "quantity"),  # what was there before and what the order adds
+}
 
 PARAMETERS: Final = [one.name for one in trades.log_trade.parameters]
 KEYED: Final = [

@@ -18,17 +18,26 @@ STATEMENTS = {declaration.name: declaration for declaration in statements()}
 
 BOOKED: Final = {"trading_sessions", "account_balances"}
 ACTS: Final[dict[str, set[str]]] = {
-    "positions.open_position": {"positions", "orders"},
-    "positions.apply_scale_in": {"positions", "partial_trades"},
-    "positions.apply_partial_exit": {"positions", "partial_trades"} | BOOKED,
-    "positions.close_position": {"positions", "orders", "trades", "performance_metrics"} | BOOKED,
+    "positions.open_position": {"positions", "orders", "order_fills"} | BOOKED,
+    "positions.apply_scale_in": {"positions", "orders", "order_fills", "partial_trades"} | BOOKED,
+    "positions.apply_partial_exit": {"positions", "orders", "order_fills", "partial_trades"} | BOOKED,
+    "positions.close_position": {"positions", "orders", "order_fills", "trades", "performance_metrics"} | BOOKED,
+    "positions.correct_entry_price": {"positions", "orders", "order_fills", "reconciliation_audit_events"} | BOOKED,
+    "positions.correct_position_quantity": {
+        *{"positions", "orders", "order_fills", "partial_trades", "reconciliation_audit_events"},
+        *BOOKED,
+    },
+    "positions.record_funding": {"positions"} | BOOKED,
     "trades.log_trade": {"trades", "performance_metrics"} | BOOKED,
     "trades.log_trades": {"trades", "performance_metrics"} | BOOKED,
     "account.adjust_balance": BOOKED,
     "account.set_balance": {"system_events"} | BOOKED,
     "sessions.create_trading_session": {"system_events"} | BOOKED,
     "sessions.end_trading_session": {"trading_sessions", "session_holds", "system_events"},
-    "orders.record_fill": {"orders", "order_fills"},
+    "orders.record_fill": {"orders", "order_fills", "positions"} | BOOKED,
+    "orders.update_order_status": {"orders", "order_fills", "positions"} | BOOKED,
+    "orders.create_order": {"orders"},
+    "account.record_transfer": BOOKED,
 }
 """Each act with the tables that it writes."""
 

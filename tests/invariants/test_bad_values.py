@@ -59,10 +59,11 @@ NO_LABEL: list[object] = ["", "SIDEWAYS", "LONG;", "\0", 0, True, None, ["LONG"]
 LONG_TEXT = MORE_LONG_TEXT | {"message", "stack_trace", "failure_reason"}
 POSITIVE = MORE_POSITIVE | frozenset(
     {
-        *("entry_price", "exit_price", "filled_price", "price", "stop_loss", "take_profit", "trailing_stop_price"),
-        *("current_price", "mfe_price", "mae_price", "quantity", "size", "size_fraction"),
+        *("quantity", "quote_quantity", "size", "size_fraction", "contract_size", "settlement_rate"),
     }
 )
+ZERO_TOO = {("positions.correct_position_quantity", "quantity")}
+"""Where a position is to hold nothing."""
 NOT_NEGATIVE = MORE_NOT_NEGATIVE | frozenset(
     {
         *("initial_balance", "filled_quantity", "margin_used", "total_exposure", "volume", "volatility"),
@@ -190,7 +191,8 @@ def test_whole_numbers_beyond_all_reason(server_refuses: ServerRefuses, writing:
 def test_zero_and_negative_numbers(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
     for parameter in writing.parameters:
         if parameter.name in POSITIVE:
-            for value in (0, -1, "-0.0", "-1e-9"):
+            values = (-1, "-1e-9") if (writing.name, parameter.name) in ZERO_TOO else (0, -1, "-0.0", "-1e-9")
+            for value in values:
                 server_refuses(parameter.name, value)
         if parameter.name in NOT_NEGATIVE:
             server_refuses(parameter.name, -1)
@@ -205,5 +207,5 @@ def test_implausible_times(server_refuses: ServerRefuses, writing: Declared[obje
 def test_empty_and_overlong_text(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
     for name in names(writing, str):
         values = ["", "x" * (1024 * 1024 + 1)] if name in LONG_TEXT else ["", "x" * 300, " ", " x"]
-        for value in [*values, *(["two words", "x\ty", "x" * 65] if name == "symbol" else [])]:
+        for value in [*values, *(["x ", "x\n", "x" * 129] if name == "symbol" else [])]:
             server_refuses(name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from itertools import pairwise
@@ -30,12 +31,20 @@ class Holding:
     entered: Decimal = Decimal(1)
     cost: Decimal = Decimal(0)
     realized: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    interest: Decimal = Decimal(0)
+    funding: Decimal = Decimal(0)
     exits: int = 0
     scale_ins: int = 0
+    full_exits: int = 0
     closed: bool = False
 
     def __post_init__(self) -> None:
         self.cost = self.entry_price
+
+    @property
+    def net(self) -> Decimal:
+        return self.realized - self.fees - self.interest + self.funding
 
     def pnl(self, part: Decimal, price: Decimal) -> Decimal:
         """What part of the original quantity earns at the price."""
@@ -67,6 +76,7 @@ class Books:
     nets: list[Decimal] = field(default_factory=list)
 
     def book(self, delta: Decimal) -> None:
+        """A change of nothing is no entry, but for that of an exit, which is the last."""
         self.balance += delta
         self.deltas.append(delta)
 
@@ -96,9 +106,9 @@ class Engine:
     def step(self) -> None:
         self.clock += self.random.choice((0.01, 1, 20))
         live = [holding for holding in self.books.holdings if not holding.closed]
-        actions = [self.open, self.adjust, self.set_balance, self.log_trade]
+        actions = [self.open, self.adjust, self.set_balance, self.log_trade, self.transfer]
         if live:
-            actions += [self.partial_exit, self.scale_in, self.close] * 3
+            actions += [*[self.partial_exit, self.scale_in, self.close] * 3, self.fund]
         self.random.choice(actions)()
 
     def pick(self) -> Holding:
@@ -107,7 +117,7 @@ class Engine:
     def open(self) -> None:
         side = self.random.choice(list(PositionSide))
         quantity, size, price = self.number(1, 5), self.number(0, 1) + Decimal("0.001"), self.number(50, 150)
-        number = len(self.books.holdings)
+        number, fee = len(self.books.holdings), self.fee()
         position_id = self.db.run(
             positions.open_position(
                 session_id=self.session_id,
@@ -119,27 +129,64 @@ class Engine:
                 strategy_name="model",
                 entry_order_id=f"entry-{number}",
                 entry_time=at(self.clock),
+                entry_commission=fee,
             )
         )
         self.books.holdings.append(Holding(position_id, side, quantity, size, price))
+        self.pay(self.books.holdings[-1], fee)
+
+    def fee(self) -> Decimal:
+        return self.random.choice((Decimal(0), self.number(-1, 2)))
+
+    def pay(self, holding: Holding, fee: Decimal) -> None:
+        holding.fees += fee
+        if fee:
+            self.books.book(-fee)
+
+    def fund(self) -> None:
+        holding, amount = self.pick(), self.number(-3, 3)
+        self.db.run(positions.record_funding(position_id=holding.id, amount=amount, timestamp=at(self.clock)))
+        holding.funding += amount
+        self.books.book(amount)
+
+    def transfer(self) -> None:
+        amount = self.number(-30, 30)
+        self.db.run(
+            account.record_transfer(session_id=self.session_id, amount=amount, reason="model", timestamp=at(self.clock))
+        )
+        self.books.book(amount)
 
     def partial_exit(self) -> None:
         holding, price = self.pick(), self.number(50, 150)
-        part = self.random.choice((Decimal("0.1"), Decimal("0.25"), Decimal("0.7")))
+        part = self.random.choice((Decimal("0.1"), Decimal("0.25"), Decimal("0.5"), Decimal("0.7"), Decimal(1)))
+        fee = self.fee()
         value = positions.apply_partial_exit(
-            position_id=holding.id, size=part, price=price, timestamp=at(self.clock), target_level=holding.exits
-        )
+            position_id=holding.id, size=part, price=price, commission=fee, timestamp=at(self.clock),
+            target_level=holding.exits,
+        )  # fmt: skip
         if part > holding.open:
             with pytest.raises(InvalidInput, match="of its original size left"):
                 self.db.run(value)
         else:
             self.db.run(value)
-            self.books.book(holding.exit(part, price))
+            holding.fees += fee
+            earned = holding.exit(part, price) - fee
+            if earned or not holding.open:
+                self.books.book(earned)
+            if not holding.open:
+                holding.closed = True
+                self.books.nets.append(holding.net)
 
     def scale_in(self) -> None:
         holding, part, price = self.pick(), self.random.choice((Decimal("0.2"), Decimal("0.5"))), self.number(50, 150)
-        self.db.run(positions.apply_scale_in(position_id=holding.id, size=part, price=price, timestamp=at(self.clock)))
+        fee = self.fee()
+        self.db.run(
+            positions.apply_scale_in(
+                position_id=holding.id, size=part, price=price, commission=fee, timestamp=at(self.clock)
+            )
+        )
         holding.add(part, price)
+        self.pay(holding, fee)
 
     def close(self) -> None:
         holding, price, commission = self.pick(), self.number(50, 150), self.number(0, 2)
@@ -156,9 +203,14 @@ class Engine:
         self.db.run(value)
         rest = holding.pnl(holding.open, price) if given is None else given
         holding.realized += rest
+        holding.fees += commission
+        holding.interest = Decimal("0.25")
+        holding.open = Decimal(0)
+        holding.full_exits = 1
         holding.closed = True
-        self.books.book(rest - commission - Decimal("0.25"))
-        self.books.nets.append(holding.realized - commission - Decimal("0.25"))
+        self.books.book(-holding.interest)
+        self.books.book(rest - commission)
+        self.books.nets.append(holding.net)
         with pytest.raises(Conflict, match="already closed"):
             self.db.run(positions.update_position(position_id=holding.id, stop_loss=1))
 
@@ -228,14 +280,20 @@ def check_position(found: positions.Position, holding: Holding) -> None:
     assert (found.status is PositionStatus.CLOSED) == holding.closed
     assert (found.partial_exits_taken, found.scale_ins_taken) == (holding.exits, holding.scale_ins)
     assert (found.original_size, found.original_quantity) == (holding.size, holding.quantity)
-    assert (found.size, found.quantity) == (holding.entered * holding.size, holding.entered * holding.quantity)
-    assert found.current_size == holding.open * holding.size
+    assert found.size is not None
+    assert close_to(found.size, holding.entered * holding.size)
+    assert found.quantity == holding.entered * holding.quantity
+    assert close_to(found.current_size or Decimal(0), holding.open * holding.size)
+    assert (found.commission, found.funding) == (holding.fees, holding.funding)
+    assert found.margin_interest_cost == holding.interest
     assert found.current_quantity == holding.open * holding.quantity
     assert found.entry_notional == holding.cost * holding.quantity
-    assert close_to(found.entry_price, holding.entry_price)
+    average = holding.cost / holding.entered if holding.closed else holding.entry_price
+    assert close_to(found.entry_price, average)
     assert close_to(found.realized_pnl, holding.realized)
-    kinds = [order.order_type.value for order in found.orders]
-    assert kinds == ["ENTRY"] + ["FULL_EXIT"] * (holding.closed and holding.open > 0)
+    kinds = Counter(order.order_type.value for order in found.orders)
+    exits = {"ENTRY": 1, "PARTIAL_EXIT": holding.exits, "SCALE_IN": holding.scale_ins, "FULL_EXIT": holding.full_exits}
+    assert kinds == Counter(exits)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -272,7 +330,9 @@ def test_the_model_is_independent(world_db: Database, world_url: str) -> None:
         engine.step()
     with psycopg.connect(world_url, autocommit=True) as connection:
         connection.execute(
-            "UPDATE positions SET realized_pnl = realized_pnl + 1 WHERE session_id = %s", [engine.session_id]
+            "UPDATE positions SET realized_pnl = realized_pnl + 1, pnl_correction = pnl_correction + 1"
+            " WHERE session_id = %s",
+            [engine.session_id],
         )
     with pytest.raises(AssertionError):
         check(engine)

@@ -237,7 +237,7 @@ def test_the_text_of_a_value_makes_the_same_value() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"entry_price": 0}, {"size": -1}, {"pnl": "1e30"}, {"symbol": "two words"}, {"exit_reason": ""},
+        {"entry_price": "1e30"}, {"size": -1}, {"pnl": "1e30"}, {"symbol": " two words"}, {"exit_reason": ""},
         {"confidence_score": 2}, {"exit_time": START - timedelta(days=1)}, {"quantity": 0},
     ],
     ids=str,

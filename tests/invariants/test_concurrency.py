@@ -8,13 +8,14 @@ from decimal import Decimal
 import pytest
 
 from atb_db import Database, Settings
-from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInput, SessionClosed
+from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, SessionClosed
 from atb_db.repository import account, audit, metrics, positions, sessions, statements, trades
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.values import new_request_id
+from atb_db.types import PositionStatus
+from atb_db.values import RowsText, new_request_id
 from tests.invariants.running import run_together, together
 from tests.statements.books import contents, row_counts
-from tests.statements.examples import START, World, at, changed, example, opening, trade
+from tests.statements.examples import ALTERNATIVES, START, World, at, changed, example, opening, trade
 from tests.statements.examples_more import MORE_UNIQUE
 from tests.statements.examples_restart import RESTART_UNIQUE
 
@@ -59,11 +60,15 @@ def test_twelve_partial_exits(pool: Database) -> None:
     position_id = pool.run(opening(session_id))
     results = run_together(pool, [partial_exit(position_id) for _ in range(12)])
     refused = [result for result in results if not isinstance(result, int)]
-    assert [type(result) for result in refused] == [InvalidInput, InvalidInput]
-    assert all("has 0 of its original size left" in str(result) for result in refused)
+    assert [type(result) for result in refused] == [Conflict, Conflict]
+    assert all("is already closed" in str(result) for result in refused)
     found = pool.run(positions.get_position(position_id=position_id))
     assert (found.current_size, found.partial_exits_taken) == (Decimal(0), 10)
-    assert pool.run(account.get_current_balance(session_id=session_id)) == 1020
+    # The last of them took what was left.
+    [closed] = pool.run(trades.get_recent_trades(session_id=session_id))
+    assert (found.status, closed.pnl) == (PositionStatus.CLOSED, 20)
+    # The entry's fee was booked with it.
+    assert pool.run(account.get_current_balance(session_id=session_id)) == 1020 - Decimal("0.2")
     assert pool.run(audit.audit_books(session_id=session_id)) == []
 
 
@@ -133,10 +138,12 @@ def another(db: Database, world: World, command: Declared[object], number: int) 
         arguments["request_id"] = new_request_id()
     if command.name.startswith("positions.") and "position_id" in arguments:
         arguments["position_id"] = db.run(opening(world.session_id, f"S{number}"))
-    once = ("entry_order_id", "exit_order_id", "internal_order_id", "exchange_order_id")
+    once = ("entry_order_id", "exit_order_id", "internal_order_id", "exchange_order_id", "order_id")
     for name in (*once, *(MORE_UNIQUE | RESTART_UNIQUE).get(command.name, ())):
-        if name in arguments:
+        if isinstance(arguments.get(name), str):
             arguments[name] = f"{name}-{number}"
+    if "trades" in arguments:
+        arguments["trades"] = RowsText(str(arguments["trades"]).replace("bulk-", f"bulk-{number}-"))
     return command.value(arguments)
 
 
@@ -181,7 +188,12 @@ def test_of_two_contents_with_one_request_id_one_is_written(
         due = rows_added(fresh_world_url, before)
         for number in range(1, 4):
             statement = another(pool, world, command, number)
-            other = next(other for name, other in changed(statement, world) if not name.endswith("_id"))
+            replaced = ALTERNATIVES.get(command.name, {})
+            other = next(
+                other
+                for name, other in changed(statement, world)
+                if not name.endswith("_id") and name not in replaced and other.args.get(name) is not None
+            )
             before = row_counts(fresh_world_url)
             results = run_together(pool, [statement, other] * 2)
             refused = [result for result in results if isinstance(result, AtbDbError)]
@@ -221,4 +233,15 @@ def test_rebuilding_the_metrics_races_trades(pool: Database) -> None:
         assert [result for result in results if isinstance(result, AtbDbError)] == []
     found = pool.run(metrics.get_daily_metrics(session_id=session_id))
     assert [day.total_trades for day in found] == [60]
+    assert pool.run(audit.audit_books(session_id=session_id)) == []
+
+
+def test_an_exchange_s_order_is_one_trade_however_often_it_is_logged(pool: Database) -> None:
+    session_id = start(pool)
+    for number in range(10):
+        once = [trade(session_id, exit_time=at(2), pnl=5, order_id=f"exchange-{number}") for _ in range(THREADS)]
+        ids = run_together(pool, once)
+        assert ids == [ids[0]] * THREADS
+        assert isinstance(ids[0], int)
+    assert len(pool.run(trades.get_recent_trades(session_id=session_id, limit=100))) == 10
     assert pool.run(audit.audit_books(session_id=session_id)) == []

@@ -16,7 +16,7 @@ from tests.statements.examples import START, at, trade
 
 SHARED = (
     *("total_trades", "winning_trades", "losing_trades", "gross_profit", "gross_loss", "gross_pnl", "commission"),
-    *("margin_interest_cost", "net_pnl", "win_rate", "profit_factor", "expectancy", "avg_win", "avg_loss"),
+    *("margin_interest_cost", "funding", "net_pnl", "win_rate", "profit_factor", "expectancy", "avg_win", "avg_loss"),
     *(
         "best_trade_pnl",
         "worst_trade_pnl",

@@ -78,8 +78,9 @@ def scanned_db(make_world: MakeDatabase) -> Iterator[Database]:
     url = make_world()
     with psycopg.connect(url) as connection:
         connection.execute(
-            "UPDATE positions SET status = 'CLOSED', exit_price = 1, exit_time = entry_time, exit_reason = 'test'"
-            " WHERE status = 'OPEN'"
+            "UPDATE positions SET status = 'CLOSED', exited_quantity = quantity, current_quantity = 0,"
+            " exit_notional = entry_notional, cost_basis = 0, realized_pnl = 0, pnl_correction = 0,"
+            " exit_time = entry_time, exit_reason = 'test' WHERE status = 'OPEN'"
         )
         connection.execute("UPDATE orders SET status = 'CANCELLED' WHERE status = 'OPEN'")
     with Database(

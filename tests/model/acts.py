@@ -52,7 +52,7 @@ class Chance:
     def act(self, books: Books) -> Act:
         """The next act upon the books as they are."""
         draw = self._chance.random()
-        if self._done and draw < 0.06:  # noqa: PLR2004
+        if self._done and draw < 0.06:
             return self._chance.choice(self._done)
         act = self._draw(books)
         self._done.append(act)
@@ -63,7 +63,7 @@ class Chance:
             self._journal: 3, self._fill: 8, self._report: 4, self._link: 1, self._open: 1, self._move: 3,
             self._end: 0.03,
         }  # fmt: skip
-        if len(books.orders) < 2:  # noqa: PLR2004
+        if len(books.orders) < 2:
             return self._journal(books)
         [draw] = self._chance.choices(list(weights), list(weights.values()))
         return draw(books)
@@ -82,7 +82,7 @@ class Chance:
         return Decimal(self._chance.choice(["100", "110", "95.5", "103.3333", "99", "120.01", *self._rarely("0")]))
 
     def _rarely(self, value: str) -> list[str]:
-        return [value] if self._chance.random() < 0.03 else []  # noqa: PLR2004
+        return [value] if self._chance.random() < 0.03 else []
 
     def _fee(self) -> Decimal:
         return Decimal(self._chance.choice(["0.1", "0.07", "-0.05", "0", "0.001", "0.0003"]))
@@ -92,13 +92,13 @@ class Chance:
 
     def _position(self, books: Books) -> str:
         live = [label for label, one in books.positions.items() if one.status == "OPEN"]
-        if live and self._chance.random() < 0.7:  # noqa: PLR2004
+        if live and self._chance.random() < 0.7:
             return self._chance.choice(live)
         return self._chance.choice(list(books.positions))
 
     def _order(self, books: Books) -> str:
         live = [label for label, one in books.orders.items() if one.status not in FINAL]
-        if live and self._chance.random() < 0.6:  # noqa: PLR2004
+        if live and self._chance.random() < 0.6:
             return self._chance.choice(live)
         return self._chance.choice(list(books.orders))
 
@@ -110,11 +110,11 @@ class Chance:
         kind = self._chance.choice(KINDS) if books.positions else "ENTRY"
         position = None if kind == "ENTRY" else self._maybe(self._position(books) if books.positions else None, 0.85)
         side = self._chance.choice(["LONG", "SHORT"])
-        if position and self._chance.random() < 0.98:  # noqa: PLR2004
+        if position and self._chance.random() < 0.98:
             side = books.positions[position].side
         return Act("journal", self._label(), {
             "kind": kind, "side": side, "quantity": self._quantity(), "price": self._maybe(self._price()),
-            "position": position, "contract": self._chance.choice(CONTRACTS), "by_amount": self._chance.random() < 0.05,  # noqa: PLR2004
+            "position": position, "contract": self._chance.choice(CONTRACTS), "by_amount": self._chance.random() < 0.05,
             "reason": self._maybe("target"), "at": self._at(),
         })  # fmt: skip
 
@@ -122,11 +122,11 @@ class Chance:
         label = self._order(books)
         known = list(books.orders[label].fills)
         order = books.orders[label]
-        name = self._chance.choice(known) if known and self._chance.random() < 0.2 else self._label()  # noqa: PLR2004
+        name = self._chance.choice(known) if known and self._chance.random() < 0.2 else self._label()
         quantity, price = self._quantity(), self._price()
-        if name in known and self._chance.random() < 0.9 and (executed := order.fills[name].executed):  # noqa: PLR2004
+        if name in known and self._chance.random() < 0.9 and (executed := order.fills[name].executed):
             quantity, price = executed
-        elif self._chance.random() < 0.5:  # noqa: PLR2004
+        elif self._chance.random() < 0.5:
             quantity = order.quantity - order.recorded if order.recorded < order.quantity else quantity
         fee = self._maybe(self._fee())
         return Act("fill", label, {
@@ -150,7 +150,7 @@ class Chance:
         loose = [label for label, one in books.orders.items() if one.position is None]
         label = self._chance.choice(loose) if loose else self._order(books)
         side = books.orders[label].side
-        fitting = [held for held, one in books.positions.items() if one.side == side or self._chance.random() < 0.05]  # noqa: PLR2004
+        fitting = [held for held, one in books.positions.items() if one.side == side or self._chance.random() < 0.05]
         return Act("link", label, {"position": self._chance.choice(fitting) if fitting else None, "at": self._at()})
 
     def _open(self, books: Books) -> Act:
@@ -167,7 +167,9 @@ class Chance:
         position = self._position(books)
         kind = self._chance.choice(["SCALE_IN", "PARTIAL_EXIT", "PARTIAL_EXIT", "FULL_EXIT"])
         mine = {label for label, one in books.orders.items() if one.position in (books.positions[position], None)}
-        fitting = [label for label in mine if (books.orders[label].kind in ("ENTRY", "SCALE_IN")) == (kind == "SCALE_IN")]
+        fitting = [
+            label for label in mine if (books.orders[label].kind in ("ENTRY", "SCALE_IN")) == (kind == "SCALE_IN")
+        ]
         same_side = [label for label in sorted(fitting) if books.orders[label].side == books.positions[position].side]
         adopted = self._maybe(self._chance.choice(same_side), 0.4) if same_side else None
         is_whole = kind == "FULL_EXIT"
@@ -263,14 +265,27 @@ class Names:
             )  # type: ignore[arg-type]  # fmt: skip
         return self._move(act, given, position_id, order_id, at)
 
-    def _move(self, act: Act, given: dict[str, Value], position_id: int | None, order_id: int | None, at: Value) -> Statement[int]:
-        common = {"position_id": position_id, "order_id": order_id, "request_id": self.key(act), "commission": given["fee"]}
+    def _move(
+        self, act: Act, given: dict[str, Value], position_id: int | None, order_id: int | None, at: Value
+    ) -> Statement[int]:
+        common = {
+            "position_id": position_id,
+            "order_id": order_id,
+            "request_id": self.key(act),
+            "commission": given["fee"],
+        }
         if given["kind"] == "FULL_EXIT":
             return positions.close_position(
                 exit_price=given["price"], exit_time=at, exit_reason=given["reason"], pnl=given["pnl"],
                 settlement_rate=given["rate"], margin_interest_cost=given["interest"], **common,
             )  # type: ignore[arg-type]  # fmt: skip
-        part = {"size": given["size"], "quantity": given["quantity"], "price": given["price"], "timestamp": at, **common}
+        part = {
+            "size": given["size"],
+            "quantity": given["quantity"],
+            "price": given["price"],
+            "timestamp": at,
+            **common,
+        }
         if given["kind"] == "SCALE_IN":
             return positions.apply_scale_in(**part)  # type: ignore[arg-type]
         return positions.apply_partial_exit(

@@ -71,7 +71,8 @@ def recorded(connection: psycopg.Connection, names: Names) -> Said:
             names.positions[held[number]] = number  # type: ignore[assignment]
         said[f"position {held.get(number, number)}"] = tuple(figures)
     said["fills"] = sorted(
-        repr((orders_by_id[row[0]], *row[1:3], held.get(row[3]), *row[4:])) for row in rows(_FILLS)  # type: ignore[index]
+        repr((orders_by_id[row[0]], *row[1:3], held.get(row[3]), *row[4:]))
+        for row in rows(_FILLS)  # type: ignore[index]
     )
     said |= {f"partial trade {orders_by_id[row[0]]} {held[row[1]]}": row[2:] for row in rows(_PARTIALS)}  # type: ignore[index]
     said |= {f"trade {held[row[0]]}": row[1:] for row in rows(_TRADES)}
@@ -89,7 +90,9 @@ def expected(books: Books) -> Said:
     for label, p in books.positions.items():
         sums = p.quantity, p.original, p.exited, p.unbooked, p.entered_value, p.exited_value, p.cost, p.pnl
         entered = p.entry_time if p.status != "PLANNED" else None
-        said[f"position {label}"] = _row((p.status, *sums, p.commission, p.interest, entered, p.exit_time, p.exit_reason))
+        said[f"position {label}"] = _row(
+            (p.status, *sums, p.commission, p.interest, entered, p.exit_time, p.exit_reason)
+        )
     said["fills"] = sorted(
         repr(
             (
@@ -103,8 +106,14 @@ def expected(books: Books) -> Said:
     said |= {f"trade {held}": _row(figures) for held, figures in books.trades.items()}
     pnls = [figures[0] for figures in books.trades.values()]
     wins, losses = sum(pnl > 0 for pnl in pnls), sum(pnl < 0 for pnl in pnls)
-    gains, lost = sum((max(pnl, Decimal(0)) for pnl in pnls), Decimal(0)), sum((-min(pnl, Decimal(0)) for pnl in pnls), Decimal(0))
-    fees, net = sum((one[1] for one in books.trades.values()), Decimal(0)), sum((one[0] - one[1] - one[2] for one in books.trades.values()), Decimal(0))
+    gains, lost = (
+        sum((max(pnl, Decimal(0)) for pnl in pnls), Decimal(0)),
+        sum((-min(pnl, Decimal(0)) for pnl in pnls), Decimal(0)),
+    )
+    fees, net = (
+        sum((one[1] for one in books.trades.values()), Decimal(0)),
+        sum((one[0] - one[1] - one[2] for one in books.trades.values()), Decimal(0)),
+    )
     said["metrics"] = _row((len(pnls), wins, losses, gains, lost, fees, net)) if pnls else None
     return said
 

@@ -117,12 +117,12 @@ class _Leg:
         quantity = units
         is_purchase = enters == (self._side == "LONG")
         draw = chance.random()
-        if contract.base_asset and draw < 0.5:  # noqa: PLR2004
+        if contract.base_asset and draw < 0.5:
             fee, currency = Decimal("0.00001"), contract.base_asset
             taken = fee if is_purchase else -fee
             quantity, units = (units, units - taken) if enters else (units + taken, units)
             self.fees += contract.value(fee, price) or 0
-        elif draw < 0.8:  # noqa: PLR2004
+        elif draw < 0.8:
             fee, currency = Decimal(chance.choice(["0.01", "-0.003"])), chance.choice(["USDT", "BNB"])
             commission = Decimal("0.013") if currency == "BNB" else None
             self.fees += fee if commission is None else commission
@@ -144,7 +144,7 @@ class _Leg:
         facts += [whole] * chance.randint(1, 2)
         self._filled[order] = self._filled.get(order, Decimal(0)) + quantity
         # Less was bought back than it seemed at first: such a fee is known with its fill, or it is a person's matter.
-        if (enters or not is_purchase or currency != "BTC") and chance.random() < 0.3:  # noqa: PLR2004
+        if (enters or not is_purchase or currency != "BTC") and chance.random() < 0.3:
             facts.append(
                 orders.record_fill(
                     session_id=self._session_id, internal_order_id=order, exchange_fill_id=str(self._number),

@@ -186,9 +186,7 @@ class Books:
             raise Refused("InvalidInput")
         if held is None and kind == "ENTRY":
             held = self.positions[label] = Position(label, side, contract)
-        self.orders[label] = Order(
-            label, kind, side, quantity, price, held, by_amount=by_amount, reason=reason
-        )
+        self.orders[label] = Order(label, kind, side, quantity, price, held, by_amount=by_amount, reason=reason)
 
     def fill(
         self, label: str, name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, currency: str | None,
@@ -306,7 +304,9 @@ class Books:
     ) -> None:  # fmt: skip
         p = self.positions[position]
         if adopted:
-            return self._adopt(self.orders[adopted], p, kind, size, quantity, price, fee, pnl, rate, interest, reason, at)
+            return self._adopt(
+                self.orders[adopted], p, kind, size, quantity, price, fee, pnl, rate, interest, reason, at
+            )
         if label in self.orders:
             return None
         if p.status != "OPEN":
@@ -316,7 +316,7 @@ class Books:
         if price is None or not p.contract.allows(price):
             raise Refused("InvalidInput")
         if kind == "SCALE_IN":
-            if (size is None) == (quantity is None) or (size or ZERO) > 10:  # noqa: PLR2004
+            if (size is None) == (quantity is None) or (size or ZERO) > 10:
                 raise Refused("InvalidInput")
             moved = quantity if quantity is not None else self._fraction(p, size or ZERO, ZERO)
         else:
@@ -458,9 +458,7 @@ class Books:
 
     def _link(self, order: Order, p: Position) -> None:
         order.position = p
-        waiting = sorted(
-            (one for one in self.fills if one.order is order and not one.booked), key=lambda one: one.at
-        )
+        waiting = sorted((one for one in self.fills if one.order is order and not one.booked), key=lambda one: one.at)
         if self._values_again(order, p.contract):
             for one in waiting:
                 one.position, one.booked, one.quantity, one.value, one.commission = p, True, ZERO, ZERO, ZERO
@@ -555,7 +553,11 @@ class Books:
 
     def _close(self, p: Position, fill: Fill) -> None:
         self._post("FILL", fill.pnl, fill.commission, ZERO)
-        exits = [one.at for one in self.fills if one.position is p and one.booked and one.quantity > 0 and not one.order.enters]
+        exits = [
+            one.at
+            for one in self.fills
+            if one.position is p and one.booked and one.quantity > 0 and not one.order.enters
+        ]
         assert p.entry_time
         p.exit_time = max([p.entry_time, fill.at, *exits])
         p.exit_reason = fill.order.reason or fill.order.kind.lower()

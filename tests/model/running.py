@@ -28,7 +28,11 @@ class Play:
         self._connection = connection
         session_id = db.run(
             sessions.create_trading_session(
-                strategy_name="model", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=INITIAL,
+                strategy_name="model",
+                symbol="BTCUSDT",
+                timeframe="1h",
+                mode="PAPER",
+                initial_balance=INITIAL,
                 start_time=START,
             )
         )

@@ -79,6 +79,19 @@ def prepare(db: Database) -> World:
     other_trade_id = db.run(trade(session_id, exit_time=at(30), pnl=1))
     db.run(trade(other_session_id, exit_time=at(5), pnl=2))
     db.run(account.record_transfer(session_id=session_id, amount=50, reason="deposit", timestamp=at(31)))
+    # An exit of nobody knows what: filled, and in no position.
+    lost = db.run(
+        orders.create_order(
+            session_id=other_session_id,
+            order_type="FULL_EXIT",
+            symbol="BTCUSDT",
+            side="LONG",
+            quantity="0.5",
+            internal_order_id="lost",
+            created_at=at(3),
+        )
+    )
+    db.run(orders.record_fill(order_id=lost, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
     order_id = db.run(order(session_id, "pending"))
     prepare_restart(db, session_id, order_id)
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
@@ -126,7 +139,15 @@ def opening(session_id: int, symbol: str = "BTCUSDT") -> Statement[int]:
     )
 
 
-def trade(session_id: int, *, exit_time: datetime, pnl: object, token: UUID | None = None) -> Statement[int]:
+def trade(
+    session_id: int,
+    *,
+    exit_time: datetime,
+    pnl: object,
+    funding: str = "0",
+    order_id: str | None = None,
+    token: UUID | None = None,
+) -> Statement[int]:
     return trades.log_trade(
         session_id=session_id,
         symbol="BTCUSDT",
@@ -142,12 +163,12 @@ def trade(session_id: int, *, exit_time: datetime, pnl: object, token: UUID | No
         quantity=2,
         commission="0.1",
         margin_interest_cost="0.01",
-        funding="0.02",
+        funding=funding,
         stop_loss=110,
         take_profit=80,
         strategy_config={"fast": 10},
         confidence_score="0.6",
-        order_id=f"exchange-{exit_time:%d-%H}",
+        order_id=order_id,
         exchange="binance",
         timeframe="1h",
         mfe="0.06",
@@ -335,6 +356,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "metrics.rebuild_performance_metrics": lambda world: metrics.rebuild_performance_metrics(
         session_id=world.session_id
     ),
+    "orders.get_unbooked_orders": lambda world: orders.get_unbooked_orders(session_id=world.other_session_id),
     "orders.create_order": lambda world: orders.create_order(
         session_id=world.session_id,
         order_type="SCALE_IN",
@@ -413,7 +435,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         position_id=world.position_id, entry_price=101, reason="the exchange says so", timestamp=at(9)
     ),
     "positions.correct_position_quantity": lambda world: positions.correct_position_quantity(
-        position_id=world.position_id, quantity="1.5", reason="sold elsewhere", price=102, timestamp=at(9)
+        position_id=world.position_id, quantity="1.5", reason="sold elsewhere", price=103, timestamp=at(9)
     ),
     "positions.open_position": lambda world: positions.open_position(
         session_id=world.session_id,
@@ -474,7 +496,9 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "sessions.end_trading_session": lambda world: sessions.end_trading_session(
         session_id=world.session_id, end_time=at(99)
     ),
-    "trades.log_trade": lambda world: trade(world.session_id, exit_time=at(9), pnl=7, token=TOKEN),
+    "trades.log_trade": lambda world: trade(
+        world.session_id, exit_time=at(9), pnl=7, funding="0.02", order_id="exchange-1", token=TOKEN
+    ),
 }
 
 

@@ -157,16 +157,14 @@ MORE_UNIQUE: Final = {
 
 # Of parameters by name, for the walk of bad values.
 MORE_LONG_TEXT: Final = frozenset({"description", "old_value", "new_value"})
-MORE_POSITIVE: Final = frozenset(
-    {"predicted_price", "ttl_seconds", "max_entries", "window_days", "horizon", "generation_distance"}
-)
+MORE_POSITIVE: Final = frozenset({"ttl_seconds", "max_entries", "window_days", "horizon", "generation_distance"})
 MORE_NOT_NEGATIVE: Final = frozenset(
     {
         *("current_drawdown", "max_drawdown", "risk_adjustment_factor", "adjustment_factor", "rolling_win_rate"),
         *("volatility_30d", "volatility_level", "consecutive_losses", "consecutive_wins", "avg_trade_duration_hours"),
         *("duration_minutes", "trades_during_adjustment", "profit_factor", "rmse", "mape", "std_pred"),
         *("std_real", "confidence", "p_value", "sample_size", "position_count", "win_rate", "total_trades"),
-        *("winning_trades", "losing_trades"),
+        *("winning_trades", "losing_trades", "predicted_price"),
     }
 )
 

@@ -77,18 +77,6 @@ def prepare_restart(db: Database, session_id: int, order_id: int) -> None:
             )
         )
     db.run(orders.record_fill(order_id=filled, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
-    unbooked = db.run(
-        orders.create_order(
-            session_id=session_id,
-            order_type="FULL_EXIT",
-            symbol="BTCUSDT",
-            side="LONG",
-            quantity=2,
-            internal_order_id="unbooked",
-            created_at=at(3),
-        )
-    )
-    db.run(orders.record_fill(order_id=unbooked, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
 
 
 RESTART_UNIQUE: Final = {"sessions.resume_or_create": ("strategy_name",)}
