@@ -103,7 +103,7 @@ class PartialTrade(NamedTuple):
     size: Decimal
     """Fraction of the position's ORIGINAL size (0.25 = a quarter of what was first entered)."""
     quantity: Decimal
-    """The same in units of the base asset."""
+    """The same in units of the base asset; less than was filled where a fee took more out of it."""
     price: Decimal
     """Average price of the order's fills, in quote currency."""
     pnl: Decimal | None

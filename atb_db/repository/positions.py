@@ -62,11 +62,15 @@ class Position(NamedTuple):
     quantity: Decimal
     """Entered so far, in units of the base asset: the entry and every scale-in, less what fees took out of it."""
     original_quantity: Decimal
-    """Entered by entry orders, in units of the base asset."""
+    """Entered by entry orders, in units of the base asset; below zero where a fee that became known later took more out
+    of a continuing position than they entered.
+    """
     current_quantity: Decimal
     """Open quantity in units of the base asset."""
     unbooked_quantity: Decimal
-    """What exits were filled with beyond what was held, in units of the base asset; the next entry fill takes it up."""
+    """What its orders moved beyond what was held, in units of the base asset: the sum of its REST fills, without their
+    sign. The next entry fill takes it up.
+    """
     entry_notional: Decimal
     """Value of all entries at their prices, in settlement currency."""
     exit_notional: Decimal

@@ -32,7 +32,7 @@ CREATE TYPE severity AS ENUM ('INFO', 'WARNING', 'ERROR', 'CRITICAL');
 CREATE TYPE metric_period AS ENUM ('DAILY', 'WEEKLY', 'MONTHLY', 'ALL_TIME');
 
 CREATE TYPE ledger_entry_type AS ENUM (
-    'INITIAL', 'TRADE', 'FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER', 'ADJUSTMENT', 'CORRECTION'
+    'INITIAL', 'TRADE', 'FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER', 'ADJUSTMENT', 'CORRECTION', 'MOVE'
 );
 
 CREATE TYPE strategy_status AS ENUM ('EXPERIMENTAL', 'TESTING', 'PRODUCTION', 'RETIRED', 'DEPRECATED');
@@ -166,7 +166,6 @@ CREATE TABLE session_holds (
     holder label NOT NULL,
     token uuid NOT NULL,
     claim session_claim NOT NULL,
-    expired_orders counter NOT NULL,
     asked_at instant NOT NULL,
     acquired_at instant NOT NULL,
     renewed_at instant NOT NULL,
@@ -196,7 +195,7 @@ CREATE TABLE positions (
     entry_time instant NOT NULL,
     entry_balance amount,
     quantity nonnegative NOT NULL DEFAULT 0,
-    original_quantity nonnegative NOT NULL DEFAULT 0,
+    original_quantity amount NOT NULL DEFAULT 0,
     exited_quantity nonnegative NOT NULL DEFAULT 0,
     current_quantity nonnegative NOT NULL DEFAULT 0,
     unbooked_quantity nonnegative NOT NULL DEFAULT 0,
@@ -206,7 +205,7 @@ CREATE TABLE positions (
     entry_price signed_price,
     exit_price signed_price,
     size nonnegative,
-    original_size nonnegative,
+    original_size ratio,
     current_size nonnegative,
     partial_exits_taken counter NOT NULL DEFAULT 0,
     scale_ins_taken counter NOT NULL DEFAULT 0,
@@ -291,6 +290,7 @@ CREATE TABLE orders (
     recorded_notional amount NOT NULL DEFAULT 0,
     recorded_value amount NOT NULL DEFAULT 0,
     recorded_commission amount NOT NULL DEFAULT 0,
+    unknown_fees counter NOT NULL DEFAULT 0,
     corrected_value amount NOT NULL DEFAULT 0,
     filled_quantity nonnegative NOT NULL DEFAULT 0,
     filled_price signed_price,
@@ -386,8 +386,8 @@ CREATE TABLE partial_trades (
     position_id bigint NOT NULL,
     order_id bigint NOT NULL,
     operation_type partial_operation_type NOT NULL,
-    size size NOT NULL,
-    quantity quantity NOT NULL,
+    size ratio NOT NULL,
+    quantity amount NOT NULL,
     price signed_price NOT NULL,
     pnl amount,
     target_level integer,
