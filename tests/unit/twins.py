@@ -1,0 +1,100 @@
+"""In what the module for asyncio may differ from its twin for threads, and why.
+
+The lines are those of a unified diff after `async`, `await` and their names have been taken off. Rather change both
+twins than add to the list.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Difference(NamedTuple):
+    """One definition's."""
+
+    why: str
+    lines: str
+
+
+DIFFERENCES: Final[dict[str, Difference]] = {
+    "database/sync.py: Database._recent_replica": Difference(
+        "between two awaits nobody else runs: a flag is enough",
+        """
+-    if replica.freshness.is_due(now) and replica.measuring.acquire(blocking=False):
++    if replica.freshness.is_due(now) and (not replica.measuring):
++        replica.measuring = True
+-            replica.measuring.release()
++            replica.measuring = False
+""",
+    ),
+    "database/sync.py: _Replica.__init__": Difference(
+        "as above",
+        """
+-    self.measuring = Lock()
++    self.measuring = False
+""",
+    ),
+    "database/sync.py: _connector": Difference(
+        "asyncio can end the wait for a connection by itself",
+        """
+-        token = connecting_until.set(until)
+-        try:
+-            with translated():
+-                connection = Connection.connect(arguments.conninfo, **arguments.keywords)
+-        finally:
+-            connecting_until.reset(token)
++        with translated():
++            try:
++                with asyncio.timeout(None if until == inf else until - monotonic()):
++                    connection = Connection.connect(arguments.conninfo, **arguments.keywords)
++            except TimeoutError:
++                raise errors.ConnectionTimeout('connection timeout expired') from None
+""",
+    ),
+    "database/connections.py: Connection._connect_gen": Difference(
+        "as above",
+        """
+-@classmethod
+-def _connect_gen(cls, *arguments: str, **keywords: str) -> PQGenConn[Self]:
+-    connecting = super()._connect_gen(*arguments, **keywords)
+-    return _bounded(connecting, connecting_until.get()) if hasattr(connecting, 'send') else connecting
+""",
+    ),
+    "journal/sync.py: Journal.record": Difference(
+        "the file is synced in a thread, and a lock of asyncio has no timeout of its own",
+        """
+-    ticket = self._queue.append(statement, awaited=True)
++    ticket = asyncio.to_thread(self._queue.append, statement)
++    ticket.awaited = True
+-        if self._queue.is_due() and self._applying.acquire(timeout=self._patience):
+-            try:
+-                self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
+-            finally:
+-                self._applying.release()
++        if self._queue.is_due():
++            self._drain_to(ticket)
+""",
+    ),
+    "journal/sync.py: Journal._drain_to": Difference(
+        "as above",
+        """
++def _drain_to(self, ticket: Ticket) -> None:
++    try:
++        with asyncio.timeout(self._patience):
++            self._applying.acquire()
++    except TimeoutError:
++        return
++    try:
++        self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
++    finally:
++        self._applying.release()
+""",
+    ),
+    "journal/sync.py: Journal._drain": Difference(
+        "the file is written in a thread",
+        """
+-    self._queue.tidy()
++    asyncio.to_thread(self._queue.tidy)
+""",
+    ),
+}
