@@ -60,6 +60,61 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 -    return _bounded(connecting, connecting_until.get()) if hasattr(connecting, 'send') else connecting
 """,
     ),
+    "database/sync.py: Database._tried": Difference(
+        "an exception of a signal may come between two lines of a thread, and of a task only at an await",
+        """
+-        except BaseException:
+-            self._pool.shaken = True
+-            raise
+""",
+    ),
+    "database/pool.py: Pool.__init__": Difference(
+        "as above",
+        """
+-    self.shaken = False
+""",
+    ),
+    "database/pool.py: Pool._replace_lost": Difference(
+        "as above",
+        """
+-    if self.shaken:
+-        self.shaken = False
+-        gc.collect()
+-        self._pool.run_task(AddConnection(self._pool))
++        self._pool.run_task(AddAsyncConnection(self._pool))
+""",
+    ),
+    "database/pool.py: Pool.connection": Difference(
+        "as above",
+        """
++    connection = self.take(until)
+-        connection = self.take(until)
+-        try:
+-            yield connection
+-        finally:
+-            self.give(connection)
+-    except BaseException as error:
+-        self.shaken = self.shaken or not isinstance(error, Exception)
+-        raise
++        yield connection
++    finally:
++        self.give(connection)
+""",
+    ),
+    "database/pool.py: Pool.take": Difference(
+        "as above",
+        """
+-    if self._loans.gone or self.shaken:
++    if self._loans.gone:
+""",
+    ),
+    "database/connections.py: Connection.wait": Difference(
+        "psycopg waits by another function",
+        """
+-        return waiting.wait(gen, self.pgconn.socket, interval, seconds)
++        return waiting.wait_async(gen, self.pgconn.socket, interval, seconds)
+""",
+    ),
     "journal/sync.py: Journal.record": Difference(
         "the file is synced in a thread, and a lock of asyncio has no timeout of its own",
         """
