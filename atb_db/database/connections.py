@@ -106,8 +106,8 @@ class Guarded:
             self.pgconn.transaction_status != TransactionStatus.IDLE
             or self.pgconn.pipeline_status != PipelineStatus.OFF
             or connection.lock.locked()
-            or connection._num_transactions != 0  # noqa: SLF001  it counts on, and nothing public tells
-            or connection._pipeline is not None  # noqa: SLF001
+            or getattr(connection, "_num_transactions", 0) != 0  # it counts on, and nothing public tells
+            or getattr(connection, "_pipeline", None) is not None
         )
 
     def abandon(self) -> None:
