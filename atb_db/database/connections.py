@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Final, Self, TypeVar, cast
 
@@ -18,11 +20,13 @@ from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
 
 from atb_db.database.prepared import Prepared
+from atb_db.errors import StatementError
 from atb_db.statement import Declared
 
 R = TypeVar("R")
 
 _INTERVAL: Final = 0.1
+_TURN: Final = 0.001
 _REPLICATION_WAIT: Final = "SyncRepWaitForLSN"
 
 connecting_until: ContextVar[float] = ContextVar("connecting_until", default=inf)
@@ -114,6 +118,28 @@ class Guarded:
         """Close the socket without waiting for anything; the server stops what it does when it finds out."""
         self.pgconn.finish()
 
+    @contextmanager
+    def read_by(self, name: str) -> Iterator[None]:
+        """A block in which the rows of a statement are read as they come, and nothing else can run."""
+        self.streaming = name
+        try:
+            yield
+        finally:
+            self.streaming = None
+
+    def refuse_while_streaming(self, name: str) -> None:
+        """Refuse what would wait until the rows of a stream are read.
+
+        Raises:
+            StatementError: a stream is being read on the connection.
+        """
+        if self.streaming is not None:
+            raise StatementError(
+                f"cannot run while the rows of {self.streaming} are streamed in the same transaction: "
+                "read them to the end first, or use the Database, which takes another connection",
+                statement=name,
+            )
+
     def interruptible(self) -> GivenUp:
         """A block after which the connection is closed if anything but an `Exception` leaves it."""
         return GivenUp(self.abandon, _is_ordinary)
@@ -162,6 +188,13 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
             self.ended()
         super().close()
 
+    def turn(self, until: float) -> None:
+        """Wait while another thread uses the connection, but no longer than until then."""
+        while self.lock.locked():
+            if monotonic() >= until:
+                raise DeadlinePassed("the connection was in use until the deadline")
+            sleep(_TURN)
+
     def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """Run a statement; its rows, made but not joined."""
         known = self.prepared.run(declaration, values)
@@ -208,6 +241,13 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
         if self.ended is not None:
             self.ended()
         await super().close()
+
+    async def turn(self, until: float) -> None:
+        """As `Connection.turn`."""
+        while self.lock.locked():
+            if monotonic() >= until:
+                raise DeadlinePassed("the connection was in use until the deadline")
+            await asyncio.sleep(_TURN)
 
     async def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """As `Connection.ask`."""
