@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asyncco
 from math import inf
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import NoReturn, Self, TypeVar, cast
 
 import psycopg
 from psycopg import AsyncRawCursor, Rollback, errors
@@ -39,6 +39,7 @@ from atb_db.database.connecting import (
     writing,
 )
 from atb_db.database.connections import AsyncConnection
+from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
 from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import AsyncPool, PoolStatistics
@@ -73,9 +74,17 @@ class AsyncDatabase:
         self._on_retry = on_retry
         self._pool = AsyncPool(self.settings, _connector(self.settings))
         self._replica = _Replica(self.settings) if self.settings.replica_conninfo is not None else None
+        self._journal_depth: Callable[[], JournalDepth] | None = None
+        self._renew()
+        renew_in_children(self, AsyncDatabase._renew)
+
+    def _renew(self) -> None:
+        """As `Database._renew`."""
         self._opening = asyncio.Lock()
         self._server: ServerInfo | None = None
-        self._journal_depth: Callable[[], JournalDepth] | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a AsyncDatabase cannot be sent to another process: make one there, of its settings")
 
     @classmethod
     def from_env(
@@ -314,6 +323,11 @@ class _Replica:
         self._settings = settings._replace(conninfo=settings.replica_conninfo or "", pool_min=0)
         self.pool = AsyncPool(self._settings, _connector(self._settings))
         self.freshness = Freshness(settings.replica_lag)
+        self._renew()
+        renew_in_children(self, _Replica._renew)
+
+    def _renew(self) -> None:
+        """As `Database._Replica._renew`."""
         self.measuring = False
 
     async def fail(self) -> None:

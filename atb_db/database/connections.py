@@ -19,6 +19,7 @@ from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
 
+from atb_db.database.forking import cut_in_children
 from atb_db.database.prepared import Prepared
 from atb_db.errors import StatementError
 from atb_db.statement import Declared
@@ -178,6 +179,7 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
 
     def set_up(self) -> None:
         """Get ready for statements: once connected, and before anything else."""
+        cut_in_children(self)
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
@@ -232,6 +234,7 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
 
     def set_up(self) -> None:
         """As `Connection.set_up`."""
+        cut_in_children(self)
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)

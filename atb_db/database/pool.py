@@ -22,6 +22,7 @@ from psycopg_pool.pool_async import AddConnection as AddAsyncConnection
 
 from atb_db.config import Settings
 from atb_db.database.connections import AsyncConnection, Connection, Guarded
+from atb_db.database.forking import renew_in_children
 from atb_db.database.private import async_lock_of, lock_of, queue_of, remove_late
 from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
 
@@ -126,8 +127,14 @@ class Pool:
     """Connections that threads share; who waits is served in order."""
 
     def __init__(self, settings: Settings, connect: Callable[[float], Connection]) -> None:
-        self._attempts = _Attempts(settings)
+        self._settings = settings
         self._connect = connect
+        self._parents: list[ConnectionPool[Connection]] = []
+        self._begin()
+        renew_in_children(self, Pool._renew)
+
+    def _begin(self) -> None:
+        self._attempts = _Attempts(self._settings)
         self._loans = _Loans()
         self.shaken = False
         """Whether a thread was interrupted that may have been giving or taking."""
@@ -137,6 +144,16 @@ class Pool:
             open=False,
             **self._attempts.arguments(),  # type: ignore[arg-type]
         )
+
+    def _renew(self) -> None:
+        """In a forked child: begin again, without the connections and threads of the parent."""
+        parent = self._pool
+        if not parent.closed:
+            parent._closed = True  # noqa: SLF001  or its end would wait for threads that are not here
+            self._parents.append(parent)
+            self._begin()
+        elif not self._attempts.begun:
+            self._begin()
 
     def connect(self, _conninfo: str, **_keywords: object) -> Connection:
         """A new connection, for psycopg_pool."""
@@ -177,7 +194,8 @@ class Pool:
         """Take a connection back; one that is in the middle of something is closed."""
         if connection.is_busy():
             connection.abandon()
-            self._pool.putconn(connection)
+            if connection._pool is self._pool:  # noqa: SLF001  else it is the parent's, and this a forked child
+                self._pool.putconn(connection)
             if connection.ended is not None:
                 connection.ended()
         else:
@@ -248,8 +266,14 @@ class AsyncPool:
     """Connections that the tasks of one event loop share; otherwise as `Pool`."""
 
     def __init__(self, settings: Settings, connect: Callable[[float], Awaitable[AsyncConnection]]) -> None:
-        self._attempts = _Attempts(settings)
+        self._settings = settings
         self._connect = connect
+        self._parents: list[AsyncConnectionPool[AsyncConnection]] = []
+        self._begin()
+        renew_in_children(self, AsyncPool._renew)
+
+    def _begin(self) -> None:
+        self._attempts = _Attempts(self._settings)
         self._loans = _Loans()
         self._pool = AsyncConnectionPool[AsyncConnection](
             connection_class=cast("type[AsyncConnection]", self),
@@ -257,6 +281,16 @@ class AsyncPool:
             open=False,
             **self._attempts.arguments(),  # type: ignore[arg-type]
         )
+
+    def _renew(self) -> None:
+        """As `Pool._renew`."""
+        parent = self._pool
+        if not parent.closed:
+            parent._closed = True  # noqa: SLF001  or its end would wait for threads that are not here
+            self._parents.append(parent)
+            self._begin()
+        elif not self._attempts.begun:
+            self._begin()
 
     async def connect(self, _conninfo: str, **_keywords: object) -> AsyncConnection:
         """As `Pool.connect`."""
@@ -293,7 +327,8 @@ class AsyncPool:
         """As `Pool.give`."""
         if connection.is_busy():
             connection.abandon()
-            await self._pool.putconn(connection)
+            if connection._pool is self._pool:  # noqa: SLF001  else it is the parent's, and this a forked child
+                await self._pool.putconn(connection)
             if connection.ended is not None:
                 connection.ended()
         else:

@@ -9,7 +9,7 @@ from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import NoReturn, Self, TypeVar, cast
 
 import psycopg
 from psycopg import RawCursor, Rollback
@@ -39,6 +39,7 @@ from atb_db.database.connecting import (
     writing,
 )
 from atb_db.database.connections import Connection, connecting_until
+from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
 from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import Pool, PoolStatistics
@@ -73,9 +74,17 @@ class Database:
         self._on_retry = on_retry
         self._pool = Pool(self.settings, _connector(self.settings))
         self._replica = _Replica(self.settings) if self.settings.replica_conninfo is not None else None
+        self._journal_depth: Callable[[], JournalDepth] | None = None
+        self._renew()
+        renew_in_children(self, Database._renew)
+
+    def _renew(self) -> None:
+        """In a forked child: begin again, as if new; Python itself calls this."""
         self._opening = Lock()
         self._server: ServerInfo | None = None
-        self._journal_depth: Callable[[], JournalDepth] | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Database cannot be sent to another process: make one there, of its settings")
 
     @classmethod
     def from_env(
@@ -363,6 +372,11 @@ class _Replica:
         self._settings = settings._replace(conninfo=settings.replica_conninfo or "", pool_min=0)
         self.pool = Pool(self._settings, _connector(self._settings))
         self.freshness = Freshness(settings.replica_lag)
+        self._renew()
+        renew_in_children(self, _Replica._renew)
+
+    def _renew(self) -> None:
+        """In a forked child: a thread of the parent may be measuring."""
         self.measuring = Lock()
 
     def fail(self) -> None:
