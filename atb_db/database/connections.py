@@ -21,6 +21,7 @@ from psycopg.waiting import Ready, Wait
 
 from atb_db.database.forking import cut_in_children
 from atb_db.database.prepared import Prepared
+from atb_db.database.private import is_unfinished
 from atb_db.errors import StatementError
 from atb_db.statement import Declared
 
@@ -111,8 +112,7 @@ class Guarded:
             self.pgconn.transaction_status != TransactionStatus.IDLE
             or self.pgconn.pipeline_status != PipelineStatus.OFF
             or connection.lock.locked()
-            or getattr(connection, "_num_transactions", 0) != 0  # it counts on, and nothing public tells
-            or getattr(connection, "_pipeline", None) is not None
+            or is_unfinished(self)
         )
 
     def abandon(self) -> None:

@@ -17,13 +17,19 @@ from typing import Final, NamedTuple, cast
 from weakref import ref
 
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
-from psycopg_pool.pool import AddConnection
-from psycopg_pool.pool_async import AddConnection as AddAsyncConnection
 
 from atb_db.config import Settings
 from atb_db.database.connections import AsyncConnection, Connection, Guarded
 from atb_db.database.forking import renew_in_children
-from atb_db.database.private import async_lock_of, lock_of, queue_of, remove_late
+from atb_db.database.private import (
+    async_lock_of,
+    connect_one_more,
+    is_of_pool,
+    leave_to_parent,
+    lock_of,
+    queue_of,
+    remove_late,
+)
 from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0
@@ -149,7 +155,7 @@ class Pool:
         """In a forked child: begin again, without the connections and threads of the parent."""
         parent = self._pool
         if not parent.closed:
-            parent._closed = True  # noqa: SLF001  or its end would wait for threads that are not here
+            leave_to_parent(parent)
             self._parents.append(parent)
             self._begin()
         elif not self._attempts.begun:
@@ -194,7 +200,7 @@ class Pool:
         """Take a connection back; one that is in the middle of something is closed."""
         if connection.is_busy():
             connection.abandon()
-            if connection._pool is self._pool:  # noqa: SLF001  else it is the parent's, and this a forked child
+            if is_of_pool(connection, self._pool):  # else it is the parent's, and this a forked child
                 self._pool.putconn(connection)
             if connection.ended is not None:
                 connection.ended()
@@ -230,7 +236,7 @@ class Pool:
             self.shaken = False
             gc.collect()  # the interruption's traceback may still hold one
         for _ in self._loans.lost():
-            self._pool.run_task(AddConnection(self._pool))
+            connect_one_more(self._pool)
 
     def _leave_queue(self) -> bool:
         """Forget who gave up waiting; whether that can be done with this release of psycopg_pool."""
@@ -286,7 +292,7 @@ class AsyncPool:
         """As `Pool._renew`."""
         parent = self._pool
         if not parent.closed:
-            parent._closed = True  # noqa: SLF001  or its end would wait for threads that are not here
+            leave_to_parent(parent)
             self._parents.append(parent)
             self._begin()
         elif not self._attempts.begun:
@@ -327,7 +333,7 @@ class AsyncPool:
         """As `Pool.give`."""
         if connection.is_busy():
             connection.abandon()
-            if connection._pool is self._pool:  # noqa: SLF001  else it is the parent's, and this a forked child
+            if is_of_pool(connection, self._pool):  # else it is the parent's, and this a forked child
                 await self._pool.putconn(connection)
             if connection.ended is not None:
                 connection.ended()
@@ -355,7 +361,7 @@ class AsyncPool:
     def _replace_lost(self) -> None:
         """As `Pool._replace_lost`."""
         for _ in self._loans.lost():
-            self._pool.run_task(AddAsyncConnection(self._pool))
+            connect_one_more(self._pool)
 
     async def _leave_queue(self) -> bool:
         """As `Pool._leave_queue`."""
