@@ -27,7 +27,7 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +            replica.measuring = False
 """,
     ),
-    "database/sync.py: _Replica.__init__": Difference(
+    "database/sync.py: _Replica._renew": Difference(
         "as above",
         """
 -    self.measuring = Lock()
@@ -68,7 +68,7 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 -            raise
 """,
     ),
-    "database/pool.py: Pool.__init__": Difference(
+    "database/pool.py: Pool._begin": Difference(
         "as above",
         """
 -    self.shaken = False
@@ -80,8 +80,6 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 -    if self.shaken:
 -        self.shaken = False
 -        gc.collect()
--        self._pool.run_task(AddConnection(self._pool))
-+        self._pool.run_task(AddAsyncConnection(self._pool))
 """,
     ),
     "database/pool.py: Pool.connection": Difference(
