@@ -19,6 +19,7 @@ from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import tool_for
 from atb_db.admin.quoting import literal
+from atb_db.admin.readable import shown_duration, shown_size
 from atb_db.config import DEFAULTS, URL_SETTINGS, Settings, Source, redacted, sources, variable
 from atb_db.database import private
 from atb_db.database.connecting import ServerInfo
@@ -163,7 +164,7 @@ def _examine(
         Fact("environment", f"{target.environment or 'unmarked'}, counts as {target.counts_as}"),
         Fact("latency", f"{latency * 1000:.1f} ms, the median of {_PINGS} round trips"),
         Fact("clock", f"{ahead:+.1f} s against this machine's"),
-        Fact("size", f"{signs.bytes / 1e6:,.0f} MB, about {target.usage.rows:,} rows"),
+        Fact("size", f"{shown_size(signs.bytes)}, about {target.usage.rows:,} rows"),
         Fact("connections", f"{signs.connections} of {signs.server_limit} in use, {signs.free} to be had"),
         Fact("pools that fit", f"{signs.free // settings.pool_max} more of {settings.pool_max} connections"),
         Fact("longest transaction", oldest),
@@ -285,4 +286,4 @@ def _tool(name: str, major: int) -> str | ToolMissing:
 
 
 def _shown(time: datetime | None, now: datetime) -> str:
-    return "none" if time is None else f"{time:%Y-%m-%d %H:%M} UTC, {str(now - time).split('.')[0]} ago"
+    return "none" if time is None else f"{time:%Y-%m-%d %H:%M} UTC, {shown_duration(now - time)} ago"
