@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psycopg
 import pytest
 
@@ -13,10 +11,9 @@ from atb_db.admin.migrations import Release, State, migrate, planned, rehearse, 
 from atb_db.admin.migrations.engine import engine, yoyo_migration
 from atb_db.admin.migrations.progress import silent
 from atb_db.admin.schema.catalog import differences, expected_catalog
-from atb_db.admin.schema.declared import read_declared
 from atb_db.config import Settings
 from atb_db.embedded import Server
-from atb_db.errors import AtbDbError, ConfigurationError
+from atb_db.errors import AtbDbError
 from tests.admin.migrations.editing import Edit, catalog, change, value
 
 VIEW = "reporting.recent_outcomes"
@@ -128,6 +125,7 @@ def test_up_to_one_migration_leaves_the_code(live: str) -> None:
     assert value(live, f"SELECT to_regclass('{VIEW}')::text") is None
 
 
+TARGET = "Index of the profit target or scale-in threshold, from 0."
 DROPPING = "ALTER TABLE partial_trades DROP COLUMN target_level;"
 
 
@@ -142,8 +140,7 @@ def without_target_level(edit: Edit, migration: str) -> Release:
         ),
         (
             "23_partial_trades.sql",
-            "COMMENT ON COLUMN partial_trades.target_level IS"
-            " 'Index of the profit target or scale-in threshold, from 0.';\n",
+            f"COMMENT ON COLUMN partial_trades.target_level IS '{TARGET}';\n",
             "",
         ),
         m0002_drop=migration,
@@ -217,15 +214,14 @@ def test_one_with_other_tables_or_fewer_migrations_does_not(live: str) -> None:
         migrate(settings)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "GRANT SELECT ON trades TO PUBLIC;",
-        "DROP VIEW one;",
-        "CREATE VIEW one AS SELECT 1; CREATE VIEW one AS SELECT 2;",
-    ],
-)
-def test_what_sql_schema_cannot_say(text: str, tmp_path: Path) -> None:
-    (tmp_path / "00_one.sql").write_text(text)
-    with pytest.raises(ConfigurationError, match=r"00_one\.sql:1: .* cannot be declared here"):
-        read_declared(tmp_path)
+def test_a_view_s_column_follows_what_is_said_of_its_table_s(live: str, edit: Edit) -> None:
+    release = edit(
+        (
+            "30_trades.sql",
+            "COMMENT ON COLUMN trades.symbol IS 'Instrument.'",
+            "COMMENT ON COLUMN trades.symbol IS 'What.'",
+        )
+    )
+    done = migrate(Settings.load(live), release=release)
+    assert "comment on column reporting.trades.symbol" in done.code
+    assert differences(release.expected, catalog(live)) == []
