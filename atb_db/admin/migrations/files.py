@@ -20,7 +20,7 @@ from atb_db.sqlfile import sql_root
 _DIRECTIVE: Final = re.compile(
     r"^\s*--\s*(transactional|rollback|depends|without|replaces)\s*:\s*(.*?)\s*$", re.MULTILINE
 )
-_USABLE: Final = {"transactional": {"true", "false"}, "rollback": {"not needed"}}
+_USABLE: Final = {"transactional": {"true", "false"}}
 _HEAD: Final = re.compile(r"(?:[ \t]*--[^\n]*(?:\n|$)|[ \t]*\n)*")
 _IGNORED: Final = re.compile(r"--\s*lint-ignore\s+([\w-]+)\s*:\s*\S")
 _IGNORED_BY_SQUAWK: Final = re.compile(r"--\s*squawk-ignore\b.*\brequire-concurrent-index-creation\b")
@@ -70,10 +70,14 @@ class Migration:
 
     @cached_property
     def rollback_sql(self) -> str | None:
-        """What takes it back; nothing to do if it begins with `-- rollback: not needed`; None if nothing can."""
+        """The SQL that reverts it: of its rollback file, else of its lines `-- rollback: SQL;`; None if there is none.
+
+        Empty for `-- rollback: not needed`.
+        """
         if self.rollback_path.is_file():
             return self.rollback_path.read_text(encoding="utf-8")
-        return "" if self._directives.get("rollback") == "not needed" else None
+        lines = [value for name, value in _DIRECTIVE.findall(self.sql[: self._head]) if name == "rollback"]
+        return None if not lines else "\n".join(line for line in lines if line != "not needed")
 
     @cached_property
     def rollback_statements(self) -> list[SqlStatement]:
