@@ -14,11 +14,11 @@ import psycopg
 from psycopg import sql
 
 from atb_db.admin.connection import Connection, ask, changing, perform, writing
-from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.progress import Progress
 from atb_db.admin.quoting import quoted
+from atb_db.admin.readable import counted
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
 from atb_db.errors import AtbDbError

@@ -14,11 +14,13 @@ from psycopg.conninfo import conninfo_to_dict
 from atb_db.admin.collation import read_collations
 from atb_db.admin.connection import Connection, ask, changing, perform
 from atb_db.admin.destroy.guards import read_target
+from atb_db.admin.engines import engine_findings, replica_findings
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import tool_for
-from atb_db.admin.quoting import literal
+from atb_db.admin.readable import shown_duration, shown_size
+from atb_db.admin.vital_signs import Follower, VitalSigns, follower_findings, hidden_findings, signs_findings
 from atb_db.config import DEFAULTS, URL_SETTINGS, Settings, Source, redacted, sources, variable
 from atb_db.database import private
 from atb_db.database.connecting import ServerInfo
@@ -32,12 +34,7 @@ DRILL_EVERY: Final = timedelta(days=90)
 _TOOLS: Final = ("psql", "pg_dump", "pg_restore")
 _PINGS: Final = 5
 _SLOW_SECONDS: Final = 0.05
-_LONG_TRANSACTION: Final = 300.0
-_CLOCK_SECONDS: Final = 5.0
-_OLD_TRANSACTION_IDS: Final = 1_000_000_000
 _FIX: Final = "atb-db fix-collation"
-_KEPT_LOG: Final = 1 << 30
-_BEHIND_SECONDS: Final = 60.0
 
 
 class Setting(NamedTuple):
@@ -73,29 +70,6 @@ class Diagnosis(NamedTuple):
         return self.unreachable is None and all(one.level is Level.INFO for one in self.findings)
 
 
-class VitalSigns(NamedTuple):
-    """How a server is doing; times are in seconds."""
-
-    server_limit: int
-    own_limit: int | None
-    connections: int
-    own_connections: int
-    oldest_pid: int | None
-    oldest_application: str | None
-    oldest_seconds: float | None
-    server_time: datetime
-    transaction_age: int
-    is_standby: bool
-    standby_seconds: float | None
-    bytes: int
-
-    @property
-    def free(self) -> int:
-        """Connections that could still be made with this role."""
-        free = self.server_limit - self.connections
-        return max(0, free if self.own_limit is None else min(free, self.own_limit - self.own_connections))
-
-
 class _DeadRows(NamedTuple):
     table: str
     live: int
@@ -105,13 +79,6 @@ class _DeadRows(NamedTuple):
 class _UnusedIndex(NamedTuple):
     name: str
     bytes: int
-
-
-class _Follower(NamedTuple):
-    follower: str
-    is_connected: bool
-    bytes_behind: int
-    seconds_behind: float | None
 
 
 def diagnose(settings: Settings, *, url: str | None = None) -> Diagnosis:
@@ -154,16 +121,17 @@ def _examine(
     target = read_target(connection)
     major = connection.info.server_version // 10000
     status = read_status(connection, server)
-    followers = ask(connection, "replication", _Follower)
+    followers = ask(connection, "replication", Follower)
     now = datetime.now(UTC)
     backed_up, drilled = (_last(connection, kind) for kind in (EventType.BACKUP, EventType.RESTORE_DRILL))
     tools = {name: _tool(name, major) for name in _TOOLS}
-    oldest = "none" if signs.oldest_seconds is None else f"{signs.oldest_seconds:.1f} s"
+    nobody = "none" if signs.sees_everybody else "unknown: this role is not shown those of others"
+    oldest = nobody if signs.oldest_seconds is None else f"{signs.oldest_seconds:.1f} s"
     facts = (
         Fact("environment", f"{target.environment or 'unmarked'}, counts as {target.counts_as}"),
         Fact("latency", f"{latency * 1000:.1f} ms, the median of {_PINGS} round trips"),
         Fact("clock", f"{ahead:+.1f} s against this machine's"),
-        Fact("size", f"{signs.bytes / 1e6:,.0f} MB, about {target.usage.rows:,} rows"),
+        Fact("size", f"{shown_size(signs.bytes)}, about {target.usage.rows:,} rows"),
         Fact("connections", f"{signs.connections} of {signs.server_limit} in use, {signs.free} to be had"),
         Fact("pools that fit", f"{signs.free // settings.pool_max} more of {settings.pool_max} connections"),
         Fact("longest transaction", oldest),
@@ -172,7 +140,7 @@ def _examine(
         Fact("last backup", _shown(backed_up, now)),
         Fact("last restore drill", _shown(drilled, now)),
         *(Fact(name, found) for name, found in tools.items() if isinstance(found, str)),
-        *(Fact(f"follower {one.follower}", f"{one.bytes_behind:,} bytes behind") for one in followers),
+        *(Fact(f"follower {one.follower}", _behind(one)) for one in followers),
     )
     critical = Level.WARNING if target.counts_as is Environment.PRODUCTION else Level.INFO
     findings = [
@@ -204,7 +172,10 @@ def _examine(
             Finding("index", one.name, "unused", None, f"{one.bytes:,} bytes", Level.INFO, None)
             for one in ask(connection, "unused_indexes", _UnusedIndex)
         ),
-        *(finding for one in followers for finding in _follower_findings(one)),
+        *(finding for one in followers for finding in follower_findings(one)),
+        *hidden_findings(signs, server.user),
+        *engine_findings(connection, now),
+        *replica_findings(settings),
         *(
             Finding("psycopg", one.part, "missing", None, one.without, Level.INFO, None)
             for one in private.missing(connection)
@@ -216,37 +187,12 @@ def _examine(
     return facts, tuple(findings)
 
 
-def signs_findings(signs: VitalSigns, settings: Settings, *, ahead: float = 0.0) -> Iterator[Finding]:
-    """What is amiss with a server that is doing so; its clock is `ahead` seconds."""
-    most = signs.server_limit if signs.own_limit is None else min(signs.server_limit, signs.own_limit)
-    wanted, repair = str(settings.pool_max), f"DATABASE_POOL_MAX={max(1, most // 2)}, or a larger limit on the server"
-    if settings.pool_max > most:
-        yield Finding("pool", "DATABASE_POOL_MAX", "too large", f"at most {most}", wanted, Level.ERROR, repair)
-    elif settings.pool_max > signs.free:
-        free = f"at most {signs.free}, which are free"
-        yield Finding("pool", "DATABASE_POOL_MAX", "does not fit", free, wanted, Level.WARNING, repair)
-    if signs.oldest_seconds is not None and signs.oldest_seconds > _LONG_TRANSACTION:
-        where, age = f"process {signs.oldest_pid} ({signs.oldest_application})", f"{signs.oldest_seconds:.0f} s"
-        end = f"SELECT pg_terminate_backend({signs.oldest_pid})"
-        yield Finding("transaction", where, "long", f"at most {_LONG_TRANSACTION:.0f} s", age, Level.WARNING, end)
-    if abs(ahead) > _CLOCK_SECONDS:
-        yield Finding("clock", "server", "differs", "this machine's", f"{ahead:+.1f} s", Level.WARNING, None)
-    if signs.transaction_age > _OLD_TRANSACTION_IDS:
-        age = f"{signs.transaction_age:,}"
-        yield Finding("transaction ids", "database", "run out", "at most 1e9", age, Level.ERROR, "VACUUM FREEZE")
-    if signs.standby_seconds is not None and signs.standby_seconds > _BEHIND_SECONDS:
-        behind = f"{signs.standby_seconds:.0f} s"
-        yield Finding("replication", "this standby", "behind", "at most 60 s", behind, Level.WARNING, None)
-
-
-def _follower_findings(one: _Follower) -> Iterator[Finding]:
-    behind = f"{one.bytes_behind:,} bytes"
-    if not one.is_connected:
-        level = Level.ERROR if one.bytes_behind > _KEPT_LOG else Level.WARNING
-        drop = f"SELECT pg_drop_replication_slot({literal(one.follower)}), if nobody comes back for it"
-        yield Finding("replication slot", one.follower, "not in use", "in use", f"keeps {behind}", level, drop)
-    elif one.bytes_behind > _KEPT_LOG or (one.seconds_behind or 0) > _BEHIND_SECONDS:
-        yield Finding("replication", one.follower, "behind", "at most 60 s and 1 GiB", behind, Level.WARNING, None)
+def _behind(one: Follower) -> str:
+    return (
+        "behind by what this role is not shown"
+        if one.bytes_behind is None
+        else f"{shown_size(one.bytes_behind)} behind"
+    )
 
 
 def _age_findings(last: datetime | None, now: datetime, what: str, every: timedelta, level: Level) -> Iterator[Finding]:
@@ -285,4 +231,4 @@ def _tool(name: str, major: int) -> str | ToolMissing:
 
 
 def _shown(time: datetime | None, now: datetime) -> str:
-    return "none" if time is None else f"{time:%Y-%m-%d %H:%M} UTC, {str(now - time).split('.')[0]} ago"
+    return "none" if time is None else f"{time:%Y-%m-%d %H:%M} UTC, {shown_duration(now - time)} ago"

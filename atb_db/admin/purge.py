@@ -13,9 +13,9 @@ from typing import Final, NamedTuple, cast
 from psycopg import sql
 
 from atb_db.admin.connection import Connection, changing
-from atb_db.admin.counting import counted
 from atb_db.admin.errors import Refused
 from atb_db.admin.progress import Progress, silent
+from atb_db.admin.readable import counted
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import NotFound

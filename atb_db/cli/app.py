@@ -17,7 +17,8 @@ from atb_db.cli.drill import drill_command
 from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import exit_code
 from atb_db.cli.journal import journal_app
-from atb_db.cli.migrations import lint_command, migrate_command, new_command, rollback_command, status_command
+from atb_db.cli.migration_files import lint_command, new_command
+from atb_db.cli.migrations import migrate_command, rollback_command, status_command
 from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.output import print_message
 from atb_db.cli.purge import end_crashed_command, purge_command, purge_logs_command

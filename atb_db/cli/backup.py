@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from atb_db.admin.counting import counted
-from atb_db.cli.durations import Duration, parse_duration, shown_duration
+from atb_db.admin.readable import counted, shown_duration
+from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.counting import counted
+from atb_db.admin.readable import counted
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
 from atb_db.cli.output import print_json, print_message, print_table

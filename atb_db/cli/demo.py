@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from atb_db.admin.counting import counted
+from atb_db.admin.readable import counted, shown_size
 from atb_db.cli.output import print_json, print_message
 
 if TYPE_CHECKING:
@@ -176,9 +176,9 @@ def _print_tables(console: Console, report: DemoReport) -> None:
     table = Table("Tables", box=SIMPLE_HEAD, show_footer=True)
     table.columns[0].footer = "All"
     table.add_column("Rows", f"{replay.rows:,}", justify="right")
-    table.add_column("Size", _size(sum(row.total_bytes for row in report.tables)), justify="right")
+    table.add_column("Size", shown_size(sum(row.total_bytes for row in report.tables)), justify="right")
     for row in report.tables:
-        table.add_row(row.table_name, f"{row.row_count:,}", _size(row.total_bytes))
+        table.add_row(row.table_name, f"{row.row_count:,}", shown_size(row.total_bytes))
     console.print(table)
     console.print(
         f"{replay.candles:,} candles in {replay.seconds:.1f} s: "
@@ -216,10 +216,3 @@ def _percent(percent: Decimal | None, *, signed: bool = False) -> str:
     if percent is None:
         return "-"
     return f"{percent:+.1f} %" if signed else f"{percent:.1f} %"
-
-
-def _size(size: int) -> str:
-    for unit, length in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size >= length:
-            return f"{size / length:.1f} {unit}"
-    return f"{size} B"

@@ -8,6 +8,8 @@ from typing import Final
 
 import typer
 
+from atb_db.admin.readable import shown_duration
+
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
 _LONGEST: Final = timedelta(days=36525)
@@ -38,17 +40,3 @@ def parse_duration(text: str | timedelta) -> timedelta:
     if not timedelta() < length <= _LONGEST:
         raise typer.BadParameter(f"{text[:40]!r} is no length of time such as 90s, 15m, 1h30m or 7d")
     return length
-
-
-def shown_duration(length: timedelta) -> str:
-    """The length in its two largest units, such as `1h 30m`; what is left is dropped."""
-    if length < timedelta():
-        return f"-{shown_duration(-length)}"
-    if length < timedelta(seconds=10):
-        return f"{length.total_seconds():.1f}s"
-    rest, shown = int(length.total_seconds()), list[str]()
-    for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        number, rest = divmod(rest, seconds)
-        if number or shown:
-            shown.append(f"{number}{unit}")
-    return " ".join(part for part in shown[:2] if part[:-1] != "0")

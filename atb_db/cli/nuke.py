@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.counting import counted
+from atb_db.admin.readable import counted
 from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.guarding import ConfirmOption, NoBackupOption, requested, shown_target
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.counting import counted
+from atb_db.admin.readable import counted
 from atb_db.cli.backup import FOLDER, FolderOption
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import requested

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.counting import counted
+from atb_db.admin.readable import counted
 from atb_db.cli.excerpts import excerpts
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import confirm

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asyncco
 from math import inf
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import NoReturn, Self, TypeVar, cast
 
 import psycopg
 from psycopg import AsyncRawCursor, Rollback, errors
@@ -39,6 +39,7 @@ from atb_db.database.connecting import (
     writing,
 )
 from atb_db.database.connections import AsyncConnection
+from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
 from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import AsyncPool, PoolStatistics
@@ -73,9 +74,17 @@ class AsyncDatabase:
         self._on_retry = on_retry
         self._pool = AsyncPool(self.settings, _connector(self.settings))
         self._replica = _Replica(self.settings) if self.settings.replica_conninfo is not None else None
+        self._journal_depth: Callable[[], JournalDepth] | None = None
+        self._renew()
+        renew_in_children(self, AsyncDatabase._renew)
+
+    def _renew(self) -> None:
+        """As `Database._renew`."""
         self._opening = asyncio.Lock()
         self._server: ServerInfo | None = None
-        self._journal_depth: Callable[[], JournalDepth] | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a AsyncDatabase cannot be sent to another process: make one there, of its settings")
 
     @classmethod
     def from_env(
@@ -314,6 +323,11 @@ class _Replica:
         self._settings = settings._replace(conninfo=settings.replica_conninfo or "", pool_min=0)
         self.pool = AsyncPool(self._settings, _connector(self._settings))
         self.freshness = Freshness(settings.replica_lag)
+        self._renew()
+        renew_in_children(self, _Replica._renew)
+
+    def _renew(self) -> None:
+        """As `Database._Replica._renew`."""
         self.measuring = False
 
     async def fail(self) -> None:
@@ -339,13 +353,20 @@ class AsyncTransaction:
             raise StatementError("the transaction is over")
         return self._open
 
-    def _ready(self, statements: Iterable[Statement[object]], until: float) -> AsyncConnection:
+    async def _ready(self, statements: Iterable[Statement[object]], until: float, name: str) -> AsyncConnection:
         connection = self._connection
+        connection.refuse_while_streaming(name)
+        until = min(self._until, until)
+        with translated():
+            await connection.turn(until if until < inf else self._usual())
         if self._requests is not None:
             for statement in statements:
                 self._requests.send(statement)
-        connection.until = min(self._until, until)
+        connection.until = until
         return connection
+
+    def _usual(self) -> float:
+        return deadline(self._settings, Kind.COMMAND, None)
 
     def _end(self) -> None:
         # The connection is somebody else's from now on.
@@ -355,12 +376,13 @@ class AsyncTransaction:
         """As `Transaction.run`."""
         runnable(statement)
         until = deadline(self._settings, statement.declaration.kind, timeout)
-        return await _run(self._ready([statement], until), statement, alone=False)
+        return await _run(await self._ready([statement], until, statement.name), statement, alone=False)
 
     async def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
         """As `Transaction.run_many`."""
         sent = list(statements)
-        return await _run_many(self._ready(sent, deadline(self._settings, None, timeout)), sent, alone=False)
+        connection = await self._ready(sent, deadline(self._settings, None, timeout), "run_many")
+        return await _run_many(connection, sent, alone=False)
 
     async def run_batch(self, batch: Batch[R], *, timeout: float | None = None) -> R:
         """As `Transaction.run_batch`."""
@@ -369,17 +391,17 @@ class AsyncTransaction:
     @asynccontextmanager
     async def stream(self, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
         """As `Transaction.stream`."""
-        async with _stream(self._ready([], inf), statement) as rows:
+        async with _stream(await self._ready([], inf, statement.name), statement) as rows:
             yield rows
 
     async def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """As `Transaction.copy_in`."""
-        return await _copy_in(self._ready([], inf), rows)
+        return await _copy_in(await self._ready([], inf, "a bulk load"), rows)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncTransaction]:
         """As `Transaction.transaction`."""
-        connection = self._ready([], deadline(self._settings, Kind.COMMAND, None))
+        connection = await self._ready([], self._usual(), "a savepoint")
         async with (
             _begun(connection),
             _transaction(connection, self._settings, self._until, self._requests) as transaction,
@@ -472,7 +494,7 @@ async def _stream(connection: AsyncConnection, statement: Statement[list[T]]) ->
         async with _unhurried(connection):
             rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
             async with aclosing(cast("AsyncGenerator[object]", rows)):
-                with connection.interruptible():
+                with connection.interruptible(), connection.read_by(statement.name):
                     yield cast("AsyncIterator[T]", reader.assemble_async(rows))
 
 
@@ -486,16 +508,18 @@ async def _copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]])
 
 
 async def _copy_rows(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
-    copy_of_rows = as_copy(rows)
-    if copy_of_rows is None:
-        return 0
-    declaration, blocks = copy_of_rows
     cursor = AsyncRawCursor(connection)
-    with translated(declaration, writes=False):
-        async with _unhurried(connection), cursor.copy(declaration.sql) as copy:
-            with connection.interruptible():
-                for block in blocks:
-                    await copy.write(block)
+    with translated(writes=False):
+        async with _unhurried(connection):  # the first row, too, may be long in coming
+            copy_of_rows = as_copy(rows)
+            if copy_of_rows is None:
+                return 0
+            declaration, blocks = copy_of_rows
+            with translated(declaration, writes=False):
+                async with cursor.copy(declaration.sql) as copy:
+                    with connection.interruptible(), connection.read_by(declaration.name):
+                        for block in blocks:
+                            await copy.write(block)
     return cursor.rowcount
 
 
@@ -532,6 +556,9 @@ async def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
+        if connection.streaming is not None:
+            connection.abandon()  # until its rows are read, neither COMMIT nor ROLLBACK can be sent
+    connection.refuse_while_streaming("the end of the transaction")
     # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
     if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted

@@ -24,9 +24,10 @@ R = TypeVar("R")
 
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
-NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0"
+NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-USUAL_TIMEOUT: Final = "SET LOCAL statement_timeout TO DEFAULT"
+USUAL_TIMEOUT: Final = """SET LOCAL statement_timeout TO DEFAULT;
+SET LOCAL idle_in_transaction_session_timeout TO DEFAULT"""
 _PREPARED_STATEMENTS: Final = 1000
 _NETWORK: Final = {
     "keepalives_idle": 5,

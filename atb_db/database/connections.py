@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Final, Self, TypeVar, cast
 
@@ -17,12 +19,16 @@ from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
 
+from atb_db.database.forking import cut_in_children
 from atb_db.database.prepared import Prepared
+from atb_db.database.private import is_unfinished
+from atb_db.errors import StatementError
 from atb_db.statement import Declared
 
 R = TypeVar("R")
 
 _INTERVAL: Final = 0.1
+_TURN: Final = 0.001
 _REPLICATION_WAIT: Final = "SyncRepWaitForLSN"
 
 connecting_until: ContextVar[float] = ContextVar("connecting_until", default=inf)
@@ -106,13 +112,34 @@ class Guarded:
             self.pgconn.transaction_status != TransactionStatus.IDLE
             or self.pgconn.pipeline_status != PipelineStatus.OFF
             or connection.lock.locked()
-            or connection._num_transactions != 0  # noqa: SLF001  it counts on, and nothing public tells
-            or connection._pipeline is not None  # noqa: SLF001
+            or is_unfinished(self)
         )
 
     def abandon(self) -> None:
         """Close the socket without waiting for anything; the server stops what it does when it finds out."""
         self.pgconn.finish()
+
+    @contextmanager
+    def read_by(self, name: str) -> Iterator[None]:
+        """A block in which the rows of a statement are read as they come, and nothing else can run."""
+        self.streaming = name
+        try:
+            yield
+        finally:
+            self.streaming = None
+
+    def refuse_while_streaming(self, name: str) -> None:
+        """Refuse what would wait until the rows of a stream are read.
+
+        Raises:
+            StatementError: a stream is being read on the connection.
+        """
+        if self.streaming is not None:
+            raise StatementError(
+                f"cannot run while the rows of {self.streaming} are streamed in the same transaction: "
+                "read them to the end first, or use the Database, which takes another connection",
+                statement=name,
+            )
 
     def interruptible(self) -> GivenUp:
         """A block after which the connection is closed if anything but an `Exception` leaves it."""
@@ -152,6 +179,7 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
 
     def set_up(self) -> None:
         """Get ready for statements: once connected, and before anything else."""
+        cut_in_children(self)
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
@@ -161,6 +189,13 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
         if self.ended is not None:
             self.ended()
         super().close()
+
+    def turn(self, until: float) -> None:
+        """Wait while another thread uses the connection, but no longer than until then."""
+        while self.lock.locked():
+            if monotonic() >= until:
+                raise DeadlinePassed("the connection was in use until the deadline")
+            sleep(_TURN)
 
     def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """Run a statement; its rows, made but not joined."""
@@ -199,6 +234,7 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
 
     def set_up(self) -> None:
         """As `Connection.set_up`."""
+        cut_in_children(self)
         self.replication = Replication()
         self.add_notice_handler(self.replication.notice)
         self.prepared = Prepared(self)
@@ -208,6 +244,13 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
         if self.ended is not None:
             self.ended()
         await super().close()
+
+    async def turn(self, until: float) -> None:
+        """As `Connection.turn`."""
+        while self.lock.locked():
+            if monotonic() >= until:
+                raise DeadlinePassed("the connection was in use until the deadline")
+            await asyncio.sleep(_TURN)
 
     async def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """As `Connection.ask`."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from psycopg.conninfo import conninfo_to_dict
 
+from atb_db.database.forking import renew_in_children
 from atb_db.errors import Unavailable
 
 TIMELINE: Final = """
@@ -33,6 +34,11 @@ class Lineage:
         """Whether there is more than one server to ask."""
         self._cluster: object = None
         self._newest = 0
+        self._renew()
+        renew_in_children(self, Lineage._renew)
+
+    def _renew(self) -> None:
+        """In a forked child: a thread of the parent may hold the lock."""
         self._lock = Lock()
 
     def check(self, row: tuple[object, ...] | None) -> None:

@@ -17,12 +17,19 @@ from typing import Final, NamedTuple, cast
 from weakref import ref
 
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolClosed, PoolTimeout, TooManyRequests
-from psycopg_pool.pool import AddConnection
-from psycopg_pool.pool_async import AddConnection as AddAsyncConnection
 
 from atb_db.config import Settings
 from atb_db.database.connections import AsyncConnection, Connection, Guarded
-from atb_db.database.private import async_lock_of, lock_of, queue_of, remove_late
+from atb_db.database.forking import renew_in_children
+from atb_db.database.private import (
+    async_lock_of,
+    connect_one_more,
+    is_of_pool,
+    leave_to_parent,
+    lock_of,
+    queue_of,
+    remove_late,
+)
 from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0
@@ -126,8 +133,14 @@ class Pool:
     """Connections that threads share; who waits is served in order."""
 
     def __init__(self, settings: Settings, connect: Callable[[float], Connection]) -> None:
-        self._attempts = _Attempts(settings)
+        self._settings = settings
         self._connect = connect
+        self._parents: list[ConnectionPool[Connection]] = []
+        self._begin()
+        renew_in_children(self, Pool._renew)
+
+    def _begin(self) -> None:
+        self._attempts = _Attempts(self._settings)
         self._loans = _Loans()
         self.shaken = False
         """Whether a thread was interrupted that may have been giving or taking."""
@@ -137,6 +150,16 @@ class Pool:
             open=False,
             **self._attempts.arguments(),  # type: ignore[arg-type]
         )
+
+    def _renew(self) -> None:
+        """In a forked child: begin again, without the connections and threads of the parent."""
+        parent = self._pool
+        if not parent.closed:
+            leave_to_parent(parent)
+            self._parents.append(parent)
+            self._begin()
+        elif not self._attempts.begun:
+            self._begin()
 
     def connect(self, _conninfo: str, **_keywords: object) -> Connection:
         """A new connection, for psycopg_pool."""
@@ -177,7 +200,8 @@ class Pool:
         """Take a connection back; one that is in the middle of something is closed."""
         if connection.is_busy():
             connection.abandon()
-            self._pool.putconn(connection)
+            if is_of_pool(connection, self._pool):  # else it is the parent's, and this a forked child
+                self._pool.putconn(connection)
             if connection.ended is not None:
                 connection.ended()
         else:
@@ -212,7 +236,7 @@ class Pool:
             self.shaken = False
             gc.collect()  # the interruption's traceback may still hold one
         for _ in self._loans.lost():
-            self._pool.run_task(AddConnection(self._pool))
+            connect_one_more(self._pool)
 
     def _leave_queue(self) -> bool:
         """Forget who gave up waiting; whether that can be done with this release of psycopg_pool."""
@@ -248,8 +272,14 @@ class AsyncPool:
     """Connections that the tasks of one event loop share; otherwise as `Pool`."""
 
     def __init__(self, settings: Settings, connect: Callable[[float], Awaitable[AsyncConnection]]) -> None:
-        self._attempts = _Attempts(settings)
+        self._settings = settings
         self._connect = connect
+        self._parents: list[AsyncConnectionPool[AsyncConnection]] = []
+        self._begin()
+        renew_in_children(self, AsyncPool._renew)
+
+    def _begin(self) -> None:
+        self._attempts = _Attempts(self._settings)
         self._loans = _Loans()
         self._pool = AsyncConnectionPool[AsyncConnection](
             connection_class=cast("type[AsyncConnection]", self),
@@ -257,6 +287,16 @@ class AsyncPool:
             open=False,
             **self._attempts.arguments(),  # type: ignore[arg-type]
         )
+
+    def _renew(self) -> None:
+        """As `Pool._renew`."""
+        parent = self._pool
+        if not parent.closed:
+            leave_to_parent(parent)
+            self._parents.append(parent)
+            self._begin()
+        elif not self._attempts.begun:
+            self._begin()
 
     async def connect(self, _conninfo: str, **_keywords: object) -> AsyncConnection:
         """As `Pool.connect`."""
@@ -293,7 +333,8 @@ class AsyncPool:
         """As `Pool.give`."""
         if connection.is_busy():
             connection.abandon()
-            await self._pool.putconn(connection)
+            if is_of_pool(connection, self._pool):  # else it is the parent's, and this a forked child
+                await self._pool.putconn(connection)
             if connection.ended is not None:
                 connection.ended()
         else:
@@ -320,7 +361,7 @@ class AsyncPool:
     def _replace_lost(self) -> None:
         """As `Pool._replace_lost`."""
         for _ in self._loans.lost():
-            self._pool.run_task(AddAsyncConnection(self._pool))
+            connect_one_more(self._pool)
 
     async def _leave_queue(self) -> bool:
         """As `Pool._leave_queue`."""

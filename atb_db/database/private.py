@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, MutableSequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -12,6 +13,7 @@ from psycopg_pool import ConnectionPool
 
 NAMES: Final = "psycopg: Connection._prepared._names"
 CONNECT_GEN: Final = "psycopg: Connection._connect_gen"
+RECONNECT: Final = "psycopg_pool: AddConnection"
 QUEUE: Final = "psycopg_pool: ConnectionPool._lock and ._waiting"
 
 
@@ -56,6 +58,29 @@ def remove_late(waiting: MutableSequence[object]) -> None:
         waiting.remove(late)
 
 
+def is_unfinished(connection: object) -> bool:
+    """Whether psycopg counts a transaction or pipeline on the connection; an interruption may have left one."""
+    return bool(getattr(connection, "_num_transactions", 0)) or getattr(connection, "_pipeline", None) is not None
+
+
+def is_of_pool(connection: object, pool: object) -> bool:
+    """Whether this pool has lent the connection."""
+    return getattr(connection, "_pool", pool) is pool
+
+
+def leave_to_parent(pool: object) -> None:
+    """In a forked child: keep a pool's end from waiting for threads that only its parent has."""
+    vars(pool)["_closed"] = True
+
+
+def connect_one_more(pool: object) -> None:
+    """Connect again for a lost connection, as the pool does for a broken one; nothing where that is not known."""
+    task = getattr(sys.modules[type(pool).__module__], "AddConnection", None)
+    run_task = getattr(pool, "run_task", None)
+    if task is not None and run_task is not None:
+        run_task(task(pool))
+
+
 def missing(connection: object) -> Iterator[Missing]:
     """What the installed releases of psycopg and psycopg_pool lack; the connection may be any of psycopg's."""
     if not isinstance(getattr(getattr(connection, "_prepared", None), "_names", None), Mapping):
@@ -63,5 +88,7 @@ def missing(connection: object) -> Iterator[Missing]:
     if not hasattr(psycopg.Connection, "_connect_gen"):
         yield Missing(CONNECT_GEN, "open() without asyncio ends by connect_timeout, whole seconds and at least two")
     pool = ConnectionPool("", min_size=0, max_size=1, open=False)
+    if not hasattr(pool, "run_task") or not hasattr(sys.modules[ConnectionPool.__module__], "AddConnection"):
+        yield Missing(RECONNECT, "a connection that an interruption lost is missing until the database is opened again")
     if lock_of(pool) is None or queue_of(pool) is None:
         yield Missing(QUEUE, "during an outage who gave up waiting is still counted, up to DATABASE_POOL_WAITING")

@@ -9,7 +9,7 @@ from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import NoReturn, Self, TypeVar, cast
 
 import psycopg
 from psycopg import RawCursor, Rollback
@@ -39,6 +39,7 @@ from atb_db.database.connecting import (
     writing,
 )
 from atb_db.database.connections import Connection, connecting_until
+from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
 from atb_db.database.lineage import TIMELINE, Lineage
 from atb_db.database.pool import Pool, PoolStatistics
@@ -73,9 +74,17 @@ class Database:
         self._on_retry = on_retry
         self._pool = Pool(self.settings, _connector(self.settings))
         self._replica = _Replica(self.settings) if self.settings.replica_conninfo is not None else None
+        self._journal_depth: Callable[[], JournalDepth] | None = None
+        self._renew()
+        renew_in_children(self, Database._renew)
+
+    def _renew(self) -> None:
+        """In a forked child: begin again, as if new; Python itself calls this."""
         self._opening = Lock()
         self._server: ServerInfo | None = None
-        self._journal_depth: Callable[[], JournalDepth] | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Database cannot be sent to another process: make one there, of its settings")
 
     @classmethod
     def from_env(
@@ -363,6 +372,11 @@ class _Replica:
         self._settings = settings._replace(conninfo=settings.replica_conninfo or "", pool_min=0)
         self.pool = Pool(self._settings, _connector(self._settings))
         self.freshness = Freshness(settings.replica_lag)
+        self._renew()
+        renew_in_children(self, _Replica._renew)
+
+    def _renew(self) -> None:
+        """In a forked child: a thread of the parent may be measuring."""
         self.measuring = Lock()
 
     def fail(self) -> None:
@@ -388,13 +402,20 @@ class Transaction:
             raise StatementError("the transaction is over")
         return self._open
 
-    def _ready(self, statements: Iterable[Statement[object]], until: float) -> Connection:
+    def _ready(self, statements: Iterable[Statement[object]], until: float, name: str) -> Connection:
         connection = self._connection
+        connection.refuse_while_streaming(name)
+        until = min(self._until, until)
+        with translated():
+            connection.turn(until if until < inf else self._usual())
         if self._requests is not None:
             for statement in statements:
                 self._requests.send(statement)
-        connection.until = min(self._until, until)
+        connection.until = until
         return connection
+
+    def _usual(self) -> float:
+        return deadline(self._settings, Kind.COMMAND, None)
 
     def _end(self) -> None:
         # The connection is somebody else's from now on.
@@ -404,12 +425,13 @@ class Transaction:
         """Run one statement inside the transaction; as `Database.run`, but it is not tried again."""
         runnable(statement)
         until = deadline(self._settings, statement.declaration.kind, timeout)
-        return _run(self._ready([statement], until), statement, alone=False)
+        return _run(self._ready([statement], until, statement.name), statement, alone=False)
 
     def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
         """Run statements inside the transaction in one round trip; as `Database.run_many`."""
         sent = list(statements)
-        return _run_many(self._ready(sent, deadline(self._settings, None, timeout)), sent, alone=False)
+        connection = self._ready(sent, deadline(self._settings, None, timeout), "run_many")
+        return _run_many(connection, sent, alone=False)
 
     def run_batch(self, batch: Batch[R], *, timeout: float | None = None) -> R:
         """Run a batch's queries inside the transaction in one round trip; the value that they make.
@@ -421,17 +443,17 @@ class Transaction:
     @contextmanager
     def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
         """The rows of a query as they arrive; as `Database.stream`. Nothing else can run until they are read."""
-        with _stream(self._ready([], inf), statement) as rows:
+        with _stream(self._ready([], inf, statement.name), statement) as rows:
             yield rows
 
     def copy_in(self, rows: Iterable[Statement[None]]) -> int:
         """Bulk-load rows inside the transaction; as `Database.copy_in`."""
-        return _copy_in(self._ready([], inf), rows)
+        return _copy_in(self._ready([], inf, "a bulk load"), rows)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """A savepoint: an exception undoes this block only, and the outer transaction can go on."""
-        connection = self._ready([], deadline(self._settings, Kind.COMMAND, None))
+        connection = self._ready([], self._usual(), "a savepoint")
         with (
             _begun(connection),
             _transaction(connection, self._settings, self._until, self._requests) as transaction,
@@ -521,7 +543,11 @@ def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[I
     cursor = RawCursor(connection, row_factory=reader.row_factory)
     with translated(statement.declaration, writes=False), _unhurried(connection):
         rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
-        with closing(cast("Generator[object]", rows)), connection.interruptible():
+        with (
+            closing(cast("Generator[object]", rows)),
+            connection.interruptible(),
+            connection.read_by(statement.name),
+        ):
             yield cast("Iterator[T]", reader.assemble(rows))
 
 
@@ -535,19 +561,20 @@ def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
 
 
 def _copy_rows(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    copy_of_rows = as_copy(rows)
-    if copy_of_rows is None:
-        return 0
-    declaration, blocks = copy_of_rows
     cursor = RawCursor(connection)
-    with (
-        translated(declaration, writes=False),
-        _unhurried(connection),
-        cursor.copy(declaration.sql) as copy,
-        connection.interruptible(),
-    ):
-        for block in blocks:
-            copy.write(block)
+    with translated(writes=False), _unhurried(connection):  # the first row, too, may be long in coming
+        copy_of_rows = as_copy(rows)
+        if copy_of_rows is None:
+            return 0
+        declaration, blocks = copy_of_rows
+        with (
+            translated(declaration, writes=False),
+            cursor.copy(declaration.sql) as copy,
+            connection.interruptible(),
+            connection.read_by(declaration.name),
+        ):
+            for block in blocks:
+                copy.write(block)
     return cursor.rowcount
 
 
@@ -584,6 +611,9 @@ def _transaction(
     finally:
         transaction._end()  # noqa: SLF001  of this module
         connection.until = min(until, deadline(settings, Kind.COMMAND, None))
+        if connection.streaming is not None:
+            connection.abandon()  # until its rows are read, neither COMMIT nor ROLLBACK can be sent
+    connection.refuse_while_streaming("the end of the transaction")
     # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
     if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted

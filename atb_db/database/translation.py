@@ -52,7 +52,6 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
     "40002": Conflict,
     "40003": OutcomeUnknown,
     "53300": Unavailable,
-    "54000": ResourceFull,  # there are no more transaction ids
 }
 _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
     "22": InvalidInput,
@@ -73,6 +72,9 @@ _QUOTED: Final = re.compile(rf'"([^"]{{{LONGEST_VALUE}}})[^"]*"')
 _ENDED: Final = frozenset({"57P01", "57P02", "57P05"})
 
 DRIVER_ERRORS: Final = (psycopg.Error, UnicodeEncodeError)
+
+# 54000 is a value that is too large for what stores it, or from these: ids have run out, or a table cannot grow.
+_OUT_OF_NUMBERS: Final = frozenset({"GetNewTransactionId", "GetNewMultiXactId", "mdextend", "mdzeroextend"})
 
 # A prepared statement is gone, or its name belongs to another client's: a pooler's doing, or DISCARD ALL.
 _NOT_PREPARED: Final = frozenset({"26000", "42P05"})
@@ -182,6 +184,8 @@ def translation(error: Exception, declaration: Declared[object] | None = None, *
     if state == "23502":
         return InvalidInput("must not be NULL", statement=name, field=field, sqlstate=state)
     kind = _BY_SQLSTATE.get(state) or _BY_CLASS.get(state[:2]) or AtbDbError
+    if state == "54000" and diag.source_function in _OUT_OF_NUMBERS:
+        kind = ResourceFull
     return kind(message, statement=name, field=field, constraint=constraint, sqlstate=state)
 
 

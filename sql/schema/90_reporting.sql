@@ -22,27 +22,12 @@ SELECT s.start_time AS time, s.id AS session_id, s.session_name, s.mode, s.strat
 COMMENT ON VIEW reporting.sessions IS 'Every session with what its completed trades earned.';
 COMMENT ON COLUMN reporting.sessions.time IS 'When the session began.';
 COMMENT ON COLUMN reporting.sessions.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.sessions.session_name IS 'Name for people; not unique.';
-COMMENT ON COLUMN reporting.sessions.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
-COMMENT ON COLUMN reporting.sessions.strategy_name IS 'Strategy that trades.';
-COMMENT ON COLUMN reporting.sessions.symbol IS 'Instrument that is traded.';
-COMMENT ON COLUMN reporting.sessions.timeframe IS 'Length of one candle, such as 1h.';
-COMMENT ON COLUMN reporting.sessions.exchange IS 'Exchange that executes the orders.';
-COMMENT ON COLUMN reporting.sessions.base_currency IS 'Currency of every amount in the session''s books.';
-COMMENT ON COLUMN reporting.sessions.end_time IS 'When the session ended; NULL while it is active.';
-COMMENT ON COLUMN reporting.sessions.is_active IS 'True until the session has ended.';
-COMMENT ON COLUMN reporting.sessions.initial_balance IS 'Balance at the start, in base_currency.';
 COMMENT ON COLUMN reporting.sessions.current_balance IS
 'Balance now, in base_currency: the sum of the session''s ledger.';
 COMMENT ON COLUMN reporting.sessions.total_trades IS 'Number of completed trades.';
-COMMENT ON COLUMN reporting.sessions.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.sessions.losing_trades IS 'Number of trades with pnl < 0.';
-COMMENT ON COLUMN reporting.sessions.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.sessions.gross_pnl IS 'Sum of pnl, before costs, in base_currency.';
 COMMENT ON COLUMN reporting.sessions.net_pnl IS
 'Sum of net P&L, after commission and margin interest, in base_currency.';
-COMMENT ON COLUMN reporting.sessions.profit_factor IS 'gross_profit / gross_loss; NULL without losses.';
-COMMENT ON COLUMN reporting.sessions.expectancy IS 'Mean pnl of a trade, in the session''s base currency.';
 COMMENT ON COLUMN reporting.sessions.max_drawdown IS
 'Largest (running peak - value) / running peak, as a fraction: of the equity in account_history when there is any, '
 'else of initial balance + cumulative net P&L; so far, if the session is active.';
@@ -61,11 +46,7 @@ COMMENT ON VIEW reporting.account_summary IS
 'Where every active session stands now: balance, P&L in all, today and this week, and what is open.';
 COMMENT ON COLUMN reporting.account_summary.time IS 'Now.';
 COMMENT ON COLUMN reporting.account_summary.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.account_summary.session_name IS 'Name for people; not unique.';
-COMMENT ON COLUMN reporting.account_summary.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.account_summary.strategy_name IS 'The current strategy.';
-COMMENT ON COLUMN reporting.account_summary.symbol IS 'Instrument that is traded.';
-COMMENT ON COLUMN reporting.account_summary.base_currency IS 'Currency of every amount in the session''s books.';
 COMMENT ON COLUMN reporting.account_summary.balance IS 'The balance: the sum of the ledger, in base_currency.';
 COMMENT ON COLUMN reporting.account_summary.equity IS
 'The equity of the newest snapshot, in base_currency; NULL without one.';
@@ -97,17 +78,9 @@ SELECT e.timestamp AS time, e.session_id, s.mode, e.id AS event_id, e.event_type
  WHERE s.is_verification IS NOT TRUE;
 COMMENT ON VIEW reporting.events IS 'What happened, inside and outside of sessions.';
 COMMENT ON COLUMN reporting.events.time IS 'When it happened.';
-COMMENT ON COLUMN reporting.events.session_id IS 'Session in which it happened; NULL outside of any.';
 COMMENT ON COLUMN reporting.events.mode IS
 'Where the session''s money is: LIVE, BACKTEST or PAPER; NULL outside of any session.';
 COMMENT ON COLUMN reporting.events.event_id IS 'Identifier.';
-COMMENT ON COLUMN reporting.events.event_type IS 'What is reported.';
-COMMENT ON COLUMN reporting.events.severity IS 'How urgent it is.';
-COMMENT ON COLUMN reporting.events.message IS 'One sentence for people.';
-COMMENT ON COLUMN reporting.events.details IS 'Particulars for programs.';
-COMMENT ON COLUMN reporting.events.component IS 'Part of the system that reports.';
-COMMENT ON COLUMN reporting.events.error_code IS 'Code of the error, if it is one.';
-COMMENT ON COLUMN reporting.events.alert_sent IS 'Whether somebody was alerted.';
 
 CREATE VIEW reporting.errors_by_hour AS
 SELECT date_trunc('hour', e.timestamp, 'UTC') AS time, s.session_id, s.mode, count(*)::integer AS errors,
@@ -144,8 +117,6 @@ SELECT now() AS time, s.id AS session_id, s.session_name, s.mode, s.strategy_nam
 COMMENT ON VIEW reporting.freshness IS 'How old the newest records of the active sessions are.';
 COMMENT ON COLUMN reporting.freshness.time IS 'Now.';
 COMMENT ON COLUMN reporting.freshness.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.freshness.session_name IS 'Name for people; not unique.';
-COMMENT ON COLUMN reporting.freshness.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.freshness.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.freshness.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.freshness.snapshot_time IS 'When the newest snapshot of the account was taken.';
@@ -166,22 +137,4 @@ SELECT x.timestamp AS time, x.session_id, s.mode, x.id AS decision_id, x.trade_i
 COMMENT ON VIEW reporting.decisions IS
 'Every decision of the strategies; always ask with a session_id and a span of time.';
 COMMENT ON COLUMN reporting.decisions.time IS 'When the decision was made.';
-COMMENT ON COLUMN reporting.decisions.session_id IS 'Session that decided.';
-COMMENT ON COLUMN reporting.decisions.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.decisions.decision_id IS 'Identifier.';
-COMMENT ON COLUMN reporting.decisions.trade_id IS 'Completed trade that the decision led to, if any.';
-COMMENT ON COLUMN reporting.decisions.strategy_name IS 'Strategy that decided.';
-COMMENT ON COLUMN reporting.decisions.symbol IS 'Instrument.';
-COMMENT ON COLUMN reporting.decisions.timeframe IS 'Length of one candle, such as 1h.';
-COMMENT ON COLUMN reporting.decisions.signal_type IS 'What the strategy saw, such as entry, exit or hold.';
-COMMENT ON COLUMN reporting.decisions.signal_strength IS
-'Strength of the signal in the strategy''s own scale, dimensionless.';
-COMMENT ON COLUMN reporting.decisions.confidence_score IS 'Confidence from 0 to 1.';
-COMMENT ON COLUMN reporting.decisions.action_taken IS 'What was done about it, such as opened_long or no_action.';
-COMMENT ON COLUMN reporting.decisions.price IS 'Market price at the decision, in quote currency.';
-COMMENT ON COLUMN reporting.decisions.position_size IS 'Size decided on, as a fraction of the balance.';
-COMMENT ON COLUMN reporting.decisions.volume IS 'Traded volume of the candle, in units of the base asset.';
-COMMENT ON COLUMN reporting.decisions.volatility IS
-'Volatility of the price as a fraction, over the strategy''s own window.';
-COMMENT ON COLUMN reporting.decisions.indicators IS 'Values of the indicators.';
-COMMENT ON COLUMN reporting.decisions.reasons IS 'The decision''s reasons.';

@@ -9,33 +9,9 @@ SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_
   JOIN trading_sessions AS s ON s.id = o.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.orders IS 'Every order, with its slippage.';
 COMMENT ON COLUMN reporting.orders.time IS 'When the order was journaled.';
-COMMENT ON COLUMN reporting.orders.session_id IS 'Session that sends the order.';
-COMMENT ON COLUMN reporting.orders.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.orders.order_id IS 'Identifier.';
-COMMENT ON COLUMN reporting.orders.position_id IS
-'Position that the order belongs to, of the same session; NULL until the position exists.';
-COMMENT ON COLUMN reporting.orders.order_type IS 'What the order does to its position.';
-COMMENT ON COLUMN reporting.orders.status IS 'State; moves forward only.';
-COMMENT ON COLUMN reporting.orders.strategy_name IS 'Strategy that asked for the order.';
-COMMENT ON COLUMN reporting.orders.symbol IS 'Instrument.';
-COMMENT ON COLUMN reporting.orders.side IS
-'Side of the position that the order belongs to: an exit of a LONG position is LONG too.';
-COMMENT ON COLUMN reporting.orders.quantity IS 'Requested quantity, in units of the base asset.';
-COMMENT ON COLUMN reporting.orders.price IS 'Requested price, in quote currency; NULL for a market order.';
-COMMENT ON COLUMN reporting.orders.filled_quantity IS
-'Filled so far, in units of the base asset; never shrinks, never exceeds quantity.';
-COMMENT ON COLUMN reporting.orders.filled_price IS 'Average price of the fills, in quote currency.';
 COMMENT ON COLUMN reporting.orders.slippage IS
 'How much worse than price the fills were, as a fraction of price: positive when bought for more or sold for less.';
-COMMENT ON COLUMN reporting.orders.commission IS
-'Fees charged for the fills, in the session''s base currency; negative for a rebate.';
-COMMENT ON COLUMN reporting.orders.exchange_order_id IS 'The exchange''s identifier; once per session and symbol.';
-COMMENT ON COLUMN reporting.orders.internal_order_id IS
-'Our own identifier, sent as the client order id; once per session.';
-COMMENT ON COLUMN reporting.orders.failure_reason IS 'Why the order failed, was cancelled or expired.';
-COMMENT ON COLUMN reporting.orders.filled_at IS 'When the newest fill happened.';
-COMMENT ON COLUMN reporting.orders.cancelled_at IS 'When the order was cancelled or expired.';
-COMMENT ON COLUMN reporting.orders.last_update IS 'When the row last changed.';
 
 CREATE VIEW reporting.pending_orders AS
 SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_id, o.order_type, o.status,
@@ -47,34 +23,9 @@ SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_
  WHERE o.status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN');
 COMMENT ON VIEW reporting.pending_orders IS 'Orders that may still be filled.';
 COMMENT ON COLUMN reporting.pending_orders.time IS 'When the order was journaled.';
-COMMENT ON COLUMN reporting.pending_orders.session_id IS 'Session that sends the order.';
-COMMENT ON COLUMN reporting.pending_orders.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.pending_orders.order_id IS 'Identifier.';
-COMMENT ON COLUMN reporting.pending_orders.position_id IS
-'Position that the order belongs to, of the same session; NULL until the position exists.';
-COMMENT ON COLUMN reporting.pending_orders.order_type IS 'What the order does to its position.';
-COMMENT ON COLUMN reporting.pending_orders.status IS 'State; moves forward only.';
-COMMENT ON COLUMN reporting.pending_orders.strategy_name IS 'Strategy that asked for the order.';
-COMMENT ON COLUMN reporting.pending_orders.symbol IS 'Instrument.';
-COMMENT ON COLUMN reporting.pending_orders.side IS
-'Side of the position that the order belongs to: an exit of a LONG position is LONG too.';
-COMMENT ON COLUMN reporting.pending_orders.quantity IS 'Requested quantity, in units of the base asset.';
-COMMENT ON COLUMN reporting.pending_orders.price IS 'Requested price, in quote currency; NULL for a market order.';
-COMMENT ON COLUMN reporting.pending_orders.filled_quantity IS
-'Filled so far, in units of the base asset; never shrinks, never exceeds quantity.';
-COMMENT ON COLUMN reporting.pending_orders.filled_price IS 'Average price of the fills, in quote currency.';
 COMMENT ON COLUMN reporting.pending_orders.slippage IS
 'How much worse than price the fills were, as a fraction of price: positive when bought for more or sold for less.';
-COMMENT ON COLUMN reporting.pending_orders.commission IS
-'Fees charged for the fills, in the session''s base currency; negative for a rebate.';
-COMMENT ON COLUMN reporting.pending_orders.exchange_order_id IS
-'The exchange''s identifier; once per session and symbol.';
-COMMENT ON COLUMN reporting.pending_orders.internal_order_id IS
-'Our own identifier, sent as the client order id; once per session.';
-COMMENT ON COLUMN reporting.pending_orders.failure_reason IS 'Why the order failed, was cancelled or expired.';
-COMMENT ON COLUMN reporting.pending_orders.filled_at IS 'When the newest fill happened.';
-COMMENT ON COLUMN reporting.pending_orders.cancelled_at IS 'When the order was cancelled or expired.';
-COMMENT ON COLUMN reporting.pending_orders.last_update IS 'When the row last changed.';
 
 CREATE VIEW reporting.failed_orders AS
 SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_id, o.order_type, o.status,
@@ -86,34 +37,9 @@ SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_
  WHERE o.status = 'FAILED';
 COMMENT ON VIEW reporting.failed_orders IS 'Orders that failed, with the reason.';
 COMMENT ON COLUMN reporting.failed_orders.time IS 'When the order was journaled.';
-COMMENT ON COLUMN reporting.failed_orders.session_id IS 'Session that sends the order.';
-COMMENT ON COLUMN reporting.failed_orders.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.failed_orders.order_id IS 'Identifier.';
-COMMENT ON COLUMN reporting.failed_orders.position_id IS
-'Position that the order belongs to, of the same session; NULL until the position exists.';
-COMMENT ON COLUMN reporting.failed_orders.order_type IS 'What the order does to its position.';
-COMMENT ON COLUMN reporting.failed_orders.status IS 'State; moves forward only.';
-COMMENT ON COLUMN reporting.failed_orders.strategy_name IS 'Strategy that asked for the order.';
-COMMENT ON COLUMN reporting.failed_orders.symbol IS 'Instrument.';
-COMMENT ON COLUMN reporting.failed_orders.side IS
-'Side of the position that the order belongs to: an exit of a LONG position is LONG too.';
-COMMENT ON COLUMN reporting.failed_orders.quantity IS 'Requested quantity, in units of the base asset.';
-COMMENT ON COLUMN reporting.failed_orders.price IS 'Requested price, in quote currency; NULL for a market order.';
-COMMENT ON COLUMN reporting.failed_orders.filled_quantity IS
-'Filled so far, in units of the base asset; never shrinks, never exceeds quantity.';
-COMMENT ON COLUMN reporting.failed_orders.filled_price IS 'Average price of the fills, in quote currency.';
 COMMENT ON COLUMN reporting.failed_orders.slippage IS
 'How much worse than price the fills were, as a fraction of price: positive when bought for more or sold for less.';
-COMMENT ON COLUMN reporting.failed_orders.commission IS
-'Fees charged for the fills, in the session''s base currency; negative for a rebate.';
-COMMENT ON COLUMN reporting.failed_orders.exchange_order_id IS
-'The exchange''s identifier; once per session and symbol.';
-COMMENT ON COLUMN reporting.failed_orders.internal_order_id IS
-'Our own identifier, sent as the client order id; once per session.';
-COMMENT ON COLUMN reporting.failed_orders.failure_reason IS 'Why the order failed, was cancelled or expired.';
-COMMENT ON COLUMN reporting.failed_orders.filled_at IS 'When the newest fill happened.';
-COMMENT ON COLUMN reporting.failed_orders.cancelled_at IS 'When the order was cancelled or expired.';
-COMMENT ON COLUMN reporting.failed_orders.last_update IS 'When the row last changed.';
 
 CREATE VIEW reporting.order_quality AS
 SELECT f.newest_order AS time, s.id AS session_id, s.mode, s.strategy_name, s.symbol, f.order_type, f.total_orders,
@@ -126,7 +52,6 @@ SELECT f.newest_order AS time, s.id AS session_id, s.mode, s.strategy_name, s.sy
 COMMENT ON VIEW reporting.order_quality IS 'How well the orders of every session were filled, by their type.';
 COMMENT ON COLUMN reporting.order_quality.time IS 'When the newest of them was journaled.';
 COMMENT ON COLUMN reporting.order_quality.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.order_quality.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.order_quality.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.order_quality.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.order_quality.order_type IS 'What the order does to its position.';

@@ -15,18 +15,10 @@ SELECT c.timestamp AS time, c.session_id, s.mode, s.strategy_name, s.symbol, c.b
 COMMENT ON VIEW reporting.equity IS
 'The equity curve of every session: its snapshots with the running peak and the drawdown from it.';
 COMMENT ON COLUMN reporting.equity.time IS 'When the snapshot was taken.';
-COMMENT ON COLUMN reporting.equity.session_id IS 'Session whose account it is.';
-COMMENT ON COLUMN reporting.equity.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.equity.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.equity.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.equity.balance IS 'Balance without open positions, in the session''s base currency.';
-COMMENT ON COLUMN reporting.equity.equity IS 'Balance and unrealised P&L together, in the session''s base currency.';
 COMMENT ON COLUMN reporting.equity.peak IS 'Highest equity so far, in the session''s base currency.';
 COMMENT ON COLUMN reporting.equity.drawdown IS '(peak - equity) / peak, as a fraction.';
-COMMENT ON COLUMN reporting.equity.margin_used IS 'Margin that open positions hold, in the session''s base currency.';
-COMMENT ON COLUMN reporting.equity.margin_available IS 'Margin left, in the session''s base currency.';
-COMMENT ON COLUMN reporting.equity.open_positions IS 'Number of open positions.';
-COMMENT ON COLUMN reporting.equity.total_exposure IS 'Value of the open positions, in the session''s base currency.';
 
 CREATE VIEW reporting.daily_equity AS
 SELECT e.day AS time, s.id AS session_id, s.mode, s.strategy_name, s.symbol, e.equity, e.daily_return, e.max_drawdown
@@ -36,7 +28,6 @@ SELECT e.day AS time, s.id AS session_id, s.mode, s.strategy_name, s.symbol, e.e
 COMMENT ON VIEW reporting.daily_equity IS 'The equity at the end of every UTC day of every session, and its return.';
 COMMENT ON COLUMN reporting.daily_equity.time IS 'First moment of the UTC day.';
 COMMENT ON COLUMN reporting.daily_equity.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.daily_equity.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.daily_equity.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.daily_equity.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.daily_equity.equity IS
@@ -56,7 +47,6 @@ SELECT d.started_at AS time, s.id AS session_id, s.mode, s.strategy_name, s.symb
 COMMENT ON VIEW reporting.drawdown IS 'Every time that a session''s equity was below its peak.';
 COMMENT ON COLUMN reporting.drawdown.time IS 'The last moment at the peak.';
 COMMENT ON COLUMN reporting.drawdown.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.drawdown.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.drawdown.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.drawdown.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.drawdown.trough_at IS 'When the equity was lowest.';
@@ -81,11 +71,8 @@ COMMENT ON VIEW reporting.performance IS
 'Every figure of performance of every session, over all its trades and its equity.';
 COMMENT ON COLUMN reporting.performance.time IS 'When the session began.';
 COMMENT ON COLUMN reporting.performance.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.performance.session_name IS 'Name for people; not unique.';
-COMMENT ON COLUMN reporting.performance.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.performance.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.performance.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.performance.base_currency IS 'Currency of every amount in the session''s books.';
 COMMENT ON COLUMN reporting.performance.total_trades IS 'Number of trades, those with pnl = 0 included.';
 COMMENT ON COLUMN reporting.performance.winning_trades IS 'Number of trades with pnl > 0.';
 COMMENT ON COLUMN reporting.performance.losing_trades IS 'Number of trades with pnl < 0.';

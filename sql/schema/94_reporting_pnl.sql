@@ -10,13 +10,8 @@ SELECT m.period_start AS time, m.session_id, s.mode, s.strategy_name, s.symbol, 
 COMMENT ON VIEW reporting.daily_pnl IS 'The P&L of every session by UTC day.';
 COMMENT ON COLUMN reporting.daily_pnl.time IS 'First moment of the day, in UTC; trades count on the day of their exit.';
 COMMENT ON COLUMN reporting.daily_pnl.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.daily_pnl.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.daily_pnl.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.daily_pnl.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.daily_pnl.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN reporting.daily_pnl.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.daily_pnl.losing_trades IS 'Number of trades with pnl < 0.';
-COMMENT ON COLUMN reporting.daily_pnl.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.daily_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.daily_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
 COMMENT ON COLUMN reporting.daily_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
@@ -36,12 +31,8 @@ COMMENT ON VIEW reporting.weekly_pnl IS 'The P&L of every session by ISO week, f
 COMMENT ON COLUMN reporting.weekly_pnl.time IS
 'First moment of the week, in UTC; trades count in the week of their exit.';
 COMMENT ON COLUMN reporting.weekly_pnl.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.weekly_pnl.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.weekly_pnl.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.weekly_pnl.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.weekly_pnl.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN reporting.weekly_pnl.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.weekly_pnl.losing_trades IS 'Number of trades with pnl < 0.';
 COMMENT ON COLUMN reporting.weekly_pnl.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.weekly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.weekly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
@@ -62,12 +53,8 @@ COMMENT ON VIEW reporting.monthly_pnl IS 'The P&L of every session by month (UTC
 COMMENT ON COLUMN reporting.monthly_pnl.time IS
 'First moment of the month, in UTC; trades count in the month of their exit.';
 COMMENT ON COLUMN reporting.monthly_pnl.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.monthly_pnl.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.monthly_pnl.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.monthly_pnl.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.monthly_pnl.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN reporting.monthly_pnl.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.monthly_pnl.losing_trades IS 'Number of trades with pnl < 0.';
 COMMENT ON COLUMN reporting.monthly_pnl.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.monthly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.monthly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
@@ -82,7 +69,6 @@ SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS strategy
 COMMENT ON VIEW reporting.pnl_by_strategy IS 'The P&L of every session by strategy.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.strategy_name IS 'Strategy that traded.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.total_trades IS 'Number of trades, those with pnl = 0 included.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.winning_trades IS 'Number of trades with pnl > 0.';
@@ -101,7 +87,6 @@ SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS symbol, 
 COMMENT ON VIEW reporting.pnl_by_symbol IS 'The P&L of every session by symbol.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.symbol IS 'Instrument.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.total_trades IS 'Number of trades, those with pnl = 0 included.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.winning_trades IS 'Number of trades with pnl > 0.';
@@ -120,7 +105,6 @@ SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS exit_rea
 COMMENT ON VIEW reporting.pnl_by_exit_reason IS 'The P&L of every session by exit reason.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.exit_reason IS 'Why the trades were closed.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.total_trades IS 'Number of trades, those with pnl = 0 included.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.winning_trades IS 'Number of trades with pnl > 0.';

@@ -5,10 +5,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from atb_db.admin.doctor import VitalSigns, diagnose, signs_findings
+from atb_db import Database
+from atb_db.admin.doctor import diagnose
 from atb_db.admin.findings import Level
+from atb_db.admin.migrations import migrate
+from atb_db.admin.vital_signs import VitalSigns, signs_findings
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings, Source, sources
+from atb_db.embedded import Server
+from atb_db.repository import control, sessions
 from tests.cli.conftest import PASSWORD, Run
 
 WELL = VitalSigns(
@@ -16,6 +21,7 @@ WELL = VitalSigns(
     own_limit=None,
     connections=5,
     own_connections=1,
+    sees_everybody=True,
     oldest_pid=None,
     oldest_application=None,
     oldest_seconds=None,
@@ -23,6 +29,7 @@ WELL = VitalSigns(
     transaction_age=1000,
     is_standby=False,
     standby_seconds=None,
+    waits_for_nobody=False,
     bytes=8_000_000,
 )
 URL = "postgresql://bot:s3cret@db/books"
@@ -66,6 +73,7 @@ def test_a_server_that_does_well() -> None:
         (WELL._replace(oldest_seconds=301.0, oldest_pid=7), 10, 0.0, ("transaction", "long", Level.WARNING)),
         (WELL, 10, -6.0, ("clock", "differs", Level.WARNING)),
         (WELL._replace(transaction_age=1_000_000_001), 10, 0.0, ("transaction ids", "run out", Level.ERROR)),
+        (WELL._replace(waits_for_nobody=True), 10, 0.0, ("replication", "lost", Level.ERROR)),
         (WELL._replace(standby_seconds=61.0), 10, 0.0, ("replication", "behind", Level.WARNING)),
     ],
 )
@@ -110,8 +118,8 @@ def test_slots_that_nobody_uses_and_dead_rows(empty_url: str) -> None:
             found = diagnose(Settings.load(empty_url), url=empty_url)
         finally:
             connection.execute("SELECT pg_drop_replication_slot('left_behind')")
-    told = {(one.what, one.where, one.problem) for one in found.findings}
-    assert {("replication slot", "left_behind", "not in use"), ("table", "filled", "bloated")} < told
+    said = {(one.what, one.where, one.problem) for one in found.findings}
+    assert {("replication slot", "left_behind", "not in use"), ("table", "filled", "bloated")} < said
 
 
 def test_an_unreachable_server_leaves_the_configuration(run: Run) -> None:
@@ -123,3 +131,67 @@ def test_an_unreachable_server_leaves_the_configuration(run: Run) -> None:
     assert ["DATABASE_SSL_MODE", "disable", "in", "the", "URL"] in lines
     code, out, _ = run("doctor", "--json", "--url", url)
     assert (code, json.loads(out)["server"]) == (ExitCode.UNREACHABLE, None)
+
+
+def told(settings: Settings) -> set[tuple[str, str, str]]:
+    return {(one.what, one.where, one.problem) for one in diagnose(settings).findings if one.level is not Level.INFO}
+
+
+def test_a_role_that_sees_a_part_says_so_and_counts_everybody(server: Server, empty_url: str) -> None:
+    migrate(Settings.load(empty_url))
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE short_sighted LOGIN IN ROLE pg_read_all_data")
+    try:
+        with psycopg.connect(empty_url) as busy:
+            busy.execute("SELECT 1")
+            found = diagnose(Settings.load(empty_url.replace("postgres@", "short_sighted@")))
+            seen = diagnose(Settings.load(empty_url))
+        facts, all_facts = (dict(each.facts) for each in (found, seen))
+        assert int(facts["connections"].split()[0]) >= 2
+        assert "unknown" in facts["longest transaction"]
+        assert all_facts["longest transaction"].endswith(" s")
+        assert [one.repair for one in found.findings if one.what == "role"] == ['GRANT pg_monitor TO "short_sighted"']
+        assert [one for one in seen.findings if one.what == "role"] == []
+        with psycopg.connect(empty_url, autocommit=True) as connection:
+            connection.execute("GRANT pg_monitor TO short_sighted")
+        granted = diagnose(Settings.load(empty_url.replace("postgres@", "short_sighted@")))
+        assert [one for one in granted.findings if one.what == "role"] == []
+    finally:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("DROP ROLE short_sighted")
+
+
+def test_a_dead_engine_and_an_active_flag_are_findings(empty_url: str) -> None:
+    migrate(Settings.load(empty_url))
+    with Database(empty_url) as db:
+        made = [
+            db.run(
+                sessions.create_trading_session(
+                    strategy_name="test", symbol="BTCUSDT", timeframe="1h", mode="LIVE", initial_balance=1000
+                )
+            )
+            for _ in range(8)
+        ]
+        assert told(Settings.load(empty_url)) == set()
+        db.run(control.set_control_flag(name="kill_switch", reason="exchange down", source="operator"))
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        old = "now() - interval '45 days'"
+        for table, column in (("trading_sessions", "start_time"), ("account_balances", "last_updated")):
+            connection.execute(f"UPDATE {table} SET {column} = {old}".encode())
+        connection.execute(f"UPDATE system_events SET timestamp = {old} WHERE session_id IS NOT NULL".encode())
+        connection.execute(f"UPDATE trading_sessions SET start_time = now() WHERE id = {made[0]}".encode())
+    found = [one for one in diagnose(Settings.load(empty_url)).findings if one.what in {"engine", "control flag"}]
+    assert [one.where.split()[0] for one in found] == [*["session"] * 5, "2", "kill_switch"]
+    assert found[0].actual == "none for 45d"
+    assert found[0].repair == "atb-db end-crashed"
+    assert {one.level for one in found} == {Level.WARNING}
+
+
+def test_a_replica_that_is_lost_or_none_is_a_finding(empty_url: str, url: str) -> None:
+    migrate(Settings.load(empty_url))
+    gone = Settings.load(empty_url, replica_url="postgresql://bot@127.0.0.1:1/books", environ={})
+    assert told(gone) == {("replica", "DATABASE_REPLICA_URL", "lost")}
+    assert told(Settings.load(empty_url, replica_url=url, environ={})) == {
+        ("replica", "DATABASE_REPLICA_URL", "no standby")
+    }

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 import typer
 
-from atb_db.cli.durations import parse_duration, shown_duration
+from atb_db.cli.durations import parse_duration
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,3 @@ def test_lengths_are_read(text: str, seconds: int) -> None:
 def test_everything_else_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="no length of time"):
         parse_duration(text)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "shown"),
-    [(0, "0.0s"), (1.25, "1.2s"), (59.9, "59s"), (900, "15m"), (5430, "1h 30m"), (90061, "1d 1h"), (-60, "-1m")],
-)
-def test_lengths_are_shown_in_two_units(seconds: float, shown: str) -> None:
-    assert shown_duration(timedelta(seconds=seconds)) == shown

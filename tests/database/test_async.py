@@ -21,6 +21,7 @@ from atb_db.errors import (
     NotFound,
     OutcomeUnknown,
     StatementError,
+    Timeout,
     TransactionAborted,
     Unavailable,
 )
@@ -180,6 +181,23 @@ def test_a_cancelled_task_leaves_a_healthy_pool(url: str, other: psycopg.Connect
                 with pytest.raises(asyncio.CancelledError):
                     await task
             assert await db.run(adjust) == 1001
+
+    asyncio.run(work())
+
+
+def test_nothing_else_runs_on_the_connection_of_a_stream(url: str, session_id: int) -> None:
+    query = events.get_recent_events(session_id=session_id, limit=10)
+
+    async def work() -> None:
+        async with database(url) as db, db.transaction() as transaction:
+            async with transaction.stream(query) as rows:
+                await anext(rows)
+                with pytest.raises(StatementError, match=r"rows of events\.get_recent_events are streamed"):
+                    await transaction.run(query)
+            async with transaction._connection.lock:
+                with pytest.raises(Timeout):
+                    await transaction.run(query, timeout=0.1)
+            assert await asyncio.gather(transaction.run(query), transaction.run(query))
 
     asyncio.run(work())
 

@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from datetime import UTC, datetime
 from itertools import islice
+from time import monotonic, sleep
 
 import psycopg
 import pytest
 
 from atb_db import Database, Settings
 from atb_db.embedded import Server
-from atb_db.errors import NotFound
+from atb_db.errors import NotFound, StatementError, Timeout, Unavailable
 from atb_db.repository import events, positions, sessions
 from atb_db.statement import Statement
 
@@ -94,6 +97,76 @@ def test_leaving_early_inside_a_transaction_keeps_the_transaction(large: Large) 
             next(rows)
         assert transaction.run(note) == written
     assert large.db.run(note) == written
+
+
+def test_nothing_else_runs_on_the_connection_of_a_stream(large: Large) -> None:
+    note = events.log_event(session_id=large.session_id, event_type="TEST", message="refused")
+    began = monotonic()
+    with large.db.transaction() as transaction:
+        with transaction.stream(large.events()) as rows:
+            next(rows)
+            for use in (
+                lambda: transaction.run(note),
+                lambda: transaction.run_many([note]),
+                lambda: transaction.copy_in([]),
+                lambda: transaction.stream(large.events()).__enter__(),
+                lambda: transaction.transaction().__enter__(),
+            ):
+                with pytest.raises(StatementError, match=r"rows of events\.get_recent_events are streamed"):
+                    use()
+        transaction.run(note)
+    assert monotonic() - began < 1
+
+
+@pytest.mark.parametrize("error", [None, ValueError])
+def test_a_transaction_does_not_wait_for_a_stream_that_is_left_open(
+    large: Large, error: type[Exception] | None
+) -> None:
+    began = monotonic()
+    with (
+        suppress(Unavailable),  # what leaving the stream says
+        ExitStack() as stack,
+        pytest.raises(error or StatementError),
+        large.db.transaction() as transaction,
+    ):
+        next(stack.enter_context(transaction.stream(large.events())))
+        if error is not None:
+            raise error
+    assert monotonic() - began < 1
+    assert large.db.ping() < 1
+
+
+def test_no_turn_is_waited_for_longer_than_the_call_may_take(large: Large) -> None:
+    note = events.log_event(session_id=large.session_id, event_type="TEST", message="late")
+    with large.db.transaction() as transaction:
+        connection = transaction._connection
+        began = monotonic()
+        with connection.lock, pytest.raises(Timeout):
+            transaction.run(note, timeout=0.2)
+        assert 0.2 <= monotonic() - began < 1
+        transaction.run(note)
+
+
+def test_streams_and_loads_live_as_long_as_their_reader(large: Large) -> None:
+    settings = large.db.settings._replace(idle_timeout=0.2)
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def slowly(number: int) -> Iterator[Statement[None]]:
+        for _ in range(number):
+            sleep(0.5)
+            yield events.copy_events(session_id=large.session_id, event_type="TEST", message="slow", timestamp=when)
+
+    with Database(settings) as db:
+        with db.stream(events.get_recent_events(session_id=large.session_id, limit=3)) as rows:
+            next(rows)
+            sleep(0.5)
+            assert len(list(rows)) == 2
+        assert db.copy_in(slowly(2)) == 2
+        assert db.copy_in(slowly(0)) == 0
+        with db.transaction() as transaction:
+            assert transaction.copy_in(slowly(1)) == 1
+            limit = transaction._connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+            assert limit == ("200ms",)
 
 
 def test_an_error_of_the_query_has_its_name(large: Large) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.sqlfile import sql_root
 
+FILES = 7
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 RECIPE = re.compile(r"^### (Add [^\n]+)\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```sql (\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -45,6 +48,80 @@ def recipes() -> list[Recipe]:
 def catalog(url: str) -> Catalog:
     with reading(Settings.load(url)) as (connection, _):
         return read_catalog(connection)
+
+
+def edits() -> list[tuple[str, str, str]]:
+    """The file, the old and the new text of each diff."""
+    text = CONTRIBUTING.read_text(encoding="utf-8")
+    found: list[tuple[str, str, str]] = []
+    for path, diff in re.findall(r"^```diff (\S+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        lines = diff.splitlines()
+        old, new = ("\n".join(line[1:] for line in lines if line[0] in kept) for kept in (" -", " +"))
+        found.append((path, old, new))
+    return found
+
+
+CARRIED = """
+import sys
+from atb_db import Database
+from atb_db.admin.connection import reading
+from atb_db.admin.migrations import migrate, rollback, rollback_plan
+from atb_db.admin.schema.catalog import read_catalog, write_catalog
+from atb_db.config import Settings
+from atb_db.errors import InvalidInput
+from atb_db.repository import positions, sessions
+from atb_db.sqlfile import schema_sql, sql_root
+import psycopg
+live, fresh = map(Settings.load, sys.argv[1:])
+with psycopg.connect(fresh.conninfo) as connection:
+    connection.execute(schema_sql().encode())
+with reading(fresh) as (connection, _):
+    write_catalog(sql_root() / "catalog.json", read_catalog(connection))
+done = migrate(live)
+print(done.applied, done.code)
+with Database(live) as db:
+    session = db.run(sessions.create_trading_session(
+        strategy_name="s", symbol="X", timeframe="1h", mode="PAPER", initial_balance=1000))
+    order = dict(session_id=session, symbol="X", side="LONG", entry_price=1, size=1, quantity=1, strategy_name="s")
+    db.run(positions.open_position(**order, entry_order_id="1", leverage=3))
+    print([one.leverage for one in db.run(positions.get_active_positions(session_id=session))])
+    try:
+        db.run(positions.open_position(**order, entry_order_id="2", leverage=-1))
+    except InvalidInput as error:
+        print(error.field)
+with psycopg.connect(live.conninfo) as connection:
+    print(connection.execute("SELECT leverage FROM reporting.open_positions").fetchall())
+print(rollback_plan(live)[0].code)
+print(rollback(live, rollback_plan(live)))
+"""
+
+
+def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
+    live, fresh = (server.create_database(f"carried_{number}", template="template0") for number in (1, 2))
+    migrate(Settings.load(live))
+    root = CONTRIBUTING.parent
+    for folder in ("atb_db", "sql"):
+        shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, old, new in edits():
+        path = tmp_path / name
+        text = path.read_text() if path.exists() else ""
+        assert text.count(old) == 1 or not (text or old), (name, old)
+        path.write_text(text.replace(old, new) if old else new + "\n")
+    assert len({name for name, _, _ in edits()}) == FILES
+    run = subprocess.run(
+        [sys.executable, "-c", CARRIED, live, fresh], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stdout.splitlines()) == (
+        0,
+        [
+            "('0002-leverage',) ('view reporting.open_positions', 'comment on column positions.leverage')",
+            "[Decimal('3')]",
+            "leverage",
+            "[(Decimal('3'),)]",
+            "('view reporting.open_positions',)",
+            "('0002-leverage',)",
+        ],
+    ), run.stderr
 
 
 def test_there_is_a_recipe_for_each_of_the_usual_changes() -> None:

@@ -27,6 +27,7 @@ SUBJECTS: Final = {
             "tests/invariants/test_json.py",
         ),
     ],
+    "forked children: 0 answers of another process": ["tests/database/test_forks.py"],
     "SQL in every string of every statement": ["tests/invariants/test_injection.py"],
     "what the engine's and the readers' logins must not do": ["tests/admin/access/test_roles.py"],
 }

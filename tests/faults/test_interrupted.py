@@ -6,7 +6,7 @@ import asyncio
 import gc
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import count, product
+from itertools import count
 from random import Random
 from time import monotonic
 from typing import Any, Final
@@ -101,7 +101,7 @@ def test_at_every_line(scene: Scene, session: int, act: Act, chance: Random, rec
         act.sync(db, Notes(session, f"{act.name} prepares"))
         with at_line(-1, strike := Strike(KeyboardInterrupt)):
             act.sync(db, Notes(session, f"{act.name} warm"))
-        places = list(product(INTERRUPTIONS, range(strike.lines)))
+        places = [(chance.choice(INTERRUPTIONS), number) for number in range(strike.lines)]
         chosen = places if FULL else chance.sample(places, 8)
         for error, number in chosen:
             strike = Strike(error)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
 import pytest
 
-from atb_db import Database, Journal, Settings
+from atb_db import Database, Journal, Settings, embedded
 from atb_db.embedded import Server
 from atb_db.errors import AtbDbError, ResourceFull
 from atb_db.journal import Queued, read_entries
 from atb_db.repository import events
+from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from tests.conftest import TEMPLATE
 
 # By what the server is in trouble with. https://www.postgresql.org/docs/current/errcodes-appendix.html
 TROUBLES = {
-    "out of transaction ids": ("54000",),
     "out of numbers": ("2200H",),
     "out of disk, memory, connections": ("53000", "53100", "53200", "53300", "53400"),
     "read-only": ("25006",),
@@ -38,7 +42,7 @@ FAULTS = {
     "a value": ("22000", "22003", "22P02", "22007", "22023"),
     "a constraint": ("23000", "23502", "23503", "23505", "23514", "23P01", "44000", "27000"),
     "too many rows": ("21000", "20000"),
-    "too complex": ("54001", "54011", "54023"),
+    "too large or complex": ("54000", "54001", "54011", "54023"),
     "a right": ("42501",),
     "what we refuse": ("AT404", "AT409", "AT410", "AT412", "AT422", "AT423"),
     "what a function raises": ("P0001", "P0002", "P0004", "2F005", "38000", "39000"),
@@ -154,6 +158,47 @@ def test_a_sequence_that_has_come_to_its_end(fresh_url: str, tmp_path: Path) -> 
             assert isinstance(journal.record(note()), Queued)
             owner.execute("ALTER TABLE system_events ALTER id SET NO MAXVALUE")
         assert journal.replay() == (1, 0, 0, None)
+
+
+def test_a_server_that_has_run_out_of_transaction_ids(tmp_path: Path) -> None:
+    """54000 is also what a value says that is too large for an index, which is the entry's own fault."""
+    with embedded.postgresql() as server:
+        url = server.create_database("own", template="template0")
+        with psycopg.connect(url) as connection:
+            connection.execute(schema_sql())
+        with Database(url) as db, Journal(tmp_path / "journal", db, patience=0.2) as journal:
+            assert isinstance(journal.record(note()), int)
+            with stopped(server):
+                leap(server, to=2_146_000_000)
+            with pytest.raises(ResourceFull, match="wraparound"):
+                db.run(note())
+            assert isinstance(journal.record(note()), Queued)
+            assert journal.replay()[:3] == (0, 0, 1)
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """Shut the server down, and start it again."""
+    assert server.child_process is not None
+    server.child_process.send_signal(signal.SIGINT)
+    server.child_process.wait()
+    yield
+    server.child_process = server._launch()
+    server.pid = server.child_process.pid
+    assert server._answers(server.child_process)
+
+
+def leap(server: Server, *, to: int) -> None:
+    """Make that the next transaction id, with a page of the commit log for it."""
+    data = Path(server.data_dir)
+    owner = data.stat()
+    page = data / "pg_xact" / f"{to // 2**20:04X}"
+    page.write_bytes(bytes(2**18))
+    os.chown(page, owner.st_uid, owner.st_gid)
+    program = server.bin_dir / "pg_resetwal"
+    subprocess.run(
+        [program, "--next-transaction-id", str(to), data], check=True, capture_output=True, user=owner.st_uid, cwd=data
+    )
 
 
 def test_a_database_that_has_become_read_only(fresh_url: str, tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ from atb_db.admin.backup.manifest import FORMAT, Manifest, checksum, count_rows,
 from atb_db.admin.backup.names import database_folder, dump_file, leftovers, manifest_file, part_file
 from atb_db.admin.backup.retention import Retention, expired
 from atb_db.admin.connection import Connection, reading
-from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import read_environment
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import Invocation, connection_environment, running, tool_for
 from atb_db.admin.progress import Progress
+from atb_db.admin.readable import counted
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo

@@ -17,7 +17,6 @@ from atb_db.admin.backup.events import record
 from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
-from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import mark_environment, remark
 from atb_db.admin.destroy.guards import Request, guard, read_target
 from atb_db.admin.destroy.objects import droppable_objects
@@ -25,6 +24,7 @@ from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.migrations import known_migrations, migrate
 from atb_db.admin.programs import Tool, tool_for
 from atb_db.admin.progress import Progress
+from atb_db.admin.readable import counted
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.schema.verify import Verification, verify
 from atb_db.config import Settings

@@ -15,13 +15,13 @@ from atb_db.admin.access.privileges import is_bookkeeping
 from atb_db.admin.access.roles import Members, groups_used, set_roles, settle_roles
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, perform, reading, writing
-from atb_db.admin.counting import counted
 from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.destroy.guards import Request, Target, guard, read_target
 from atb_db.admin.destroy.objects import Droppable, Objects, droppable_objects, read_objects
 from atb_db.admin.errors import LockHeld, Refused
 from atb_db.admin.migrations import migrate
 from atb_db.admin.migrations.reading import LOCK
+from atb_db.admin.readable import counted
 from atb_db.admin.schema.verify import verify
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError

@@ -68,9 +68,9 @@ def plan_code(release: Release, record: CodeRecord | None, actual: Catalog, *, o
     there = {(entry.kind, entry.name) for entry in actual}
     known = {(entry.kind, entry.name) for entry in release.expected}
     seen = {(kind, bare(kind, name)) for kind, name in known}
-    anew = record != record_of(release) and bool(record or release.declared.units)
+    anew = record != record_of(release) and bool(record or release.units)
     return CodePlan(
-        tuple(one for one in release.declared.units if (one.kind, one.name) in units),
+        tuple(one for one in release.units if (one.kind, one.name) in units),
         tuple(_comments(release, units, described)),
         tuple(one for one in (record.objects if record else ()) if one in there and one not in known),
         unseen=tuple(one for one in release.declared.comments if anew and (one.kind, one.name) not in seen),
@@ -90,7 +90,7 @@ def _view_of(release: Release, kind: str, name: str) -> set[tuple[str, str]]:
 
 
 def _comments(release: Release, units: set[tuple[str, str]], described: set[tuple[str, str]]) -> Iterator[Comment]:
-    for unit in release.declared.units:
+    for unit in release.units:
         if (unit.kind, unit.name) not in units:
             yield from (one for one in unit.comments if (one.kind, one.name) in described)
     yield from (one for one in release.declared.comments if (one.kind, one.name) in described)

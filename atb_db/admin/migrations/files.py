@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
 
 from atb_db.admin.migrations.objects import Object, own_objects
+from atb_db.admin.quoting import literal
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
-from atb_db.admin.schema.declared import Declared, read_declared
+from atb_db.admin.schema.declared import Comment, Declared, Unit, read_declared
 from atb_db.admin.tokens import SqlStatement, checksum, statements
 from atb_db.errors import NotFound
 from atb_db.sqlfile import sql_root
@@ -18,7 +20,7 @@ from atb_db.sqlfile import sql_root
 _DIRECTIVE: Final = re.compile(
     r"^\s*--\s*(transactional|rollback|depends|without|replaces)\s*:\s*(.*?)\s*$", re.MULTILINE
 )
-_USABLE: Final = {"transactional": {"true", "false"}, "rollback": {"not needed"}}
+_USABLE: Final = {"transactional": {"true", "false"}}
 _HEAD: Final = re.compile(r"(?:[ \t]*--[^\n]*(?:\n|$)|[ \t]*\n)*")
 _IGNORED: Final = re.compile(r"--\s*lint-ignore\s+([\w-]+)\s*:\s*\S")
 _IGNORED_BY_SQUAWK: Final = re.compile(r"--\s*squawk-ignore\b.*\brequire-concurrent-index-creation\b")
@@ -68,10 +70,14 @@ class Migration:
 
     @cached_property
     def rollback_sql(self) -> str | None:
-        """What takes it back; nothing to do if it begins with `-- rollback: not needed`; None if nothing can."""
+        """The SQL that reverts it: of its rollback file, else of its lines `-- rollback: SQL;`; None if there is none.
+
+        Empty for `-- rollback: not needed`.
+        """
         if self.rollback_path.is_file():
             return self.rollback_path.read_text(encoding="utf-8")
-        return "" if self._directives.get("rollback") == "not needed" else None
+        lines = [value for name, value in _DIRECTIVE.findall(self.sql[: self._head]) if name == "rollback"]
+        return None if not lines else "\n".join(line for line in lines if line != "not needed")
 
     @cached_property
     def rollback_statements(self) -> list[SqlStatement]:
@@ -168,6 +174,16 @@ class Release:
         return read_declared(self.root / "schema")
 
     @cached_property
+    def units(self) -> tuple[Unit, ...]:
+        """The functions, views and triggers of sql/schema, views with the comments that their columns inherit."""
+        inherited: dict[str, list[Comment]] = {}
+        for kind, name, _, comment in self.expected:
+            if kind == "column" and comment is not None:
+                statement = f"COMMENT ON COLUMN {name} IS {literal(comment)}"
+                inherited.setdefault(name.rpartition(".")[0], []).append(Comment(kind, name, statement))
+        return tuple(_described(unit, inherited) for unit in self.declared.units)
+
+    @cached_property
     def code(self) -> frozenset[tuple[str, str]]:
         """Kind and name of the functions, views and triggers that sql/schema declares."""
         return frozenset((unit.kind, unit.name) for unit in self.declared.units)
@@ -177,6 +193,15 @@ class Release:
         """The objects of the expected schema that each migration, and none before it, makes."""
         own = own_objects([migration.statements for migration in self.migrations], self.expected)
         return {migration.id: objects for migration, objects in zip(self.migrations, own, strict=True)}
+
+
+def _described(unit: Unit, inherited: Mapping[str, Sequence[Comment]]) -> Unit:
+    if unit.kind != "view":
+        return unit
+    own = {comment.name for comment in unit.comments}
+    return unit._replace(
+        comments=(*unit.comments, *(one for one in inherited.get(unit.name, ()) if one.name not in own))
+    )
 
 
 def migrations_folder() -> Path:

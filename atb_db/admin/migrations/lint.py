@@ -119,7 +119,10 @@ def _directives(migration: Migration) -> Iterator[_Problem]:
 def _rollback(migration: Migration) -> Iterator[_Problem]:
     if migration.rollback_sql is None:
         name = migration.rollback_path.name
-        yield 1, f"there is no {name}: write it, or begin this file with `-- rollback: not needed`"
+        yield (
+            1,
+            f"there is no {name}: write it, or begin this file with `-- rollback: SQL;` or `-- rollback: not needed`",
+        )
 
 
 def _concurrently(migration: Migration) -> Iterator[_Problem]:

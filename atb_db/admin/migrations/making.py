@@ -49,7 +49,7 @@ class Maker:
         record = read_code_record(connection)
         self._connection = connection
         self._release = release
-        self._units = {(unit.kind, unit.name): unit for unit in release.declared.units}
+        self._units = {(unit.kind, unit.name): unit for unit in release.units}
         self._place = {key: number for number, key in enumerate(self._units)}
         entries = code_entries(release)
         self._full_names = {(kind, bare(kind, name)): name for kind, name in entries}

@@ -18,6 +18,9 @@ _OTHER_CODE: Final = re.compile(r"(?P<verb>COMMENT ON|GRANT|REVOKE|SECURITY LABE
 _ALTERED_CODE: Final = re.compile(r"(?:ALTER|DROP) (FUNCTION|PROCEDURE|ROUTINE|AGGREGATE|VIEW|TRIGGER|RULE|POLICY)\b")
 _COMMENT: Final = re.compile(r"COMMENT ON (?P<kind>\w+) (?P<subject>.+?) IS (?:''(?: '')*|NULL)$")
 _ON: Final = re.compile(r" ON (?:ONLY )?([^ ]+(?: \. [^ ]+)*)")
+INHERITED: Final = "99_inherited_comments.sql"
+"""The file that describes columns of views as their tables' are; `migrate` reads the result in the catalog."""
+
 _CREATE: Final = re.compile(r"CREATE(?: OR REPLACE)?\b", re.IGNORECASE)
 _KINDS: Final = {"TYPE": "enum"}
 _CODE_KINDS: Final = frozenset({"function", "view", "trigger"})
@@ -85,6 +88,8 @@ def read_declared(folder: Path) -> Declared:
                 made[key] = _CREATE.sub("CREATE OR REPLACE", statement.text, count=1)
             elif found := _COMMENT.match(statement.shape):
                 comments.append(Comment(*_subject(found), statement.text))
+            elif path.name == INHERITED:
+                continue
             elif word := code_word(statement):
                 raise ConfigurationError(f"{path.name}:{statement.line}: {word} cannot be declared here")
             else:

@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeAlias
-
 import psycopg
 import pytest
 
-from atb_db.admin.connection import ask, reading
+from atb_db.admin.connection import ask
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations import Release, State, migrate, planned, rehearse, rollback, rollback_plan, status
 from atb_db.admin.migrations.engine import engine, yoyo_migration
 from atb_db.admin.migrations.progress import silent
-from atb_db.admin.schema.catalog import Catalog, differences, expected_catalog, read_catalog, write_catalog
-from atb_db.admin.schema.declared import read_declared
+from atb_db.admin.schema.catalog import differences, expected_catalog
 from atb_db.config import Settings
 from atb_db.embedded import Server
-from atb_db.errors import AtbDbError, ConfigurationError
-from atb_db.sqlfile import sql_root
+from atb_db.errors import AtbDbError
+from tests.admin.migrations.editing import Edit, catalog, change, value
 
-Edit: TypeAlias = Callable[..., Release]
 VIEW = "reporting.recent_outcomes"
-
-
-def change(url: str, *statements: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement.encode())
-
-
-def value(url: str, query: str) -> object:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(query.encode()).fetchone()
-    return row and row[0]
-
-
-def catalog(url: str) -> Catalog:
-    with reading(Settings.load(url)) as (connection, _):
-        return read_catalog(connection)
-
-
-@pytest.fixture
-def live(empty_url: str) -> str:
-    """A database that this release has migrated."""
-    migrate(Settings.load(empty_url))
-    return empty_url
-
-
-@pytest.fixture
-def edit(server: Server, tmp_path: Path) -> Edit:
-    """The next release: sql/schema with texts replaced in one file or added to it, and migrations."""
-    root = tmp_path / "sql"
-
-    def edit_files(
-        file: str, *changes: tuple[str, str], added: str = "", version: str = "99.0.0", **migrations: str
-    ) -> Release:
-        shutil.rmtree(root, ignore_errors=True)
-        shutil.copytree(sql_root(), root)
-        path = root / "schema" / file
-        text = path.read_text() if path.exists() else ""
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new, 1)
-        path.write_text(text + added)
-        for name, sql in migrations.items():
-            ending = ".rollback.sql" if name.startswith("r") else ".sql"
-            (root / "migrations" / f"{name[1:].replace('_', '-')}{ending}").write_text(sql)
-        name = f"edited_{tmp_path.name[-8:]}"
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name}".encode())
-        url = server.create_database(name, template="template0")
-        change(url, "\n".join(one.read_text() for one in sorted((root / "schema").glob("*.sql"))))
-        write_catalog(root / "catalog.json", catalog(url))
-        return Release(root, version=version)
-
-    return edit_files
 
 
 def test_what_was_changed_by_hand_heals(live: str) -> None:
@@ -114,7 +53,7 @@ def test_a_view_keeps_its_owner_and_what_others_were_granted_on_it_when_it_is_ma
         f" WHERE attrelid = c.oid AND attname = 'outcome')) FROM pg_class AS c WHERE c.oid = '{VIEW}'::regclass"
     )
     before = value(live, granted)
-    release = edit("91_reporting_trades.sql", ("t.place, t.trade_id", "t.trade_id, t.place"))
+    release = edit(("91_reporting_trades.sql", "t.place, t.trade_id", "t.trade_id, t.place"))
     done = migrate(Settings.load(live), release=release)
     assert (done.code, done.notes) == ((f"view {VIEW}",), ())
     assert value(live, granted) == before
@@ -122,8 +61,8 @@ def test_a_view_keeps_its_owner_and_what_others_were_granted_on_it_when_it_is_ma
 
 def test_a_function_whose_result_changes_is_made_again_with_what_depends_on_it(live: str, edit: Edit) -> None:
     release = edit(
-        "02_arithmetic.sql",
         (
+            "02_arithmetic.sql",
             "FUNCTION drawdown(peak numeric, value numeric) RETURNS numeric",
             "FUNCTION drawdown(peak numeric, value numeric) RETURNS double precision",
         ),
@@ -134,7 +73,7 @@ def test_a_function_whose_result_changes_is_made_again_with_what_depends_on_it(l
 
 def test_what_is_not_ours_and_depends_on_it_is_named_and_nothing_is_changed(live: str, edit: Edit) -> None:
     change(live, f"CREATE VIEW theirs AS SELECT outcome FROM {VIEW}")
-    release = edit("91_reporting_trades.sql", ("t.place, t.trade_id", "t.trade_id, t.place"))
+    release = edit(("91_reporting_trades.sql", "t.place, t.trade_id", "t.trade_id, t.place"))
     before = catalog(live)
     with pytest.raises(Refused, match=rf"the view {VIEW} must be made again.*: view theirs; drop that first"):
         migrate(Settings.load(live), release=release)
@@ -144,30 +83,24 @@ def test_what_is_not_ours_and_depends_on_it_is_named_and_nothing_is_changed(live
 def test_what_a_release_no_longer_declares_is_dropped_by_it_and_what_others_made_is_not(live: str, edit: Edit) -> None:
     settings = Settings.load(live)
     added = "CREATE FUNCTION old_way(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';"
-    migrate(settings, release=edit("60_refusals.sql", added=added, version="98.0.0"))
+    migrate(settings, release=edit(("60_refusals.sql", "", added), version="98.0.0"))
     change(live, "CREATE FUNCTION theirs(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
     changed = added.replace("a integer", "a integer, b integer DEFAULT 2").replace("SELECT 1", "SELECT 2")
-    assert migrate(settings, release=edit("60_refusals.sql", added=changed)).code == (
+    assert migrate(settings, release=edit(("60_refusals.sql", "", changed))).code == (
         "function old_way", "function old_way(integer)",
     )  # fmt: skip
     assert value(live, "SELECT old_way(1)") == 2
-    assert migrate(settings, release=edit("60_refusals.sql", version="100")).code == (
-        "function old_way(integer,integer)",
-    )
+    assert migrate(settings, release=edit(version="100")).code == ("function old_way(integer,integer)",)
     assert value(live, "SELECT theirs(1)") == 1
 
 
 def test_an_older_release_leaves_the_code_of_a_later_one_until_it_is_asked(live: str, edit: Edit) -> None:
     settings = Settings.load(live)
     later = edit(
-        "91_reporting_trades.sql",
-        ("t.place, t.trade_id", "t.place, t.trade_id, t.trade_id AS twice"),
+        ("91_reporting_trades.sql", "t.place, t.trade_id", "t.place, t.trade_id, t.trade_id AS twice"),
+        ("30_trades.sql", "    exchange label,\n", "    exchange label,\n    venue label,\n"),
         m0002_venue="ALTER TABLE trades ADD COLUMN venue label;",
         r0002_venue="ALTER TABLE trades DROP COLUMN venue;",
-    )
-    later_schema = later.root / "schema" / "30_trades.sql"
-    later_schema.write_text(
-        later_schema.read_text().replace("    exchange label,\n", "    exchange label,\n    venue label,\n")
     )
     migrate(settings, release=later)
     with_later = catalog(live)
@@ -192,20 +125,27 @@ def test_up_to_one_migration_leaves_the_code(live: str) -> None:
     assert value(live, f"SELECT to_regclass('{VIEW}')::text") is None
 
 
+TARGET = "Index of the profit target or scale-in threshold, from 0."
 DROPPING = "ALTER TABLE partial_trades DROP COLUMN target_level;"
 
 
 def without_target_level(edit: Edit, migration: str) -> Release:
-    release = edit(
-        "91_reporting_trades.sql",
-        ("t.target_level", "NULL::integer AS target_level"),
+    return edit(
+        ("91_reporting_trades.sql", "t.target_level", "NULL::integer AS target_level"),
+        ("23_partial_trades.sql", "    target_level integer,\n", ""),
+        (
+            "23_partial_trades.sql",
+            ",\n    CONSTRAINT partial_trades_target_level_nonnegative CHECK (target_level >= 0)",
+            "",
+        ),
+        (
+            "23_partial_trades.sql",
+            f"COMMENT ON COLUMN partial_trades.target_level IS '{TARGET}';\n",
+            "",
+        ),
         m0002_drop=migration,
         r0002_drop="ALTER TABLE partial_trades ADD COLUMN target_level integer;",
     )
-    path = release.root / "schema" / "23_partial_trades.sql"
-    lines = [line for line in path.read_text().splitlines() if "target_level" not in line]
-    path.write_text("\n".join(lines).replace("(pnl IS NOT NULL)),\n)", "(pnl IS NOT NULL))\n)"))
-    return release
 
 
 def test_a_view_that_is_in_the_way_is_named_and_made_again_in_the_same_transaction(live: str, edit: Edit) -> None:
@@ -274,15 +214,14 @@ def test_one_with_other_tables_or_fewer_migrations_does_not(live: str) -> None:
         migrate(settings)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "GRANT SELECT ON trades TO PUBLIC;",
-        "DROP VIEW one;",
-        "CREATE VIEW one AS SELECT 1; CREATE VIEW one AS SELECT 2;",
-    ],
-)
-def test_what_sql_schema_cannot_say(text: str, tmp_path: Path) -> None:
-    (tmp_path / "00_one.sql").write_text(text)
-    with pytest.raises(ConfigurationError, match=r"00_one\.sql:1: .* cannot be declared here"):
-        read_declared(tmp_path)
+def test_a_view_s_column_follows_what_is_said_of_its_table_s(live: str, edit: Edit) -> None:
+    release = edit(
+        (
+            "30_trades.sql",
+            "COMMENT ON COLUMN trades.symbol IS 'Instrument.'",
+            "COMMENT ON COLUMN trades.symbol IS 'What.'",
+        )
+    )
+    done = migrate(Settings.load(live), release=release)
+    assert "comment on column reporting.trades.symbol" in done.code
+    assert differences(release.expected, catalog(live)) == []

@@ -1,0 +1,61 @@
+"""What is amiss with engines and what they depend on: silent sessions, active flags, a lost replica."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from atb_db.admin.connection import Connection, ask, changing, perform
+from atb_db.admin.findings import Finding, Level
+from atb_db.admin.readable import counted, shown_duration
+from atb_db.admin.vital_signs import VitalSigns
+from atb_db.config import Settings
+from atb_db.errors import ConfigurationError, SchemaMismatch, Unavailable
+from atb_db.repository import control, sessions
+
+SILENCE: Final = timedelta(days=1)
+"""Without a sign of life for longer, an engine is taken for dead; as `atb-db end-crashed` does."""
+_NAMED: Final = 5
+
+
+def engine_findings(connection: Connection, now: datetime) -> Iterator[Finding]:
+    """Active sessions whose engine is dead, and active flags; nothing where there is no schema."""
+    try:
+        silent = perform(connection, sessions.get_silent_sessions(silent_since=now - SILENCE))
+        flags = perform(connection, control.get_active_control_flags())
+    except SchemaMismatch:
+        return
+    due = f"a sign of life in {shown_duration(SILENCE)}"
+    for one in silent[:_NAMED]:
+        where, last = f"session {one.session_id} ({one.session_name})", shown_duration(now - one.last_sign_of_life)
+        yield Finding("engine", where, "silent", due, f"none for {last}", Level.WARNING, "atb-db end-crashed")
+    if len(silent) > _NAMED:
+        where = counted(len(silent) - _NAMED, "more session")
+        yield Finding("engine", where, "silent", due, "none", Level.WARNING, "atb-db end-crashed")
+    for flag in flags:
+        actual = f"{flag.reason}, by {flag.source}, for {shown_duration(now - flag.updated_at)}"
+        yield Finding("control flag", flag.name, "active", None, actual, Level.WARNING, None)
+
+
+def replica_findings(settings: Settings) -> Iterator[Finding]:
+    """Whether the replica that the settings name is there, is one, and is fresh enough to be read."""
+    if settings.replica_conninfo is None:
+        return
+    try:
+        with changing(settings._replace(conninfo=settings.replica_conninfo)) as (connection, _):
+            (signs,) = ask(connection, "vital_signs", VitalSigns)
+    except (Unavailable, ConfigurationError) as error:
+        yield _replica("lost", "reachable", error.message)
+        return
+    if not signs.is_standby:
+        yield _replica("no standby", "a standby", "takes writes of its own")
+    elif signs.standby_seconds is not None and signs.standby_seconds > settings.replica_lag:
+        behind, most = (
+            shown_duration(timedelta(seconds=each)) for each in (signs.standby_seconds, settings.replica_lag)
+        )
+        yield _replica("behind", f"at most {most}", behind)
+
+
+def _replica(problem: str, expected: str, actual: str) -> Finding:
+    return Finding("replica", "DATABASE_REPLICA_URL", problem, expected, actual, Level.WARNING, None)

@@ -1,0 +1,32 @@
+"""Counts, sizes and lengths of time as people read them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as `1 session`, `1,000 rows` or `2 indexes`."""
+    ending = "" if number == 1 else "es" if noun.endswith("x") else "s"
+    return f"{number:,} {noun}{ending}"
+
+
+def shown_size(length: int) -> str:
+    """A number of bytes in its largest decimal unit, such as `8.4 MB`."""
+    from rich.filesize import decimal
+
+    return decimal(length)
+
+
+def shown_duration(length: timedelta) -> str:
+    """The length in its two largest units, such as `1h 30m`; what is left is dropped."""
+    if length < timedelta():
+        return f"-{shown_duration(-length)}"
+    if length < timedelta(seconds=10):
+        return f"{length.total_seconds():.1f}s"
+    rest, shown = int(length.total_seconds()), list[str]()
+    for unit, seconds in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        number, rest = divmod(rest, seconds)
+        if number or shown:
+            shown.append(f"{number}{unit}")
+    return " ".join(part for part in shown[:2] if part[:-1] != "0")

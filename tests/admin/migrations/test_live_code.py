@@ -1,0 +1,67 @@
+"""An upgrade that widens a table and a view of it, while an engine writes the one and dashboards read the other."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import psycopg
+
+from atb_db.admin.migrations import migrate
+from atb_db.config import Settings
+from tests.admin.migrations.editing import Edit
+
+READERS = 3
+LONGEST = 0.9
+"""Seconds; PostgreSQL looks for a deadlock after one."""
+WRITE = (
+    "INSERT INTO strategy_executions (session_id, timestamp, strategy_name, symbol, signal_type, action_taken, price)"
+    " SELECT id, now(), 's', 'X', 'hold', 'none', 1 FROM trading_sessions"
+)
+
+
+class Load(threading.Thread):
+    """The same statement over and over, each in its own transaction."""
+
+    def __init__(self, url: str, query: str, stop: threading.Event) -> None:
+        super().__init__()
+        self.url, self.query, self.stop = url, query, stop
+        self.seconds: list[float] = []
+        self.failures: list[str] = []
+
+    def run(self) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            while not self.stop.is_set():
+                begun = time.monotonic()
+                try:
+                    connection.execute(self.query.encode())
+                except psycopg.Error as error:
+                    self.failures.append(str(error))
+                self.seconds.append(time.monotonic() - begun)
+
+
+def test_nobody_is_in_a_deadlock_or_waits_for_one(live: str, edit: Edit) -> None:
+    release = edit(
+        ("90_reporting.sql", "x.indicators, x.reasons", "x.indicators, x.reasons, x.venue"),
+        ("51_decisions.sql", "    reasons document,\n", "    reasons document,\n    venue label,\n"),
+        m0002_venue="ALTER TABLE strategy_executions ADD COLUMN venue label;",
+    )
+    stop = threading.Event()
+    loads = [
+        Load(live, WRITE, stop),
+        *(Load(live, "SELECT count(*) FROM reporting.decisions", stop) for _ in range(READERS)),
+    ]
+    for load in loads:
+        load.start()
+    try:
+        time.sleep(0.3)
+        done = migrate(Settings.load(live), release=release)
+        time.sleep(0.3)
+    finally:
+        stop.set()
+        for load in loads:
+            load.join()
+    assert (done.applied, "view reporting.decisions" in done.code) == (("0002-venue",), True)
+    assert [load.failures for load in loads] == [[]] * len(loads)
+    print(f"longest write {max(loads[0].seconds):.3f} s of {len(loads[0].seconds)}")  # noqa: T201  the measure
+    assert max(loads[0].seconds) < LONGEST

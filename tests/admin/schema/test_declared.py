@@ -1,0 +1,60 @@
+"""What sql/schema says, it says once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from atb_db.admin.connection import reading
+from atb_db.admin.migrations import Release
+from atb_db.admin.schema.baseline import NAME, baseline
+from atb_db.admin.schema.catalog import read_catalog
+from atb_db.admin.schema.declared import INHERITED, read_declared
+from atb_db.config import Settings
+from atb_db.errors import ConfigurationError
+from atb_db.sqlfile import sql_root
+
+ONLY = "as long as nothing has been released"
+
+
+def test_no_view_says_of_a_column_what_its_table_says(fresh_url: str) -> None:
+    release = Release()
+    own = {
+        comment.name
+        for unit in release.declared.units
+        if unit.kind == "view"
+        for comment in unit.comments
+        if comment.kind == "column"
+    }
+    with psycopg.connect(fresh_url, autocommit=True) as connection:
+        for name in own:
+            connection.execute(f"COMMENT ON COLUMN {name} IS NULL".encode())
+        connection.execute((sql_root() / "schema" / INHERITED).read_bytes())
+    said = {entry.name: entry.comment for entry in release.expected if entry.kind == "column"}
+    with reading(Settings.load(fresh_url)) as (reader, _):
+        inherited = {entry.name: entry.comment for entry in read_catalog(reader) if entry.name in own}
+    assert sorted(name for name in own if inherited[name] == said[name]) == []
+
+
+@pytest.mark.skipif(len(Release().migrations) > 1, reason=f"it is written from sql/schema only {ONLY}")
+def test_the_baseline_is_as_it_would_be_written() -> None:
+    folder = sql_root() / "migrations"
+    written = [(folder / f"{NAME}{ending}.sql").read_text() for ending in ("", ".rollback")]
+    assert [*baseline(read_declared(sql_root() / "schema").data)] == written, "make baseline"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GRANT SELECT ON trades TO PUBLIC;",
+        "DROP VIEW one;",
+        "CREATE POLICY one ON trades;",
+        "CREATE VIEW one AS SELECT 1; CREATE VIEW one AS SELECT 2;",
+    ],
+)
+def test_what_sql_schema_cannot_say(text: str, tmp_path: Path) -> None:
+    (tmp_path / "00_one.sql").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"00_one\.sql:1: .* cannot be declared here"):
+        read_declared(tmp_path)

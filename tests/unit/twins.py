@@ -1,0 +1,153 @@
+"""In what the module for asyncio may differ from its twin for threads, and why.
+
+The lines are those of a unified diff after `async`, `await` and their names have been taken off. Rather change both
+twins than add to the list.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Difference(NamedTuple):
+    """One definition's."""
+
+    why: str
+    lines: str
+
+
+DIFFERENCES: Final[dict[str, Difference]] = {
+    "database/sync.py: Database._recent_replica": Difference(
+        "between two awaits nobody else runs: a flag is enough",
+        """
+-    if replica.freshness.is_due(now) and replica.measuring.acquire(blocking=False):
++    if replica.freshness.is_due(now) and (not replica.measuring):
++        replica.measuring = True
+-            replica.measuring.release()
++            replica.measuring = False
+""",
+    ),
+    "database/sync.py: _Replica._renew": Difference(
+        "as above",
+        """
+-    self.measuring = Lock()
++    self.measuring = False
+""",
+    ),
+    "database/sync.py: _connector": Difference(
+        "asyncio can end the wait for a connection by itself",
+        """
+-        token = connecting_until.set(until)
+-        try:
+-            with translated():
+-                connection = Connection.connect(arguments.conninfo, **arguments.keywords)
+-        finally:
+-            connecting_until.reset(token)
++        with translated():
++            try:
++                with asyncio.timeout(None if until == inf else until - monotonic()):
++                    connection = Connection.connect(arguments.conninfo, **arguments.keywords)
++            except TimeoutError:
++                raise errors.ConnectionTimeout('connection timeout expired') from None
+""",
+    ),
+    "database/connections.py: Connection._connect_gen": Difference(
+        "as above",
+        """
+-@classmethod
+-def _connect_gen(cls, *arguments: str, **keywords: str) -> PQGenConn[Self]:
+-    connecting = super()._connect_gen(*arguments, **keywords)
+-    return _bounded(connecting, connecting_until.get()) if hasattr(connecting, 'send') else connecting
+""",
+    ),
+    "database/sync.py: Database._tried": Difference(
+        "an exception of a signal may come between two lines of a thread, and of a task only at an await",
+        """
+-        except BaseException:
+-            self._pool.shaken = True
+-            raise
+""",
+    ),
+    "database/pool.py: Pool._begin": Difference(
+        "as above",
+        """
+-    self.shaken = False
+""",
+    ),
+    "database/pool.py: Pool._replace_lost": Difference(
+        "as above",
+        """
+-    if self.shaken:
+-        self.shaken = False
+-        gc.collect()
+""",
+    ),
+    "database/pool.py: Pool.connection": Difference(
+        "as above",
+        """
++    connection = self.take(until)
+-        connection = self.take(until)
+-        try:
+-            yield connection
+-        finally:
+-            self.give(connection)
+-    except BaseException as error:
+-        self.shaken = self.shaken or not isinstance(error, Exception)
+-        raise
++        yield connection
++    finally:
++        self.give(connection)
+""",
+    ),
+    "database/pool.py: Pool.take": Difference(
+        "as above",
+        """
+-    if self._loans.gone or self.shaken:
++    if self._loans.gone:
+""",
+    ),
+    "database/connections.py: Connection.wait": Difference(
+        "psycopg waits by another function",
+        """
+-        return waiting.wait(gen, self.pgconn.socket, interval, seconds)
++        return waiting.wait_async(gen, self.pgconn.socket, interval, seconds)
+""",
+    ),
+    "journal/sync.py: Journal.record": Difference(
+        "the file is synced in a thread, and a lock of asyncio has no timeout of its own",
+        """
+-    ticket = self._queue.append(statement, awaited=True)
++    ticket = asyncio.to_thread(self._queue.append, statement)
++    ticket.awaited = True
+-        if self._queue.is_due() and self._applying.acquire(timeout=self._patience):
+-            try:
+-                self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
+-            finally:
+-                self._applying.release()
++        if self._queue.is_due():
++            self._drain_to(ticket)
+""",
+    ),
+    "journal/sync.py: Journal._drain_to": Difference(
+        "as above",
+        """
++def _drain_to(self, ticket: Ticket) -> None:
++    try:
++        with asyncio.timeout(self._patience):
++            self._applying.acquire()
++    except TimeoutError:
++        return
++    try:
++        self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
++    finally:
++        self._applying.release()
+""",
+    ),
+    "journal/sync.py: Journal._drain": Difference(
+        "the file is written in a thread",
+        """
+-    self._queue.tidy()
++    asyncio.to_thread(self._queue.tidy)
+""",
+    ),
+}
