@@ -159,7 +159,7 @@ def test_inverse_contracts_are_worth_their_quantity_by_the_price(book: Book) -> 
     opened = open_short(book, quantity=200, price="98950.5", side="SHORT", symbol="XBTUSD", contract="INVERSE")
     book.run(positions.close_position(position_id=opened, exit_price=98000, exit_reason="target"))
     by_hand = Decimal(200) / 98000 - Decimal(200) / Decimal("98950.5")
-    assert abs(-book.position(opened).realized_pnl - by_hand) < Decimal("1e-17")
+    assert abs(book.position(opened).realized_pnl - by_hand) < Decimal("1e-17")
     assert book.balances()
 
 
