@@ -36,7 +36,7 @@ _FOLLOWS: Final = {
         "EXISTS (SELECT FROM orders AS o WHERE o.request_id = t.request_id AND o.internal_order_id IS NOT NULL)"
     ),
 }
-"""Rows that another command wrote than the one that the table is listed for: booked with a fill, planned by an order."""
+"""Rows that another command wrote than the one that the table stands for: booked with a fill, planned by an order."""
 _FILLS: Final = """
 SELECT (SELECT count(*) FROM unnest(%(ids)s::bigint[]) AS k (id) WHERE NOT EXISTS (
             SELECT FROM order_fills WHERE id = k.id AND kind = 'FILL')),
