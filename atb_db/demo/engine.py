@@ -11,17 +11,20 @@ from atb_db.database import Database
 from atb_db.demo.candles import Candle, Market
 from atb_db.demo.strategy import Action, Add, Averages, Enter, Leave, Rules, TakePart, Trend, Wait, decide
 from atb_db.demo.watch import unrealized, watch
-from atb_db.repository import account, events, orders, positions, sessions
+from atb_db.repository import account, events, orders, positions, sessions, trades
 from atb_db.repository.positions import Position
 from atb_db.statement import Statement
 from atb_db.types import EventType, OrderStatus, OrderType, PositionSide, Severity, TradeSource
 
 STRATEGY: Final = "moving averages"
 EXCHANGE: Final = "demo exchange"
+CURRENCY: Final = "USDT"
 COMMISSION: Final = Decimal("0.0004")
 """Of the value of every fill."""
 INTEREST: Final = Decimal("0.00001")
 """Of a short position's value at entry, an hour."""
+FUNDING: Final = Decimal("0.00005")
+"""Of a position's value, every eight hours."""
 ALERT_STEP: Final = Decimal("0.05")
 """Every such step that the drawdown deepens is an alert."""
 _EIGHT_DIGITS: Final = Decimal("1e-8")
@@ -42,7 +45,6 @@ class Engine:
         self._alerted = Decimal(0)
         self._position: Position | None = None
         self._stop_order = 0
-        self._commission = Decimal(0)
         self._ids = count(1)
         self._before: Candle | None = None
         self.session_id = db.run(
@@ -54,6 +56,7 @@ class Engine:
                 symbol=market.symbol,
                 timeframe=market.timeframe,
                 exchange=EXCHANGE,
+                base_currency=CURRENCY,
                 initial_balance=balance,
                 start_time=market.candles[0].timestamp,
             )
@@ -61,6 +64,7 @@ class Engine:
 
     def step(self, candle: Candle) -> None:
         """Take one candle in: decide at its close, act, and record both."""
+        self._fund(candle)
         trend = self._averages.after(candle)
         action = decide(candle, trend, self._position, balance=self._balance, rules=self._rules)
         self._act(candle, trend, action)
@@ -87,105 +91,116 @@ class Engine:
         self._record(candle, self._decision(candle, trend, action, trade_id))
 
     def _enter(self, candle: Candle, action: Enter) -> None:
-        """Open the position, and leave a stop order at the exchange in case the engine dies."""
-        self._commission = _fee(action.price * action.quantity)
-        position_id = self._db.run(
-            positions.open_position(
+        """Journal the entry with its plan, send it, record its fills; then leave a stop order at the exchange."""
+        order_id = self._db.run(
+            orders.create_order(
                 session_id=self.session_id,
+                order_type=OrderType.ENTRY,
                 symbol=self._market.symbol,
                 side=action.side,
-                entry_price=action.price,
-                size=action.size,
                 quantity=action.quantity,
+                internal_order_id=f"demo-{next(self._ids)}",
                 strategy_name=STRATEGY,
-                entry_order_id=self._exchange_id(),
-                entry_time=candle.timestamp,
+                size=action.size,
                 entry_balance=self._balance,
-                entry_commission=self._commission,
                 stop_loss=action.stop_loss,
                 take_profit=action.take_profit,
                 trailing_stop=True,
                 confidence_score=action.confidence,
                 exchange=EXCHANGE,
                 max_holding_until=candle.timestamp + self._rules.longest,
+                created_at=candle.timestamp,
             )
         )
-        self._position = self._db.run(positions.get_position(position_id=position_id))
+        self._fill(candle, order_id, action.quantity, action.price)
+        position_id = self._db.run(orders.get_order(order_id=order_id)).position_id
+        if position_id is None:
+            raise RuntimeError("an entry order has its position")
+        self._look(position_id)
         self._stop_order = self._journal(
-            candle, self._position, OrderType.STOP_LOSS, action.quantity, price=action.stop_loss
+            candle, self._held(), OrderType.STOP_LOSS, action.quantity, price=action.stop_loss
         )
+        self._db.run(self._acknowledgement(candle, self._stop_order))
+
+    def _resize(self, candle: Candle, action: TakePart | Add) -> None:
+        """Sell or buy a part of the position: the order is journaled and sent, its fills change the position."""
+        position = self._held()
+        quantity = action.size * position.original_quantity
+        if isinstance(action, TakePart):
+            kind, level = OrderType.PARTIAL_EXIT, action.level
+        else:
+            kind, level = OrderType.SCALE_IN, position.scale_ins_taken
+        order_id = self._journal(candle, position, kind, quantity, size=action.size, level=level)
+        self._fill(candle, order_id, quantity, action.price)
+        self._look(position.id)
+
+    def _leave(self, candle: Candle, action: Leave) -> int:
+        """Pay the interest, sell or buy back what is left, and take the stop order back; the trade's id."""
+        position = self._held()
+        if interest := _interest(position, candle):
+            self._db.run(
+                positions.record_margin_interest(position_id=position.id, cost=interest, timestamp=candle.timestamp)
+            )
+        quantity = position.current_quantity
+        order_id = self._journal(candle, position, OrderType.FULL_EXIT, quantity, reason=action.reason)
+        self._fill(candle, order_id, quantity, action.price)
         self._db.run(
             orders.update_order_status(
                 order_id=self._stop_order,
-                status=OrderStatus.OPEN,
-                exchange_order_id=self._exchange_id(),
+                status=OrderStatus.CANCELLED,
+                failure_reason=f"position closed: {action.reason}",
                 timestamp=candle.timestamp,
             )
-        )
-
-    def _resize(self, candle: Candle, action: TakePart | Add) -> None:
-        """Sell or buy a part of the position: the order is journaled, sent, and booked together with its fill."""
-        position = self._held()
-        quantity = action.size * position.original_quantity
-        fee = _fee(action.price * quantity)
-        fill: Statement[int]
-        if isinstance(action, TakePart):
-            kind, level = OrderType.PARTIAL_EXIT, action.level
-            fill = positions.apply_partial_exit(
-                position_id=position.id,
-                size=action.size,
-                price=action.price,
-                target_level=level,
-                timestamp=candle.timestamp,
-            )
-        else:
-            kind, level = OrderType.SCALE_IN, position.scale_ins_taken
-            fill = positions.apply_scale_in(
-                position_id=position.id,
-                size=action.size,
-                price=action.price,
-                target_level=level,
-                timestamp=candle.timestamp,
-            )
-        order_id = self._journal(candle, position, kind, quantity, size=action.size, level=level)
-        filled = orders.update_order_status(
-            order_id=order_id,
-            status=OrderStatus.FILLED,
-            filled_price=action.price,
-            commission=fee,
-            exchange_order_id=self._exchange_id(),
-            timestamp=candle.timestamp,
-        )
-        self._db.run_many([filled, fill])
-        self._commission += fee
-        self._position = self._db.run(positions.get_position(position_id=position.id))
-        self._balance = self._db.run(account.get_current_balance(session_id=self.session_id))
-
-    def _leave(self, candle: Candle, action: Leave) -> int:
-        """Close the position and take the stop order back; the trade's id."""
-        position = self._held()
-        trade_id, _ = self._db.run_many(
-            [
-                positions.close_position(
-                    position_id=position.id,
-                    exit_price=action.price,
-                    exit_time=candle.timestamp,
-                    exit_reason=action.reason,
-                    commission=self._commission + _fee(action.price * position.current_quantity),
-                    margin_interest_cost=_interest(position, candle),
-                    exit_order_id=self._exchange_id(),
-                ),
-                orders.update_order_status(
-                    order_id=self._stop_order,
-                    status=OrderStatus.CANCELLED,
-                    failure_reason=f"position closed: {action.reason}",
-                    timestamp=candle.timestamp,
-                ),
-            ]
         )
         self._position = None
         self._balance = self._db.run(account.get_current_balance(session_id=self.session_id))
-        return trade_id
+        [trade] = self._db.run(trades.get_recent_trades(session_id=self.session_id, limit=1))
+        return trade.id
+
+    def _acknowledgement(self, candle: Candle, order_id: int) -> Statement[int]:
+        """The exchange has the order."""
+        return orders.update_order_status(
+            order_id=order_id,
+            status=OrderStatus.OPEN,
+            exchange_order_id=self._exchange_id(),
+            timestamp=candle.timestamp,
+        )
+
+    def _fill(self, candle: Candle, order_id: int, quantity: Decimal, price: Decimal) -> None:
+        """The exchange takes the order and fills it in two parts, each with its fee."""
+        first = (quantity / 2).quantize(_EIGHT_DIGITS)
+        fills = [
+            orders.record_fill(
+                order_id=order_id,
+                exchange_fill_id=f"F{next(self._ids):07}",
+                quantity=part,
+                price=price,
+                fee=_fee(price * part),
+                fee_currency=CURRENCY,
+                filled_at=candle.timestamp,
+            )
+            for part in (first, quantity - first)
+            if part
+        ]
+        self._db.run_many([self._acknowledgement(candle, order_id), *fills])
+
+    def _fund(self, candle: Candle) -> None:
+        """Every eight hours longs pay shorts."""
+        if self._position is None or candle.timestamp.hour % 8 or candle.timestamp.minute:
+            return
+        paid = (self._position.current_quantity * candle.close * FUNDING).quantize(_EIGHT_DIGITS)
+        self._balance = self._db.run(
+            positions.record_funding(
+                position_id=self._position.id,
+                amount=-paid if self._position.side is PositionSide.LONG else paid,
+                timestamp=candle.timestamp,
+            )
+        )
+
+    def _look(self, position_id: int) -> None:
+        """What the books say now."""
+        self._position = self._db.run(positions.get_position(position_id=position_id))
+        self._balance = self._db.run(account.get_current_balance(session_id=self.session_id))
 
     def _journal(
         self,
@@ -197,6 +212,7 @@ class Engine:
         price: Decimal | None = None,
         size: Decimal | None = None,
         level: int | None = None,
+        reason: str | None = None,
     ) -> int:
         """Write an order down before it is sent, so that a crash cannot lose it; its id."""
         return self._db.run(
@@ -212,6 +228,7 @@ class Engine:
                 strategy_name=STRATEGY,
                 target_level=level,
                 size_fraction=size,
+                reason=reason,
                 created_at=candle.timestamp,
             )
         )

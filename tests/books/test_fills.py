@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atb_db import Database
-from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
+from atb_db.errors import AtbDbError, Conflict, NotFound
 from atb_db.repository import audit, orders, positions, sessions
 from atb_db.repository.orders import Order
 from atb_db.statement import Statement
@@ -81,12 +81,13 @@ def test_a_fill_with_other_figures_is_a_conflict(db: Database, session_id: int) 
     assert (caught.value.statement, caught.value.field) == ("orders.record_fill", "exchange_fill_id")
 
 
-def test_more_than_was_ordered_is_refused(db: Database, session_id: int, url: str) -> None:
+def test_more_than_was_ordered_is_recorded_and_flagged(db: Database, session_id: int, url: str) -> None:
     order_id = order(db, session_id)
     db.run(fill(order_id, 1, "1.5", 100))
-    with pytest.raises(InvalidInput, match="exceeds the order's quantity"):
-        db.run(fill(order_id, 2, 1, 100))
-    assert read(db, session_id, order_id, url)[1] == Decimal("1.5")
+    assert not db.run(orders.get_order(order_id=order_id)).is_overfilled
+    db.run(fill(order_id, 2, 1, 100))
+    assert read(db, session_id, order_id, url) == ("FILLED", Decimal("2.5"), 100, Decimal("0.2"))
+    assert db.run(orders.get_order(order_id=order_id)).is_overfilled
     with pytest.raises(NotFound):
         db.run(fill(10**9, 1, 1, 100))
 
@@ -111,9 +112,12 @@ def test_a_final_order_takes_the_fills_that_it_has(db: Database, session_id: int
     db.run(orders.update_order_status(order_id=order_id, status="CANCELLED", filled_quantity=1, filled_price=100))
     db.run(fill(order_id, 1, 1, 100))
     assert read(db, session_id, order_id, url) == ("CANCELLED", 1, 100, Decimal("0.1"))
-    with pytest.raises(Conflict, match="the order is final"):
-        db.run(fill(order_id, 2, "0.5", 100))
-    assert len(db.run(orders.get_fills(order_id=order_id))) == 1
+    # What came beyond the end is recorded, and booked: the position holds it.
+    db.run(fill(order_id, 2, "0.5", 100))
+    assert read(db, session_id, order_id, url) == ("CANCELLED", Decimal("1.5"), 100, Decimal("0.2"))
+    position_id = db.run(orders.get_order(order_id=order_id)).position_id
+    assert position_id is not None
+    assert db.run(positions.get_position(position_id=position_id)).current_quantity == Decimal("1.5")
 
 
 def test_the_average_becomes_exact_when_the_last_fill_comes_after_the_end(
@@ -121,8 +125,9 @@ def test_the_average_becomes_exact_when_the_last_fill_comes_after_the_end(
 ) -> None:
     order_id = order(db, session_id)
     db.run(fill(order_id, 1, "0.5", 100))
+    # Of an order with fills, FILLED without a quantity says nothing about how much.
     db.run(orders.update_order_status(order_id=order_id, status="FILLED"))
-    assert read(db, session_id, order_id, url) == ("FILLED", 2, 100, Decimal("0.1"))
+    assert read(db, session_id, order_id, url) == ("FILLED", Decimal("0.5"), 100, Decimal("0.1"))
     db.run(fill(order_id, 2, "1.5", 104))
     assert read(db, session_id, order_id, url) == ("FILLED", 2, 103, Decimal("0.2"))
 
@@ -184,8 +189,14 @@ def shared_session(db: Database) -> int:
 
 
 def test_an_order_finds_its_position_later(db: Database, session_id: int) -> None:
-    order_id = order(db, session_id)
+    order_id = db.run(
+        orders.create_order(
+            session_id=session_id, order_type="SCALE_IN", symbol="BTCUSDT", side="LONG", quantity=2,
+            internal_order_id=f"fills-{next(_names)}",
+        )
+    )  # fmt: skip
     db.run(fill(order_id, 1, 2, 100))
+    assert [one.order_id for one in db.run(orders.get_unbooked_orders(session_id=session_id))] == [order_id]
 
     def position(name: str) -> int:
         return db.run(
@@ -206,6 +217,8 @@ def test_an_order_finds_its_position_later(db: Database, session_id: int) -> Non
     assert [db.run(link), db.run(link)] == [order_id, order_id]
     linked: list[Order] = db.run(orders.get_orders_for_position(position_id=first))
     assert [(one.id, one.status) for one in linked if one.id == order_id] == [(order_id, OrderStatus.FILLED)]
+    assert db.run(orders.get_unbooked_orders(session_id=session_id)) == []
+    assert db.run(positions.get_position(position_id=first)).current_quantity == 4
     with pytest.raises(Conflict, match=f"order {order_id} belongs to position {first}"):
         db.run(orders.link_order_to_position(order_id=order_id, position_id=second))
     with pytest.raises(NotFound):
@@ -227,10 +240,11 @@ def test_what_was_executed_does_not_change(db: Database, session_id: int, url: s
     ("change", "found"),
     [
         ("orders SET filled_price = 101", {"filled_price"}),
-        ("orders SET commission = 0", {"commission"}),
+        ("orders SET commission = 0", {"booked fills, commission"}),
+        ("orders SET is_overfilled = TRUE", {"is_overfilled"}),
         ("orders SET recorded_notional = 201, filled_price = 100.5", {"recorded_notional"}),
         ("order_fills SET commission = 1", {"recorded_commission"}),
-        ("order_fills SET quantity = 1", {"recorded_quantity", "recorded_notional"}),
+        ("order_fills SET quantity = 1", {"recorded_quantity", "recorded_notional", "recorded_value"}),
     ],
 )
 def test_the_audit_compares_an_order_with_its_fills(
@@ -249,5 +263,6 @@ def test_the_audit_compares_an_order_with_its_fills(
         owner.execute(f"UPDATE {change}".encode())
     findings = fresh_db.run(audit.audit_books(session_id=session_id))
     assert {(one.identity, one.subject) for one in findings} == {
-        ("fills", f"order {order_id}, {name}") for name in found
+        (identity or "fills", f"order {order_id}, {name}")
+        for identity, _, name in (one.rpartition(", ") for one in found)
     }

@@ -69,7 +69,7 @@ def test_an_older_correlation_replaces_nothing(fresh_db: Database) -> None:
         (correlation("A", "A", "0.5"), "other_symbol"),
         (correlation("A", "B", "1.01"), "correlation_value"),
         (correlation("A", "B", "1", window_days=0), "window_days"),
-        (correlation("A A", "B", "1"), "symbol"),
+        (correlation(" A", "B", "1"), "symbol"),
         (correlation("A", "", "1"), "other_symbol"),
     ],
 )

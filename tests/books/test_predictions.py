@@ -92,7 +92,7 @@ def test_a_prediction_is_read_back(fresh_db: Database) -> None:
         {"ttl_seconds": 0},
         {"ttl_seconds": 315360001},
         {"max_entries": 0},
-        {"predicted_price": 0},
+        {"predicted_price": -1},
     ],
     ids=str,
 )

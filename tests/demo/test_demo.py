@@ -26,7 +26,7 @@ from atb_db.demo.report import DemoReport, KeptServer, read_report
 from atb_db.embedded import Server
 from atb_db.repository import account, audit, events, orders, positions, sessions, trades
 from atb_db.repository.audit import BookFinding
-from atb_db.types import EventType, OrderType, PositionSide, TradeSource
+from atb_db.types import EventType, OrderStatus, OrderType, PositionSide, TradeSource
 from tests.conftest import TEMPLATE
 from tests.faults.conftest import FULL
 
@@ -117,7 +117,8 @@ def test_everything_is_recorded(replayed: tuple[Database, DemoReport]) -> None:
     assert session.end_time == BUILT_IN.candles[-1].timestamp
     rows = {table.table_name: table.row_count for table in report.tables}
     assert rows.keys() == {
-        *("trading_sessions", "positions", "orders", "partial_trades", "trades", "performance_metrics"),
+        *("trading_sessions", "positions", "orders", "order_fills", "partial_trades", "trades"),
+        "performance_metrics",
         *("account_balances", "account_history", "system_events", "strategy_executions"),
     }
     assert rows["strategy_executions"] >= len(BUILT_IN.candles)
@@ -148,6 +149,8 @@ def test_a_newcomer_sees_every_kind_of_trade(replayed: tuple[Database, DemoRepor
     assert {trade.exit_reason for trade in booked} == reasons
     assert all(trade.mfe is not None and trade.mae is not None and trade.commission > 0 for trade in booked)
     assert any(trade.margin_interest_cost > 0 for trade in booked)
+    assert any(trade.funding < 0 for trade in booked)
+    assert any(trade.funding > 0 for trade in booked)
     journal = [
         order
         for trade in booked
@@ -155,6 +158,12 @@ def test_a_newcomer_sees_every_kind_of_trade(replayed: tuple[Database, DemoRepor
         for order in db.run(orders.get_orders_for_position(position_id=trade.position_id))
     ]
     assert {order.order_type for order in journal} == set(OrderType)
+    filled = [order for order in journal if order.status is OrderStatus.FILLED]
+    for order in filled:
+        fills = db.run(orders.get_fills(order_id=order.id))
+        assert (len(fills), sum(fill.quantity for fill in fills)) == (2, order.quantity)
+        assert sum(fill.fee or 0 for fill in fills) == order.commission > 0
+        assert all(fill.is_booked for fill in fills)
     recorded = db.run(events.get_recent_events(session_id=session.id))
     assert {event.event_type for event in recorded} == {
         EventType.ENGINE_START,

@@ -32,9 +32,11 @@ SELECT (SELECT count(*) FROM unnest(%(keys)s::uuid[]) AS k (id) WHERE NOT EXISTS
 """
 _FOLLOWS: Final = {
     "account_balances": "EXISTS (SELECT FROM order_fills AS f WHERE f.id = t.order_fill_id AND f.kind = 'FILL')",
-    "positions": "EXISTS (SELECT FROM orders AS o WHERE o.request_id = t.request_id AND o.internal_order_id IS NOT NULL)",
+    "positions": (
+        "EXISTS (SELECT FROM orders AS o WHERE o.request_id = t.request_id AND o.internal_order_id IS NOT NULL)"
+    ),
 }
-"""Rows of another command than the one whose request_id the table's rows have: booked with a fill, planned by an order."""
+"""Rows that another command wrote than the one that the table stands for: booked with a fill, planned by an order."""
 _FILLS: Final = """
 SELECT (SELECT count(*) FROM unnest(%(ids)s::bigint[]) AS k (id) WHERE NOT EXISTS (
             SELECT FROM order_fills WHERE id = k.id AND kind = 'FILL')),

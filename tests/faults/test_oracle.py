@@ -24,8 +24,8 @@ COPY = "INSERT INTO system_events (session_id, event_type, message, request_hash
         ("DELETE FROM system_events WHERE event_type = 'TEST' AND message = 'engine-0'", {"lost": 1}),
         (f"{COPY} SELECT session_id, event_type, message, request_hash, severity, timestamp FROM system_events LIMIT 1",
          {"double": 1}),
-        (f"{REPLICA} DELETE FROM order_fills WHERE kind = 'FILL' AND order_id = (SELECT min(order_id) FROM order_fills"
-         " WHERE kind = 'FILL') AND exchange_fill_id = '1'", {"lost": 1, "double": 1, "findings": 14}),
+        (f"{REPLICA} DELETE FROM order_fills WHERE id = (SELECT min(id) FROM order_fills WHERE kind = 'FILL')",
+         {"lost": 1, "double": 1, "findings": 14}),
         (f"{REPLICA} DELETE FROM orders WHERE order_type = 'ENTRY' AND internal_order_id IS NULL",
          {"lost": 2, "halves": 2, "findings": 8}),
         # The schema refuses a balance that the ledger has not, so its checks must be away.

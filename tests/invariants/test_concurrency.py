@@ -66,7 +66,7 @@ def test_twelve_partial_exits(pool: Database) -> None:
     assert (found.current_size, found.partial_exits_taken) == (Decimal(0), 10)
     # The last of them took what was left.
     [closed] = pool.run(trades.get_recent_trades(session_id=session_id))
-    assert (found.status, closed.pnl) == (PositionStatus.CLOSED, 20)
+    assert (found.status, closed.pnl) == (PositionStatus.CLOSED, Decimal(20))
     # The entry's fee was booked with it.
     assert pool.run(account.get_current_balance(session_id=session_id)) == 1020 - Decimal("0.2")
     assert pool.run(audit.audit_books(session_id=session_id)) == []

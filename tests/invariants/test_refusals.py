@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -11,6 +12,7 @@ from atb_db import Database
 from atb_db.errors import AtbDbError, Conflict, Halted, InvalidInput, NotFound, SessionClosed
 from atb_db.repository import account, audit, events, orders, positions, sessions, trades
 from atb_db.statement import Statement
+from atb_db.types import OrderStatus
 from tests.statements.books import contents
 from tests.statements.examples import START, World, at, opening, order, trade
 
@@ -92,7 +94,7 @@ def test_an_exchange_s_time_of_0_was_never_set(refused: Refused, world: World) -
     fill = orders.record_fill(
         order_id=world.order_id, exchange_fill_id="0", quantity=1, price=1, filled_at=datetime(1970, 1, 1, tzinfo=UTC)
     )
-    refused(fill, InvalidInput, "filled_at", "must lie between the years 2009 and 2200")
+    refused(fill, InvalidInput, "filled_at", "lies before 2009")
 
 
 def test_what_another_currency_earned_needs_its_rate(
@@ -111,9 +113,9 @@ def test_what_another_currency_earned_needs_its_rate(
     assert fresh_world_db.run(positions.get_position(position_id=position_id)).realized_pnl == 20 * 50000
 
 
-@pytest.mark.parametrize("status", ["FILLED", "CANCELLED", "PARTIALLY_FILLED", None])
+@pytest.mark.parametrize("status", [OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.PARTIALLY_FILLED, None])
 def test_more_than_was_ordered_is_recorded_and_flagged(
-    fresh_world_db: Database, world: World, status: str | None
+    fresh_world_db: Database, world: World, status: OrderStatus | None
 ) -> None:
     report = orders.update_order_status(order_id=world.order_id, status=status, filled_quantity="2.01", filled_price=99)
     fresh_world_db.run(report)
@@ -141,13 +143,13 @@ def test_a_fill_without_a_price_is_booked_when_there_is_one(fresh_world_db: Data
     order_id = fresh_world_db.run(market)
     fresh_world_db.run(orders.update_order_status(order_id=order_id, status="FILLED"))
     unbooked = orders.get_unbooked_orders(session_id=world.session_id)
-    assert [(one.order_id, one.booked_quantity) for one in fresh_world_db.run(unbooked)] == [(order_id, 0)]
+    assert [(one.order_id, one.booked_quantity) for one in fresh_world_db.run(unbooked)] == [(order_id, Decimal(0))]
     fresh_world_db.run(orders.update_order_status(order_id=order_id, status="FILLED", filled_price=3))
     assert fresh_world_db.run(unbooked) == []
     found = fresh_world_db.run(orders.get_order(order_id=order_id))
     assert found.position_id is not None
     held = fresh_world_db.run(positions.get_position(position_id=found.position_id))
-    assert (held.current_quantity, held.entry_price) == (1, 3)
+    assert (held.current_quantity, held.entry_price) == (Decimal(1), Decimal(3))
 
 
 def test_a_closed_position_cannot_change(refused: Refused, world: World) -> None:
@@ -271,10 +273,10 @@ def test_reads_keep_to_their_session(world_db: Database, world: World) -> None:
     assert len(world_db.run(trades.get_trades_since(session_id=world.session_id, since=START))) == 5
 
 
-@pytest.mark.parametrize("status", ["FILLED", "CANCELLED", "FAILED", "EXPIRED"])
-@pytest.mark.parametrize("later", ["OPEN", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "UNKNOWN", None])
+@pytest.mark.parametrize("status", [OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.FAILED, OrderStatus.EXPIRED])
+@pytest.mark.parametrize("later", [*list(OrderStatus)[1:], None], ids=str)
 def test_a_final_order_stays_final_and_takes_what_comes_late(
-    fresh_world_db: Database, world: World, status: str, later: str | None
+    fresh_world_db: Database, world: World, status: OrderStatus, later: OrderStatus | None
 ) -> None:
     order_id = fresh_world_db.run(order(world.session_id, "final"))
     fresh_world_db.run(
@@ -289,7 +291,7 @@ def test_a_final_order_stays_final_and_takes_what_comes_late(
     fresh_world_db.run(late)
     fresh_world_db.run(late)
     found = fresh_world_db.run(orders.get_order(order_id=order_id))
-    assert (found.status, str(found.filled_quantity), found.commission) == (status, "1.5", 7)
+    assert (found.status, str(found.filled_quantity), found.commission) == (status, "1.5", Decimal(7))
     assert fresh_world_db.run(account.get_current_balance(session_id=world.session_id)) == before - 7
     warnings = fresh_world_db.run(events.get_recent_events(session_id=world.session_id, limit=5))
     assert [one.message for one in warnings if one.severity == "WARNING" and f"Order {order_id} " in one.message] == [

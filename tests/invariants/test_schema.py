@@ -70,7 +70,7 @@ def test_enums_are_those_of_the_package_in_order(catalog: psycopg.Connection) ->
         if isinstance(kind, type) and issubclass(kind, Enum) and kind.__module__ == package_types.__name__
     }
     package.pop("unset")
-    schema = dict(rows)
+    schema: dict[str, list[str]] = dict(rows.fetchall())
     assert schema.pop("fill_kind")  # of no parameter and of no result
     assert schema == package
 

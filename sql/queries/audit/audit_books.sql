@@ -271,6 +271,19 @@ WITH session AS MATERIALIZED (
                       ('fills', 'unknown_fees', coalesce(f.unknown_fees, 0), o.unknown_fees),
                       ('fills', 'recorded_base_fee', coalesce(f.base_fee, 0), o.recorded_base_fee),
                       ('fills', 'recorded_value', coalesce(f.value, 0), o.recorded_value),
+                      (
+                          'fills', 'filled_price',
+                          CASE
+                              WHEN o.told_quantity > o.recorded_quantity AND o.told_value IS NOT NULL THEN o.told_price
+                              ELSE average_price('LINEAR', 1, o.recorded_quantity, o.recorded_notional)
+                          END,
+                          o.filled_price
+                      ),
+                      (
+                          'fills', 'is_overfilled',
+                          (o.quote_quantity IS NULL AND o.filled_quantity > o.quantity)::integer,
+                          o.is_overfilled::integer
+                      ),
                       ('booked fills', 'filled_units', coalesce(m.quantity, 0), o.filled_units),
                       ('booked fills', 'filled_value', coalesce(m.value, 0), o.filled_value),
                       ('booked fills', 'commission', coalesce(m.commission, 0), o.commission),
