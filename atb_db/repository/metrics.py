@@ -1,4 +1,4 @@
-"""Performance: figures per session, per day and over any span of time."""
+"""Performance: figures by session, by day and over any span of time."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ class PerformanceMetrics(NamedTuple):
 
 
 class DailyMetrics(NamedTuple):
-    """Figures of one UTC day, kept up to date by every trade; amounts are in the session's base currency.
+    """Figures of one UTC day, updated by every trade; amounts are in the session's base currency.
 
-    The definitions are those of PerformanceMetrics, but max_drawdown is that of opening_balance + the day's net P&L,
-    and trades stand in the order in which they were booked.
+    The definitions are those of PerformanceMetrics, except that trades stand in the order in which they were booked and
+    max_drawdown is that of opening_balance + the day's net P&L.
     """
 
     day: datetime
@@ -132,6 +132,7 @@ class DailyMetrics(NamedTuple):
     gross_loss: Decimal
     """Sum of the negative pnl without its sign, in the session's base currency."""
     gross_pnl: Decimal
+    """Sum of pnl, before costs, in the session's base currency."""
     commission: Decimal
     """Sum of commission, in the session's base currency."""
     margin_interest_cost: Decimal
@@ -163,7 +164,7 @@ class DailyMetrics(NamedTuple):
 
 
 class TotalMetrics(NamedTuple):
-    """Figures over all trades of a session, kept up to date by every trade; as DailyMetrics.
+    """Figures over all trades of a session, updated by every trade; as DailyMetrics.
 
     opening_balance is the initial balance. current_streak is negative for losses, 0 after a trade with pnl 0.
     """
@@ -185,6 +186,7 @@ class TotalMetrics(NamedTuple):
     gross_loss: Decimal
     """Sum of the negative pnl without its sign, in the session's base currency."""
     gross_pnl: Decimal
+    """Sum of pnl, before costs, in the session's base currency."""
     commission: Decimal
     """Sum of commission, in the session's base currency."""
     margin_interest_cost: Decimal
@@ -223,10 +225,10 @@ def get_performance_metrics(
     start: datetime | None = None,
     end: datetime | None = None,
 ) -> PerformanceMetrics:
-    """Every figure of performance over the trades that were closed from one moment to before another, and their equity.
+    """All figures of performance of the trades closed from one moment to before another, and of their equity.
 
-    None does not filter; without a session_id all sessions count together but those of verification, their capital
-    added up. Trades stand in order of exit.
+    None does not filter. Without a session_id all sessions except those of verification count together, with the sum of
+    their capital. Trades stand in order of exit.
     """
     ...
 
@@ -244,9 +246,9 @@ def get_daily_metrics(
 
 @query
 def get_total_metrics(*, session_id: int) -> TotalMetrics | None:
-    """A session's metrics over all its trades, as its books keep them: one row, however many trades; None before one.
+    """A session's metrics over all its trades: one stored row, however many trades there are; None before the first.
 
-    For what these do not say, such as the drawdown or the Sharpe ratio, or for a part of the trades there is
+    For figures that it does not have, such as drawdown or Sharpe ratio, or for a part of the trades, use
     get_performance_metrics.
     """
     ...
@@ -254,8 +256,8 @@ def get_total_metrics(*, session_id: int) -> TotalMetrics | None:
 
 @command
 def rebuild_performance_metrics(*, session_id: int) -> int:
-    """Replace a session's rows of metrics by a recomputation from its trades; the number of rows.
+    """Replace a session's metrics by a recomputation from its trades; the number of rows.
 
-    Needed after trades were changed by hand only: every trade keeps its rows up to date.
+    Only needed after trades were changed by hand: every trade updates its rows.
     """
     ...

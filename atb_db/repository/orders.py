@@ -100,8 +100,11 @@ class OrderFill(NamedTuple):
     order_id: int
     """Order that was filled."""
     exchange_fill_id: str
+    """The exchange's identifier of the execution; once per order."""
     quantity: Decimal
+    """Executed quantity, in units of the base asset."""
     price: Decimal
+    """Execution price, in quote currency."""
     fee: Decimal | None
     """Fee as the exchange reported it, in fee_currency; negative for a rebate, NULL when it was not reported in a
     currency.
@@ -143,6 +146,7 @@ class UnbookedOrder(NamedTuple):
     """Filled so far, in units of the base asset: the sum of the single fills, or the reported total while that is more.
     """
     booked_quantity: Decimal
+    """What of it is in a position."""
     filled_price: Decimal | None
     """Average price of the fills, in quote currency; NULL while none is known."""
     exchange_order_id: str | None

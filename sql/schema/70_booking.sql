@@ -46,18 +46,18 @@ CREATE FUNCTION post_entry(
 )
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    change numeric := gross - fee + other;
+    change numeric := trim_scale(gross - fee + other);
     s record;
 BEGIN
     UPDATE trading_sessions AS t
-       SET current_balance = t.current_balance + change,
+       SET current_balance = trim_scale(t.current_balance + change),
            ledger_entries = t.ledger_entries + 1,
            transferred = CASE kind WHEN 'TRANSFER' THEN t.transferred + other ELSE t.transferred END,
            balance_set_at = CASE kind
                WHEN 'ADJUSTMENT' THEN greatest(t.balance_set_at, booked_at)
                ELSE t.balance_set_at
            END,
-           final_balance = CASE WHEN t.end_time IS NOT NULL THEN t.current_balance + change END
+           final_balance = CASE WHEN t.end_time IS NOT NULL THEN trim_scale(t.current_balance + change) END
      WHERE t.id = session
        AND (t.end_time IS NULL OR (is_fact AND t.ledger_entries IS NOT NULL))
     RETURNING t.current_balance, t.ledger_entries, t.base_currency, t.balance_set_at, t.end_time INTO s;

@@ -174,7 +174,7 @@ BEGIN
                 ELSE -share_of(m.value, p.current_quantity, p.quantity)
             END;
         END IF;
-        p.cost_basis := p.cost_basis + m.value - m.released_cost;
+        p.cost_basis := trim_scale(p.cost_basis + m.value - m.released_cost);
         from_prices := direction * -m.released_cost;
         IF filled.order_type = 'ENTRY' THEN
             p.original_quantity := p.original_quantity + m.quantity;
@@ -202,7 +202,7 @@ BEGIN
         p.exited_quantity := p.exited_quantity + m.quantity;
         p.current_quantity := p.current_quantity - m.quantity;
         p.exit_notional := p.exit_notional + m.value;
-        p.cost_basis := p.cost_basis - m.released_cost;
+        p.cost_basis := trim_scale(p.cost_basis - m.released_cost);
         from_prices := direction * (m.value - m.released_cost);
         IF m.quantity > 0 THEN
             p.last_exit_time := greatest(p.last_exit_time, at);
@@ -214,8 +214,8 @@ BEGIN
         WHEN from_prices = 0 OR p.settlement_currency IS NULL THEN from_prices
         ELSE trim_scale(round(from_prices * rate_of(p, rate), 18))
     END;
-    p.realized_pnl := p.realized_pnl + m.pnl;
-    p.pnl_correction := p.pnl_correction + m.pnl - from_prices;
+    p.realized_pnl := trim_scale(p.realized_pnl + m.pnl);
+    p.pnl_correction := trim_scale(p.pnl_correction + m.pnl - from_prices);
     p.commission := p.commission + fee;
     p.unbooked_quantity := p.unbooked_quantity + abs(m.rest_quantity);
     p.current_price := coalesce(fill_price, p.current_price);

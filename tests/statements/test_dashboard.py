@@ -99,7 +99,7 @@ def test_the_first_part_that_fails_is_named_and_the_connection_goes_on(
 
 
 def test_what_is_no_batch_is_refused(world: World, ask: Query) -> None:
-    with pytest.raises(TypeError, match="those of the fields of Pair"):
+    with pytest.raises(TypeError, match="have the names of the fields of Pair"):
         Batch(Pair, second=ask("SELECT 'x'"), first=ask("SELECT 'x'"))
     with pytest.raises(StatementError, match="only reads"):
         Batch(
