@@ -31,7 +31,7 @@ DEFAULT_WAIT: Final = 300.0
 
 # A column that a view shows can be neither dropped nor changed.
 _NEEDED_BY_CODE: Final = (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported)
-_NEEDED_AT: Final = frozenset({"reportDependentObjects", "RememberAllDependentForRebuilding"})
+_NEEDED_AT: Final = frozenset({"reportDependentObjects", "ATExecAlterColumnType", "RememberAllDependentForRebuilding"})
 
 
 class Migrated(NamedTuple):
