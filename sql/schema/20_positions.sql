@@ -121,13 +121,13 @@ COMMENT ON COLUMN positions.entry_balance IS 'Account balance at entry, in the s
 COMMENT ON COLUMN positions.quantity IS
 'Entered so far, in units of the base asset: the entry and every scale-in, less what fees took out of it.';
 COMMENT ON COLUMN positions.original_quantity IS
-'Entered by entry orders, in units of the base asset; below zero where a fee that became known later took more out of a '
-'continuing position than they entered.';
+'Entered by entry orders, in units of the base asset; below zero where a fee that became known later took more out of '
+'a continuing position than they entered.';
 COMMENT ON COLUMN positions.exited_quantity IS 'Exited so far, in units of the base asset.';
 COMMENT ON COLUMN positions.current_quantity IS 'Open quantity in units of the base asset.';
 COMMENT ON COLUMN positions.unbooked_quantity IS
-'What its orders moved beyond what was held, in units of the base asset: the sum of its REST fills, without their sign. The '
-'next entry fill takes it up.';
+'What its orders moved beyond what was held, in units of the base asset: the sum of its REST fills, without their sign. '
+'The next entry fill takes it up.';
 COMMENT ON COLUMN positions.entry_notional IS 'Value of all entries at their prices, in settlement currency.';
 COMMENT ON COLUMN positions.exit_notional IS 'Value of all exits at their prices, in settlement currency.';
 COMMENT ON COLUMN positions.cost_basis IS

@@ -31,7 +31,8 @@ COMMENT ON COLUMN partial_trades.order_id IS 'Order that did it; one row however
 COMMENT ON COLUMN partial_trades.operation_type IS 'PARTIAL_EXIT or SCALE_IN.';
 COMMENT ON COLUMN partial_trades.size IS
 'Fraction of the position''s ORIGINAL size (0.25 = a quarter of what was first entered).';
-COMMENT ON COLUMN partial_trades.quantity IS 'The same in units of the base asset; less than was filled where a fee took more out of it.';
+COMMENT ON COLUMN partial_trades.quantity IS
+'The same in units of the base asset; less than was filled where a fee took more out of it.';
 COMMENT ON COLUMN partial_trades.price IS 'Average price of the order''s fills, in quote currency.';
 COMMENT ON COLUMN partial_trades.pnl IS
 'Gross P&L that a partial exit realised, in the session''s base currency; NULL for a scale-in.';

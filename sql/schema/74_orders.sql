@@ -108,7 +108,8 @@ BEGIN
            told_price = o.told_price, told_value = o.told_value, told_commission = o.told_commission,
            recorded_quantity = o.recorded_quantity, recorded_base_fee = o.recorded_base_fee,
            recorded_notional = o.recorded_notional, recorded_value = o.recorded_value,
-           recorded_commission = o.recorded_commission, unknown_fees = o.unknown_fees, filled_quantity = o.filled_quantity,
+           recorded_commission = o.recorded_commission, unknown_fees = o.unknown_fees,
+           filled_quantity = o.filled_quantity,
            filled_price = o.filled_price, filled_units = o.filled_units, filled_value = o.filled_value,
            commission = o.commission, is_overfilled = o.is_overfilled, needs_review = o.needs_review,
            exchange_order_id = o.exchange_order_id, former_exchange_order_ids = o.former_exchange_order_ids,
@@ -437,7 +438,8 @@ BEGIN
     ELSIF p.symbol <> traded OR p.side <> direction THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'position_id',
             MESSAGE = format(
-                'position %s is %s in %s, and the order is of a %s position in %s', p.id, p.side, p.symbol, direction, traded
+                'position %s is %s in %s, and the order is of a %s position in %s', p.id, p.side, p.symbol, direction,
+                traded
             );
     END IF;
     RETURN p;
@@ -610,7 +612,8 @@ BEGIN
     SELECT coalesce(sum(v.base_fee), 0) AS base_fee,
            coalesce(sum(contract_value(p.contract, p.contract_size, v.quantity - v.base_fee, v.price)), 0) AS value,
            CASE
-               WHEN o.told_price IS NOT NULL THEN contract_value(p.contract, p.contract_size, o.told_quantity, o.told_price)
+               WHEN o.told_price IS NOT NULL
+                   THEN contract_value(p.contract, p.contract_size, o.told_quantity, o.told_price)
            END AS told_value,
            min(v.price) AS lowest, coalesce(bool_or(v.price = 0), FALSE) AS is_worthless
       INTO due
@@ -628,14 +631,18 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'position_id',
             MESSAGE = format('order %s was filled at %s: the position''s instrument has no such price', o.id, due.lowest);
     END IF;
-    IF (due.base_fee, due.value) = (o.recorded_base_fee, o.recorded_value) AND due.told_value IS NOT DISTINCT FROM o.told_value THEN
+    IF (due.base_fee, due.value) = (o.recorded_base_fee, o.recorded_value)
+        AND due.told_value IS NOT DISTINCT FROM o.told_value THEN
         RETURN FALSE;
     END IF;
     UPDATE order_fills AS f
        SET is_booked = TRUE, position_id = p.id, booked_quantity = 0, booked_value = 0, booked_commission = 0,
            commission = coalesce(
                f.commission,
-               CASE WHEN f.fee_currency = p.base_asset THEN contract_value(p.contract, p.contract_size, f.fee, f.price) END
+               CASE
+                   WHEN f.fee_currency = p.base_asset
+                       THEN contract_value(p.contract, p.contract_size, f.fee, f.price)
+               END
            )
      WHERE f.order_id = o.id;
     o.recorded_base_fee := due.base_fee;
@@ -658,8 +665,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION is_revalued IS
-'Whether an order that just found its position is worth something else by that one''s contract than it seemed to be: then its '
-'fills are valued again and booked as one change. Raises AT422 when the instrument has no such prices.';
+'Whether an order that just found its position is worth something else by that one''s contract than it seemed to be: then '
+'its fills are valued again and booked as one change. Raises AT422 when the instrument has no such prices.';
 
 CREATE FUNCTION link_order(wanted bigint, to_position bigint, at timestamptz, own_token uuid) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$

@@ -287,8 +287,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION fraction_of IS
-'The quantity that a fraction of a position''s original quantity means, as quantity_of says; NULL without a size. Raises AT422 '
-'where there is no original quantity.';
+'The quantity that a fraction of a position''s original quantity means, as quantity_of says; NULL without a size. Raises '
+'AT422 where there is no original quantity.';
 
 CREATE FUNCTION leaving_quantity(p positions, size numeric, amount numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$

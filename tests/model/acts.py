@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
 from atb_db.repository import orders, positions, sessions
@@ -14,7 +14,6 @@ from atb_db.statement import Statement
 from tests.model.reference import FINAL, Books, Contract
 
 T = TypeVar("T")
-Value: TypeAlias = Decimal | str | bool | datetime | Contract | None
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
 KINDS: Final = ("ENTRY", "SCALE_IN", "PARTIAL_EXIT", "FULL_EXIT", "STOP_LOSS")
 STATES: Final = ("OPEN", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "FAILED", "EXPIRED", "UNKNOWN", "PENDING", None)
@@ -35,7 +34,7 @@ class Act(NamedTuple):
 
     name: str
     label: str
-    given: Mapping[str, Value]
+    given: Mapping[str, object]
 
     def __repr__(self) -> str:
         return f"Act({self.name!r}, {self.label!r}, {dict(self.given)!r}),"
@@ -114,7 +113,8 @@ class Chance:
             side = books.positions[position].side
         return Act("journal", self._label(), {
             "kind": kind, "side": side, "quantity": self._quantity(), "price": self._maybe(self._price()),
-            "position": position, "contract": self._chance.choice(CONTRACTS), "by_amount": self._chance.random() < 0.05,
+            "position": position, "contract": self._chance.choice(CONTRACTS),
+            "by_amount": self._chance.random() < 0.05,
             "reason": self._maybe("target"), "at": self._at(),
         })  # fmt: skip
 
@@ -132,7 +132,8 @@ class Chance:
         return Act("fill", label, {
             "name": name, "quantity": quantity, "price": price, "fee": fee,
             "currency": None if fee is None else self._chance.choice(["USDT", "BTC", "BTC", "BNB"]),
-            "commission": self._maybe(self._fee(), 0.3), "pnl": self._maybe(Decimal(self._chance.randrange(-9, 9)), 0.05),
+            "commission": self._maybe(self._fee(), 0.3),
+            "pnl": self._maybe(Decimal(self._chance.randrange(-9, 9)), 0.05),
             "rate": self._maybe(Decimal("1.07"), 0.1), "at": self._at(),
         })  # fmt: skip
 
@@ -185,7 +186,7 @@ class Chance:
             "at": self._at(),
         })  # fmt: skip
 
-    def _end(self, books: Books) -> Act:
+    def _end(self, _books: Books) -> Act:
         return Act("end", "", {"at": self._at()})
 
 
@@ -196,8 +197,9 @@ def perform(books: Books, act: Act) -> None:
         return books.end()
     if act.name in ("journal", "link"):
         del given["at"]
-    if act.name == "open" or act.name == "link":
-        given = {**given, **({"rate": act.given["contract"].rate} if act.name == "open" else {})}  # type: ignore[union-attr]
+    contract = given.get("contract")
+    if act.name == "open" and isinstance(contract, Contract):
+        given["rate"] = contract.rate
     getattr(books, act.name)(act.label, **given)
     return None
 
@@ -233,71 +235,71 @@ class Names:
     def statement(self, act: Act) -> Statement[int]:
         """The act as a call of the repository."""
         given, label = dict(act.given), act.label
-        at = given.pop("at")
-        contract = given.pop("contract", None)
+        at, contract = given.pop("at"), given.pop("contract", None)
         if act.name == "end":
-            return sessions.end_trading_session(session_id=self.session_id, end_time=at)  # type: ignore[arg-type]
+            return _call(sessions.end_trading_session, session_id=self.session_id, end_time=at)
         if act.name == "fill":
-            given = {"exchange_fill_id": given.pop("name"), "fee_currency": given.pop("currency"), **given}
-            return orders.record_fill(order_id=self.orders[label], filled_at=at, **_renamed(given))  # type: ignore[arg-type]
+            given = {"exchange_fill_id": given.pop("name"), "fee_currency": given.pop("currency"), **_renamed(given)}
+            return _call(orders.record_fill, order_id=self.orders[label], filled_at=at, **given)
         if act.name == "report":
-            given = {"filled_quantity": given.pop("total"), "filled_price": given.pop("average"), **given}
-            return orders.update_order_status(order_id=self.orders[label], timestamp=at, **_renamed(given))  # type: ignore[arg-type]
+            given = {"filled_quantity": given.pop("total"), "filled_price": given.pop("average"), **_renamed(given)}
+            return _call(orders.update_order_status, order_id=self.orders[label], timestamp=at, **given)
         position = given.pop("position", None)
-        position_id = None if position is None else self.positions[str(position)]
+        held = {"position_id": None if position is None else self.positions[str(position)]}
         if act.name == "link":
-            return orders.link_order_to_position(order_id=self.orders[label], position_id=position_id, timestamp=at)  # type: ignore[arg-type]
+            return _call(orders.link_order_to_position, order_id=self.orders[label], timestamp=at, **held)
+        return self._keyed(act, given, contract, held)
+
+    def _keyed(
+        self, act: Act, given: dict[str, object], contract: object, held: dict[str, int | None]
+    ) -> Statement[int]:
+        """What makes rows, and makes them once for its request_id."""
+        at = act.given["at"]
+        own: dict[str, object] = {"request_id": self.key(act)}
         traded = _traded(contract) if isinstance(contract, Contract) else {}
         if act.name == "journal":
-            by_amount = given.pop("by_amount")
-            return orders.create_order(
-                session_id=self.session_id, symbol="BTCUSDT", order_type=given.pop("kind"), position_id=position_id,
-                internal_order_id=f"client-{label}", quote_quantity=100 if by_amount else None, created_at=at,
-                request_id=self.key(act), **traded, **given,
-            )  # type: ignore[arg-type]  # fmt: skip
+            given = {
+                "order_type": given.pop("kind"),
+                "quote_quantity": 100 if given.pop("by_amount") else None,
+                **given,
+            }
+            named = {"session_id": self.session_id, "symbol": "BTCUSDT", "internal_order_id": f"client-{act.label}"}
+            return _call(orders.create_order, created_at=at, **named, **held, **given, **traded, **own)
         adopted = given.pop("adopted")
-        order_id = None if adopted is None else self.orders[str(adopted)]
+        own["order_id"] = None if adopted is None else self.orders[str(adopted)]
+        fee, price = given.pop("fee"), given.pop("price")
         if act.name == "open":
-            return positions.open_position(
-                session_id=self.session_id, symbol="BTCUSDT", strategy_name="model", side=given["side"],
-                entry_price=given["price"], quantity=given["quantity"], entry_commission=given["fee"],
-                order_id=order_id, entry_time=at, request_id=self.key(act), **traded,
-            )  # type: ignore[arg-type]  # fmt: skip
-        return self._move(act, given, position_id, order_id, at)
+            named = {"session_id": self.session_id, "symbol": "BTCUSDT", "strategy_name": "model", "entry_time": at}
+            return _call(
+                positions.open_position, entry_price=price, entry_commission=fee, **named, **given, **traded, **own
+            )
+        own["commission"] = fee
+        return self._moving(given, own | held, price=price, at=at)
 
-    def _move(
-        self, act: Act, given: dict[str, Value], position_id: int | None, order_id: int | None, at: Value
-    ) -> Statement[int]:
-        common = {
-            "position_id": position_id,
-            "order_id": order_id,
-            "request_id": self.key(act),
-            "commission": given["fee"],
-        }
-        if given["kind"] == "FULL_EXIT":
-            return positions.close_position(
-                exit_price=given["price"], exit_time=at, exit_reason=given["reason"], pnl=given["pnl"],
-                settlement_rate=given["rate"], margin_interest_cost=given["interest"], **common,
-            )  # type: ignore[arg-type]  # fmt: skip
-        part = {
-            "size": given["size"],
-            "quantity": given["quantity"],
-            "price": given["price"],
-            "timestamp": at,
-            **common,
-        }
-        if given["kind"] == "SCALE_IN":
-            return positions.apply_scale_in(**part)  # type: ignore[arg-type]
-        return positions.apply_partial_exit(
-            pnl=given["pnl"], settlement_rate=given["rate"], reason=given["reason"], **part
-        )  # type: ignore[arg-type]  # fmt: skip
+    @staticmethod
+    def _moving(given: dict[str, object], own: dict[str, object], *, price: object, at: object) -> Statement[int]:
+        kind, interest = given.pop("kind"), given.pop("interest")
+        if kind == "SCALE_IN":
+            part = {"size": given["size"], "quantity": given["quantity"]}
+            return _call(positions.apply_scale_in, price=price, timestamp=at, **part, **own)
+        given = _renamed(given)
+        if kind == "PARTIAL_EXIT":
+            return _call(positions.apply_partial_exit, price=price, timestamp=at, **given, **own)
+        own["margin_interest_cost"] = interest
+        whole = {"exit_reason": given["reason"], "pnl": given["pnl"], "settlement_rate": given["settlement_rate"]}
+        return _call(positions.close_position, exit_price=price, exit_time=at, **whole, **own)
 
 
-def _renamed(given: dict[str, Value]) -> dict[str, Value]:
+def _call(declaration: Callable[..., Statement[int]], **arguments: object) -> Statement[int]:
+    """The statement's value; the server, not a type checker, is asked what it says to these arguments."""
+    return declaration(**arguments)
+
+
+def _renamed(given: dict[str, object]) -> dict[str, object]:
     return {"settlement_rate": given.pop("rate"), **given}
 
 
-def _traded(contract: Contract) -> dict[str, Value]:
+def _traded(contract: Contract) -> dict[str, object]:
     return {
         "contract": contract.kind, "contract_size": contract.size, "base_asset": contract.base_asset,
         "settlement_currency": None if contract.currency == "USDT" else contract.currency,

@@ -61,20 +61,17 @@ def recorded(connection: psycopg.Connection, names: Names) -> Said:
     def rows(query: str) -> list[tuple[object, ...]]:
         return [_row(row) for row in connection.execute(query.encode(), session).fetchall()]
 
-    orders_by_id = {number: label for label, number in names.orders.items()}
+    orders_by_id: dict[object, str] = {number: label for label, number in names.orders.items()}
     held: dict[object, str] = {number: label for label, number in names.positions.items()}
-    said: Said = {"balance": rows(_BALANCE)[0], "ledger": rows(_LEDGER), "metrics": (rows(_METRICS) or [None])[0]}
-    said |= {f"order {orders_by_id.get(row[0], row[0])}": row[1:] for row in rows(_ORDERS)}  # type: ignore[call-overload]
+    said: Said = {"balance": rows(_BALANCE)[0], "ledger": rows(_LEDGER), "metrics": next(iter(rows(_METRICS)), None)}
+    said |= {f"order {orders_by_id.get(row[0], row[0])}": row[1:] for row in rows(_ORDERS)}
     for number, continues, *figures in rows(_POSITIONS):
         if continues is not None:
             held[number] = held[continues] + "+"
             names.positions[held[number]] = number  # type: ignore[assignment]
         said[f"position {held.get(number, number)}"] = tuple(figures)
-    said["fills"] = sorted(
-        repr((orders_by_id[row[0]], *row[1:3], held.get(row[3]), *row[4:]))
-        for row in rows(_FILLS)  # type: ignore[index]
-    )
-    said |= {f"partial trade {orders_by_id[row[0]]} {held[row[1]]}": row[2:] for row in rows(_PARTIALS)}  # type: ignore[index]
+    said["fills"] = sorted(repr((orders_by_id[row[0]], *row[1:3], held.get(row[3]), *row[4:])) for row in rows(_FILLS))
+    said |= {f"partial trade {orders_by_id[row[0]]} {held[row[1]]}": row[2:] for row in rows(_PARTIALS)}
     said |= {f"trade {held[row[0]]}": row[1:] for row in rows(_TRADES)}
     return said
 
@@ -140,7 +137,5 @@ def differences(db: Database, connection: psycopg.Connection, names: Names, book
     unpriced = {label for label, one in books.orders.items() if one.total > one.recorded and one.total_value is None}
     if unbooked != loose | unpriced:
         found.append(f"unbooked orders: database {unbooked}, model {loose | unpriced}")
-    for one in db.run(audit.audit_books(session_id=names.session_id)):
-        if one.identity != UNBOOKED:
-            found.append(f"audit: {one}")
-    return found
+    findings = db.run(audit.audit_books(session_id=names.session_id))
+    return found + [f"audit: {one}" for one in findings if one.identity != UNBOOKED]

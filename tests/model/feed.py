@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from atb_db.repository import orders
 from atb_db.statement import Statement
+from atb_db.types import ContractType, OrderType, PositionSide
 from tests.model.reference import Contract, Position
 
 Run: TypeAlias = Callable[[Statement[object]], object]
@@ -30,8 +31,8 @@ class Plan(NamedTuple):
 
     leg: int
     name: str
-    kind: str
-    side: str
+    kind: OrderType
+    side: PositionSide
     contract: Contract
 
 
@@ -54,7 +55,7 @@ class Feed(NamedTuple):
             run(
                 orders.create_order(
                     session_id=self.session_id, order_type=plan.kind, symbol="BTCUSDT", side=plan.side, quantity=20,
-                    internal_order_id=plan.name, position_id=position_id, contract=plan.contract.kind,
+                    internal_order_id=plan.name, position_id=position_id, contract=ContractType(plan.contract.kind),
                     contract_size=plan.contract.size, base_asset=plan.contract.base_asset, created_at=START,
                     request_id=uuid5(NAMESPACE, f"{self.session_id}:{plan.name}"),
                 )
@@ -62,7 +63,7 @@ class Feed(NamedTuple):
 
 
 def feed(session_id: int, chance: Random, legs: int = 3) -> Feed:
-    """Everything that is entered is exited; fills come twice, without their fee at first, and after or before totals."""
+    """Everything that is entered is exited; fills come twice, or without their fee at first, before or after totals."""
     plans: list[Plan] = []
     exits: list[Statement[object]] = []
     entries: list[Statement[object]] = []
@@ -94,8 +95,8 @@ class _Leg:
 
     def write(self) -> None:
         chance = self._chance
-        entry, more = self._order("entry", "ENTRY"), self._order("more", "SCALE_IN")
-        some, rest = self._order("some", "PARTIAL_EXIT"), self._order("rest", "STOP_LOSS")
+        entry, more = self._order("entry", OrderType.ENTRY), self._order("more", OrderType.SCALE_IN)
+        some, rest = self._order("some", OrderType.PARTIAL_EXIT), self._order("rest", OrderType.STOP_LOSS)
         units = Decimal(0)
         for _ in range(chance.randint(2, 4)):
             units += self._fill(chance.choice([entry, more]), Decimal(chance.choice(QUANTITIES)), enters=True)
@@ -105,8 +106,8 @@ class _Leg:
         for order in self._filled:
             self._total(order, enters=order in (entry, more))
 
-    def _order(self, name: str, kind: str) -> str:
-        self.plans.append(Plan(self._leg, f"{self._leg}-{name}", kind, self._side, self._contract))
+    def _order(self, name: str, kind: OrderType) -> str:
+        self.plans.append(Plan(self._leg, f"{self._leg}-{name}", kind, PositionSide(self._side), self._contract))
         return f"{self._leg}-{name}"
 
     def _fill(self, order: str, units: Decimal, *, enters: bool) -> Decimal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
@@ -74,6 +74,18 @@ class Position:
     @property
     def direction(self) -> int:
         return 1 if (self.side == "LONG") == (self.contract.kind == "LINEAR") else -1
+
+
+@dataclass(frozen=True)
+class Deal:
+    """What a short form is given of a fill."""
+
+    quantity: Decimal | None
+    price: Decimal | None
+    fee: Decimal | None
+    pnl: Decimal | None
+    rate: Decimal | None
+    at: datetime
 
 
 @dataclass(eq=False)
@@ -174,8 +186,8 @@ class Books:
     # What orders are journaled and reported with.
 
     def journal(
-        self, label: str, kind: str, side: str, quantity: Decimal, price: Decimal | None, position: str | None,
-        contract: Contract, *, by_amount: bool = False, reason: str | None = None,
+        self, label: str, *, kind: str, side: str, quantity: Decimal, price: Decimal | None, position: str | None,
+        contract: Contract, by_amount: bool = False, reason: str | None = None,
     ) -> None:  # fmt: skip
         if label in self.orders:
             return
@@ -189,7 +201,7 @@ class Books:
         self.orders[label] = Order(label, kind, side, quantity, price, held, by_amount=by_amount, reason=reason)
 
     def fill(
-        self, label: str, name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, currency: str | None,
+        self, label: str, *, name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, currency: str | None,
         commission: Decimal | None, pnl: Decimal | None, rate: Decimal | None, at: datetime,
     ) -> None:  # fmt: skip
         order = self.orders[label]
@@ -214,7 +226,7 @@ class Books:
             ):
                 raise Refused("Conflict")
             if again.known is None and (told or commission is not None):
-                self._complete(order, again, before, told, known, base_fee, base_value)
+                self._complete(again, before, told=told, known=known, base_fee=base_fee, base_value=base_value)
             return
         fill = Fill(order, "FILL", at, ZERO, ZERO, ZERO, name, (quantity, price), told, known)
         order.fills[name] = fill
@@ -227,20 +239,13 @@ class Books:
         self._take_up(order, before, fill, pnl, rate)
 
     def report(
-        self, label: str, status: str | None, total: Decimal | None, average: Decimal | None,
+        self, label: str, *, status: str | None, total: Decimal | None, average: Decimal | None,
         commission: Decimal | None, quantity: Decimal | None, price: Decimal | None, pnl: Decimal | None,
         rate: Decimal | None, at: datetime,
     ) -> None:  # fmt: skip
         order = self.orders[label]
         before, filled, contract = order.truth(), order.filled, order.contract
-        told = total
-        if told is None and status == "FILLED" and filled == 0 and order.status not in FINAL:
-            told = quantity or order.quantity
-        if told is None and average is not None and order.total > 0:
-            told = order.total
-        told_at = average
-        if told_at is None:
-            told_at = order.price if order.average is None else order.average
+        told, told_at = self._told(order, status, total, average, quantity)
         if average is not None and not contract.allows(average):
             raise Refused("InvalidInput")
         order.quantity = quantity or order.quantity
@@ -258,16 +263,33 @@ class Books:
         if now > filled:
             order.filled_at = max(order.filled_at or at, at)
         if order.status not in FINAL:
-            if status in FINAL:
-                order.status = str(status)
-            elif not order.by_amount and now > 0 and now >= order.quantity:
-                order.status = "FILLED"
-            elif now > 0 and status != "UNKNOWN":
-                order.status = "PARTIALLY_FILLED"
-            elif status not in (None, "PENDING") and (status != "PARTIALLY_FILLED" or told):
-                order.status = str(status)
+            order.status = self._state(order, status, now, told)
         if order.truth() != before:
             self._take_up(order, before, Fill(order, "CHANGE", at, ZERO, ZERO, ZERO), pnl, rate)
+
+    @staticmethod
+    def _told(
+        order: Order, status: str | None, total: Decimal | None, average: Decimal | None, quantity: Decimal | None
+    ) -> tuple[Decimal | None, Decimal | None]:
+        """The total that is reported, or meant, and its price."""
+        if total is None and status == "FILLED" and order.filled == 0 and order.status not in FINAL:
+            total = quantity or order.quantity
+        if total is None and average is not None and order.total > 0:
+            total = order.total
+        if average is None:
+            average = order.price if order.average is None else order.average
+        return total, average
+
+    @staticmethod
+    def _state(order: Order, status: str | None, filled: Decimal, told: Decimal | None) -> str:
+        if status in FINAL:
+            return str(status)
+        if not order.by_amount and filled > 0 and filled >= order.quantity:
+            return "FILLED"
+        if filled > 0 and status != "UNKNOWN":
+            return "PARTIALLY_FILLED"
+        stays = status in (None, "PENDING") or (status == "PARTIALLY_FILLED" and not told)
+        return order.status if stays else str(status)
 
     def link(self, label: str, position: str) -> None:
         order, held = self.orders[label], self.positions[position]
@@ -282,11 +304,12 @@ class Books:
     # The short forms.
 
     def open(
-        self, label: str, side: str, quantity: Decimal | None, price: Decimal | None, fee: Decimal | None,
+        self, label: str, *, side: str, quantity: Decimal | None, price: Decimal | None, fee: Decimal | None,
         contract: Contract, adopted: str | None, rate: Decimal | None, at: datetime,
     ) -> None:  # fmt: skip
+        deal = Deal(quantity, price, fee, None, rate, at)
         if adopted:
-            return self._adopt_entry(label, self.orders[adopted], quantity, price, fee, contract, rate, at)
+            return self._adopt_entry(label, self.orders[adopted], contract, deal)
         if label in self.orders:
             return None
         if quantity is None or price is None or not contract.allows(price):
@@ -294,19 +317,18 @@ class Books:
         if self.ended:
             raise Refused("SessionClosed")
         self.positions[label] = p = Position(label, side, contract)
-        self._fill_at_once(Order(label, "ENTRY", side, quantity, price, p), quantity, price, fee, None, None, at)
+        self._fill_at_once(Order(label, "ENTRY", side, quantity, price, p), price, deal)
         return None
 
     def move(
-        self, label: str, kind: str, position: str, size: Decimal | None, quantity: Decimal | None,
+        self, label: str, *, kind: str, position: str, size: Decimal | None, quantity: Decimal | None,
         price: Decimal | None, fee: Decimal | None, pnl: Decimal | None, rate: Decimal | None,
         interest: Decimal | None, reason: str | None, adopted: str | None, at: datetime,
     ) -> None:  # fmt: skip
         p = self.positions[position]
+        deal = Deal(quantity, price, fee, pnl, rate, at)
         if adopted:
-            return self._adopt(
-                self.orders[adopted], p, kind, size, quantity, price, fee, pnl, rate, interest, reason, at
-            )
+            return self._adopt(self.orders[adopted], p, deal, kind=kind, size=size, interest=interest, reason=reason)
         if label in self.orders:
             return None
         if p.status != "OPEN":
@@ -324,7 +346,7 @@ class Books:
         if interest:
             self._pay_interest(p, interest)
         order = Order(label, kind, p.side, moved, price, p, reason=reason)
-        self._fill_at_once(order, moved, price, fee, pnl, rate, at)
+        self._fill_at_once(order, price, deal)
         return None
 
     def end(self) -> None:
@@ -332,15 +354,12 @@ class Books:
 
     # How they do it.
 
-    def _fill_at_once(
-        self, order: Order, quantity: Decimal, price: Decimal, fee: Decimal | None, pnl: Decimal | None,
-        rate: Decimal | None, at: datetime,
-    ) -> None:  # fmt: skip
+    def _fill_at_once(self, order: Order, price: Decimal, deal: Deal) -> None:
         before = order.truth()
-        order.status, order.total, order.average, order.total_commission = "FILLED", quantity, price, fee
-        order.total_value, order.filled_at = order.contract.value(quantity, price), at
+        order.status, order.total, order.average, order.total_commission = "FILLED", order.quantity, price, deal.fee
+        order.total_value, order.filled_at = order.contract.value(order.quantity, price), deal.at
         self.orders[order.label] = order
-        self._take_up(order, before, Fill(order, "CHANGE", at, ZERO, ZERO, ZERO), pnl, rate)
+        self._take_up(order, before, Fill(order, "CHANGE", deal.at, ZERO, ZERO, ZERO), deal.pnl, deal.rate)
 
     def _leaving(self, p: Position, size: Decimal | None, quantity: Decimal | None) -> Decimal:
         if size is not None and quantity is not None:
@@ -360,10 +379,7 @@ class Books:
         digits = 15 - int(p.original.log10().to_integral_value("ROUND_CEILING"))
         return (size * p.original).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
-    def _adopt_entry(
-        self, label: str, order: Order, quantity: Decimal | None, price: Decimal | None, fee: Decimal | None,
-        contract: Contract, rate: Decimal | None, at: datetime,
-    ) -> None:  # fmt: skip
+    def _adopt_entry(self, label: str, order: Order, contract: Contract, deal: Deal) -> None:
         if not order.enters:
             raise Refused("Conflict")
         if order.position is None:
@@ -371,15 +387,14 @@ class Books:
                 raise Refused("SessionClosed")
             self.positions[label] = planned = Position(label, order.side, contract)
             self._link(order, planned)
-        self._settle(order, quantity, price, fee, None, rate, at)
+        self._settle(order, deal)
         assert order.position
         if order.position.status == "PLANNED":
             raise Refused("InvalidInput")
 
     def _adopt(
-        self, order: Order, p: Position, kind: str, size: Decimal | None, quantity: Decimal | None,
-        price: Decimal | None, fee: Decimal | None, pnl: Decimal | None, rate: Decimal | None,
-        interest: Decimal | None, reason: str | None, at: datetime,
+        self, order: Order, p: Position, deal: Deal, *, kind: str, size: Decimal | None, interest: Decimal | None,
+        reason: str | None,
     ) -> None:  # fmt: skip
         if order.enters != (kind in ENTRIES):
             raise Refused("Conflict")
@@ -390,24 +405,24 @@ class Books:
         order.reason = order.reason or reason
         if interest and p.status == "OPEN":
             self._pay_interest(p, interest)
-        if quantity is None and size is not None and kind not in ENTRIES and order.filled == 0:
-            quantity = self._leaving(p, size, None)
-        self._settle(order, quantity, price, fee, pnl, rate, at)
+        if deal.quantity is None and size is not None and kind not in ENTRIES and order.filled == 0:
+            deal = replace(deal, quantity=self._leaving(p, size, None))
+        self._settle(order, deal)
         if kind in ("FULL_EXIT", "STOP_LOSS") and p.label not in self.trades:
             raise Refused("InvalidInput")
 
-    def _settle(
-        self, order: Order, total: Decimal | None, average: Decimal | None, fee: Decimal | None,
-        pnl: Decimal | None, rate: Decimal | None, at: datetime,
-    ) -> None:  # fmt: skip
+    def _settle(self, order: Order, deal: Deal) -> None:
         if order.status in FINAL and order.total > order.recorded:
-            other_price = average is not None and order.average is not None and average != order.average
-            if (total is not None and total != order.total) or other_price:
+            known = order.average
+            other_price = deal.price is not None and known is not None and deal.price != known
+            if (deal.quantity is not None and deal.quantity != order.total) or other_price:
                 raise Refused("Conflict")
-        if order.filled == 0 or total is not None or average is not None or fee is not None:
-            total = total or order.filled or order.quantity
-            average = self.price_of(order) if average is None else average
-            self.report(order.label, "FILLED", total, average, fee, None, None, pnl, rate, at)
+        if order.filled == 0 or any(one is not None for one in (deal.quantity, deal.price, deal.fee)):
+            self.report(
+                order.label, status="FILLED", total=deal.quantity or order.filled or order.quantity,
+                average=self.price_of(order) if deal.price is None else deal.price, commission=deal.fee, quantity=None,
+                price=None, pnl=deal.pnl, rate=deal.rate, at=deal.at,
+            )  # fmt: skip
 
     @staticmethod
     def price_of(order: Order) -> Decimal | None:
@@ -426,9 +441,10 @@ class Books:
         self.balance += pnl - commission + amount
 
     def _complete(
-        self, order: Order, fill: Fill, before: Truth, told: tuple[Decimal, str] | None, known: Decimal | None,
+        self, fill: Fill, before: Truth, *, told: tuple[Decimal, str] | None, known: Decimal | None,
         base_fee: Decimal, base_value: Decimal,
     ) -> None:  # fmt: skip
+        order = fill.order
         fill.fee = fill.fee or told
         if known is None:
             return
@@ -499,57 +515,57 @@ class Books:
         if p.status == "CLOSED" and order.enters and moved > 0:
             p = self._continue(p)
         before = p.status
-        rest = rest_value = ZERO
-        if order.enters:
-            taken = max(moved, -p.held)
-            rest, value = moved - taken, worth
-            held = p.held + taken
-            if held == 0:
-                cost = ZERO
-            elif taken:
-                cost = p.cost + value
-            else:
-                cost = p.cost + share(value, p.held, p.quantity)
-            released = value - (cost - p.cost)
-            from_prices = -p.direction * released
-            p.quantity += taken
-            p.original += taken if order.kind == "ENTRY" else ZERO
-            p.entered_value += value
-        else:
-            taken = min(moved, p.held) if moved >= 0 else ZERO if before == "CLOSED" else max(moved, -p.exited)
-            value = share(worth, taken, moved) if moved > p.held else worth
-            value = ZERO if moved > p.held and taken == 0 else value
-            rest, rest_value = moved - taken, worth - value
-            held = p.held - taken
-            released = share(p.cost, taken, p.held) if taken else ZERO
-            cost = p.cost - released
-            from_prices = p.direction * (value - released)
-            p.exited += taken
-            p.exited_value += value
-        gain = told_pnl
+        from_prices = self._enter(p, fill) if order.enters else self._leave(p, fill)
+        taken, gain = fill.quantity, told_pnl
         if gain is None or not (taken or (moved == 0 and worth)):
             gain = rounded(from_prices * self._rate(p, rate)) if from_prices else ZERO
-        p.cost = cost
         p.pnl += gain
         p.commission += fill.commission
-        p.unbooked += abs(rest)
+        p.unbooked += abs(moved - taken)
         self._note_partial(p, order, taken, gain)
-        fill.position, fill.booked, fill.quantity, fill.value = p, True, taken, value
-        fill.released, fill.pnl = released, gain
-        if order.enters and taken:
-            p.entry_time = fill.at if before == "PLANNED" else min(p.entry_time or fill.at, fill.at)
-        p.status = "OPEN" if held > 0 else "CLOSED" if p.quantity > 0 else "PLANNED"
+        fill.position, fill.booked, fill.pnl, fill.rest = p, True, gain, None
+        p.status = "OPEN" if p.held > 0 else "CLOSED" if p.quantity > 0 else "PLANNED"
         if p.status == "CLOSED" and before != "CLOSED":
             self._close(p, fill)
         elif gain or fill.commission:
             self._post("FILL", gain, fill.commission, ZERO)
         if before == "CLOSED":
             self._revise(p)
-        fill.rest = None
-        if rest:
-            left = Fill(order, "REST", fill.at, rest, rest_value, ZERO, position=p)
-            self.fills.append(left)
-            fill.rest = left
+        if moved != taken:
+            fill.rest = Fill(order, "REST", fill.at, moved - taken, worth - fill.value, ZERO, position=p)
+            self.fills.append(fill.rest)
+
+    @staticmethod
+    def _enter(p: Position, fill: Fill) -> Decimal:
+        """Take up an entry; its P&L by the prices: of a corrected one the share of what has left."""
+        taken = max(fill.quantity, -p.held)
+        p.quantity += taken
+        p.original += taken if fill.order.kind == "ENTRY" else ZERO
+        p.entered_value += fill.value
+        if taken:
+            p.entry_time = fill.at if p.status == "PLANNED" else min(p.entry_time or fill.at, fill.at)
+        if p.held == 0:
+            fill.released = fill.value + p.cost
+        else:
+            fill.released = ZERO if taken else fill.value - share(fill.value, p.held, p.quantity)
+        p.cost += fill.value - fill.released
+        fill.quantity = taken
+        return -p.direction * fill.released
+
+    @staticmethod
+    def _leave(p: Position, fill: Fill) -> Decimal:
+        """Take up an exit, as far as there is something to exit; its P&L by the prices."""
+        moved = fill.quantity
+        if moved > p.held:
+            fill.quantity = p.held
+            fill.value = share(fill.value, p.held, moved) if p.held else ZERO
+        elif moved < 0:
+            fill.quantity = ZERO if p.status == "CLOSED" else max(moved, -p.exited)
+        fill.released = share(p.cost, fill.quantity, p.held) if fill.quantity else ZERO
+        p.cost -= fill.released
+        p.exited += fill.quantity
+        p.exited_value += fill.value
+        return p.direction * (fill.value - fill.released)
 
     def _close(self, p: Position, fill: Fill) -> None:
         self._post("FILL", fill.pnl, fill.commission, ZERO)

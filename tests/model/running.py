@@ -54,16 +54,15 @@ class Play:
             self._undo()
         else:
             self._accepted.append(act)
-        answer: object = None
+        answer: int | AtbDbError
         try:
             answer = self._db.run(self.names.statement(act))
-            got = None
         except AtbDbError as error:
-            answer, got = error, type(error).__name__
-        if got != due:
+            answer = error
+        if (type(answer).__name__ if isinstance(answer, AtbDbError) else None) != due:
             return f"{act} is answered by {answer!r}, and should be by {due or 'a result'}"
-        if got is None:
-            self._learn(act, int(str(answer)) if answer is not None else 0)
+        if not isinstance(answer, AtbDbError):
+            self._learn(act, answer)
         return None
 
     def _undo(self) -> None:
