@@ -137,14 +137,15 @@ BEGIN
     INSERT INTO positions AS p (
         session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
         allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, quantity, original_quantity,
-        current_quantity, size, original_size, current_size, entry_notional, cost_basis, entry_price, commission, stop_loss, take_profit, trailing_stop, current_price, unrealized_pnl,
-        unrealized_pnl_percent, strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit,
+        current_quantity, size, original_size, current_size, entry_notional, cost_basis, entry_price, commission,
+        stop_loss, take_profit, trailing_stop, current_price, unrealized_pnl, unrealized_pnl_percent,
+        strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit,
         weekend_exit, time_restriction_group, last_update, request_id, request_hash
     ) VALUES (
         session, traded, direction, 'OPEN', kind, units_per_contract, asset, settles_in, rate,
         negative_prices, size_of_balance, entered, at, balance, entered, entered,
-        entered, size_of_balance, size_of_balance, size_of_balance, worth, worth, price, coalesce(fee, 0), stop, target, trails, price, 0,
-        0, strategy, confidence, venue, hold_until, end_of_day,
+        entered, size_of_balance, size_of_balance, size_of_balance, worth, worth, price, coalesce(fee, 0),
+        stop, target, trails, price, 0, 0, strategy, confidence, venue, hold_until, end_of_day,
         weekend, restriction_group, at, request, content_hash
     )
     ON CONFLICT (request_id) DO UPDATE
