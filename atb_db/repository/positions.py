@@ -49,8 +49,8 @@ class Position(NamedTuple):
     contract_size: Decimal
     """Units of the base asset (LINEAR) or of the quote currency (INVERSE) in a quantity of 1; 1 for spot."""
     entry_price: Decimal
-    """Average entry price of the open quantity, in quote currency, rounded to 24 digits; of a CLOSED position that of all
-    entries.
+    """Average entry price of the open quantity, in quote currency, rounded to 24 digits; of a CLOSED position that of
+    all entries.
     """
     entry_time: datetime
     """When the position was entered; of a PLANNED one when it was planned."""

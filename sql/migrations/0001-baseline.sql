@@ -256,8 +256,10 @@ CREATE TABLE positions (
         AND (status = 'OPEN') = (current_quantity > 0)
         AND (status = 'PLANNED') = (quantity = 0)
     ),
-    CONSTRAINT positions_closed_with_exit CHECK ((status = 'CLOSED') = (exit_time IS NOT NULL AND exit_reason IS NOT NULL)),
-    -- Every unit of money is still in the cost of what is held, or realised, to the last digit; audit_books knows the sign.
+    CONSTRAINT positions_closed_with_exit CHECK (
+        (status = 'CLOSED') = (exit_time IS NOT NULL AND exit_reason IS NOT NULL)
+    ),
+    -- Every unit of money is still in the cost of what is held, or realised, to the last digit; the audit knows its sign.
     CONSTRAINT positions_pnl_from_values CHECK (
         abs(realized_pnl - pnl_correction) = abs(exit_notional - entry_notional + cost_basis)
     )
@@ -330,7 +332,8 @@ CREATE TABLE orders (
 
 CREATE UNIQUE INDEX orders_internal_order_id_key ON orders ((session_id::text || ' ' || internal_order_id::text));
 
-CREATE UNIQUE INDEX orders_exchange_order_id_key ON orders ((session_id::text || ' ' || exchange_order_id::text), symbol);
+CREATE UNIQUE INDEX orders_exchange_order_id_key
+ON orders ((session_id::text || ' ' || exchange_order_id::text), symbol);
 
 CREATE INDEX orders_position_id_idx ON orders (position_id);
 
@@ -494,7 +497,8 @@ CREATE TABLE account_balances (
     )
 );
 
-CREATE INDEX account_balances_transfers_idx ON account_balances (session_id, last_updated) WHERE entry_type = 'TRANSFER';
+CREATE INDEX account_balances_transfers_idx ON account_balances (session_id, last_updated)
+WHERE entry_type = 'TRANSFER';
 
 ALTER TABLE trading_sessions ADD CONSTRAINT trading_sessions_balance_fkey
 FOREIGN KEY (id, ledger_entries, current_balance)

@@ -5,8 +5,8 @@ COMMENT ON TYPE position_side IS 'Direction of a position, and of the orders and
 
 CREATE TYPE position_status AS ENUM ('PLANNED', 'OPEN', 'CLOSED');
 COMMENT ON TYPE position_status IS
-'PLANNED = its entry order is journaled and nothing of it is filled; OPEN = holds something; CLOSED = holds nothing any '
-'more, which is final.';
+'PLANNED = its entry order is journaled and nothing of it is filled; OPEN = holds something; CLOSED = holds nothing '
+'any more, which is final.';
 
 CREATE TYPE contract_type AS ENUM ('LINEAR', 'INVERSE');
 COMMENT ON TYPE contract_type IS
@@ -25,8 +25,8 @@ COMMENT ON TYPE order_status IS
 
 CREATE TYPE fill_kind AS ENUM ('FILL', 'CHANGE', 'REST');
 COMMENT ON TYPE fill_kind IS
-'Where a row of order_fills comes from: FILL = one execution as the exchange reported it, CHANGE = what a reported total '
-'or a fee that became known later changed, REST = the part of either that its position could not take up.';
+'Where a row of order_fills comes from: FILL = one execution as the exchange reported it, CHANGE = what a reported '
+'total or a fee that became known later changed, REST = the part of either that its position could not take up.';
 
 CREATE TYPE trade_source AS ENUM ('LIVE', 'BACKTEST', 'PAPER');
 COMMENT ON TYPE trade_source IS 'Where a session''s money is: on an exchange, in history, or on paper.';
@@ -50,10 +50,10 @@ CREATE TYPE ledger_entry_type AS ENUM (
     'INITIAL', 'TRADE', 'FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER', 'ADJUSTMENT', 'CORRECTION', 'MOVE'
 );
 COMMENT ON TYPE ledger_entry_type IS
-'What moved the balance: INITIAL = the session''s start, TRADE = a trade logged without a position, FILL = P&L and fee of '
-'a fill, FEE = a fee that became known later, FUNDING and INTEREST = paid or received while a position is open, TRANSFER '
-'= a deposit or withdrawal, ADJUSTMENT = the balance set by hand or by an account sync, CORRECTION = of a position by '
-'hand, MOVE = what a position had realised when it was moved to another session (it changes no balance).';
+'What moved the balance: INITIAL = the session''s start, TRADE = a trade logged without a position, FILL = P&L and fee '
+'of a fill, FEE = a fee that became known later, FUNDING and INTEREST = paid or received while a position is open, '
+'TRANSFER = a deposit or withdrawal, ADJUSTMENT = the balance set by hand or by an account sync, CORRECTION = of a '
+'position by hand, MOVE = what a position had realised when it was moved to another session (it changes no balance).';
 
 CREATE TYPE strategy_status AS ENUM ('EXPERIMENTAL', 'TESTING', 'PRODUCTION', 'RETIRED', 'DEPRECATED');
 COMMENT ON TYPE strategy_status IS
@@ -88,8 +88,8 @@ COMMENT ON DOMAIN price IS
 CREATE DOMAIN signed_price AS numeric
 CONSTRAINT signed_price_finite CHECK (VALUE > -1e30 AND VALUE < 1e30);
 COMMENT ON DOMAIN signed_price IS
-'Exact price of one unit in the quote currency, negative only where the instrument allows it (power, spreads); never NaN '
-'or Infinity.';
+'Exact price of one unit in the quote currency, negative only where the instrument allows it (power, spreads); never '
+'NaN or Infinity.';
 
 CREATE DOMAIN quantity AS numeric
 CONSTRAINT quantity_positive CHECK (VALUE > 0 AND VALUE < 1e30);

@@ -24,7 +24,8 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN (side = 'LONG') = (contract = 'LINEAR') THEN 1 ELSE -1 END
 $$;
 COMMENT ON FUNCTION value_direction IS
-'The sign of exit value - entry value in a position''s P&L: the value of an inverse contract falls when its price rises.';
+'The sign of exit value - entry value in a position''s P&L: the value of an inverse contract falls when its price '
+'rises.';
 
 CREATE FUNCTION contract_value(contract contract_type, contract_size numeric, quantity numeric, price numeric)
 RETURNS numeric
@@ -39,8 +40,8 @@ LANGUAGE sql IMMUTABLE AS $$
            ))
 $$;
 COMMENT ON FUNCTION contract_value IS
-'What a quantity is worth at a price, in the settlement currency, rounded to 18 digits: quantity x contract size x price, '
-'or quantity x contract size / price of an INVERSE contract (NULL at price 0).';
+'What a quantity is worth at a price, in the settlement currency, rounded to 18 digits: quantity x contract size x '
+'price, or quantity x contract size / price of an INVERSE contract (NULL at price 0).';
 
 CREATE FUNCTION average_price(contract contract_type, contract_size numeric, quantity numeric, value numeric)
 RETURNS numeric
@@ -54,7 +55,8 @@ LANGUAGE sql IMMUTABLE AS $$
            ))
 $$;
 COMMENT ON FUNCTION average_price IS
-'The price at which a quantity is worth a value, rounded to 24 digits: the reverse of contract_value. NULL for nothing.';
+'The price at which a quantity is worth a value, rounded to 24 digits: the reverse of contract_value. NULL for '
+'nothing.';
 
 CREATE FUNCTION share_of(value numeric, part numeric, whole numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$
@@ -75,8 +77,8 @@ LANGUAGE sql IMMUTABLE AS $$
            END
 $$;
 COMMENT ON FUNCTION quantity_of IS
-'The quantity that a fraction of the original one means, rounded to 15 significant digits of the original; what is held, '
-'where the two meet within 1e-12 of the original, so that three exits of a third end at nothing.';
+'The quantity that a fraction of the original one means, rounded to 15 significant digits of the original; what is '
+'held, where the two meet within 1e-12 of the original, so that three exits of a third end at nothing.';
 
 CREATE FUNCTION drawdown(peak numeric, value numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$

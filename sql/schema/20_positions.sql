@@ -79,8 +79,11 @@ CREATE TABLE positions (
         AND (status = 'OPEN') = (current_quantity > 0)
         AND (status = 'PLANNED') = (quantity = 0)
     ),
-    CONSTRAINT positions_closed_with_exit CHECK ((status = 'CLOSED') = (exit_time IS NOT NULL AND exit_reason IS NOT NULL)),
-    -- Every unit of money is still in the cost of what is held, or realised, to the last digit; audit_books knows the sign.
+    CONSTRAINT positions_closed_with_exit CHECK (
+        (status = 'CLOSED') = (exit_time IS NOT NULL AND exit_reason IS NOT NULL)
+    ),
+    -- Every unit of money is still in the cost of what is held, or realised, to the last digit; the audit knows
+    -- its sign.
     CONSTRAINT positions_pnl_from_values CHECK (
         abs(realized_pnl - pnl_correction) = abs(exit_notional - entry_notional + cost_basis)
     )
@@ -93,8 +96,8 @@ CREATE UNIQUE INDEX positions_continues_position_id_key ON positions (continues_
 WHERE continues_position_id IS NOT NULL;
 
 COMMENT ON TABLE positions IS
-'A holding in one symbol, from the plan of its entry to its exit. What it holds, costs and earns follows from the fills '
-'of its orders.';
+'A holding in one symbol, from the plan of its entry to its exit. What it holds, costs and earns follows from the '
+'fills of its orders.';
 COMMENT ON COLUMN positions.id IS 'Identifier.';
 COMMENT ON COLUMN positions.session_id IS 'Session that holds the position.';
 COMMENT ON COLUMN positions.continues_position_id IS
@@ -126,8 +129,8 @@ COMMENT ON COLUMN positions.original_quantity IS
 COMMENT ON COLUMN positions.exited_quantity IS 'Exited so far, in units of the base asset.';
 COMMENT ON COLUMN positions.current_quantity IS 'Open quantity in units of the base asset.';
 COMMENT ON COLUMN positions.unbooked_quantity IS
-'What its orders moved beyond what was held, in units of the base asset: the sum of its REST fills, without their sign. '
-'The next entry fill takes it up.';
+'What its orders moved beyond what was held, in units of the base asset: the sum of its REST fills, without their '
+'sign. The next entry fill takes it up.';
 COMMENT ON COLUMN positions.entry_notional IS 'Value of all entries at their prices, in settlement currency.';
 COMMENT ON COLUMN positions.exit_notional IS 'Value of all exits at their prices, in settlement currency.';
 COMMENT ON COLUMN positions.cost_basis IS

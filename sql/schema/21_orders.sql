@@ -58,10 +58,11 @@ CREATE TABLE orders (
     CONSTRAINT orders_target_level_nonnegative CHECK (target_level >= 0)
 ) WITH (fillfactor = 80);
 
--- Session and id as one value: no other index serves what looks for it, also by a plan that was made while the table was
--- empty. With columns of their own, an index that begins with the session could be chosen, and read all its orders.
+-- Session and id as one value: no other index serves what looks for it, also by a plan that was made while the table
+-- was empty. With columns of their own, an index that begins with the session could be chosen, and read all its orders.
 CREATE UNIQUE INDEX orders_internal_order_id_key ON orders ((session_id::text || ' ' || internal_order_id::text));
-CREATE UNIQUE INDEX orders_exchange_order_id_key ON orders ((session_id::text || ' ' || exchange_order_id::text), symbol);
+CREATE UNIQUE INDEX orders_exchange_order_id_key
+ON orders ((session_id::text || ' ' || exchange_order_id::text), symbol);
 CREATE INDEX orders_position_id_idx ON orders (position_id);
 CREATE INDEX orders_session_id_created_at_idx ON orders (session_id, created_at, id);
 CREATE INDEX orders_pending_idx ON orders (session_id, created_at, id)
@@ -101,8 +102,8 @@ COMMENT ON COLUMN orders.told_commission IS
 'Fees of that total, in the session''s base currency; negative for a rebate, NULL when they were not reported.';
 COMMENT ON COLUMN orders.recorded_quantity IS 'Sum of the single fills, in units of the base asset.';
 COMMENT ON COLUMN orders.recorded_base_fee IS
-'What fees in the base asset took out of the single fills of a purchase, in units; negative for a sale, which takes that '
-'much more out of the position.';
+'What fees in the base asset took out of the single fills of a purchase, in units; negative for a sale, which takes '
+'that much more out of the position.';
 COMMENT ON COLUMN orders.recorded_notional IS 'Sum of quantity x price of the single fills, in quote currency.';
 COMMENT ON COLUMN orders.recorded_value IS
 'Sum of the values of the single fills'' quantities less fees in the base asset, in settlement currency.';
@@ -154,7 +155,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_backward_order IS
-'Trigger of orders: refuses with AT409 a state that goes back or leaves a final one, and a quantity of fills that shrinks.';
+'Trigger of orders: refuses with AT409 a state that goes back or leaves a final one, and a quantity of fills that '
+'shrinks.';
 
 CREATE TRIGGER orders_forward_only BEFORE UPDATE ON orders
 FOR EACH ROW

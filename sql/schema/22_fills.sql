@@ -53,14 +53,14 @@ COMMENT ON COLUMN order_fills.position_id IS
 'Position that took it up: that of the order, or the one that continues it; NULL while the order has none.';
 COMMENT ON COLUMN order_fills.is_booked IS 'Whether a position has taken it up.';
 COMMENT ON COLUMN order_fills.booked_quantity IS
-'What it moved in the position, in units of the base asset: the change of what the order has filled, without fees in the '
-'base asset; 0 for a mere correction of the price.';
+'What it moved in the position, in units of the base asset: the change of what the order has filled, without fees in '
+'the base asset; 0 for a mere correction of the price.';
 COMMENT ON COLUMN order_fills.booked_value IS 'The value of that at its price, in settlement currency.';
 COMMENT ON COLUMN order_fills.booked_commission IS
 'Fee that was booked with it, in the session''s base currency; a fee that became known later included.';
 COMMENT ON COLUMN order_fills.released_cost IS
-'Cost that left the position with it, in settlement currency: of an exit its share of cost_basis, of a corrected entry price '
-'the share of what had been exited.';
+'Cost that left the position with it, in settlement currency: of an exit its share of cost_basis, of a corrected entry '
+'price the share of what had been exited.';
 COMMENT ON COLUMN order_fills.pnl IS 'Gross P&L that it realised, in the session''s base currency.';
 
 CREATE TRIGGER order_fills_append_only

@@ -60,7 +60,8 @@ COMMENT ON COLUMN trades.side IS 'LONG or SHORT.';
 COMMENT ON COLUMN trades.source IS 'The session''s mode: LIVE, BACKTEST or PAPER.';
 COMMENT ON COLUMN trades.entry_price IS 'Average price of all entries, in quote currency.';
 COMMENT ON COLUMN trades.exit_price IS 'Average price of all exits, in quote currency.';
-COMMENT ON COLUMN trades.size IS 'Everything entered, as a fraction of the balance at entry; NULL when it was not given.';
+COMMENT ON COLUMN trades.size IS
+'Everything entered, as a fraction of the balance at entry; NULL when it was not given.';
 COMMENT ON COLUMN trades.quantity IS 'Everything entered, in units of the base asset.';
 COMMENT ON COLUMN trades.entry_time IS 'When the position was entered.';
 COMMENT ON COLUMN trades.exit_time IS 'When the final exit happened; its UTC day is the trade''s day.';
@@ -123,5 +124,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION known_trade IS
-'The trade that a session has of the exchange''s order: logged with its id, or of the position that the order belongs to; '
-'NULL when there is none, or it is the request''s own.';
+'The trade that a session has of the exchange''s order: logged with its id, or of the position that the order belongs '
+'to; NULL when there is none, or it is the request''s own.';

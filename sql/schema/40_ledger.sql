@@ -41,7 +41,8 @@ CREATE TABLE account_balances (
 );
 
 -- Read by transfer_spans: deposits and withdrawals are few.
-CREATE INDEX account_balances_transfers_idx ON account_balances (session_id, last_updated) WHERE entry_type = 'TRANSFER';
+CREATE INDEX account_balances_transfers_idx ON account_balances (session_id, last_updated)
+WHERE entry_type = 'TRANSFER';
 
 COMMENT ON TABLE account_balances IS
 'The ledger: every change of a session''s balance, append-only. Each entry starts from the balance that the one '
@@ -73,8 +74,8 @@ COMMENT ON COLUMN account_balances.request_id IS
 COMMENT ON COLUMN account_balances.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
 
--- A session says what its newest ledger entry says, or the transaction does not commit: post_entry() moves both. A session
--- that is being removed has no entry number, and so nothing to refer to.
+-- A session says what its newest ledger entry says, or the transaction does not commit: post_entry() moves both. A
+-- session that is being removed has no entry number, and so nothing to refer to.
 ALTER TABLE trading_sessions ADD CONSTRAINT trading_sessions_balance_fkey
 FOREIGN KEY (id, ledger_entries, current_balance)
 REFERENCES account_balances (session_id, entry_number, total_balance) DEFERRABLE INITIALLY DEFERRED;
@@ -115,5 +116,5 @@ LANGUAGE sql STABLE AS $$
     WINDOW in_order AS (ORDER BY t.since, t.number ROWS UNBOUNDED PRECEDING)
 $$;
 COMMENT ON FUNCTION transfer_spans IS
-'How much had been deposited less withdrawn, in the session''s base currency, in which span of time: one row from -infinity '
-'to infinity while there is no transfer.';
+'How much had been deposited less withdrawn, in the session''s base currency, in which span of time: one row from '
+'-infinity to infinity while there is no transfer.';

@@ -116,4 +116,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION allowed_price IS
-'The given price; raises AT422 when it is negative and the instrument has no negative prices. The column names the field.';
+'The given price; raises AT422 when it is negative and the instrument has no negative prices. The column names the '
+'field.';

@@ -11,7 +11,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION fence IS
-'Refuses with AT423 a write by an engine that no longer holds the session. Called last, when every other lock is taken.';
+'Refuses with AT423 a write by an engine that no longer holds the session. Called last, when every other lock is '
+'taken.';
 
 CREATE FUNCTION fenced(session bigint, own_token uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
@@ -66,11 +67,13 @@ BEGIN
     END IF;
     INSERT INTO account_balances (
         session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, delta, total_balance,
-        base_currency, reserved_balance, asset_balances, position_id, order_fill_id, update_reason, updated_by, last_updated, request_id,
+        base_currency, reserved_balance, asset_balances, position_id, order_fill_id, update_reason, updated_by,
+        last_updated, request_id,
         request_hash
     ) VALUES (
         session, s.ledger_entries, kind, s.current_balance - change, gross, fee, other, change, s.current_balance,
-        s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request, gen_random_uuid()),
+        s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request,
+        gen_random_uuid()),
         coalesce(content_hash, 0)
     );
     IF kind IN ('FILL', 'FEE') AND booked_at < s.balance_set_at THEN
@@ -92,8 +95,9 @@ END
 $$;
 COMMENT ON FUNCTION post_entry IS
 'Changes a session''s balance by gross - fee + other and appends the ledger entry for it; the balance after, in the '
-'session''s base currency, and whether the session has ended. The session''s row is locked until the transaction ends. is_fact: what an exchange did is '
-'booked also after the session has ended. Raises AT404 and AT410 as active_session does, AT423 as fence does.';
+'session''s base currency, and whether the session has ended. The session''s row is locked until the transaction ends. '
+'is_fact: what an exchange did is booked also after the session has ended. Raises AT404 and AT410 as active_session '
+'does, AT423 as fence does.';
 
 CREATE FUNCTION warn(session bigint, at timestamptz, sentence text, details jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -102,7 +106,8 @@ BEGIN
     VALUES (session, at, 'WARNING', 'WARNING', sentence, details, 'books');
 END
 $$;
-COMMENT ON FUNCTION warn IS 'Records a WARNING event of the books: what an exchange did is kept, and what is odd about it is visible.';
+COMMENT ON FUNCTION warn IS
+'Records a WARNING event of the books: what an exchange did is kept, and what is odd about it is visible.';
 
 CREATE FUNCTION count_trade(trade trades, balance numeric) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

@@ -49,8 +49,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION record_partial_trade IS
-'Adds what a fill moved to the partial trade of its order, which is one row however many fills the order takes; its id, '
-'and whether this fill was the first.';
+'Adds what a fill moved to the partial trade of its order, which is one row however many fills the order takes; its '
+'id, and whether this fill was the first.';
 
 CREATE FUNCTION completed_trade(p positions, filled orders, request uuid, content_hash bigint) RETURNS trades
 LANGUAGE plpgsql VOLATILE AS $$
@@ -91,8 +91,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION revise_trade IS
-'Carries what came after a position was closed (a fee, funding, a corrected price) into its trade and the metrics, which '
-'are computed again from all trades of the session.';
+'Carries what came after a position was closed (a fee, funding, a corrected price) into its trade and the metrics, '
+'which are computed again from all trades of the session.';
 
 CREATE FUNCTION rate_of(p positions, rate numeric) RETURNS numeric
 LANGUAGE plpgsql VOLATILE AS $$
@@ -117,8 +117,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rate_of IS
-'The value of one unit of a position''s settlement currency in the session''s base currency; raises AT422 when they differ '
-'and no rate is known.';
+'The value of one unit of a position''s settlement currency in the session''s base currency; raises AT422 when they '
+'differ and no rate is known.';
 
 CREATE FUNCTION book_fill(
     p positions,
@@ -305,11 +305,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION book_fill IS
-'The heart: a position takes up what an order was filled with. Of an entry it grows; of an exit it gives up the share of '
-'its cost, and the last exit releases what is left, so that the sum of the P&L is exact. A quantity of 0 with a value is '
-'a corrected price. What a CLOSED position cannot take goes to the one that continues it: CLOSED stays final. Beyond '
-'what is held an exit leaves a rest. Values are rounded to 18 digits where they are made, and then only added. Ledger, '
-'trade and metrics follow. Order and position are locked by the caller.';
+'The heart: a position takes up what an order was filled with. Of an entry it grows; of an exit it gives up the share '
+'of its cost, and the last exit releases what is left, so that the sum of the P&L is exact. A quantity of 0 with a '
+'value is a corrected price. What a CLOSED position cannot take goes to the one that continues it: CLOSED stays final. '
+'Beyond what is held an exit leaves a rest. Values are rounded to 18 digits where they are made, and then only added. '
+'Ledger, trade and metrics follow. Order and position are locked by the caller.';
 
 CREATE FUNCTION size_of(p positions, part numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -318,7 +318,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION size_of IS
-'A quantity of a position as a fraction of the balance at entry, rounded to 18 digits: as its plan has it; NULL without.';
+'A quantity of a position as a fraction of the balance at entry, rounded to 18 digits: as its plan has it; NULL '
+'without.';
 
 CREATE FUNCTION unrealized(p positions, held numeric, cost numeric, price numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -334,8 +335,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION unrealized IS
-'What a position''s open quantity would earn at a price, in the session''s base currency (at settlement_rate, if there is '
-'one); 0 when nothing is held, NULL without a price.';
+'What a position''s open quantity would earn at a price, in the session''s base currency (at settlement_rate, if there '
+'is one); 0 when nothing is held, NULL without a price.';
 
 CREATE FUNCTION unrealized_percent(p positions, held numeric, cost numeric, price numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -394,8 +395,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION continuing_position IS
-'The position that continues a closed one, locked: the newest of them, or, for an entry, one that is planned now with the '
-'same plan; without either the closed one itself.';
+'The position that continues a closed one, locked: the newest of them, or, for an entry, one that is planned now with '
+'the same plan; without either the closed one itself.';
 
 CREATE FUNCTION book_rest(filled orders, moved booking, at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -500,5 +501,5 @@ END
 $$;
 COMMENT ON FUNCTION take_up IS
 'Books what an order was filled with since before: its new figures less its old ones, whichever report they came by. '
-'execution is the single fill that it came by; without its kind it was a total. The order is locked, and p is its position, '
-'locked, if it has one.';
+'execution is the single fill that it came by; without its kind it was a total. The order is locked, and p is its '
+'position, locked, if it has one.';

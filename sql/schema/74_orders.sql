@@ -60,8 +60,8 @@ END
 $$;
 COMMENT ON FUNCTION find_order IS
 'The id of an order by our id, or within its session by the client order id or the exchange''s (also one that it had '
-'before it was amended). Raises AT404 when there is none, AT409 when two symbols share the exchange''s id, AT422 when no '
-'id is given.';
+'before it was amended). Raises AT404 when there is none, AT409 when two symbols share the exchange''s id, AT422 when '
+'no id is given.';
 
 CREATE FUNCTION refuse_fill(known order_fills, filled numeric, at_price numeric, told_fee numeric, told_currency text, told_commission numeric)
 RETURNS void
@@ -120,8 +120,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION store_order IS
-'Writes an order that is locked, with what follows from its reports: filled quantity and price, what that moves in a position '
-'and its value, fees, whether it is more than was ordered. The order as it is then.';
+'Writes an order that is locked, with what follows from its reports: filled quantity and price, what that moves in a '
+'position and its value, fees, whether it is more than was ordered. The order as it is then.';
 
 CREATE FUNCTION complete_fee(
     known order_fills,
@@ -164,7 +164,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION complete_fee IS
-'A fee of a fill, or its conversion, that became known later: it is booked once, into the position that took the fill up.';
+'A fee of a fill, or its conversion, that became known later: it is booked once, into the position that took the fill '
+'up.';
 
 CREATE FUNCTION book_late_fee(held bigint, fee numeric, known order_fills, own_token uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -281,9 +282,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION record_fill IS
-'Records one execution as the exchange reports it with its order, and books it into the position: all or nothing. fill is '
-'the key: the same one again changes nothing, or completes a fee that was not known; with other figures it is AT409 with '
-'both. The id of the fill.';
+'Records one execution as the exchange reports it with its order, and books it into the position: all or nothing. fill '
+'is the key: the same one again changes nothing, or completes a fee that was not known; with other figures it is AT409 '
+'with both. The id of the fill.';
 
 CREATE FUNCTION update_order(
     own_id bigint,
@@ -372,7 +373,8 @@ BEGIN
     END IF;
     o.last_update := greatest(before.last_update, at);
     o := store_order(o);
-    IF (o.filled_units, o.filled_value, o.commission) IS DISTINCT FROM (before.filled_units, before.filled_value, before.commission) THEN
+    IF (o.filled_units, o.filled_value, o.commission) IS DISTINCT FROM (before.filled_units, before.filled_value,
+    before.commission) THEN
         PERFORM take_up(before, o, p, at, told_pnl, rate, coalesce(average, o.filled_price), own_token, NULL, NULL, NULL);
     ELSIF own_token IS NOT NULL THEN
         PERFORM fence(o.session_id, own_token);
@@ -381,8 +383,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION update_order IS
-'What the exchange reports of an order as a whole: state, id, amended quantity and price, totals. Forward only: a state '
-'that would go back and an end that is there already stay, the rest of the report is kept and booked. The order''s id.';
+'What the exchange reports of an order as a whole: state, id, amended quantity and price, totals. Forward only: a '
+'state that would go back and an end that is there already stay, the rest of the report is kept and booked. The '
+'order''s id.';
 
 CREATE FUNCTION refuse_taken_order(session bigint, own_id bigint, traded text, internal text, exchange text) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -424,8 +427,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refuse_halted IS
-'Raises AT451 when the control flag is active; a flag that was never set is not. Holds off who would raise it until the '
-'transaction ends.';
+'Raises AT451 when the control flag is active; a flag that was never set is not. Holds off who would raise it until '
+'the transaction ends.';
 
 CREATE FUNCTION fitting_position(wanted bigint, traded text, direction position_side) RETURNS positions
 LANGUAGE plpgsql VOLATILE AS $$
@@ -490,7 +493,8 @@ BEGIN
     )
     SELECT s.id, traded, direction, 'PLANNED', kind, units_per_contract, asset, settles_in, rate,
            negative_prices, size_of_balance, entry_quantity, at, balance, stop, target, trails,
-           coalesce(strategy, s.strategy_name), confidence, coalesce(venue, s.exchange), hold_until, end_of_day, weekend,
+           coalesce(strategy, s.strategy_name), confidence, coalesce(venue, s.exchange), hold_until, end_of_day,
+           weekend,
            restriction_group, at, request, content_hash
       FROM trading_sessions AS s
      WHERE s.id = session
@@ -499,8 +503,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION plan_position IS
-'Writes the plan of a position, with the stop, target and contract that it will have: what is wrong with them is refused '
-'before anything is sent. Its id; NULL when there is no such session.';
+'Writes the plan of a position, with the stop, target and contract that it will have: what is wrong with them is '
+'refused before anything is sent. Its id; NULL when there is no such session.';
 
 CREATE FUNCTION journal_order(
     session bigint,
@@ -595,8 +599,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION journal_order IS
-'Journals an order before it is sent; an ENTRY order without a position plans one. The order''s id, also of the one that '
-'the request journaled before. Raises AT451 when the control flag is active.';
+'Journals an order before it is sent; an ENTRY order without a position plans one. The order''s id, also of the one '
+'that the request journaled before. Raises AT451 when the control flag is active.';
 
 CREATE FUNCTION is_revalued(o orders, own_token uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
@@ -665,8 +669,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION is_revalued IS
-'Whether an order that just found its position is worth something else by that one''s contract than it seemed to be: then '
-'its fills are valued again and booked as one change. Raises AT422 when the instrument has no such prices.';
+'Whether an order that just found its position is worth something else by that one''s contract than it seemed to be: '
+'then its fills are valued again and booked as one change. Raises AT422 when the instrument has no such prices.';
 
 CREATE FUNCTION link_order(wanted bigint, to_position bigint, at timestamptz, own_token uuid) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
@@ -722,8 +726,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION link_order IS
-'Makes an order that had no position the position''s order; what it was filled with is booked now. The order''s id. Raises '
-'AT409 when it belongs to another position.';
+'Makes an order that had no position the position''s order; what it was filled with is booked now. The order''s id. '
+'Raises AT409 when it belongs to another position.';
 
 CREATE FUNCTION unbooked_orders(session bigint) RETURNS TABLE (order_id bigint, unbooked_quantity numeric)
 LANGUAGE sql STABLE AS $$
@@ -742,8 +746,8 @@ LANGUAGE sql STABLE AS $$
        AND o.told_value IS NULL
 $$;
 COMMENT ON FUNCTION unbooked_orders IS
-'The orders of a session that were filled with something which is in no position, and how much of it, in units of the base '
-'asset: fills of an order without a position, exits beyond what was held, totals without a price.';
+'The orders of a session that were filled with something which is in no position, and how much of it, in units of the '
+'base asset: fills of an order without a position, exits beyond what was held, totals without a price.';
 
 CREATE FUNCTION expire_stale_orders(session bigint, before timestamptz, expired_at timestamptz) RETURNS integer
 LANGUAGE plpgsql VOLATILE AS $$
@@ -765,5 +769,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION expire_stale_orders IS
-'Expires a session''s orders that are PENDING and were journaled before a moment; how many were expired at expired_at. What '
-'the exchange may know (OPEN, PARTIALLY_FILLED, UNKNOWN) is left to reconciliation.';
+'Expires a session''s orders that are PENDING and were journaled before a moment; how many were expired at expired_at. '
+'What the exchange may know (OPEN, PARTIALLY_FILLED, UNKNOWN) is left to reconciliation.';

@@ -18,8 +18,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION known_order IS
-'The order that a short form adopts: by our id (AT404 when there is none), or by the client order id or the exchange''s, '
-'NULL when the session has no such order yet.';
+'The order that a short form adopts: by our id (AT404 when there is none), or by the client order id or the '
+'exchange''s, NULL when the session has no such order yet.';
 
 CREATE FUNCTION refuse_reused_request(request uuid, content_hash bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -34,7 +34,8 @@ COMMENT ON FUNCTION refuse_reused_request IS
 'Raises AT412 when the request has made an order with other content, before it adopts another.';
 
 CREATE FUNCTION settle_in_total(
-    adopted orders, total numeric, average numeric, total_commission numeric, told_pnl numeric, rate numeric, at timestamptz,
+    adopted orders, total numeric, average numeric, total_commission numeric, told_pnl numeric, rate numeric,
+    at timestamptz,
     own_token uuid
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -51,14 +52,15 @@ BEGIN
     IF adopted.filled_quantity = 0 OR num_nonnulls(total, average, total_commission) > 0 THEN
         PERFORM update_order(
             adopted.id, NULL, NULL, NULL, 'FILLED', coalesce(total, nullif(adopted.filled_quantity, 0), adopted.quantity),
-            coalesce(average, adopted.filled_price), total_commission, NULL, NULL, NULL, NULL, told_pnl, rate, at, own_token
+            coalesce(average, adopted.filled_price), total_commission, NULL, NULL, NULL, NULL, told_pnl, rate, at,
+            own_token
         );
     END IF;
 END
 $$;
 COMMENT ON FUNCTION settle_in_total IS
-'Fills a journaled order that a short form adopts: with what is given, else with what it was filled with, else as it was '
-'ordered. Single fills that reach the total take its place.';
+'Fills a journaled order that a short form adopts: with what is given, else with what it was filled with, else as it '
+'was ordered. Single fills that reach the total take its place.';
 
 CREATE FUNCTION open_position(
     session bigint,
@@ -105,7 +107,8 @@ BEGIN
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
         PERFORM refuse_reused_request(request, content_hash);
         RETURN adopt_entry(
-            adopted, price, size_of_balance, entered, strategy, at, balance, fee, stop, target, trails, confidence, venue,
+            adopted, price, size_of_balance, entered, strategy, at, balance, fee, stop, target, trails, confidence,
+            venue,
             hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset, settles_in, rate,
             negative_prices, own_token, request, content_hash
         );
@@ -272,8 +275,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION adopt_entry IS
-'Opens a position with the entry order that was journaled for it: its fills, average price, fees and times, unless given. '
-'The same again changes nothing. The position''s id.';
+'Opens a position with the entry order that was journaled for it: its fills, average price, fees and times, unless '
+'given. The same again changes nothing. The position''s id.';
 
 CREATE FUNCTION fraction_of(p positions, size numeric, held numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -288,8 +291,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION fraction_of IS
-'The quantity that a fraction of a position''s original quantity means, as quantity_of says; NULL without a size. Raises '
-'AT422 where there is no original quantity.';
+'The quantity that a fraction of a position''s original quantity means, as quantity_of says; NULL without a size. '
+'Raises AT422 where there is no original quantity.';
 
 CREATE FUNCTION leaving_quantity(p positions, size numeric, amount numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -312,8 +315,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leaving_quantity IS
-'What an exit takes out of a position: the quantity, or the fraction of the original quantity, or all that is left. Raises '
-'AT422 when the position holds less.';
+'What an exit takes out of a position: the quantity, or the fraction of the original quantity, or all that is left. '
+'Raises AT422 when the position holds less.';
 
 CREATE FUNCTION move_position(
     wanted bigint,
@@ -353,7 +356,8 @@ BEGIN
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
         PERFORM refuse_reused_request(request, content_hash);
         RETURN adopt_order(
-            adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, why, at, own_token, request, content_hash
+            adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, why, at, own_token, request,
+            content_hash
         );
     END IF;
     -- Its order does not exist yet, so nobody can hold it: position, then session, is the same order of locks.
@@ -401,7 +405,8 @@ BEGIN
     INSERT INTO orders (
         session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price,
         told_value, told_commission, filled_quantity, filled_price, filled_units, filled_value, commission,
-        exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction, reason, created_at, filled_at, last_update, request_id, request_hash
+        exchange_order_id, internal_order_id, strategy_name, target_level, size_fraction, reason, created_at, filled_at,
+        last_update, request_id, request_hash
     ) VALUES (
         p.session_id, wanted, kind, 'FILLED', p.symbol, p.side, moved, price, moved, price,
         worth, fee, moved, price, moved, worth, coalesce(fee, 0),
@@ -424,8 +429,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION move_position IS
-'Grows, reduces or closes an open position together with its FILLED order; with the id of a journaled order it adopts that '
-'one. What it moved.';
+'Grows, reduces or closes an open position together with its FILLED order; with the id of a journaled order it adopts '
+'that one. What it moved.';
 
 CREATE FUNCTION moved_by(done orders) RETURNS booking
 LANGUAGE plpgsql VOLATILE AS $$
@@ -438,7 +443,8 @@ BEGIN
     RETURN m;
 END
 $$;
-COMMENT ON FUNCTION moved_by IS 'What an order that was booked before has made: its partial trade, its position''s trade.';
+COMMENT ON FUNCTION moved_by IS
+'What an order that was booked before has made: its partial trade, its position''s trade.';
 
 CREATE FUNCTION adopt_order(
     adopted bigint,
@@ -500,5 +506,5 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION adopt_order IS
-'Moves a position by an order that was journaled for it: its fills, average price, fees and times, unless given. The same '
-'again changes nothing. What it moved.';
+'Moves a position by an order that was journaled for it: its fills, average price, fees and times, unless given. The '
+'same again changes nothing. What it moved.';

@@ -16,7 +16,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION recorded_entry IS
-'Locks the session; the ledger entry that the request made, NULL when there is none; raises AT412 when its content differs.';
+'Locks the session; the ledger entry that the request made, NULL when there is none; raises AT412 when its content '
+'differs.';
 
 CREATE FUNCTION record_carry(
     held bigint, kind ledger_entry_type, change amount, reason label, at instant, own_token uuid, request uuid,
@@ -53,8 +54,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION record_carry IS
-'What holding a position brings or costs: FUNDING of either sign, INTEREST as a negative change. Part of the position''s '
-'net and in the ledger when it happens; of a position that is CLOSED, its trade and the metrics follow. The balance after.';
+'What holding a position brings or costs: FUNDING of either sign, INTEREST as a negative change. Part of the '
+'position''s net and in the ledger when it happens; of a position that is CLOSED, its trade and the metrics follow. '
+'The balance after.';
 
 CREATE FUNCTION record_money(
     session bigint, kind ledger_entry_type, change amount, reason label, author label, at instant, own_token uuid,
@@ -75,8 +77,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION record_money IS
-'A change of the balance that no position made: a TRANSFER (deposit or withdrawal), INTEREST on the account, an ADJUSTMENT. '
-'The balance after.';
+'A change of the balance that no position made: a TRANSFER (deposit or withdrawal), INTEREST on the account, an '
+'ADJUSTMENT. The balance after.';
 
 CREATE FUNCTION log_correction(
     p positions, corrected text, before text, after text, why text, at timestamptz, request uuid, content_hash bigint
@@ -150,7 +152,8 @@ END
 $$;
 COMMENT ON FUNCTION correct_quantity IS
 'Makes a position hold what the exchange holds: the difference is an order of its own, filled at the price, or at cost '
-'(which makes no P&L). 0 closes the position: it was closed elsewhere. With a reconciliation event. The position''s id.';
+'(which makes no P&L). 0 closes the position: it was closed elsewhere. With a reconciliation event. The position''s '
+'id.';
 
 CREATE FUNCTION correct_entry_price(
     held bigint, actual signed_price, why label, at instant, request uuid, content_hash bigint
@@ -194,8 +197,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION correct_entry_price IS
-'Corrects the average price of everything that a position entered: what is still held costs the difference more, the share '
-'of what was exited is P&L at once. The fills stay as they were reported. With a reconciliation event. The position''s id.';
+'Corrects the average price of everything that a position entered: what is still held costs the difference more, the '
+'share of what was exited is P&L at once. The fills stay as they were reported. With a reconciliation event. The '
+'position''s id.';
 
 CREATE FUNCTION set_balance(
     session bigint, actual amount, reserved nonnegative, assets document, reason label, author label, at instant,
@@ -227,6 +231,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION set_balance IS
-'Sets a session''s balance to what the exchange says, with what orders reserve and each asset''s quantity: the difference is '
-'an ADJUSTMENT. A fill from before that which is booked afterwards is a WARNING event: it may be counted twice. The balance '
-'after.';
+'Sets a session''s balance to what the exchange says, with what orders reserve and each asset''s quantity: the '
+'difference is an ADJUSTMENT. A fill from before that which is booked afterwards is a WARNING event: it may be counted '
+'twice. The balance after.';

@@ -198,9 +198,9 @@ COMMENT ON FUNCTION equity_series IS
 'The equity of the chosen sessions together, in base currency, at every snapshot (of a session without snapshots in '
 'the span, or when a strategy or symbol is chosen: opening balance + cumulative net P&L at every trade''s exit, after '
 'a first row that is the opening). Several sessions'' capital is added up as if it had been there from the beginning. '
-'transferred is what was deposited less withdrawn since the opening; peak is the highest equity so far, which a transfer '
-'moves along, drawdown = (peak - equity) / peak as a fraction, opening the capital before the '
-'first row, next_time the next row''s time.';
+'transferred is what was deposited less withdrawn since the opening; peak is the highest equity so far, which a '
+'transfer moves along, drawdown = (peak - equity) / peak as a fraction, opening the capital before the first row, '
+'next_time the next row''s time.';
 
 CREATE FUNCTION daily_equity(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz

@@ -26,7 +26,8 @@ CREATE FUNCTION performance_figures(
 ) RETURNS TABLE (
     total_trades integer, winning_trades integer, losing_trades integer, win_rate numeric,
     gross_profit numeric, gross_loss numeric, gross_pnl numeric, commission numeric, margin_interest_cost numeric,
-    funding numeric, net_pnl numeric, total_return_percent numeric, profit_factor numeric, expectancy numeric, avg_win numeric,
+    funding numeric, net_pnl numeric, total_return_percent numeric, profit_factor numeric, expectancy numeric,
+    avg_win numeric,
     avg_loss numeric, best_trade_pnl numeric, worst_trade_pnl numeric, largest_win_streak integer,
     largest_loss_streak integer, current_streak integer, max_drawdown numeric,
     avg_holding_hours numeric, avg_win_holding_hours numeric, avg_loss_holding_hours numeric,
@@ -47,7 +48,8 @@ LANGUAGE sql STABLE AS $$
           FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
         WINDOW in_order AS (ORDER BY t.exit_time, t.id)
     ), counted AS (
-        SELECT o.exit_time, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.held, o.outcome, o.is_last,
+        SELECT o.exit_time, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.held, o.outcome,
+        o.is_last,
                (
                    o.place + 1 - max(o.run_start) OVER (ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
                )::integer AS streak

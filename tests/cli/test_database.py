@@ -67,9 +67,9 @@ def test_check_tells_and_writes_nothing(server: Server, empty_url: str, run: Run
         assert out.splitlines()[1].split()[:2] == [EVERY[0], "pending"]
         code, out, _ = run("migrate", "--check", "--json", url=url)
         found = json.loads(out)
-    code_to_make = found.pop("code")
-    assert "view reporting.trades" in code_to_make
-    assert (code, found) == (ExitCode.FOUND, {"pending": EVERY, "problems": []})
+        code_to_make = found.pop("code")
+        assert "view reporting.trades" in code_to_make
+        assert (code, found) == (ExitCode.FOUND, {"pending": EVERY, "problems": []})
     assert tables(empty_url) == []
 
 

@@ -78,7 +78,7 @@ with psycopg.connect(fresh.conninfo) as connection:
 with reading(fresh) as (connection, _):
     write_catalog(sql_root() / "catalog.json", read_catalog(connection))
 done = migrate(live)
-print(done.applied, done.code)
+print(done.applied, sorted({name.partition('(')[0] for name in done.code}))
 with Database(live) as db:
     session = db.run(sessions.create_trading_session(
         strategy_name="s", symbol="X", timeframe="1h", mode="PAPER", initial_balance=1000))
@@ -91,7 +91,7 @@ with Database(live) as db:
         print(error.field)
 with psycopg.connect(live.conninfo) as connection:
     print(connection.execute("SELECT leverage FROM reporting.open_positions").fetchall())
-print(rollback_plan(live)[0].code)
+print([name.partition('(')[0] for name in rollback_plan(live)[0].code])
 print(rollback(live, rollback_plan(live)))
 """
 
@@ -114,11 +114,12 @@ def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout.splitlines()) == (
         0,
         [
-            "('0002-leverage',) ('view reporting.open_positions', 'comment on column positions.leverage')",
+            "('0002-leverage',) ['comment on column positions.leverage', 'function open_position', "
+            "'view reporting.open_positions']",
             "[Decimal('3')]",
             "leverage",
             "[(Decimal('3'),)]",
-            "('view reporting.open_positions',)",
+            "['view reporting.open_positions']",
             "('0002-leverage',)",
         ],
     ), run.stderr

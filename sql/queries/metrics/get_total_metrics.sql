@@ -1,7 +1,8 @@
 -- A session's metrics over all its trades: one stored row, however many trades there are; None before the first.
 SELECT opening_balance, total_trades, winning_trades, losing_trades,
        trim_scale(win_rate) AS win_rate,
-       gross_profit, gross_loss, gross_profit - gross_loss AS gross_pnl, commission, margin_interest_cost, funding, net_pnl,
+       gross_profit, gross_loss, gross_profit - gross_loss AS gross_pnl, commission,
+       margin_interest_cost, funding, net_pnl,
        trim_scale(profit_factor) AS profit_factor, trim_scale(expectancy) AS expectancy,
        trim_scale(avg_win) AS avg_win, trim_scale(avg_loss) AS avg_loss, best_trade_pnl, worst_trade_pnl,
        current_streak, largest_win_streak, largest_loss_streak
