@@ -78,7 +78,8 @@ with psycopg.connect(fresh.conninfo) as connection:
 with reading(fresh) as (connection, _):
     write_catalog(sql_root() / "catalog.json", read_catalog(connection))
 done = migrate(live)
-print(done.applied, sorted({name.partition('(')[0] for name in done.code}))
+print(done.applied)
+print(*sorted({name.partition('(')[0] for name in done.code}), sep=", ")
 with Database(live) as db:
     session = db.run(sessions.create_trading_session(
         strategy_name="s", symbol="X", timeframe="1h", mode="PAPER", initial_balance=1000))
@@ -114,8 +115,8 @@ def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout.splitlines()) == (
         0,
         [
-            "('0002-leverage',) ['comment on column positions.leverage', 'function open_position', "
-            "'view reporting.open_positions']",
+            "('0002-leverage',)",
+            "comment on column positions.leverage, function open_position, view reporting.open_positions",
             "[Decimal('3')]",
             "leverage",
             "[(Decimal('3'),)]",
