@@ -63,7 +63,21 @@ COMMENT ON COLUMN order_fills.released_cost IS
 'price the share of what had been exited.';
 COMMENT ON COLUMN order_fills.pnl IS 'Gross P&L that it realised, in the session''s base currency.';
 
-CREATE TRIGGER order_fills_append_only
-BEFORE UPDATE OF order_id, kind, exchange_fill_id, quantity, price, filled_at ON order_fills
-FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE FUNCTION refuse_changed_fill() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    -- Not a list of columns in the trigger: the server would refuse to widen their types.
+    IF (new.order_id, new.kind, new.exchange_fill_id, new.quantity, new.price, new.filled_at)
+        IS DISTINCT FROM (old.order_id, old.kind, old.exchange_fill_id, old.quantity, old.price, old.filled_at) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', MESSAGE = 'order_fills is append-only: what was executed does not change';
+    END IF;
+    RETURN new;
+END
+$$;
+COMMENT ON FUNCTION refuse_changed_fill IS
+'Trigger of order_fills: refuses with AT409 to change what the exchange executed; a fee, and what it moved, may come '
+'later.';
+
+CREATE TRIGGER order_fills_append_only BEFORE UPDATE ON order_fills
+FOR EACH ROW EXECUTE FUNCTION refuse_changed_fill();
 COMMENT ON TRIGGER order_fills_append_only ON order_fills IS 'What the exchange executed does not change.';

@@ -28,10 +28,10 @@ UPDATE trading_sessions SET end_time = NULL, final_balance = NULL, total_pnl = N
 
 INSERT INTO positions (
     session_id, symbol, side, status, planned_quantity, entry_time, quantity, original_quantity, exited_quantity,
-    entry_notional, exit_notional, cost_basis, last_update, strategy_name, exit_time, exit_reason, request_id
+    current_quantity, entry_notional, exit_notional, cost_basis, last_update, strategy_name, exit_time, exit_reason, request_id
 )
 SELECT s, 'X', 'LONG', state, 1, '2024-01-01Z', entered, entered, exited,
-       entered, exited, entered - exited, '2024-01-01Z', CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END,
+       entered - exited, entered, exited, entered - exited, '2024-01-01Z', CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END,
        CASE state WHEN 'CLOSED' THEN '2024-01-02Z'::timestamptz END, CASE state WHEN 'CLOSED' THEN 'fill' END,
        pg_temp.key(s * 100 + i)
   FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i,
@@ -43,9 +43,9 @@ SELECT s, 'X', 'LONG', state, 1, '2024-01-01Z', entered, entered, exited,
 
 INSERT INTO orders (
     session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price, told_value,
-    strategy_name, created_at, filled_at, last_update, internal_order_id, exchange_order_id, request_id
+    filled_quantity, filled_price, filled_units, filled_value, strategy_name, created_at, filled_at, last_update, internal_order_id, exchange_order_id, request_id
 )
-SELECT p.session_id, p.id, 'ENTRY', 'FILLED', 'X', 'LONG', 1, 1, 1, 1, 1, p.strategy_name, '2024-01-01Z',
+SELECT p.session_id, p.id, 'ENTRY', 'FILLED', 'X', 'LONG', 1, 1, 1, 1, 1, 1, 1, 1, 1, p.strategy_name, '2024-01-01Z',
        '2024-01-01Z', '2024-01-01Z', 'fill-' || p.id, 'fill-' || p.id, p.request_id
   FROM positions AS p
  WHERE p.session_id >= 4;
@@ -79,10 +79,10 @@ SELECT s, 'X', 'LONG', 'BACKTEST', 1, 1, 1, '2024-01-01Z', '2024-01-01Z'::timest
   FROM generate_series(4, 503) AS s, generate_series(0, 199) AS i;
 
 INSERT INTO account_balances (
-    session_id, entry_number, entry_type, previous_balance, total_balance, base_currency, update_reason,
+    session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
     updated_by, last_updated, request_id
 )
-SELECT s, e, CASE e WHEN 1 THEN 'INITIAL' ELSE 'ADJUSTMENT' END::ledger_entry_type, 0, 0, 'USDT', 'fill', 'fill',
+SELECT s, e, CASE e WHEN 1 THEN 'INITIAL' ELSE 'ADJUSTMENT' END::ledger_entry_type, 0, 0, 0, 'USDT', 'fill', 'fill',
        '2024-01-01Z', pg_temp.key(s * 100 + e)
   FROM generate_series(4, 503) AS s, generate_series(1, 100) AS e;
 

@@ -225,6 +225,11 @@ NEEDED: Final = {"orders.get_order": {"order_id"}, "positions.open_position": {"
 
 # What stands in the place of another parameter, so that no example gives both; by statement, with a value.
 ALTERNATIVES: Final[dict[str, dict[str, Callable[[World], object]]]] = {
+    "orders.get_order": {
+        "session_id": lambda world: world.session_id,
+        "internal_order_id": lambda _: "pending",
+        "exchange_order_id": lambda _: "exchange-pending",
+    },
     "positions.apply_partial_exit": {"size": lambda _: "0.25", "order_id": lambda world: world.order_id},
     "positions.apply_scale_in": {"size": lambda _: "0.25", "order_id": lambda world: world.order_id},
     "positions.close_position": {"order_id": lambda world: world.order_id},

@@ -132,8 +132,6 @@ RESTART_EXAMPLES: Final[dict[str, Callable[[Any], Statement[object]]]] = {
         session_id=world.session_id, created_before=at(99)
     ),
     "control.is_flag_active": lambda _: control.is_flag_active(name="kill_switch"),
-    "orders.get_order": lambda world: orders.get_order(
-        order_id=world.order_id, session_id=world.session_id, internal_order_id="pending", exchange_order_id="x"
-    ),
+    "orders.get_order": lambda world: orders.get_order(order_id=world.order_id),
     "orders.get_fills": lambda world: orders.get_fills(order_id=world.order_id + 1),
 }

@@ -45,11 +45,11 @@ def newer_url(fresh_world_url: str, world: World) -> str:
     """The world of a later version, with labels that this one does not have."""
     with psycopg.connect(fresh_world_url, autocommit=True) as owner:
         owner.execute("ALTER TYPE event_type ADD VALUE 'LIQUIDATION' BEFORE 'ERROR'")
-        owner.execute("ALTER TYPE ledger_entry_type ADD VALUE 'FUNDING'")
+        owner.execute("ALTER TYPE ledger_entry_type ADD VALUE 'STAKING'")
         owner.execute("ALTER TYPE position_side ADD VALUE 'SIDEWAYS'")
         owner.execute("UPDATE system_events SET event_type = 'LIQUIDATION' WHERE event_type = 'ERROR'")
         owner.execute("SET session_replication_role = replica")
-        owner.execute("UPDATE account_balances SET entry_type = 'FUNDING' WHERE entry_type = 'TRADE'")
+        owner.execute("UPDATE account_balances SET entry_type = 'STAKING' WHERE entry_type = 'TRADE'")
         owner.execute("UPDATE positions SET side = 'SIDEWAYS' WHERE id = %s", [world.other_position_id])
         owner.execute("UPDATE orders SET side = 'SIDEWAYS' WHERE position_id = %s", [world.other_position_id])
     return fresh_world_url
@@ -71,7 +71,7 @@ def test_what_only_says_what_happened_is_read_on(client: Client, world: World, r
         assert EventType.ENGINE_START in types
         assert {type(one) for one in types} == {str, EventType}
         entries = [entry.entry_type for entry in read(client, ledger)]
-        assert "FUNDING" in entries
+        assert "STAKING" in entries
         assert LedgerEntryType.INITIAL in entries
 
 

@@ -30,7 +30,7 @@ def migrate(url: str, *sql: str) -> None:
 
 
 def widened(_client: Client, url: str) -> None:
-    migrate(url, "ALTER TABLE order_fills ALTER exchange_fill_id TYPE text")
+    migrate(url, "ALTER TABLE order_fills ALTER fee_currency TYPE text")
 
 
 def make_severity_again(url: str, *, drop: bool) -> None:
@@ -195,7 +195,7 @@ def test_a_schema_that_does_not_fit_is_said_after_one_more_attempt(
     client: Client, fresh_world_url: str, fills: Fills
 ) -> None:
     warm(client, fills)
-    migrate(fresh_world_url, "ALTER TABLE order_fills RENAME commission TO fee")
+    migrate(fresh_world_url, "ALTER TABLE order_fills RENAME commission TO charge")
     with pytest.raises(SchemaMismatch, match="commission"):
         client.run(fills)
     assert 1 <= len(client.events) <= 2
