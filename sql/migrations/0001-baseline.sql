@@ -259,7 +259,8 @@ CREATE TABLE positions (
     CONSTRAINT positions_closed_with_exit CHECK (
         (status = 'CLOSED') = (exit_time IS NOT NULL AND exit_reason IS NOT NULL)
     ),
-    -- Every unit of money is still in the cost of what is held, or realised, to the last digit; the audit knows its sign.
+    -- Every unit of money is still in the cost of what is held, or realised, to the last digit; the audit knows
+    -- its sign.
     CONSTRAINT positions_pnl_from_values CHECK (
         abs(realized_pnl - pnl_correction) = abs(exit_notional - entry_notional + cost_basis)
     )
