@@ -527,7 +527,9 @@ def example(declaration: Declared[object], world: World) -> Statement[object]:
 def variants(declaration: Declared[object], world: World) -> Iterator[Statement[object]]:
     """The query in a session with everything, in one with little, and in one with nothing; without what is optional."""
     complete = example(declaration, world)
-    for session_id in (world.session_id, world.other_session_id, world.empty_session_id):
+    session_ids = (world.session_id, world.other_session_id, world.empty_session_id)
+    # An order is found in its own session only.
+    for session_id in session_ids[:1] if "order_id" in complete.args else session_ids:
         arguments = dict(complete.args) | ({"session_id": session_id} if "session_id" in complete.args else {})
         yield declaration.value(dict(arguments))
         needed = NEEDED.get(declaration.name, ())
