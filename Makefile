@@ -16,6 +16,9 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 SEED := $(SEED)
 MINUTES ?= 30
+WALKS := tests/statements/test_files.py tests/statements/test_description.py tests/statements/test_queries.py \
+  tests/statements/test_commands.py tests/statements/test_plans.py tests/statements/test_prepared.py \
+  tests/typing tests/docs tests/admin/schema/test_catalog.py
 NEWEST ?= psycopg[binary,pool]
 
 help: ## Show this list
@@ -59,7 +62,13 @@ demo: $(VENV)/.embedded ## Record a trading session in a throwaway PostgreSQL (A
 	@$(VENV)/bin/atb-db demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests (ARGS="-k ledger", WORKERS=4; COVERAGE=1 collects branch coverage, for make cov)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadscope $(if $(COVERAGE),--cov --cov-report=) $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadscope -m "not slow" $(if $(COVERAGE),--cov --cov-report=) $(ARGS)
+
+test-slow: $(VENV)/.dev ## Run what make test leaves out, as it takes long and seldom fails alone; make check runs both
+	@$(PY) -m pytest -n $(WORKERS) --dist loadscope -m slow $(if $(COVERAGE),--cov --cov-append --cov-report=) $(ARGS)
+
+walks: $(VENV)/.dev ## Run what a new or changed statement needs: the walks over all of them, and what is generated
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadscope -m "not slow" $(WALKS) $(ARGS)
 
 test-matrix: $(VENV)/.dev ## Run the tests on this machine's PostgreSQL and on every one that the wheel carries
 	@set -e; for bin in "" $$($(PY) -c 'from atb_db.embedded import wheel_binaries; print(*wheel_binaries())'); do \
@@ -101,7 +110,7 @@ $(CLUSTER)/.made: tests/cluster/requirements.txt
 ##@ Checks
 
 check: COVERAGE := 1
-check: check-static dependencies test cov ## Everything that must be green before a commit
+check: check-static dependencies test test-slow cov ## Everything that must be green before a commit
 
 check-static: lint types floors sql-lint ## The checks that run no tests
 
@@ -182,4 +191,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) $(CLUSTER) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest cov growth fmt catalog baseline docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest cov growth fmt catalog baseline docs wheel bench bench-quick clean
