@@ -34,6 +34,7 @@ _NOT_DURABLE = {
     "full_page_writes": "off",
     "max_wal_size": "256MB",
 }
+_COPIES_BY_WAL = 150000
 _START_SECONDS = 60
 _STOP_SECONDS = 10
 _PORT_ATTEMPTS = 5
@@ -103,6 +104,8 @@ class Server(Postgresql):
         """Create a database as a copy of `template`, to which nobody may be connected; its URL."""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         with psycopg.connect(self._conninfo, autocommit=True) as connection:
+            if connection.info.server_version >= _COPIES_BY_WAL:
+                statement += sql.SQL(" STRATEGY file_copy")  # in half the time
             connection.execute(statement)
         return self.url(database=name)
 

@@ -38,6 +38,7 @@ CORE = (
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(NAME), reason="this is the run without one")
 @pytest.mark.parametrize("renamed", PARTS)
 def test_the_core_works_without(renamed: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 import uvloop
 
 from atb_db import AsyncDatabase, Database, Settings
+from atb_db.embedded import Server
 from tests.faults.conftest import FULL, Record
 from tests.faults.interrupting import (
     ACTS,
@@ -29,7 +30,7 @@ from tests.faults.interrupting import (
     struck,
 )
 from tests.faults.results import Line
-from tests.faults.scene import Scene, begin_sessions
+from tests.faults.scene import Scene, begin_sessions, scene_on
 
 POOL: Final = 2
 INTERRUPTIONS: Final = (KeyboardInterrupt, SystemExit, TimeoutError)
@@ -40,6 +41,21 @@ LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
 Work = Callable[[AsyncDatabase], Coroutine[Any, Any, None]]
 
 every_act = pytest.mark.parametrize("act", ACTS, ids=[act.name for act in ACTS])
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_new_is_collected() -> Iterator[None]:
+    """Each look at the pool collects garbage, which takes long where the heap of all tests is searched."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def scene(battered: Server) -> Iterator[Scene]:
+    """One for all: each test works in a session of its own."""
+    with scene_on(battered, Random(0)) as made:  # noqa: S311  nothing is left to chance
+        yield made
 
 
 @pytest.fixture

@@ -152,9 +152,10 @@ def rows_added(url: str, before: dict[str, int]) -> dict[str, int]:
     return {table: rows - before[table] for table, rows in row_counts(url).items() if table != "performance_metrics"}
 
 
+@pytest.mark.parametrize("rounds", [1, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_the_same_value_from_eight_threads_is_written_once(
-    fresh_world_url: str, world: World, command: Declared[object]
+    fresh_world_url: str, world: World, command: Declared[object], rounds: int
 ) -> None:
     settings = Settings.load(fresh_world_url, environ={})._replace(pool_min=THREADS, pool_max=THREADS)
     with Database(settings) as pool:
@@ -162,7 +163,7 @@ def test_the_same_value_from_eight_threads_is_written_once(
         before = row_counts(fresh_world_url)
         pool.run(first)
         due = rows_added(fresh_world_url, before)
-        for number in range(1, 6):
+        for number in range(1, rounds + 1):
             statement = another(pool, world, command, number)
             before = row_counts(fresh_world_url)
             results = run_together(pool, [statement] * THREADS)
@@ -176,9 +177,10 @@ def test_the_same_value_from_eight_threads_is_written_once(
         assert pool.run(audit.audit_books(session_id=world.session_id)) == []
 
 
+@pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("command", KEYED, ids=str)
 def test_of_two_contents_with_one_request_id_one_is_written(
-    fresh_world_url: str, world: World, command: Declared[object]
+    fresh_world_url: str, world: World, command: Declared[object], rounds: int
 ) -> None:
     settings = Settings.load(fresh_world_url, environ={})._replace(pool_min=THREADS, pool_max=THREADS)
     with Database(settings) as pool:
@@ -186,7 +188,7 @@ def test_of_two_contents_with_one_request_id_one_is_written(
         before = row_counts(fresh_world_url)
         pool.run(alone)
         due = rows_added(fresh_world_url, before)
-        for number in range(1, 4):
+        for number in range(1, rounds + 1):
             statement = another(pool, world, command, number)
             replaced = ALTERNATIVES.get(command.name, {})
             other = next(

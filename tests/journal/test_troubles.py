@@ -105,8 +105,12 @@ def each(codes: dict[str, tuple[str, ...]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("code", [code for _, code in flat], ids=[f"{what}: {code}" for what, code in flat])
 
 
-@each(TROUBLES)
+@each({what: codes[:1] for what, codes in TROUBLES.items()})
 def test_the_entry_is_kept(trouble: Trouble, engine: Database, tmp_path: Path, code: str) -> None:
+    keep_the_entry(trouble, engine, tmp_path, code)
+
+
+def keep_the_entry(trouble: Trouble, engine: Database, tmp_path: Path, code: str) -> None:
     before = trouble.stored()
     with Journal(tmp_path / "journal", engine, patience=0.1) as journal:
         trouble.begin(code)
@@ -120,6 +124,12 @@ def test_the_entry_is_kept(trouble: Trouble, engine: Database, tmp_path: Path, c
         trouble.end()
         assert journal.replay() == (3, 0, 0, None)
     assert trouble.stored() == before + 3
+
+
+@pytest.mark.slow
+@each({what: codes[1:] for what, codes in TROUBLES.items()})
+def test_so_it_is_by_any_other_code(trouble: Trouble, engine: Database, tmp_path: Path, code: str) -> None:
+    keep_the_entry(trouble, engine, tmp_path, code)
 
 
 @each(FAULTS)
