@@ -35,7 +35,7 @@ from tests.statements.examples import World, at, example
 FULL: Final = os.environ.get("ATB_DB_FAULTS") == "full"
 WRITING: Final = [one for one in statements() if one.kind is not Kind.QUERY]
 # A quick selection: every fourth statement, a few values each.
-CHOSEN: Final = WRITING if FULL else [*WRITING[::4], trades.log_trades]
+CHOSEN: Final = WRITING if FULL else list(dict.fromkeys([*WRITING[::4], trades.log_trades]))
 EXAMPLES: Final = 200 if FULL else 8
 # Of values that are fine by themselves: there is no such row, or they contradict what is there.
 REFUSALS: Final = (InvalidInput, NotFound, Conflict)
