@@ -49,6 +49,7 @@ def objects(settings: Settings) -> int:
         return int(connection.execute(query).fetchall()[0][0])
 
 
+@pytest.mark.slow
 def test_every_damage_is_refused_by_verify_restore_and_drill(saved: Saved, empty_url: str, tmp_path: Path) -> None:
     target = Settings.load(empty_url)
     refused = 0
@@ -79,6 +80,7 @@ def test_reading_through_alone_notices_every_cut_and_what_is_flipped_in_rows(sav
     assert cuts < noticed
 
 
+@pytest.mark.slow
 def test_damage_behind_a_right_checksum_leaves_the_target_as_it_was_or_is_harmless(
     saved: Saved, empty_url: str, tmp_path: Path
 ) -> None:

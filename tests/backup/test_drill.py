@@ -59,6 +59,7 @@ def test_beside_the_live_database(server: Server, saved: Saved) -> None:
     assert newest.details == json.loads(json.dumps(written))
 
 
+@pytest.mark.slow
 def test_in_an_embedded_server(saved: Saved) -> None:
     found = drill(saved.settings, saved.dump, home=saved.home).drill
     assert found.passed
@@ -72,6 +73,7 @@ def test_the_limits(saved: Saved) -> None:
     assert history(saved.settings, limit=1)[0].severity == "ERROR"
 
 
+@pytest.mark.slow
 def test_rpo_may_be_told_from_the_newest(saved: Saved, tmp_path: Path) -> None:
     unknown = drill(saved.settings, saved.dump, home=tmp_path, target=saved.settings, by_newest=True).drill
     assert (unknown.rpo_seconds, unknown.missed) == (None, ("RPO",))
@@ -86,6 +88,7 @@ def test_books_that_do_not_balance_and_a_schema_that_differs_are_found(broken: S
     assert any(problem.startswith("audit: balance: session ") for problem in found.problems)
 
 
+@pytest.mark.slow
 def test_what_a_killed_drill_left_is_removed_and_what_is_in_use_is_not(server: Server, saved: Saved) -> None:
     server.create_database(PREFIX + "left", template="template0")
     with psycopg.connect(server.create_database(PREFIX + "used", template="template0")):
@@ -124,6 +127,7 @@ def test_a_statement_that_fails_is_found(saved: Saved, monkeypatch: pytest.Monke
     assert any(problem.startswith("reads: strategies.") for problem in found.problems)
 
 
+@pytest.mark.slow
 def test_an_old_drill_is_mentioned(saved: Saved, empty_url: str, call: Run) -> None:
     migrate(Settings.load(empty_url))
     assert "No restore drill that passed is recorded" in call("verify", url=empty_url).err
@@ -153,6 +157,7 @@ def test_a_dump_from_the_future_keeps_no_rpo(saved: Saved) -> None:
     assert found._replace(rpo_seconds=-1.0).missed == ("RPO",)
 
 
+@pytest.mark.slow
 def test_a_database_with_groups(server: Server, saved: Saved, tmp_path: Path) -> None:
     url = server.create_database("grouped", template=saved.home.name)
     live = Settings.load(url)
@@ -217,6 +222,7 @@ def spied(server: Server, saved: Saved, tmp_path: Path) -> Iterator[Saved]:
 
 
 @pytest.mark.parametrize("where", ["embedded", "same server"])
+@pytest.mark.slow
 def test_the_code_in_a_dump_runs_as_no_superuser(spied: Saved, server: Server, where: str) -> None:
     target = None if where == "embedded" else Settings.load(server.url())
     found = drill(spied.settings, spied.dump, home=spied.folder, target=target).drill

@@ -198,6 +198,7 @@ def test_every_command_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("command", CASES)
+@pytest.mark.slow
 def test_a_command_that_reaches_the_database_hides_it(
     command: str, place: Place, walked_url: str, server: Server, tmp_path: Path
 ) -> None:

@@ -281,6 +281,7 @@ def test_the_command_prints_for_people(folder: Path) -> None:
     assert_nothing_left(folder)
 
 
+@pytest.mark.slow
 def test_a_plain_terminal_gets_plain_characters(folder: Path, few: Path) -> None:
     done = run("--candles", few, folder=folder, PYTHONIOENCODING="ascii")
     assert done.returncode == 0
@@ -288,6 +289,7 @@ def test_a_plain_terminal_gets_plain_characters(folder: Path, few: Path) -> None
     assert "Equity" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_kept_server_goes_on_until_it_is_stopped(folder: Path, few: Path) -> None:
     done = run("--keep", "--json", "--candles", few, folder=folder)
     assert done.returncode == 0
@@ -309,6 +311,7 @@ def test_a_kept_server_goes_on_until_it_is_stopped(folder: Path, few: Path) -> N
     assert_nothing_left(folder, within=20)
 
 
+@pytest.mark.slow
 def test_interrupted_it_leaves_nothing(folder: Path, tmp_path: Path) -> None:
     """Ctrl-C goes to everybody in the terminal's foreground."""
     with subprocess.Popen(

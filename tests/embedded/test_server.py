@@ -71,6 +71,7 @@ def test_databases_are_copies_of_their_template() -> None:
         assert value(server.create_database("empty"), "SELECT to_regclass('here')") is None
 
 
+@pytest.mark.slow
 def test_fast_unless_durable() -> None:
     with postgresql() as fast, postgresql(durable=True, settings={"work_mem": "7MB"}) as durable:
         assert value(fast.url(), "SHOW fsync") == "off"
@@ -140,6 +141,7 @@ def test_a_folder_closed_to_the_server_is_refused(folder: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server is another user's")
 @pytest.mark.skipif(not wheel_binaries(), reason="PostgreSQL's PyPI package is not installed")
+@pytest.mark.slow
 def test_a_package_closed_to_the_server_is_copied(folder: Path) -> None:
     bin_dir = wheel_binaries()[0]
     package = bin_dir.parents[1]

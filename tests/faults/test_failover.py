@@ -41,6 +41,7 @@ WAITS: Final = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AN
     ],
     ids=["killed", "frozen"],
 )
+@pytest.mark.slow
 def test_nothing_is_lost_at_a_failover(  # noqa: PLR0917  fixtures
     name: str,
     frozen: bool,  # noqa: FBT001

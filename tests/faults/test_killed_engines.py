@@ -8,6 +8,8 @@ from pathlib import Path
 from time import sleep
 from typing import Final
 
+import pytest
+
 from tests.faults.conftest import FULL, Record
 from tests.faults.engine import Answered
 from tests.faults.oracle import judge
@@ -24,6 +26,7 @@ def engine(scene: Scene, session_id: int, path: Path, rounds: int, kind: str) ->
     return subprocess.Popen([*program, scene.url, str(session_id), path.name, "1", str(path), str(rounds), kind])
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_or_doubled(scene: Scene, tmp_path: Path, is_async: bool, record: Record) -> None:  # noqa: FBT001
     kind = "async" if is_async else "sync"
     [session_id] = begin_sessions(scene.url, 1)

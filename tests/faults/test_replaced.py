@@ -18,6 +18,7 @@ from tests.faults.scene import begin_sessions
 from tests.faults.standby import pair
 
 
+@pytest.mark.slow
 def test_it_is_not_asked_again(is_async: bool, record: Record) -> None:  # noqa: FBT001
     if is_async and not FULL:
         pytest.skip("part of make faults")

@@ -35,6 +35,7 @@ def rows_of(transaction: Transaction) -> int:
 
 
 @pytest.mark.parametrize("act", ["trades.log_trade", "positions.close_position"])
+@pytest.mark.slow
 def test_a_trade_reads_as_much_among_20_000_of_its_day_as_alone(
     fresh_world_db: Database, fresh_world_url: str, world: World, act: str
 ) -> None:

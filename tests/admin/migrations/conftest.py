@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -15,12 +16,20 @@ from atb_db.embedded import Server
 from atb_db.sqlfile import sql_root
 from tests.admin.migrations.editing import Edit, catalog, change
 
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def _migrated(server: Server) -> str:
+    """Name of a template: migrating takes long."""
+    migrate(Settings.load(server.create_database("migrated", template="template0")))
+    return "migrated"
+
 
 @pytest.fixture
-def live(empty_url: str) -> str:
+def live(server: Server, _migrated: str) -> str:
     """A database that this release has migrated."""
-    migrate(Settings.load(empty_url))
-    return empty_url
+    return server.create_database(f"migrated_{next(_numbers)}", template=_migrated)
 
 
 @pytest.fixture

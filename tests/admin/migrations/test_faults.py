@@ -72,6 +72,7 @@ def slow(write: Write) -> Release:
     return write(**files)
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_next_run_goes_on(server: Server, slow: Release, chance: Random) -> None:
     kills = round_ = 0
     while kills < KILLS:
@@ -126,6 +127,7 @@ def test_a_cut_connection_is_unavailable_and_the_next_run_goes_on(empty_url: str
     assert migrate(settings, release=write(m0001_one="CREATE TABLE one ();")).applied == ("0001-one",)
 
 
+@pytest.mark.slow
 def test_a_restart_of_the_server_in_the_middle(write: Write) -> None:
     release = write(m0001_one="CREATE TABLE one ();", m0002_two="CREATE TABLE two (); SELECT pg_sleep(30);")
     with embedded.postgresql() as server:
@@ -143,6 +145,7 @@ def test_a_restart_of_the_server_in_the_middle(write: Write) -> None:
         assert migrate(settings, release=quick).applied == ("0002-two",)
 
 
+@pytest.mark.slow
 def test_four_at_once_with_a_slow_migration_all_succeed(empty_url: str, write: Write) -> None:
     release = write(
         m0001_one="CREATE TABLE one ();", m0002_slow=f"SELECT pg_sleep({SLOW_SECONDS}); CREATE TABLE two ();"
