@@ -16,6 +16,8 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 SEED := $(SEED)
 MINUTES ?= 30
+FAULTS := tests/faults tests/journal/test_killed.py tests/admin/migrations/test_faults.py tests/model \
+  tests/invariants/test_any_values.py
 WALKS := tests/statements/test_files.py tests/statements/test_description.py tests/statements/test_queries.py \
   tests/statements/test_commands.py tests/statements/test_plans.py tests/statements/test_prepared.py \
   tests/typing tests/docs tests/admin/schema/test_catalog.py
@@ -79,7 +81,7 @@ test-matrix: $(VENV)/.dev ## Run the tests on this machine's PostgreSQL and on e
 faults: $(VENV)/.dev ## Run the whole fault suite and write its table into docs/reliability.md (SEED=7)
 	@mkdir -p build && rm -f build/faults.jsonl
 	@export ATB_DB_SEED=$(SEED) ATB_DB_FAULTS=full ATB_DB_FAULTS_FILE=$(CURDIR)/build/faults.jsonl; \
-	  $(PY) -m pytest -q tests/faults tests/journal/test_killed.py -o faulthandler_timeout=900 $(ARGS); failed=$$?; \
+	  $(PY) -m pytest -q $(FAULTS) -o faulthandler_timeout=900 $(ARGS); failed=$$?; \
 	  $(PY) -m tests.faults.results build/faults.jsonl docs/reliability.md faults; exit $$failed
 
 soak: $(VENV)/.dev ## Work among random faults for long, and write what came of it there, too (MINUTES=30, SEED=7)

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 from random import Random
 from time import time_ns
 
@@ -15,6 +16,9 @@ import pytest
 from psycopg import sql
 
 from atb_db import Database, embedded
+from atb_db.admin.connection import reading
+from atb_db.admin.schema.catalog import expected_catalog, read_catalog
+from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.repository import sessions
 from atb_db.sqlfile import schema_sql
@@ -25,6 +29,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TEMPLATE = "atb_template"
+COMPARING = ("admin/migrations", "admin/schema/test_", "backup", "cli", "docs/test_recipes", "upgrades")
+"""Tests of what compares databases with sql/catalog.json."""
+IS_CATALOG_FRESH = "test_the_generated_file_is_up_to_date"
 _numbers = count(1)
 
 
@@ -36,6 +43,21 @@ def server() -> Iterator[Server]:
         with psycopg.connect(url) as connection:
             connection.execute(schema_sql())
         yield running
+
+
+@pytest.fixture(scope="session")
+def stale_catalog(server: Server) -> bool:
+    """Whether sql/catalog.json is not what sql/schema makes."""
+    with reading(Settings.load(server.create_database("cataloged", template=TEMPLATE), environ={})) as (connection, _):
+        return read_catalog(connection) != expected_catalog()
+
+
+@pytest.fixture(autouse=True)
+def _stale_catalog_fails_one_test(request: pytest.FixtureRequest) -> None:
+    place = request.path.relative_to(Path(__file__).parent).as_posix()
+    compares = place.startswith(COMPARING) and request.node.name != IS_CATALOG_FRESH
+    if compares and request.getfixturevalue("stale_catalog"):
+        pytest.skip(f"sql/catalog.json is stale, as {IS_CATALOG_FRESH} says: make catalog")
 
 
 @pytest.fixture(scope="session")
