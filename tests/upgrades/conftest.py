@@ -39,8 +39,10 @@ class LastRelease:
 
 
 @pytest.fixture(scope="session")
-def last_release(server: Server) -> Iterator[LastRelease]:
+def last_release(server: Server, *, stale_catalog: bool) -> Iterator[LastRelease]:
     """The release that tests/upgrades/RELEASE names, and an empty database."""
+    if stale_catalog:
+        pytest.skip("sql/catalog.json is stale, and it says what migrate makes: make catalog")
     commit = PIN.read_text(encoding="utf-8").strip()
     folder = Path(mkdtemp(prefix="atb-release-"))
     try:
