@@ -238,7 +238,7 @@ def test_the_text_of_a_value_makes_the_same_value() -> None:
     "wrong",
     [
         {"entry_price": "1e30"}, {"size": -1}, {"pnl": "1e30"}, {"symbol": " two words"}, {"exit_reason": ""},
-        {"confidence_score": 2}, {"exit_time": START - timedelta(days=1)}, {"quantity": 0},
+        {"confidence_score": 2}, {"quantity": 0},
     ],
     ids=str,
 )  # fmt: skip

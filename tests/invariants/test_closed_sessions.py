@@ -26,6 +26,7 @@ OPEN_TO_ENDED: Final = {
     "orders.update_order_status": "the exchange tells late",
     "positions.correct_entry_price": "what is found to differ is corrected, also after the end",
     "positions.correct_position_quantity": "what is found to differ is corrected, also after the end",
+    "positions.move_position_to_session": "what is open goes on in a session that has not ended",
     "positions.record_funding": "the exchange tells late",
     "positions.record_margin_interest": "the exchange tells late",
     "reconciliation.log_reconciliation": "what was found to differ, also after the end",

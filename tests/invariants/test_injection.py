@@ -35,4 +35,6 @@ def test_sql_is_text(world_db: Database, world: World, declaration: Declared[obj
             with undone(world_db) as transaction:
                 refusal = run(transaction, statement)
                 assert transaction._connection.execute("SELECT count(*) >= 6 FROM trades").fetchone() == (True,)
-                assert refusal is not None or differences(statement, rows(transaction, statement)) == []
+                # Its records stand in both sessions.
+                moves = declaration.name == "positions.move_position_to_session"
+                assert refusal is not None or moves or differences(statement, rows(transaction, statement)) == []

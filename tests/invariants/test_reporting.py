@@ -125,7 +125,7 @@ def test_views_add_up_to_the_same_net_pnl(connection: psycopg.Connection, world:
     )
     for view in summed.split():
         query = f"SELECT sum(net_pnl), sum(gross_pnl) FROM reporting.{view} WHERE session_id = %s"
-        assert connection.execute(query.encode(), [world.session_id]).fetchone() == (Decimal("41.46"), Decimal(42)), (
+        assert connection.execute(query.encode(), [world.session_id]).fetchone() == (Decimal("41.26"), Decimal(42)), (
             view
         )
 
@@ -359,7 +359,7 @@ def test_session_summaries_tell_what_each_earned(fresh_world_db: Database, world
     found = {row.session_id: row for row in fresh_world_db.run(reports.get_session_summaries())}
     assert set(found) == {world.session_id, world.other_session_id, world.empty_session_id}
     one = found[world.session_id]
-    assert (one.total_trades, one.gross_pnl, one.net_pnl, one.open_positions) == (5, 42, Decimal("41.46"), 2)
+    assert (one.total_trades, one.gross_pnl, one.net_pnl, one.open_positions) == (5, Decimal(42), Decimal("41.26"), 4)
     assert found[world.empty_session_id].win_rate is None
     fresh_world_db.run(sessions.end_trading_session(session_id=world.empty_session_id))
     active = fresh_world_db.run(reports.get_session_summaries(is_active=True))

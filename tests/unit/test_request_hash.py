@@ -55,7 +55,8 @@ def test_a_recorded_hash_stays(statement: Statement[object], recorded: int) -> N
 def test_a_bulk_load_hashes_as_the_command_that_it_is_like() -> None:
     event = events.copy_events.value(dict(EVENT.args) | {"request_id": REQUEST})
     assert hash_of(event) == hash_of(EVENT)
-    decision = events.copy_strategy_executions.value(dict(DECISION.args))
+    content = {name: value for name, value in DECISION.args.items() if name != "token"}
+    decision = events.copy_strategy_executions.value(content)
     assert hash_of(decision) == hash_of(DECISION)
 
 
@@ -64,5 +65,5 @@ def test_a_bulk_load_takes_what_the_command_that_it_is_like_takes(copy: Declared
     like = next(found for found in statements() if found.name == copy.recorder)
     assert like.kind is Kind.COMMAND
     assert {parameter.name: parameter.type for parameter in copy.parameters} == {
-        parameter.name: parameter.type for parameter in like.parameters
+        parameter.name: parameter.type for parameter in like.parameters if parameter.name != "token"
     }
