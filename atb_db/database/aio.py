@@ -49,6 +49,7 @@ from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
+from atb_db.variables import Secret, hidden
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -70,6 +71,7 @@ class AsyncDatabase:
     """
 
     def __init__(self, settings: Settings | str, *, on_retry: OnRetry | None = None) -> None:
+        settings = Secret(settings) if isinstance(settings, str) else settings
         self.settings = Settings.load(settings) if isinstance(settings, str) else settings
         self._on_retry = on_retry
         self._pool = AsyncPool(self.settings, _connector(self.settings))
@@ -97,6 +99,7 @@ class AsyncDatabase:
         on_retry: OnRetry | None = None,
     ) -> Self:
         """As `Database.from_env`."""
+        url = hidden(url)
         settings = Settings.load(url, application_name=application_name, pool_min=pool_min, pool_max=pool_max)
         return cls(settings, on_retry=on_retry)
 
