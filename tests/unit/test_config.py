@@ -126,7 +126,7 @@ def test_a_file_in_utf_8_with_a_mark_or_without(tmp_path: Path, encoding: str) -
 def test_a_file_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     dotenv = tmp_path / ".env"
     dotenv.write_text("DATABASE_URL=postgresql://bot:s3cret@file/f\n# Zürich\n", encoding=encoding)
-    with pytest.raises(ConfigurationError, match="is not encoded in UTF-8: save it in UTF-8$") as caught:
+    with pytest.raises(ConfigurationError, match=r"is not encoded in UTF-8: save it in UTF-8$") as caught:
         load(dotenv=dotenv)
     assert "s3cret" not in str(caught.value)
     assert parts(load(URL, dotenv=dotenv))["dbname"] == "books"

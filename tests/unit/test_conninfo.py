@@ -154,7 +154,7 @@ PIECES = "deB0t!Secret"
     ],
 )
 def test_pieces_of_a_password_are_no_host(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="@ as %40|% as %25") as caught:
+    with pytest.raises(ConfigurationError, match=r"@ as %40|% as %25") as caught:
         parts(url)
     for piece in (PIECES, "deB0t", "bot"):
         assert piece not in str(caught.value)
