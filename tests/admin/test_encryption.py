@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -36,8 +37,8 @@ class Authority(NamedTuple):
         return f"postgresql://postgres:{self.server.password}@{host}:{self.server.port}/postgres?{end}"
 
 
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S607
+def openssl(folder: Path, arguments: str) -> None:
+    subprocess.run(["openssl", *shlex.split(arguments)], cwd=folder, check=True, capture_output=True)  # noqa: S607
 
 
 @pytest.fixture(scope="module")
@@ -48,56 +49,14 @@ def authority(server: Server) -> Iterator[Authority]:
         folder.chmod(0o711)
         openssl(
             folder,
-            *[
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-keyout",
-                "ca.key",
-                "-out",
-                "ca.crt",
-                "-subj",
-            ],
-            "/CN=Test authority",
-            "-addext",
-            "basicConstraints=critical,CA:TRUE",
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.crt -subj '/CN=Test authority' "
+            "-addext basicConstraints=critical,CA:TRUE",
         )
-        openssl(
-            folder,
-            *[
-                "req",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-keyout",
-                "server.key",
-                "-out",
-                "server.csr",
-                "-subj",
-                "/CN=books",
-            ],
-        )
+        openssl(folder, "req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=books")
         (folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
         openssl(
             folder,
-            *[
-                "x509",
-                "-req",
-                "-in",
-                "server.csr",
-                "-CA",
-                "ca.crt",
-                "-CAkey",
-                "ca.key",
-                "-CAcreateserial",
-                "-days",
-                "2",
-            ],
-            *["-extfile", "names", "-out", "server.crt"],
+            "x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile names -out server.crt",
         )
         owner = server.data_dir.stat()
         for file in ("server.key", "server.crt"):
