@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
@@ -17,6 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
+from atb_db.database.addresses import Found, Place, Places, Turns, connecting, turns
 from atb_db.database.bulk import BulkRows, as_copy
 from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
@@ -25,6 +27,7 @@ from atb_db.database.connecting import (
     STREAM_CHUNK,
     USUAL_TIMEOUT,
     UTC_AND_ISO,
+    ConnectArguments,
     ServerInfo,
     accept,
     check_defaults,
@@ -415,12 +418,13 @@ class AsyncTransaction:
 def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnection]]:
     arguments = pool_arguments(settings)
     lineage = Lineage(settings.conninfo)
+    places = Places(arguments.conninfo)
 
     async def connected(until: float) -> AsyncConnection:
         with translated():
             try:
                 async with asyncio.timeout(None if until == inf else until - monotonic()):
-                    connection = await AsyncConnection.connect(arguments.conninfo, **arguments.keywords)  # type: ignore[arg-type]
+                    connection = await _connected(places, turns(settings, until), arguments)
             except TimeoutError:
                 raise errors.ConnectionTimeout("connection timeout expired") from None
         try:
@@ -441,6 +445,26 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
         return connection
 
     return connected
+
+
+async def _connected(places: Places, attempt: Turns, arguments: ConnectArguments) -> AsyncConnection:
+    token = connecting.set(attempt)
+    try:
+        found = {place: await _look_up(place) for place in places.names}
+        conninfo = places.conninfo(attempt, found)
+        connection = await AsyncConnection.connect(conninfo, **arguments.keywords)  # type: ignore[arg-type]
+        places.answered(connection.info.hostaddr)
+    finally:
+        connecting.reset(token)
+    return connection
+
+
+async def _look_up(place: Place) -> Found:
+    look_up = asyncio.get_running_loop().getaddrinfo
+    try:
+        return await look_up(place.host, place.port, proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
 
 
 async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: bool = True) -> R:
