@@ -19,6 +19,7 @@ from atb_db.admin.engines import engine_findings, replica_findings
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
+from atb_db.admin.privacy import dotenv_findings
 from atb_db.admin.programs import tool_for
 from atb_db.admin.readable import shown_duration, shown_size
 from atb_db.admin.vital_signs import Follower, VitalSigns, follower_findings, hidden_findings, signs_findings
@@ -149,6 +150,7 @@ def _examine(
     findings = [
         *signs_findings(signs, settings, ahead=ahead),
         *encryption_findings(encryption),
+        *dotenv_findings(),
         *(
             Finding("migration", one.id, str(one.state), "applied", str(one.state), Level.ERROR, one.repair)
             for one in status.migrations
