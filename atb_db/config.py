@@ -61,8 +61,8 @@ URL_SETTINGS: Final = (
         "DATABASE_SSL_MODE",
         "sslmode",
         "`require` if ENV=production or a host is neither local nor private, else `prefer`",
-        f"How connections are encrypted: {', '.join(f'`{mode}`' for mode in SSL_MODES)}; a stricter mode of the URL, "
-        "the service file or PGSSLMODE takes precedence.",
+        f"How connections are encrypted: {', '.join(f'`{mode}`' for mode in SSL_MODES)}; the strictest of "
+        "all that ask for one counts (below).",
     ),
     UrlSetting("DATABASE_APPLICATION_NAME", "application_name", "`atb_db`", "Name in pg_stat_activity."),
     UrlSetting(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterator, Mapping
-from itertools import zip_longest
+from collections.abc import Mapping
 from typing import Final
 
 from atb_db.errors import ConfigurationError
@@ -21,7 +20,13 @@ _SCHEMES: Final = frozenset({"postgresql", "postgres"})
 # Taken from the service file and the environment, so that all that goes by the string sees where it leads.
 _SPELLED_OUT: Final = ("host", "hostaddr", "port")
 _OF_A_SERVICE: Final = (
-    *("user", "dbname", "options", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"),
+    "user",
+    "dbname",
+    "options",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "tcp_user_timeout",
 )
 
 _POOLER: Final = "DATABASE_PGBOUNCER=1 if a PgBouncer in transaction mode is between"
@@ -147,15 +152,10 @@ def _adds(keyword: str, found: Mapping[str, str]) -> bool:
     return keyword != "port" or found["port"] != "5432"
 
 
-def addresses(parts: Mapping[str, str]) -> list[str]:
-    """What libpq connects to, one for each host: its address where that is given, else its name or socket's folder."""
-    hosts, numbers = (parts.get(keyword, "").split(",") for keyword in ("host", "hostaddr"))
-    return [number or host for host, number in zip_longest((one.strip() for one in hosts), numbers, fillvalue="")]
-
-
 def is_near(parts: Mapping[str, str]) -> bool:
-    """Whether every host is this machine or on a private network."""
-    return all(map(_is_private, addresses(parts)))
+    """Whether every host is this machine or on a private network, by its name and by its address."""
+    named = [one.strip() for keyword in ("host", "hostaddr") for one in parts.get(keyword, "").split(",")]
+    return all(map(_is_private, named))
 
 
 def redacted(conninfo: str) -> str:
@@ -213,8 +213,3 @@ def _not_understood(text: str, source: str, *, is_url: bool) -> str:
 def _instead(key: str, value: str) -> str:
     hint = _FOREIGN[key.lower()]
     return f"instead of {key}, write {hint.format(value if _SHOWN.fullmatch(value) else '…')}"
-
-
-def unverified(parts: Mapping[str, str]) -> Iterator[str]:
-    """The hosts beyond this machine and private networks, by what is connected to."""
-    yield from (address for address in addresses(parts) if not _is_private(address))

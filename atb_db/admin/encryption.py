@@ -38,7 +38,7 @@ class Encryption(NamedTuple):
     @property
     def near(self) -> bool:
         """Whether the connection stays on this machine or in a private network."""
-        return is_near({"host": self.host, "hostaddr": self.address})
+        return is_near({"hostaddr": self.address} if self.address else {"host": self.host})
 
 
 class _Negotiated(NamedTuple):

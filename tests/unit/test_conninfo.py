@@ -109,10 +109,11 @@ def test_the_host_of_the_environment_is_not_near(monkeypatch: pytest.MonkeyPatch
         ("host=localhost hostaddr=8.8.8.8", "require"),
         ("host=a,b hostaddr=10.0.0.1,8.8.8.8", "require"),
         ("host=a,db.example.com hostaddr=10.0.0.1,", "require"),
-        ("host=db.example.com hostaddr=127.0.0.1", "prefer"),
+        ("host=db.example.com hostaddr=127.0.0.1", "require"),  # the other end of a tunnel
+        ("host=db hostaddr=127.0.0.1", "prefer"),
     ],
 )
-def test_the_address_is_where_it_leads(url: str, mode: str) -> None:
+def test_a_name_and_its_address_are_both_to_be_near(url: str, mode: str) -> None:
     assert parts(url)["sslmode"] == mode
 
 
