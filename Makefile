@@ -22,6 +22,8 @@ WALKS := tests/statements/test_files.py tests/statements/test_description.py tes
   tests/statements/test_commands.py tests/statements/test_plans.py tests/statements/test_prepared.py \
   tests/typing tests/docs tests/admin/schema/test_catalog.py
 NEWEST ?= psycopg[binary,pool]
+LOWEST_NEEDS := pytest hypothesis numpy pandas uvloop
+LOWEST_TESTS ?= tests/unit tests/database tests/cli/test_doctor.py tests/cli/test_errors.py
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
@@ -145,6 +147,13 @@ newest: $(VENV)/.dev ## The core's tests on the newest psycopg, a pre-release wh
 	PYTHONPATH=build/newest $(PY) -m pytest -q --tb=short -r fE --maxfail=5 tests/database tests/statements/test_prepared.py \
 	  || echo "It does not work with $$theirs yet; no reason to stop"
 
+lowest: $(VENV)/.dev ## The core's tests on the lowest versions that pyproject.toml allows, in an environment of their own
+	@mkdir -p build && $(PY) -m tests.lowest > build/lowest.txt
+	@$(PY) -m venv --clear build/lowest 2>/dev/null || $(PY) -m virtualenv --clear build/lowest >/dev/null
+	@build/lowest/bin/python -m pip --disable-pip-version-check install -qq --constraint build/lowest.txt \
+	  --editable '.[embedded]' $(LOWEST_NEEDS)
+	@build/lowest/bin/python -m pytest -q --tb=short -r fE $(LOWEST_TESTS) $(ARGS)
+
 cov: $(VENV)/.dev ## Coverage of the last make test COVERAGE=1, and its floor
 	@$(PY) -m coverage report --fail-under=$(COVERAGE_FLOOR)
 
@@ -193,4 +202,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) $(CLUSTER) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest cov growth fmt catalog baseline docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest lowest cov growth fmt catalog baseline docs wheel bench bench-quick clean

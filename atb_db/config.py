@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypedDict, Unpack
 
+from atb_db.conninfo import SSL_MODE_OF_LIBPQ, SSL_MODES, in_force, is_near, parsed, redacted, spelled_out
 from atb_db.errors import ConfigurationError
+from atb_db.variables import Secret, Variables, hidden, read_variables
 
-SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-
-_PRIVATE_SUFFIXES: Final = (".internal", ".local", ".localhost", ".lan")
+__all__ = ["DEFAULTS", "URL_SETTINGS", "Settings", "Source", "read_variables", "redacted", "sources", "variable"]
 
 
 class Source(StrEnum):
@@ -24,6 +23,7 @@ class Source(StrEnum):
     ENVIRONMENT = "environment"
     DOTENV = ".env"
     URL = "in the URL"
+    SERVICE = "service file"
     DEFAULT = "default"
 
 
@@ -60,8 +60,9 @@ URL_SETTINGS: Final = (
     UrlSetting(
         "DATABASE_SSL_MODE",
         "sslmode",
-        "the URL's; else `require` if ENV=production or a host is neither local nor private, else `prefer`",
-        f"How connections are encrypted: {', '.join(f'`{mode}`' for mode in SSL_MODES)}.",
+        "`require` if ENV=production or a host is neither local nor private, else `prefer`",
+        f"How connections are encrypted: {', '.join(f'`{mode}`' for mode in SSL_MODES)}; the strictest of "
+        "all that ask for one counts (below).",
     ),
     UrlSetting("DATABASE_APPLICATION_NAME", "application_name", "`atb_db`", "Name in pg_stat_activity."),
     UrlSetting(
@@ -140,14 +141,22 @@ class Settings(NamedTuple):
         """
         if unknown := given.keys() - DEFAULTS.keys():
             raise TypeError(f"there is no setting {min(unknown)!r}")
-        overrides = {
-            variable(field): str(int(value) if value is True or value is False else value)
-            for field, value in given.items()
-            if value is not None
-        }
-        found = {**read_variables(environ, dotenv), **overrides}
-        if replica_url is not None:
-            found["DATABASE_REPLICA_URL"] = replica_url
+        # What reports errors with the variables of a frame must not get at the password by any of this one's.
+        url, replica_url = hidden(url), None if replica_url is None else Secret(replica_url)
+        environ = Variables(os.environ if environ is None else environ)
+        try:
+            found = Variables(read_variables(environ, dotenv, url_is_given=url is not None))
+            found.update(_texts(given))
+            if replica_url is not None:
+                found["DATABASE_REPLICA_URL"] = replica_url
+            return cls._of(found, url, ssl_mode=ssl_mode, application_name=application_name)
+        except ConfigurationError as error:
+            raise error.with_traceback(None) from None
+
+    @classmethod
+    def _of(
+        cls, found: Mapping[str, str], url: str | None, *, ssl_mode: str | None, application_name: str | None
+    ) -> Settings:
         connect = partial(_conninfo, ssl_mode=ssl_mode, application_name=application_name, found=found)
         values: dict[str, object] = {field: _read(found, field, default) for field, default in DEFAULTS.items()}
         values["conninfo"] = connect("DATABASE_URL", url)
@@ -171,48 +180,84 @@ def variable(field: str) -> str:
     return f"DATABASE_{field.upper()}"
 
 
-def redacted(conninfo: str) -> str:
-    """The connection string without its secrets, for people: `user@host:port/dbname`."""
-    from psycopg.conninfo import conninfo_to_dict
-
-    parts = conninfo_to_dict(conninfo)
-    hosts = str(parts.get("host") or parts.get("hostaddr") or "local socket").split(",")
-    ports = str(parts.get("port") or "5432").split(",")
-    ports += ports[-1:] * (len(hosts) - len(ports))
-    where = ",".join(f"{host}:{port}" for host, port in zip(hosts, ports, strict=False))
-    return f"{parts.get('user') or '(system user)'}@{where}/{parts.get('dbname') or '(default)'}"
-
-
 def sources(
     url: str | None = None, *, environ: Mapping[str, str] | None = None, dotenv: Path | None = None
 ) -> Mapping[str, Source]:
     """Where each setting comes from, by the names of `Settings.load`; those that are missing have their defaults."""
-    from psycopg.conninfo import conninfo_to_dict
-
     given = os.environ if environ is None else environ
-    texts = read_variables(environ, dotenv)
-    found = {name: Source.ENVIRONMENT if name in given else Source.DOTENV for name, text in texts.items() if text}
+    texts = read_variables(environ, dotenv, url_is_given=bool(url))
+    found = {
+        name: Source.ENVIRONMENT if given.get(name) == text else Source.DOTENV for name, text in texts.items() if text
+    }
     if url:
         found["DATABASE_URL"] = Source.ARGUMENT
-    inside = conninfo_to_dict((url or texts.get("DATABASE_URL", "")).strip())
+    source = "the database URL"
+    inside = parsed((url or texts.get("DATABASE_URL", "")).strip(), source)
+    libpq = in_force(inside, source)
     found |= {one.variable: Source.URL for one in URL_SETTINGS if one.part in inside and one.variable not in found}
-    if "PGSSLMODE" in found:
-        found.setdefault("DATABASE_SSL_MODE", found["PGSSLMODE"])
+    _, found["DATABASE_SSL_MODE"] = strictest(_modes(inside, libpq, texts, None, known=found))
+    if found["DATABASE_SSL_MODE"] is Source.DEFAULT:
+        del found["DATABASE_SSL_MODE"]
     return found
 
 
-def read_variables(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Mapping[str, str]:
-    """The variables that settings come from: those of the `.env` file of the current folder, over them the environment.
+class Mode(NamedTuple):
+    """A mode of encryption that somebody asks for."""
 
-    Secrets are among them.
+    mode: str
+    source: Source
+
+
+def strictest(modes: Iterator[Mode]) -> Mode:
+    """The one that counts; of equals the first."""
+    return max(modes, key=lambda one: SSL_MODES.index(one.mode))
+
+
+def _modes(
+    parts: Mapping[str, str],
+    libpq: Mapping[str, str],
+    found: Mapping[str, str],
+    ssl_mode: str | None,
+    *,
+    known: Mapping[str, Source],
+) -> Iterator[Mode]:
+    """All that has a say in how the connection is encrypted: what is nowhere weaker than libpq alone would be.
+
+    Raises:
+        ConfigurationError: one of them is not a mode.
     """
-    path = dotenv or Path(".env")
-    values: dict[str, str] = {}
-    if path.is_file():
-        from dotenv import dotenv_values
+    ours = {"ssl_mode": ssl_mode, "DATABASE_SSL_MODE": found.get("DATABASE_SSL_MODE")}
+    said = {**ours, "sslmode": parts.get("sslmode"), "PGSSLMODE": found.get("PGSSLMODE")}
+    for name, mode in said.items():
+        if mode:
+            source = {"ssl_mode": Source.ARGUMENT, "sslmode": Source.URL}.get(name)
+            yield Mode(_mode(name, mode), source or known.get(name, Source.ENVIRONMENT))
+    # Its own is left when the URL says nothing: the service file's, then PGSSLMODE's, then verify-full for the
+    # authorities of the system, then prefer.
+    mode = _mode("sslmode", libpq.get("sslmode") or SSL_MODE_OF_LIBPQ)
+    if mode == os.environ.get("PGSSLMODE"):
+        yield Mode(mode, Source.ENVIRONMENT)
+    elif mode != SSL_MODE_OF_LIBPQ and "sslmode" not in parts:
+        yield Mode(mode, Source.URL if "sslrootcert" in parts else Source.SERVICE)
+    else:
+        yield Mode(mode, Source.URL if "sslmode" in parts else Source.DEFAULT)
+    if not any(ours.values()) and not (is_near(libpq) and found.get("ENV", "").lower() != "production"):
+        yield Mode("require", Source.DEFAULT)
 
-        values = {name: value for name, value in dotenv_values(path).items() if value is not None}
-    return values | dict(os.environ if environ is None else environ)
+
+def _mode(name: str, mode: str) -> str:
+    if mode not in SSL_MODES:
+        raise ConfigurationError(f"{name} must be one of {', '.join(SSL_MODES)}")
+    return mode
+
+
+def _texts(given: Mapping[str, object]) -> dict[str, str]:
+    """The arguments as if they were variables, so that they are checked in the same way."""
+    return {
+        variable(field): str(int(value) if value is True or value is False else value)
+        for field, value in given.items()
+        if value is not None
+    }
 
 
 def _conninfo(
@@ -223,55 +268,29 @@ def _conninfo(
     application_name: str | None,
     found: Mapping[str, str],
 ) -> str:
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+    from psycopg.conninfo import make_conninfo
 
     source = "the database URL" if url else name
     url = (url or found.get(name, "")).strip()
     if not url:
         raise ConfigurationError("DATABASE_URL is not set: set it to a PostgreSQL URL or key=value connection string")
-    scheme, separator, _ = url.partition("://")
-    if separator and "=" not in scheme and scheme not in {"postgresql", "postgres"}:
-        raise ConfigurationError(f"{source} must begin with postgresql://, not {scheme[:20]}://")
-    try:
-        parts = conninfo_to_dict(url)
-    except ProgrammingError:
-        # libpq's own message quotes the string with the password.
-        raise ConfigurationError(f"{source} is not a connection string that PostgreSQL understands") from None
-    mode = ssl_mode or found.get("DATABASE_SSL_MODE") or parts.get("sslmode") or found.get("PGSSLMODE")
-    if mode is None:
-        mode = "prefer" if _is_near(parts) and found.get("ENV", "").lower() != "production" else "require"
-    if mode not in SSL_MODES:
-        raise ConfigurationError(f"DATABASE_SSL_MODE must be one of {', '.join(SSL_MODES)}")
-    parts["sslmode"] = str(mode)
-    application = application_name or found.get("DATABASE_APPLICATION_NAME") or parts.get("application_name")
-    parts["application_name"] = str(application or "atb_db")
-    if timeout := found.get("DATABASE_CONNECT_TIMEOUT"):
-        parts["connect_timeout"] = _whole({"DATABASE_CONNECT_TIMEOUT": timeout}, "DATABASE_CONNECT_TIMEOUT", 5, least=1)
+    given = parsed(url, source)
+    libpq = in_force(given, source)
+    mode = strictest(_modes(given, libpq, found, ssl_mode, known={})).mode
+    if libpq.get("sslrootcert") == "system" and mode != SSL_MODES[-1]:
+        raise ConfigurationError(f"{source}: sslrootcert=system needs sslmode=verify-full, not {mode}")
+    parts = spelled_out(given, libpq) | {"sslmode": mode}
+    application = application_name or found.get("DATABASE_APPLICATION_NAME") or libpq.get("application_name")
+    parts["application_name"] = application or "atb_db"
     # Each of several hosts has this long: a dead one must leave time for the next.
-    parts.setdefault("connect_timeout", 2 if "," in str(parts.get("host") or parts.get("hostaddr")) else 5)
-    if not str(parts["connect_timeout"]).isdecimal():
+    timeout = libpq.get("connect_timeout") or ("2" if "," in (parts.get("host") or parts.get("hostaddr", "")) else "5")
+    if given_timeout := found.get("DATABASE_CONNECT_TIMEOUT"):
+        name = "DATABASE_CONNECT_TIMEOUT"
+        timeout = str(_whole({name: given_timeout}, name, 5, least=1))
+    if not timeout.isdecimal():
         raise ConfigurationError(f"{source}: connect_timeout must be a whole number of seconds")
-    if not all(port.isdecimal() for port in str(parts.get("port") or "").split(",") if port):
-        raise ConfigurationError(f"{source} has a port that is not a whole number")
+    parts["connect_timeout"] = timeout
     return make_conninfo("", **parts)
-
-
-def _is_near(parts: Mapping[str, object]) -> bool:
-    """Whether every host is this machine or on a private network."""
-    hosts = str(parts.get("host") or parts.get("hostaddr") or "").split(",")
-    return all(_is_private(host.strip()) for host in hosts)
-
-
-def _is_private(host: str) -> bool:
-    if not host or host.startswith(("/", "@")) or host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        # A name without a dot resolves on this network only, as the service names of containers do.
-        return "." not in host or host.lower().endswith(_PRIVATE_SUFFIXES)
-    return address.is_loopback or address.is_private
 
 
 def _read(found: Mapping[str, str], field: str, default: float) -> float:

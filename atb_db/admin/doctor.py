@@ -14,10 +14,12 @@ from psycopg.conninfo import conninfo_to_dict
 from atb_db.admin.collation import read_collations
 from atb_db.admin.connection import Connection, ask, changing, perform
 from atb_db.admin.destroy.guards import read_target
+from atb_db.admin.encryption import encryption_findings, read_encryption, shown_encryption
 from atb_db.admin.engines import engine_findings, replica_findings
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
+from atb_db.admin.privacy import dotenv_findings
 from atb_db.admin.programs import tool_for
 from atb_db.admin.readable import shown_duration, shown_size
 from atb_db.admin.vital_signs import Follower, VitalSigns, follower_findings, hidden_findings, signs_findings
@@ -122,6 +124,7 @@ def _examine(
     major = connection.info.server_version // 10000
     status = read_status(connection, server)
     followers = ask(connection, "replication", Follower)
+    encryption = read_encryption(connection)
     now = datetime.now(UTC)
     backed_up, drilled = (_last(connection, kind) for kind in (EventType.BACKUP, EventType.RESTORE_DRILL))
     tools = {name: _tool(name, major) for name in _TOOLS}
@@ -129,6 +132,7 @@ def _examine(
     oldest = nobody if signs.oldest_seconds is None else f"{signs.oldest_seconds:.1f} s"
     facts = (
         Fact("environment", f"{target.environment or 'unmarked'}, counts as {target.counts_as}"),
+        Fact("encryption", shown_encryption(encryption)),
         Fact("latency", f"{latency * 1000:.1f} ms, the median of {_PINGS} round trips"),
         Fact("clock", f"{ahead:+.1f} s against this machine's"),
         Fact("size", f"{shown_size(signs.bytes)}, about {target.usage.rows:,} rows"),
@@ -145,6 +149,8 @@ def _examine(
     critical = Level.WARNING if target.counts_as is Environment.PRODUCTION else Level.INFO
     findings = [
         *signs_findings(signs, settings, ahead=ahead),
+        *encryption_findings(encryption),
+        *dotenv_findings(),
         *(
             Finding("migration", one.id, str(one.state), "applied", str(one.state), Level.ERROR, one.repair)
             for one in status.migrations

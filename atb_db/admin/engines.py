@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from atb_db.admin.connection import Connection, ask, changing, perform
+from atb_db.admin.encryption import encryption_findings, read_encryption
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.readable import counted, shown_duration
 from atb_db.admin.vital_signs import VitalSigns
@@ -45,9 +46,11 @@ def replica_findings(settings: Settings) -> Iterator[Finding]:
     try:
         with changing(settings._replace(conninfo=settings.replica_conninfo)) as (connection, _):
             (signs,) = ask(connection, "vital_signs", VitalSigns)
+            encryption = read_encryption(connection)
     except (Unavailable, ConfigurationError) as error:
         yield _replica("lost", "reachable", error.message)
         return
+    yield from encryption_findings(encryption, "replica's encryption")
     if not signs.is_standby:
         yield _replica("no standby", "a standby", "takes writes of its own")
     elif signs.standby_seconds is not None and signs.standby_seconds > settings.replica_lag:

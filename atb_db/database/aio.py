@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
@@ -17,6 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
+from atb_db.database.addresses import Found, Place, Places, Turns, connecting, turns
 from atb_db.database.bulk import BulkRows, as_copy
 from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
@@ -25,6 +27,7 @@ from atb_db.database.connecting import (
     STREAM_CHUNK,
     USUAL_TIMEOUT,
     UTC_AND_ISO,
+    ConnectArguments,
     ServerInfo,
     accept,
     check_defaults,
@@ -49,6 +52,7 @@ from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
+from atb_db.variables import Secret, hidden
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -70,6 +74,7 @@ class AsyncDatabase:
     """
 
     def __init__(self, settings: Settings | str, *, on_retry: OnRetry | None = None) -> None:
+        settings = Secret(settings) if isinstance(settings, str) else settings
         self.settings = Settings.load(settings) if isinstance(settings, str) else settings
         self._on_retry = on_retry
         self._pool = AsyncPool(self.settings, _connector(self.settings))
@@ -97,6 +102,7 @@ class AsyncDatabase:
         on_retry: OnRetry | None = None,
     ) -> Self:
         """As `Database.from_env`."""
+        url = hidden(url)
         settings = Settings.load(url, application_name=application_name, pool_min=pool_min, pool_max=pool_max)
         return cls(settings, on_retry=on_retry)
 
@@ -412,12 +418,13 @@ class AsyncTransaction:
 def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnection]]:
     arguments = pool_arguments(settings)
     lineage = Lineage(settings.conninfo)
+    places = Places(arguments.conninfo)
 
     async def connected(until: float) -> AsyncConnection:
         with translated():
             try:
                 async with asyncio.timeout(None if until == inf else until - monotonic()):
-                    connection = await AsyncConnection.connect(arguments.conninfo, **arguments.keywords)  # type: ignore[arg-type]
+                    connection = await _connected(places, turns(settings, until), arguments)
             except TimeoutError:
                 raise errors.ConnectionTimeout("connection timeout expired") from None
         try:
@@ -438,6 +445,26 @@ def _connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnectio
         return connection
 
     return connected
+
+
+async def _connected(places: Places, attempt: Turns, arguments: ConnectArguments) -> AsyncConnection:
+    token = connecting.set(attempt)
+    try:
+        found = {place: await _look_up(place) for place in places.names}
+        conninfo = places.conninfo(attempt, found)
+        connection = await AsyncConnection.connect(conninfo, **arguments.keywords)  # type: ignore[arg-type]
+        places.answered(connection.info.hostaddr)
+    finally:
+        connecting.reset(token)
+    return connection
+
+
+async def _look_up(place: Place) -> Found:
+    look_up = asyncio.get_running_loop().getaddrinfo
+    try:
+        return await look_up(place.host, place.port, proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
 
 
 async def _run(connection: AsyncConnection, statement: Statement[R], *, alone: bool = True) -> R:

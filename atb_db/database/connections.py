@@ -6,7 +6,6 @@ import asyncio
 import select
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from math import inf
 from time import monotonic, sleep
 from types import TracebackType
@@ -19,6 +18,7 @@ from psycopg.pq import ConnStatus, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn
 from psycopg.waiting import Ready, Wait
 
+from atb_db.database.addresses import Turns, connecting
 from atb_db.database.forking import cut_in_children
 from atb_db.database.prepared import Prepared
 from atb_db.database.private import is_unfinished
@@ -30,9 +30,6 @@ R = TypeVar("R")
 _INTERVAL: Final = 0.1
 _TURN: Final = 0.001
 _REPLICATION_WAIT: Final = "SyncRepWaitForLSN"
-
-connecting_until: ContextVar[float] = ContextVar("connecting_until", default=inf)
-"""`time.monotonic()` at which this thread gives up connecting."""
 
 
 class DeadlinePassed(psycopg.OperationalError):
@@ -211,8 +208,8 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
     @classmethod
     def _connect_gen(cls, *arguments: str, **keywords: str) -> PQGenConn[Self]:
         # psycopg knows whole seconds, and at least two of them. Where it does not call this, those are what there is.
-        connecting = super()._connect_gen(*arguments, **keywords)
-        return _bounded(connecting, connecting_until.get()) if hasattr(connecting, "send") else connecting
+        steps = super()._connect_gen(*arguments, **keywords)
+        return _bounded(steps, connecting.get()) if hasattr(steps, "send") else steps
 
     def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:
         """As psycopg's, but past the deadline or interrupted the socket is closed.
@@ -263,6 +260,11 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
         self.prepared.ran.add(declaration.sql)
         return await cursor.fetchall() if cursor.description else []
 
+    @classmethod
+    def _connect_gen(cls, *arguments: str, **keywords: str) -> PQGenConn[Self]:
+        steps = super()._connect_gen(*arguments, **keywords)
+        return _bounded(steps, connecting.get()) if hasattr(steps, "send") else steps
+
     async def wait(self, gen: PQGen[R], interval: float = _INTERVAL, timeout: float | None = None) -> R:
         """As `Connection.wait`."""
         seconds = self._limit(timeout)
@@ -275,17 +277,18 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
             raise
 
 
-def _bounded(connecting: PQGenConn[R], until: float) -> Generator[tuple[int, Wait], Ready | int, R]:
-    """The same steps until the deadline: psycopg takes one at least every tenth of a second."""
+def _bounded(steps: PQGenConn[R], turns: Turns | None) -> Generator[tuple[int, Wait], Ready | int, R]:
+    """The same steps until this address has had its turn: psycopg takes one at least every tenth of a second."""
+    until = inf if turns is None else turns.next()
     try:
-        wanted = next(connecting)
+        wanted = next(steps)
         while True:
             ready = yield wanted
             if monotonic() >= until:
                 raise psycopg.errors.ConnectionTimeout("connection timeout expired")
-            wanted = connecting.send(ready)
+            wanted = steps.send(ready)
     except StopIteration as done:
         connected: R = done.value
         return connected
     finally:
-        connecting.close()
+        steps.close()

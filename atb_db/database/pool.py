@@ -30,7 +30,7 @@ from atb_db.database.private import (
     queue_of,
     remove_late,
 )
-from atb_db.errors import AtbDbError, PoolExhausted, Unavailable
+from atb_db.errors import AtbDbError, ConfigurationError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0
 """Seconds after which a connection is replaced, less up to a tenth so that not all are at once."""
@@ -76,6 +76,8 @@ class _Attempts:
         if isinstance(error, TooManyRequests) and (exact or self.trouble is None):
             waiting = self.settings.pool_waiting
             return PoolExhausted(f"no connection was to be had: all {most} are in use and {waiting} wait")
+        if isinstance(self.trouble, ConfigurationError):
+            return ConfigurationError(self.trouble.message)
         if self.trouble is not None:
             return Unavailable(self.trouble.message, sqlstate=self.trouble.sqlstate)
         if self.under_way:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
@@ -17,6 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
+from atb_db.database.addresses import Found, Place, Places, Turns, connecting, turns
 from atb_db.database.bulk import BulkRows, as_copy
 from atb_db.database.connecting import (
     BEGIN_SNAPSHOT,
@@ -25,6 +27,7 @@ from atb_db.database.connecting import (
     STREAM_CHUNK,
     USUAL_TIMEOUT,
     UTC_AND_ISO,
+    ConnectArguments,
     ServerInfo,
     accept,
     check_defaults,
@@ -38,7 +41,7 @@ from atb_db.database.connecting import (
     runnable,
     writing,
 )
-from atb_db.database.connections import Connection, connecting_until
+from atb_db.database.connections import Connection
 from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
 from atb_db.database.lineage import TIMELINE, Lineage
@@ -49,6 +52,7 @@ from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure
 from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
+from atb_db.variables import Secret, hidden
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -70,6 +74,7 @@ class Database:
     """
 
     def __init__(self, settings: Settings | str, *, on_retry: OnRetry | None = None) -> None:
+        settings = Secret(settings) if isinstance(settings, str) else settings
         self.settings = Settings.load(settings) if isinstance(settings, str) else settings
         self._on_retry = on_retry
         self._pool = Pool(self.settings, _connector(self.settings))
@@ -97,6 +102,7 @@ class Database:
         on_retry: OnRetry | None = None,
     ) -> Self:
         """The database of the environment's settings (see `Settings.load`); what is given here goes before them."""
+        url = hidden(url)
         settings = Settings.load(url, application_name=application_name, pool_min=pool_min, pool_max=pool_max)
         return cls(settings, on_retry=on_retry)
 
@@ -464,14 +470,11 @@ class Transaction:
 def _connector(settings: Settings) -> Callable[[float], Connection]:
     arguments = pool_arguments(settings)
     lineage = Lineage(settings.conninfo)
+    places = Places(arguments.conninfo)
 
     def connected(until: float) -> Connection:
-        token = connecting_until.set(until)
-        try:
-            with translated():
-                connection = Connection.connect(arguments.conninfo, **arguments.keywords)  # type: ignore[arg-type]
-        finally:
-            connecting_until.reset(token)
+        with translated():
+            connection = _connected(places, turns(settings, until), arguments)
         try:
             connection.until = until
             connection.set_up()
@@ -490,6 +493,25 @@ def _connector(settings: Settings) -> Callable[[float], Connection]:
         return connection
 
     return connected
+
+
+def _connected(places: Places, attempt: Turns, arguments: ConnectArguments) -> Connection:
+    token = connecting.set(attempt)
+    try:
+        found = {place: _look_up(place) for place in places.names}
+        conninfo = places.conninfo(attempt, found)
+        connection = Connection.connect(conninfo, **arguments.keywords)  # type: ignore[arg-type]
+        places.answered(connection.info.hostaddr)
+    finally:
+        connecting.reset(token)
+    return connection
+
+
+def _look_up(place: Place) -> Found:
+    try:
+        return socket.getaddrinfo(place.host, place.port, proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
 
 
 def _run(connection: Connection, statement: Statement[R], *, alone: bool = True) -> R:

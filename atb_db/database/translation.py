@@ -15,6 +15,7 @@ from atb_db.database.connections import DeadlinePassed, Guarded
 from atb_db.errors import (
     LONGEST_VALUE,
     AtbDbError,
+    ConfigurationError,
     Conflict,
     Halted,
     IdempotencyConflict,
@@ -79,6 +80,8 @@ _OUT_OF_NUMBERS: Final = frozenset({"GetNewTransactionId", "GetNewMultiXactId", 
 # A prepared statement is gone, or its name belongs to another client's: a pooler's doing, or DISCARD ALL.
 _NOT_PREPARED: Final = frozenset({"26000", "42P05"})
 # PostgreSQL's internal messages are the same in every language.
+# What PgBouncer and RDS Proxy say to the settings that go with a connection; not the server, so in English.
+_NO_SETTINGS: Final = ("unsupported startup parameter", "command-line options")
 _DROPPED: Final = ("cache lookup failed", "could not open relation with OID")
 
 
@@ -193,6 +196,8 @@ def _lost(error: psycopg.Error, name: str | None, *, writes: bool) -> AtbDbError
     message = str(error).strip().splitlines()[0] if str(error).strip() else "the connection was lost"
     if isinstance(error, psycopg.DataError):
         return InvalidInput(message, statement=name)
+    if any(refusal in str(error) for refusal in _NO_SETTINGS):
+        return ConfigurationError(f"a pooler is between: set DATABASE_PGBOUNCER=1 ({message})", statement=name)
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         kind = OutcomeUnknown if writes else Unavailable
         return kind(message, statement=name, sqlstate=error.sqlstate)

@@ -136,10 +136,14 @@ def test_a_private_host_outside_of_railway_is_told_the_way_in(call: Run) -> None
     assert "DATABASE_PUBLIC_URL" in out
 
 
-def test_a_public_host_without_encryption_is_not_reached(ready_url: str, call: Run) -> None:
-    ended = call("setup-railway", "--verify", "--json", url=named(ready_url, PUBLIC))
-    assert ended.code == ExitCode.UNREACHABLE
-    assert "SSL" in steps_of(ended)[Topic.CONNECTION][1]
+def test_a_public_host_without_encryption_is_not_reached(
+    ready_url: str, call: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for url in (named(ready_url, PUBLIC), named(ready_url, PUBLIC) + "&sslmode=disable"):
+        ended = call("setup-railway", "--verify", "--json", url=url)
+        assert ended.code == ExitCode.UNREACHABLE
+        assert "SSL" in steps_of(ended)[Topic.CONNECTION][1]
+    monkeypatch.setenv("DATABASE_SSL_MODE", "prefer")
     ended = call("setup-railway", "--verify", "--json", url=named(ready_url, PUBLIC) + "&sslmode=disable")
     assert ended.code == ExitCode.FOUND
     assert states_of(ended)[Topic.ENCRYPTION] == Outcome.FAILED

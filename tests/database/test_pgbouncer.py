@@ -15,14 +15,18 @@ from typing import cast
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from atb_db import AsyncDatabase, Database, Settings
+from atb_db.database.retry import RetryEvent
 from atb_db.embedded import Server
-from atb_db.errors import SessionHeld
+from atb_db.errors import ConfigurationError, SessionHeld
 from atb_db.repository import positions, sessions, statements
+from atb_db.repository.server import get_server_state
 from atb_db.repository.sessions import HeldSession
 from atb_db.statement import Kind, Statement
 from tests.conftest import TEMPLATE
+from tests.faults.proxy import proxied
 from tests.invariants.running import run, run_together
 from tests.statements.examples import World, example, prepare
 
@@ -165,3 +169,27 @@ def test_more_clients_than_server_connections(bouncer: str, prepared: World) -> 
     with Database(settings(bouncer)) as db:
         reads = [sessions.get_trading_session(session_id=prepared.other_session_id) for _ in range(8)]
         assert {answer.id for answer in run_together(db, reads) if hasattr(answer, "id")} == {prepared.other_session_id}
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_without_the_setting_it_is_named_at_once(bouncer: str, is_async: bool) -> None:  # noqa: FBT001
+    tries: list[RetryEvent] = []
+
+    async def ask() -> object:
+        async with AsyncDatabase(bouncer, on_retry=tries.append) as db:
+            return await db.run(get_server_state())
+
+    with pytest.raises(ConfigurationError, match="a pooler is between: set DATABASE_PGBOUNCER=1"):
+        asyncio.run(ask()) if is_async else Database(bouncer, on_retry=tries.append).run(get_server_state())
+    assert tries == []
+
+
+def test_a_pooler_that_came_later_is_named(server: Server, bouncer: str) -> None:
+    """The first connection is made to a server, the next ones to a pooler, as after a move."""
+    pooled = int(conninfo_to_dict(bouncer)["port"] or 0)
+    with proxied(bouncer.replace(f":{pooled}/", f":{server.port}/")) as proxy, Database(proxy.url) as db:
+        db.run(get_server_state())
+        proxy.lead_to(pooled)
+        proxy.cut()
+        with pytest.raises(ConfigurationError, match="a pooler is between: set DATABASE_PGBOUNCER=1"):
+            db.run(get_server_state())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import traceback
+from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -70,8 +72,34 @@ def test_unusable_urls_are_not_shown(url: str) -> None:
     with pytest.raises(AtbDbError) as caught:
         Database(url).open()
     assert SECRET not in shown(caught.value)
+    assert SECRET not in held(caught.value)
     if isinstance(caught.value, ConfigurationError):
         assert len(str(caught.value)) < 200
+
+
+def test_settings_do_not_hold_it_in_their_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that is wrong, while the URL is right."""
+    url = f"postgresql://bot:{SECRET}@db.example.com/books"
+    monkeypatch.setenv("DATABASE_POOL_MAX", "none")
+    (tmp_path / ".env").write_text(f"DATABASE_URL={url}\n")
+    monkeypatch.chdir(tmp_path)
+    calls: list[Callable[[], object]] = [
+        Database.from_env,
+        AsyncDatabase.from_env,
+        lambda: Database.from_env(url),
+        lambda: AsyncDatabase.from_env(url),
+        lambda: Database(url),
+        lambda: AsyncDatabase(url),
+        lambda: Settings.load(url),
+        lambda: Settings.load(environ={"DATABASE_URL": url, "DATABASE_POOL_MAX": "none"}),
+        lambda: Settings.load(environ={"DATABASE_URL": "service=none", "DATABASE_REPLICA_URL": url}),
+        lambda: Settings.load(replica_url=url),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigurationError) as caught:
+            call()
+        assert "load" in {frame.name for frame in traceback.extract_tb(caught.value.__traceback__)}
+        assert SECRET not in held(caught.value)
 
 
 def test_a_refused_password_is_not_shown(server: Server) -> None:

@@ -37,6 +37,10 @@ class Tunnel:
         """Let everything pass again, also what was held back."""
         self._loop.call_soon_threadsafe(self._flowing.set)
 
+    def lead_to(self, port: int) -> None:
+        """Lead new connections to another port of the same host."""
+        self._target = self._target[0], port
+
     def cut(self) -> None:
         """Close every connection, in the middle of whatever it does; new ones are accepted."""
         self._call(self._cut())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from atb_db.config import Settings, redacted
+from atb_db.config import Settings, Source, redacted, sources
 from atb_db.errors import ConfigurationError
 
 URL = "postgresql://bot:s3cret@db.example.com:6543/books"
@@ -86,8 +86,15 @@ def test_every_form_that_libpq_knows(url: str, host: str, port: str | None) -> N
         ("postgresql://localhost/d", {"ENV": "Production"}, "require"),
         ("postgresql://localhost/d", {"ENV": "staging"}, "prefer"),
         ("postgresql://db.example.com/d?sslmode=verify-full", {}, "verify-full"),
-        ("postgresql://db.example.com/d", {"DATABASE_SSL_MODE": "disable"}, "disable"),
-        ("postgresql://db.example.com/d?sslmode=verify-full", {"DATABASE_SSL_MODE": "require"}, "require"),
+        # Ours stands in for the default, and weakens nothing that libpq would do by itself.
+        ("postgresql://db.example.com/d", {"DATABASE_SSL_MODE": "disable"}, "prefer"),
+        ("postgresql://db.example.com/d?sslmode=disable", {"DATABASE_SSL_MODE": "disable"}, "disable"),
+        ("postgresql://db.example.com/d?sslmode=disable", {}, "require"),
+        ("postgresql://localhost/d?sslmode=disable", {}, "disable"),
+        ("postgresql://localhost/d?sslmode=disable", {"ENV": "production"}, "require"),
+        ("postgresql://db.example.com/d?sslmode=verify-full", {"DATABASE_SSL_MODE": "require"}, "verify-full"),
+        ("postgresql://db.example.com/d?sslmode=require", {"DATABASE_SSL_MODE": "verify-full"}, "verify-full"),
+        ("postgresql://db.example.com/d", {"DATABASE_SSL_MODE": "require", "PGSSLMODE": "verify-ca"}, "verify-ca"),
         ("postgresql://db.example.com/d", {"PGSSLMODE": "verify-ca"}, "verify-ca"),
     ],
 )
@@ -95,8 +102,37 @@ def test_ssl_mode(url: str, environ: dict[str, str], mode: str) -> None:
     assert parts(load(url, environ))["sslmode"] == mode
 
 
-def test_ssl_mode_as_an_argument_goes_first() -> None:
+def test_the_stricter_of_an_argument_and_the_environment() -> None:
     assert parts(load(URL, {"DATABASE_SSL_MODE": "disable"}, ssl_mode="verify-full"))["sslmode"] == "verify-full"
+    assert parts(load(URL, {"DATABASE_SSL_MODE": "verify-full"}, ssl_mode="require"))["sslmode"] == "verify-full"
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_url_does_not_hide_the_file(tmp_path: Path, empty: str) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DATABASE_URL=postgresql://file/f\n")
+    assert parts(load(environ={"DATABASE_URL": empty}, dotenv=dotenv))["dbname"] == "f"
+    assert sources(environ={"DATABASE_URL": empty}, dotenv=dotenv)["DATABASE_URL"] is Source.DOTENV
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_in_utf_8_with_a_mark_or_without(tmp_path: Path, encoding: str) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DATABASE_URL=postgresql://file/f\nNAME=ünïcode\n", encoding=encoding)
+    assert parts(load(dotenv=dotenv))["dbname"] == "f"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+def test_a_file_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("DATABASE_URL=postgresql://bot:s3cret@file/f\n# Zürich\n", encoding=encoding)
+    with pytest.raises(ConfigurationError, match=r"is not encoded in UTF-8: save it in UTF-8$") as caught:
+        load(dotenv=dotenv)
+    assert "s3cret" not in str(caught.value)
+    assert parts(load(URL, dotenv=dotenv))["dbname"] == "books"
+    assert parts(load(environ={"DATABASE_URL": URL}, dotenv=dotenv))["dbname"] == "books"
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load(environ={"DATABASE_URL": ""}, dotenv=dotenv)
 
 
 def test_names_and_times() -> None:

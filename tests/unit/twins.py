@@ -35,29 +35,22 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 """,
     ),
     "database/sync.py: _connector": Difference(
-        "asyncio can end the wait for a connection by itself",
+        "asyncio can end the wait for a name's addresses, too",
         """
--        token = connecting_until.set(until)
--        try:
--            with translated():
--                connection = Connection.connect(arguments.conninfo, **arguments.keywords)
--        finally:
--            connecting_until.reset(token)
-+        with translated():
+-            connection = _connected(places, turns(settings, until), arguments)
 +            try:
 +                with asyncio.timeout(None if until == inf else until - monotonic()):
-+                    connection = Connection.connect(arguments.conninfo, **arguments.keywords)
++                    connection = _connected(places, turns(settings, until), arguments)
 +            except TimeoutError:
 +                raise errors.ConnectionTimeout('connection timeout expired') from None
 """,
     ),
-    "database/connections.py: Connection._connect_gen": Difference(
-        "as above",
+    "database/sync.py: _look_up": Difference(
+        "each has a function of its own for it",
         """
--@classmethod
--def _connect_gen(cls, *arguments: str, **keywords: str) -> PQGenConn[Self]:
--    connecting = super()._connect_gen(*arguments, **keywords)
--    return _bounded(connecting, connecting_until.get()) if hasattr(connecting, 'send') else connecting
++    look_up = asyncio.get_running_loop().getaddrinfo
+-        return socket.getaddrinfo(place.host, place.port, proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
++        return look_up(place.host, place.port, proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
 """,
     ),
     "database/sync.py: Database._tried": Difference(

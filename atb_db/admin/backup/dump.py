@@ -22,6 +22,7 @@ from atb_db.admin.backup.retention import Retention, expired
 from atb_db.admin.connection import Connection, reading
 from atb_db.admin.destroy.deployment import read_environment
 from atb_db.admin.migrations import read_status
+from atb_db.admin.privacy import backup_notes
 from atb_db.admin.programs import Invocation, connection_environment, running, tool_for
 from atb_db.admin.progress import Progress
 from atb_db.admin.readable import counted
@@ -76,7 +77,7 @@ def backup(
         f"Backup of {server.database}: {counted(manifest.total_rows, 'row')}, {counted(manifest.bytes, 'byte')}.",
         {"file": str(path), **manifest._asdict(), "started_at": manifest.started_at, "removed": len(removed)},
     )
-    return Backup(path, manifest, removed, (*noted, *volume_notes(folder, os.environ)))
+    return Backup(path, manifest, removed, (*noted, *backup_notes(home), *volume_notes(folder, os.environ)))
 
 
 def volume_notes(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
