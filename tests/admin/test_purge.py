@@ -80,7 +80,7 @@ def test_a_session_goes_with_all_its_rows_and_no_other(
         table: rows - gone.get(table, 0) for table, rows in before.items() if rows > gone.get(table, 0)
     }
     assert max(rows for what, rows in told if what == "trades") == gone["trades"]
-    assert fresh_db.run(audit.audit_books(session_id=world.other_session_id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=world.other_session_id)).findings == []
     with pytest.raises(NotFound):
         purge_session(settings, world.session_id)
 
@@ -131,7 +131,7 @@ def test_a_purge_that_is_killed_has_left_its_event_and_is_gone_on_with(
     purge_session(settings, world.session_id)
     with pytest.raises(NotFound):
         fresh_db.run(sessions.get_trading_session(session_id=world.session_id))
-    assert [fresh_db.run(audit.audit_books(session_id=kept)) for kept in fresh_db.run(get_session_ids())] == [[], []]
+    assert [fresh_db.run_batch(audit.audit_session(session_id=kept)).findings for kept in fresh_db.run(get_session_ids())] == [[], []]
 
 
 def test_a_session_that_has_not_ended_stays(fresh_url: str, world: World, settings: Settings) -> None:
@@ -253,7 +253,7 @@ def test_crashed_sessions_end_at_their_last_sign_of_life(
     assert fresh_db.run(sessions.get_trading_session(session_id=alive)).is_active
     again = run("end-crashed", "--yes", url=fresh_url)
     assert (again.code, again.err) == (ExitCode.OK, "Ended 0 sessions.\n")
-    assert fresh_db.run(audit.audit_books(session_id=world.other_session_id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=world.other_session_id)).findings == []
 
 
 def test_a_session_that_comes_back_before_it_is_ended_goes_on(

@@ -124,7 +124,7 @@ class Book:
 
     def balances(self) -> bool:
         """Whether the books agree with themselves."""
-        assert self.run(audit.audit_books(session_id=self.session_id)) == []
+        assert self.run_batch(audit.audit_session(session_id=self.session_id)).findings == []
         return True
 
 

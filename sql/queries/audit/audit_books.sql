@@ -177,10 +177,7 @@ WITH session AS MATERIALIZED (
      WHERE l.entry_type IN ('FILL', 'FEE', 'FUNDING', 'CORRECTION', 'MOVE')
        AND NOT EXISTS (SELECT FROM positions AS p JOIN session AS s ON s.id = p.session_id WHERE p.id = l.position_id)
        AND NOT EXISTS (
-               SELECT
-                 FROM ledger AS m
-                 JOIN positions AS p ON p.id = m.position_id
-                WHERE m.entry_type = 'MOVE' AND m.position_id = l.position_id
+               SELECT FROM ledger AS m WHERE m.entry_type = 'MOVE' AND m.position_id = l.position_id
            )
      UNION ALL
     -- A position that was moved to another session has taken with it what it had realised here.
