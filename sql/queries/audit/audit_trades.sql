@@ -109,6 +109,15 @@ WITH own AS MATERIALIZED (
                       ('order_id', 'session ' || t.session_id, coalesce('session ' || t.order_session_id, 'none'))
            ) AS c (subject, expected, actual)
      WHERE c.expected IS DISTINCT FROM c.actual
+     UNION ALL
+    SELECT DISTINCT 'partial trade', 'order ' || o.id || ', partial trade', 'one of position ' || f.position_id, NULL
+      FROM orders AS o
+      JOIN order_fills AS f ON f.order_id = o.id AND f.is_booked AND f.booked_quantity <> 0
+     WHERE o.session_id = :session_id
+       AND o.order_type IN ('PARTIAL_EXIT', 'SCALE_IN')
+       AND NOT EXISTS (
+               SELECT FROM partial_trades AS t WHERE t.order_id = o.id AND t.position_id = f.position_id
+           )
 )
 SELECT identity, subject, expected, actual
   FROM (
