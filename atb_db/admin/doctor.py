@@ -20,6 +20,7 @@ from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import read_status
 from atb_db.admin.programs import tool_for
 from atb_db.admin.readable import shown_duration, shown_size
+from atb_db.admin.schema.guarantees import guarantee_findings
 from atb_db.admin.vital_signs import Follower, VitalSigns, follower_findings, hidden_findings, signs_findings
 from atb_db.config import DEFAULTS, URL_SETTINGS, Settings, Source, redacted, sources, variable
 from atb_db.database import private
@@ -174,6 +175,7 @@ def _examine(
         ),
         *(finding for one in followers for finding in follower_findings(one)),
         *hidden_findings(signs, server.user),
+        *guarantee_findings(connection),
         *engine_findings(connection, now),
         *replica_findings(settings),
         *(

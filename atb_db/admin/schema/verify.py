@@ -17,6 +17,7 @@ from atb_db.admin.migrations import Release, State, Status, read_status
 from atb_db.admin.schema.catalog import Catalog, differences, expected_catalog, read_catalog
 from atb_db.admin.schema.drift import drift_findings
 from atb_db.admin.schema.enums import enum_findings
+from atb_db.admin.schema.guarantees import guarantee_findings
 from atb_db.admin.schema.server import read_surroundings, surroundings_findings
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
@@ -127,6 +128,7 @@ def inspect(
     findings += _migrations(read_status(connection, server, release=release, catalog=actual), as_expected=as_expected)
     findings += (one for one in enum_findings(actual) if ("enum", one.where) not in drifted)
     findings += surroundings_findings(connection, server, surroundings)
+    findings += guarantee_findings(connection)
     findings += _grants(connection)
     described = _describe(connection) if statements else None
     findings += described.findings if described else ()
