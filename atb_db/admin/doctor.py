@@ -17,7 +17,7 @@ from atb_db.admin.destroy.guards import read_target
 from atb_db.admin.engines import engine_findings, replica_findings
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
-from atb_db.admin.migrations import read_status
+from atb_db.admin.migrations import State, read_status
 from atb_db.admin.programs import tool_for
 from atb_db.admin.readable import shown_duration, shown_size
 from atb_db.admin.schema.guarantees import guarantee_findings
@@ -147,9 +147,17 @@ def _examine(
     findings = [
         *signs_findings(signs, settings, ahead=ahead),
         *(
-            Finding("migration", one.id, str(one.state), "applied", str(one.state), Level.ERROR, one.repair)
+            Finding(
+                "migration",
+                one.id,
+                str(one.state),
+                "applied",
+                str(one.state),
+                Level.WARNING if one.state is State.UNCHECKED else Level.ERROR,
+                one.repair,
+            )  # fmt: skip
             for one in status.migrations
-            if one.id in status.pending or one in status.problems
+            if one.id in status.pending or one in status.problems or one.state is State.UNCHECKED
         ),
         *_age_findings(backed_up, now, "backup", BACKUP_EVERY, critical),
         *_age_findings(drilled, now, "drill", DRILL_EVERY, critical),

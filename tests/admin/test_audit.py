@@ -149,9 +149,7 @@ def test_every_foreign_key_is_looked_at(db: Database) -> None:
         ).fetchall()
     assert len(keys) > 30
     missing = {
-        (table, column)
-        for table, column in keys
-        if not search(rf"'{table} ' \|\| [^\n]* \|\| ', {column}'", looked_at)
+        (table, column) for table, column in keys if not search(rf"'{table} ' \|\| [^\n]* \|\| ', {column}'", looked_at)
     }
     assert missing == set()
 

@@ -34,7 +34,12 @@ NOT_COMPARED: Final = (
     "what the server's configuration file says",
 )
 _RELEASE: Final = "mend the schema first; if that is as it should be, install atb-db anew"
-_MIGRATION_LEVELS: Final = {State.INTERRUPTED: Level.WARNING, State.RUNNING: Level.INFO, State.PENDING: Level.ERROR}
+_MIGRATION_LEVELS: Final = {
+    State.INTERRUPTED: Level.WARNING,
+    State.UNCHECKED: Level.WARNING,
+    State.RUNNING: Level.INFO,
+    State.PENDING: Level.ERROR,
+}
 
 
 class TableRows(NamedTuple):

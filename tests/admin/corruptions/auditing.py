@@ -52,9 +52,7 @@ def plant(connection: Connection, script: str) -> None:
             table, name = refusal.diag.table_name, refusal.diag.constraint_name
             assert table is not None
             assert name is not None
-        connection.execute(
-            SQL("ALTER TABLE {} DROP CONSTRAINT {} CASCADE").format(Identifier(table), Identifier(name))
-        )
+        connection.execute(SQL("ALTER TABLE {} DROP CONSTRAINT {} CASCADE").format(Identifier(table), Identifier(name)))
 
 
 def audited(connection: Connection, server: ServerInfo) -> set[tuple[str, str]]:

@@ -65,9 +65,7 @@ def _part(column: str, to: str, subject: str, *, identity: str = "partial trade"
 
 def _trade(column: str, to: str, *, identity: str = "trade", subject: str = "") -> Corruption:
     script = f"UPDATE trades SET {column} = {to} WHERE position_id = {{closed}}"
-    return Corruption(
-        "trades", f"`{column}` of a position's trade", script, identity, subject or f"{TRADE}{column}"
-    )
+    return Corruption("trades", f"`{column}` of a position's trade", script, identity, subject or f"{TRADE}{column}")
 
 
 def _logged(column: str, to: str, identity: str, subject: str) -> Corruption:

@@ -196,9 +196,7 @@ def write(db: Database) -> World:
     for session_id in (live, ended):
         for minute, equity in ((10, 10_000), (301, 9_900)):
             db.run(
-                account.log_account_snapshot(
-                    session_id=session_id, timestamp=at(minute), balance=equity, equity=equity
-                )
+                account.log_account_snapshot(session_id=session_id, timestamp=at(minute), balance=equity, equity=equity)
             )
     db.run(events.log_event(session_id=live, event_type="ALERT", message="spread", timestamp=at(59)))
     (trade, *_) = db.run(trades.get_trades_since(session_id=live, since=at(0)))
