@@ -155,7 +155,7 @@ def _examine(
                 str(one.state),
                 Level.WARNING if one.state is State.UNCHECKED else Level.ERROR,
                 one.repair,
-            )  # fmt: skip
+            )
             for one in status.migrations
             if one.id in status.pending or one in status.problems or one.state is State.UNCHECKED
         ),

@@ -154,7 +154,7 @@ def audit_across_sessions() -> list[BookFinding]:
 
 @query
 def audit_orphans() -> list[BookFinding]:
-    """Rows that refer to a row which is not there, by what refers and what is missing; an empty list if there are none.
+    """Rows that refer to a row which is not there, by what refers and what is missing.
 
     The foreign keys hold most of it, as long as nobody has turned them off; a ledger entry's fill and position have none.
     """

@@ -1,4 +1,4 @@
-"""Every corruption of a single row that can be known is named by the audit; what cannot be known is listed with the reason."""
+"""Every corruption of a row that can be known is named by the audit; what cannot is listed with the reason."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class State(StrEnum):
     EDITED = "edited"
     """Applied, and its file says something else since."""
     UNCHECKED = "unchecked"
-    """Applied, and what its file said then is not recorded: an edit would go unnoticed. The next `migrate` records it."""
+    """Applied, and what its file said then is not recorded, so that an edit would go unnoticed."""
     MARKED = "marked"
     """Recorded, and nothing of what it makes is there."""
     DELETED = "deleted"
@@ -58,7 +58,7 @@ HARMLESS: Final = frozenset(
         State.RUNNING,
         State.UNKNOWN,
         State.FOLDED,
-    }  # fmt: skip
+    }
 )
 
 

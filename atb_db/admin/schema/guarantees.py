@@ -77,12 +77,10 @@ def _sequences(connection: Connection) -> Iterator[Finding]:
         )
         greatest = cast("int", connection.execute(newest).fetchall()[0][0])
         if one.last_value < greatest:
-            sequence = literal(f"public.{quoted(one.sequence_name)}")
-            repair = (
-                f"SELECT setval({sequence}, greatest(nextval({sequence}), "
-                f"(SELECT max({quoted(one.column_name)}) FROM public.{quoted(one.table_name)})))"
-            )
-            yield Finding(
-                "sequence", one.sequence_name, "behind", f"at least {greatest}", str(one.last_value), Level.ERROR, repair,
-                safe=True,
-            )  # fmt: skip
+            name = literal(f"public.{quoted(one.sequence_name)}")
+            table, column = quoted(one.table_name), quoted(one.column_name)
+            # It may have gone on meanwhile: never back.
+            ahead = f"greatest(nextval({name}), (SELECT max({column}) FROM public.{table}))"
+            due, found = f"at least {greatest}", str(one.last_value)
+            repair = f"SELECT setval({name}, {ahead})"
+            yield Finding("sequence", one.sequence_name, "behind", due, found, Level.ERROR, repair, safe=True)

@@ -40,7 +40,8 @@ WITH live_orders AS (
      WHERE l.entry_type = 'MOVE'
      GROUP BY l.position_id
      UNION ALL
-    SELECT 'hold', 'hold of session ' || h.session_id || ', expires_at', 'expired, for the session has ended', h.expires_at::text
+    SELECT 'hold', 'hold of session ' || h.session_id || ', expires_at', 'expired, for the session has ended',
+           h.expires_at::text
       FROM session_holds AS h
       JOIN trading_sessions AS s ON s.id = h.session_id
      WHERE s.end_time IS NOT NULL
@@ -51,7 +52,8 @@ WITH live_orders AS (
      WHERE h.renewed_at > clock_timestamp()
      UNION ALL
     -- A session is hidden from every audit once it is marked: the mark has an event that says so.
-    SELECT 'purge mark', 'session ' || s.id || ', purge_started_at', 'a PURGE event that names it', s.purge_started_at::text
+    SELECT 'purge mark', 'session ' || s.id || ', purge_started_at', 'a PURGE event that names it',
+           s.purge_started_at::text
       FROM trading_sessions AS s
      WHERE s.purge_started_at IS NOT NULL
        AND NOT EXISTS (

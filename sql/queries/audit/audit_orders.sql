@@ -39,7 +39,10 @@ WITH own AS MATERIALIZED (
                       ),
                       (
                           'order figures', 'filled_units',
-                          CASE WHEN o.is_by_total AND o.told_value IS NOT NULL THEN o.told_quantity ELSE o.recorded_quantity END
+                          CASE
+                              WHEN o.is_by_total AND o.told_value IS NOT NULL THEN o.told_quantity
+                              ELSE o.recorded_quantity
+                          END
                           - o.recorded_base_fee,
                           o.filled_units
                       ),
@@ -56,7 +59,8 @@ WITH own AS MATERIALIZED (
                       (
                           'order figures', 'commission',
                           CASE
-                              WHEN o.is_by_total OR o.unknown_fees > 0 THEN coalesce(o.told_commission, o.recorded_commission)
+                              WHEN o.is_by_total OR o.unknown_fees > 0
+                                  THEN coalesce(o.told_commission, o.recorded_commission)
                               ELSE o.recorded_commission
                           END,
                           o.commission
@@ -80,7 +84,8 @@ WITH own AS MATERIALIZED (
                       ),
                       (
                           'order time', 'cancelled_at',
-                          CASE WHEN o.status IN ('CANCELLED', 'EXPIRED') THEN o.cancelled_at END::text, o.cancelled_at::text
+                          CASE WHEN o.status IN ('CANCELLED', 'EXPIRED') THEN o.cancelled_at END::text,
+                          o.cancelled_at::text
                       ),
                       (
                           'order time', 'filled_at',

@@ -130,7 +130,9 @@ _POSITIONS: Final = (
     _position("exit_notional", "exit_notional + 1", "position value", f"{CLOSED}exit_notional"),
     _position("cost_basis", "cost_basis + 1", "position value", f"{OPEN}cost_basis", of="open"),
     _position("realized_pnl", "realized_pnl + 1", "realized P&L", f"{CLOSED}realized_pnl"),
-    _position("realized_pnl", "-realized_pnl", "realized P&L", f"{CLOSED}from values", what="the sign of `realized_pnl`"),
+    _position(
+        "realized_pnl", "-realized_pnl", "realized P&L", f"{CLOSED}from values", what="the sign of `realized_pnl`"
+    ),
     _position("pnl_correction", "1", "realized P&L", f"{CLOSED}from values"),
     _position("side", "'SHORT'", "realized P&L", f"{CLOSED}from values"),
     _position("side", "'LONG'", "order", "order #, side", of="open"),
@@ -159,9 +161,23 @@ _POSITIONS: Final = (
     _position("scale_ins_taken", "2", "partial count", f"{CLOSED}scale_ins_taken"),
     _position("unrealized_pnl", "7", "unrealized P&L", f"{CLOSED}unrealized_pnl"),
     _position("unrealized_pnl_percent", "7", "unrealized P&L", f"{CLOSED}unrealized_pnl_percent"),
-    _position("continues_position_id", "NULL", "fill position", f"{ANY}position_id", of="continuing", what="no `continues_position_id` of a continuing position"),
+    _position(
+        "continues_position_id",
+        "NULL",
+        "fill position",
+        f"{ANY}position_id",
+        of="continuing",
+        what="no `continues_position_id` of a continuing position",
+    ),
     _position("continues_position_id", "{open}", "continuation", "position {continuing}, side", of="continuing"),
-    _position("continues_position_id", "{planned}", "continuation", "position {continuing}, status of the earlier one", of="continuing", what="a planned position continued"),
+    _position(
+        "continues_position_id",
+        "{planned}",
+        "continuation",
+        "position {continuing}, status of the earlier one",
+        of="continuing",
+        what="a planned position continued",
+    ),
     _position("session_id", "{ended}", "order", f"{ENTRY}position_id"),
     _position("stop_loss", "1", "trade", f"{TRADE}stop_loss"),
     _position("take_profit", "1", "trade", f"{TRADE}take_profit"),
@@ -172,7 +188,7 @@ _POSITIONS: Final = (
     _gone("positions", "an open position", "id = {open}", "orphan", "orders #, position_id"),
     _gone("positions", "a planned position", "id = {planned}", "orphan", "orders #, position_id"),
     _gone("positions", "a continued position", "id = {continued}", "orphan", "positions #, continues_position_id"),
-)  # fmt: skip
+)
 
 _ORDERS: Final = (
     _order("session_id", "{ended}", "order position", "order {entry}"),
@@ -212,8 +228,20 @@ _ORDERS: Final = (
     _order("created_at", "last_update + interval '1 hour'", "order time", f"{ENTRY}last_update"),
     _order("last_update", "created_at - interval '1 hour'", "order time", f"{ENTRY}last_update"),
     _order("replaced_order_id", "id", "order", f"{ENTRY}replaced_order_id", what="an order that replaces itself"),
-    _order("replaced_order_id", "{total}", "order", f"{ENTRY}replaced_order_id", what="an order that replaces one in another symbol"),
-    _order("replaced_order_id", "987654321", "order", f"{ENTRY}replaced_order_id", what="an order that replaces an unknown one"),
+    _order(
+        "replaced_order_id",
+        "{total}",
+        "order",
+        f"{ENTRY}replaced_order_id",
+        what="an order that replaces one in another symbol",
+    ),
+    _order(
+        "replaced_order_id",
+        "987654321",
+        "order",
+        f"{ENTRY}replaced_order_id",
+        what="an order that replaces an unknown one",
+    ),
     _order("exchange_order_id", "'other'", "trade", f"{TRADE}order_id", of="exit"),
     _order("target_level", "2", "partial trade", f"{PART}target_level", of="partial"),
     _gone("orders", "an entry order", "id = {entry}", "orphan", "order_fills #, order_id"),
@@ -239,7 +267,7 @@ _ORDERS: Final = (
         "booked fills",
         "order #, filled_value",
     ),
-)  # fmt: skip
+)
 
 _FILLS: Final = (
     _fill("order_id", "{scale_in}", "fills", f"{ENTRY}recorded_quantity"),
@@ -247,13 +275,28 @@ _FILLS: Final = (
     _fill("quantity", "quantity + 1", "fills", f"{ENTRY}recorded_quantity"),
     _fill("price", "price + 1", "fills", f"{ENTRY}recorded_notional"),
     _fill("fee", "1", "fills", f"{ENTRY}recorded_base_fee", of=_BASE_FEE, what="`fee` in the base asset"),
-    _fill("fee_currency", "'BNB'", "fills", f"{ENTRY}recorded_base_fee", of=_BASE_FEE, what="`fee_currency` of a fee in the base asset"),
+    _fill(
+        "fee_currency",
+        "'BNB'",
+        "fills",
+        f"{ENTRY}recorded_base_fee",
+        of=_BASE_FEE,
+        what="`fee_currency` of a fee in the base asset",
+    ),
     _fill("commission", "1", "fills", f"{ENTRY}recorded_commission"),
     _fill("commission", "NULL", "fills", f"{ENTRY}unknown_fees", what="no `commission`"),
     _fill("filled_at", "filled_at + interval '1 hour'", "ledger time", f"{BOOKED}last_updated"),
-    _fill("filled_at", "filled_at - interval '1 hour'", "position time", f"{CLOSED}entry_time", what="`filled_at` of the first fill"),
+    _fill(
+        "filled_at",
+        "filled_at - interval '1 hour'",
+        "position time",
+        f"{CLOSED}entry_time",
+        what="`filled_at` of the first fill",
+    ),
     _fill("position_id", "{inverse}", "position quantity", f"{CLOSED}quantity"),
-    _fill("position_id", "{inverse}", "ledger cause", f"{BOOKED}position_id", what="`position_id` of a fill with an entry"),
+    _fill(
+        "position_id", "{inverse}", "ledger cause", f"{BOOKED}position_id", what="`position_id` of a fill with an entry"
+    ),
     _fill("is_booked", "FALSE", "unbooked", f"{ENTRY}filled_quantity"),
     _fill("booked_quantity", "booked_quantity + 1", "booked fills", f"{ENTRY}filled_units"),
     _fill("booked_value", "booked_value + 1", "booked fills", f"{ENTRY}filled_value"),
@@ -262,8 +305,16 @@ _FILLS: Final = (
     _fill("pnl", "pnl + 1", "ledger cause", f"{ANY}pnl", of=_LAST),
     _fill("kind", "'CHANGE'", "fills", f"{ENTRY}recorded_quantity"),
     _gone("order_fills", "a fill", f"id = {_FIRST}", "fills", f"{ENTRY}recorded_quantity"),
-    _gone("order_fills", "a fill that the ledger names", f"id = {_LAST}", "orphan", "account_balances #, order_fill_id"),
-    _gone("order_fills", "an unbooked rest", "order_id = {resting} AND NOT is_booked", "position quantity", "position #, unbooked_quantity"),
+    _gone(
+        "order_fills", "a fill that the ledger names", f"id = {_LAST}", "orphan", "account_balances #, order_fill_id"
+    ),
+    _gone(
+        "order_fills",
+        "an unbooked rest",
+        "order_id = {resting} AND NOT is_booked",
+        "position quantity",
+        "position #, unbooked_quantity",
+    ),
     Corruption(
         "order_fills",
         "a fill recorded twice",
@@ -273,12 +324,14 @@ _FILLS: Final = (
         "fills",
         f"{ENTRY}recorded_quantity",
     ),
-)  # fmt: skip
+)
 
 _PARTS: Final = (
     _part("position_id", "{open}", "position {closed}, partial_exits_taken", identity="partial count"),
     _part("order_id", "{exit}", f"{PART}operation_type"),
-    _part("order_id", "987654321", "partial_trades #, order_id", identity="orphan")._replace(what="an unknown `order_id`"),
+    _part("order_id", "987654321", "partial_trades #, order_id", identity="orphan")._replace(
+        what="an unknown `order_id`"
+    ),
     _part("operation_type", "'SCALE_IN'", f"{PART}operation_type"),
     _part("size", "size * 2", f"{PART}size"),
     _part("quantity", "quantity * 2", f"{PART}quantity"),
@@ -297,7 +350,7 @@ _PARTS: Final = (
         "partial count",
         f"{CLOSED}partial_exits_taken",
     ),
-)  # fmt: skip
+)
 
 _TRADES: Final = (
     _trade("symbol", "'ETHUSDT'"),
@@ -329,7 +382,9 @@ _TRADES: Final = (
     _trade("mae_price", "1"),
     _trade("mae_time", "entry_time"),
     _trade("position_id", "NULL", identity="one trade", subject=f"{CLOSED}trades"),
-    _trade("position_id", "{open}", identity="one trade", subject=f"{OPEN}trades")._replace(what="the trade of an open position"),
+    _trade("position_id", "{open}", identity="one trade", subject=f"{OPEN}trades")._replace(
+        what="the trade of an open position"
+    ),
     _trade("session_id", "{ended}", identity="trade position", subject="trade #"),
     _trade("request_id", "gen_random_uuid()", identity="metrics", subject="DAILY 2024-03-01, total_trades"),
     _gone("trades", "a position's trade", "position_id = {closed}", "one trade", f"{CLOSED}trades"),
@@ -340,8 +395,12 @@ _TRADES: Final = (
     _logged("entry_price", "entry_price + 1", "trade", f"{TRADE}pnl_percent"),
     _logged("quantity", "quantity + 1", "trade", f"{TRADE}pnl_percent"),
     _logged("exit_time", "exit_time + interval '1 hour'", "trade", f"{TRADE}exit_time"),
-    _logged("exit_time", "exit_time + interval '1 day'", "metrics", "DAILY 2024-03-02, total_trades")._replace(what="a trade on another day"),
-    _logged("exit_time", "entry_time - interval '1 hour'", "trade", f"{TRADE}exit_time")._replace(what="an exit before the entry"),
+    _logged("exit_time", "exit_time + interval '1 day'", "metrics", "DAILY 2024-03-02, total_trades")._replace(
+        what="a trade on another day"
+    ),
+    _logged("exit_time", "entry_time - interval '1 hour'", "trade", f"{TRADE}exit_time")._replace(
+        what="an exit before the entry"
+    ),
     _gone("trades", "a trade without a position", f"id = {_LOGGED}", "ledger cause", "ledger entry #, pnl"),
     Corruption(
         "trades",
@@ -353,15 +412,50 @@ _TRADES: Final = (
         "ledger cause",
         f"{TRADE}pnl",
     ),
-)  # fmt: skip
+)
 
 _LEDGER: Final = (
     _entry("entry_number", "entry_number + 90", "FILL", "ledger chain", f"{BOOKED}entry_number"),
-    _entry("entry_type", "'ADJUSTMENT'", "FILL", "balance", f"{LIVE}current_balance", what="a FILL entry made an ADJUSTMENT"),
-    _entry("entry_type", "'ADJUSTMENT'", "TRANSFER", "transfers", f"{LIVE}transferred", what="a TRANSFER entry made an ADJUSTMENT"),
-    _entry("entry_type", "'TRANSFER'", "ADJUSTMENT", "balance set", f"{LIVE}balance_set_at", what="an ADJUSTMENT entry made a TRANSFER"),
-    _entry("entry_type", "'INTEREST'", "FUNDING", "position costs", f"{OPEN}funding", what="a FUNDING entry made an INTEREST"),
-    _entry("entry_type", "'ADJUSTMENT'", "INITIAL", "ledger sum", f"{LIVE}current_balance", what="an INITIAL entry of another amount")._replace(
+    _entry(
+        "entry_type",
+        "'ADJUSTMENT'",
+        "FILL",
+        "balance",
+        f"{LIVE}current_balance",
+        what="a FILL entry made an ADJUSTMENT",
+    ),
+    _entry(
+        "entry_type",
+        "'ADJUSTMENT'",
+        "TRANSFER",
+        "transfers",
+        f"{LIVE}transferred",
+        what="a TRANSFER entry made an ADJUSTMENT",
+    ),
+    _entry(
+        "entry_type",
+        "'TRANSFER'",
+        "ADJUSTMENT",
+        "balance set",
+        f"{LIVE}balance_set_at",
+        what="an ADJUSTMENT entry made a TRANSFER",
+    ),
+    _entry(
+        "entry_type",
+        "'INTEREST'",
+        "FUNDING",
+        "position costs",
+        f"{OPEN}funding",
+        what="a FUNDING entry made an INTEREST",
+    ),
+    _entry(
+        "entry_type",
+        "'ADJUSTMENT'",
+        "INITIAL",
+        "ledger sum",
+        f"{LIVE}current_balance",
+        what="an INITIAL entry of another amount",
+    )._replace(
         script="UPDATE account_balances SET amount = amount + 1, delta = delta + 1, total_balance = total_balance + 1"
         " WHERE session_id = {live} AND entry_type = 'INITIAL'"
     ),
@@ -381,11 +475,39 @@ _LEDGER: Final = (
     _entry("asset_balances", "'[]'", "FILL", "ledger kind", f"{BOOKED}asset_balances"),
     _entry("base_currency", "'EUR'", "FILL", "ledger currency", "ledger entry #"),
     _entry("position_id", "{open}", "FILL", "ledger cause", f"{BOOKED}position_id"),
-    _entry("position_id", "NULL", "FUNDING", "ledger kind", f"{BOOKED}position_id", what="no `position_id` of a FUNDING entry"),
-    _entry("position_id", "987654321", "FUNDING", "orphan", "account_balances #, position_id", what="an unknown `position_id`"),
+    _entry(
+        "position_id",
+        "NULL",
+        "FUNDING",
+        "ledger kind",
+        f"{BOOKED}position_id",
+        what="no `position_id` of a FUNDING entry",
+    ),
+    _entry(
+        "position_id",
+        "987654321",
+        "FUNDING",
+        "orphan",
+        "account_balances #, position_id",
+        what="an unknown `position_id`",
+    ),
     _entry("position_id", "{open}", "TRADE", "ledger kind", f"{BOOKED}position_id"),
-    _entry("order_fill_id", "NULL", "FILL", "ledger kind", f"{BOOKED}order_fill_id", what="no `order_fill_id` of a FILL entry"),
-    _entry("order_fill_id", "987654321", "FILL", "orphan", "account_balances #, order_fill_id", what="an unknown `order_fill_id`"),
+    _entry(
+        "order_fill_id",
+        "NULL",
+        "FILL",
+        "ledger kind",
+        f"{BOOKED}order_fill_id",
+        what="no `order_fill_id` of a FILL entry",
+    ),
+    _entry(
+        "order_fill_id",
+        "987654321",
+        "FILL",
+        "orphan",
+        "account_balances #, order_fill_id",
+        what="an unknown `order_fill_id`",
+    ),
     _entry("order_fill_id", "1", "FILL", "ledger cause", f"{ANY}pnl", what="the `order_fill_id` of another fill"),
     _entry("last_updated", "last_updated + interval '1 hour'", "FILL", "ledger time", f"{BOOKED}last_updated"),
     _entry("last_updated", "last_updated + interval '1 hour'", "INITIAL", "ledger time", f"{BOOKED}last_updated"),
@@ -393,9 +515,27 @@ _LEDGER: Final = (
     _entry("last_updated", "last_updated + interval '1 hour'", "ADJUSTMENT", "balance set", f"{LIVE}balance_set_at"),
     _entry("request_id", "gen_random_uuid()", "TRADE", "ledger cause", f"{BOOKED}pnl"),
     _entry("session_id", "{ended}", "TRADE", "ledger cause", "trade #"),
-    _gone("account_balances", "a FILL entry", "session_id = {live} AND entry_number = 5", "ledger chain", f"{BOOKED}entry_number"),
-    _gone("account_balances", "the first entry", "session_id = {live} AND entry_number = 1", "ledger chain", f"{BOOKED}entry_number"),
-    _gone("account_balances", "the newest entry", "session_id = {live} AND entry_number = (SELECT ledger_entries FROM trading_sessions WHERE id = {live})", "ledger chain", f"{LIVE}ledger_entries"),
+    _gone(
+        "account_balances",
+        "a FILL entry",
+        "session_id = {live} AND entry_number = 5",
+        "ledger chain",
+        f"{BOOKED}entry_number",
+    ),
+    _gone(
+        "account_balances",
+        "the first entry",
+        "session_id = {live} AND entry_number = 1",
+        "ledger chain",
+        f"{BOOKED}entry_number",
+    ),
+    _gone(
+        "account_balances",
+        "the newest entry",
+        "session_id = {live} AND entry_number = (SELECT ledger_entries FROM trading_sessions WHERE id = {live})",
+        "ledger chain",
+        f"{LIVE}ledger_entries",
+    ),
     Corruption(
         "account_balances",
         "an entry that the session knows nothing of",
@@ -406,7 +546,7 @@ _LEDGER: Final = (
         "ledger sum",
         f"{LIVE}current_balance",
     ),
-)  # fmt: skip
+)
 
 _SESSIONS: Final = (
     _session("initial_balance", "initial_balance + 1", "ledger kind", f"{BOOKED}amount"),
@@ -425,22 +565,54 @@ _SESSIONS: Final = (
     _session("win_rate", "1", "final figures", f"{ENDED}win_rate", of="ended"),
     _session("win_rate", "NULL", "final figures", f"{ENDED}win_rate", of="ended", what="no `win_rate`"),
     _session("max_drawdown", "1", "final figures", f"{ENDED}max_drawdown", of="ended"),
-    _session("purge_started_at", "now(), ledger_entries = NULL", "purge mark", f"{ENDED}purge_started_at", of="ended", what="a session hidden as being removed"),
+    _session(
+        "purge_started_at",
+        "now(), ledger_entries = NULL",
+        "purge mark",
+        f"{ENDED}purge_started_at",
+        of="ended",
+        what="a session hidden as being removed",
+    ),
     _gone("trading_sessions", "a session", "id = {ended}", "orphan", "trades #, session_id"),
-)  # fmt: skip
+)
 
 _METRICS: Final = (
     *(
         _metric(column, f"{column} + 1")
         for column in (
-            "opening_balance", "total_trades", "winning_trades", "losing_trades", "gross_profit", "gross_loss",
-            "commission", "margin_interest_cost", "funding", "best_trade_pnl", "worst_trade_pnl", "current_streak",
-            "largest_win_streak", "largest_loss_streak", "peak_balance", "max_drawdown",
+            "opening_balance",
+            "total_trades",
+            "winning_trades",
+            "losing_trades",
+            "gross_profit",
+            "gross_loss",
+            "commission",
+            "margin_interest_cost",
+            "funding",
+            "best_trade_pnl",
+            "worst_trade_pnl",
+            "current_streak",
+            "largest_win_streak",
+            "largest_loss_streak",
+            "peak_balance",
+            "max_drawdown",
         )
     ),
     _metric("period_end", "period_end + interval '1 day'"),
-    _gone("performance_metrics", "a day", "session_id = {live} AND period_start = '2024-03-01 00:00:00+00'", "metrics", "DAILY 2024-03-01, total_trades"),
-    _gone("performance_metrics", "the all-time row", "session_id = {live} AND period = 'ALL_TIME'", "metrics", "ALL_TIME 1970-01-01, total_trades"),
+    _gone(
+        "performance_metrics",
+        "a day",
+        "session_id = {live} AND period_start = '2024-03-01 00:00:00+00'",
+        "metrics",
+        "DAILY 2024-03-01, total_trades",
+    ),
+    _gone(
+        "performance_metrics",
+        "the all-time row",
+        "session_id = {live} AND period = 'ALL_TIME'",
+        "metrics",
+        "ALL_TIME 1970-01-01, total_trades",
+    ),
     Corruption(
         "performance_metrics",
         "a day without trades",
@@ -449,7 +621,7 @@ _METRICS: Final = (
         "metrics",
         "DAILY 2024-02-22, total_trades",
     ),
-)  # fmt: skip
+)
 
 _HOLD: Final = (
     "INSERT INTO session_holds (session_id, holder, token, claim, asked_at, acquired_at, renewed_at, expires_at)"
@@ -457,23 +629,104 @@ _HOLD: Final = (
 )
 
 _AROUND: Final = (
-    Corruption("session_holds", "a hold on an ended session", _HOLD.format("{ended}", "now()"), "hold", "hold of session {ended}, expires_at"),
-    Corruption("session_holds", "a hold on an unknown session", _HOLD.format("987654321", "now()"), "orphan", "session_holds #, session_id"),
-    Corruption("session_holds", "a hold that was renewed in the future", _HOLD.format("{live}", "now() + interval '1 hour'"), "hold", "hold of session {live}, renewed_at"),
-    Corruption("account_history", "`equity` of an ended session", "UPDATE account_history SET equity = 5000 WHERE session_id = {ended} AND equity < 10000", "final figures", f"{ENDED}max_drawdown"),
-    _gone("account_history", "the lowest snapshot of an ended session", "session_id = {ended} AND equity < 10000", "final figures", f"{ENDED}max_drawdown"),
-    Corruption("account_history", "an unknown `session_id`", "UPDATE account_history SET session_id = 987654321 WHERE session_id = {live} AND equity < 10000", "orphan", "account_history #, session_id"),
-    Corruption("system_events", "an unknown `session_id`", "UPDATE system_events SET session_id = 987654321 WHERE event_type = 'ALERT'", "orphan", "system_events #, session_id"),
-    Corruption("system_events", "`details` of an event that set the balance", "UPDATE system_events SET details = jsonb_build_object('new_balance', '1') WHERE event_type = 'BALANCE_ADJUSTMENT'", "ledger event", f"{BOOKED}total_balance"),
-    Corruption("strategy_executions", "an unknown `trade_id`", "UPDATE strategy_executions SET trade_id = 987654321", "orphan", "strategy_executions #, trade_id"),
-    Corruption("strategy_executions", "`session_id` of a decision with a trade", "UPDATE strategy_executions SET session_id = {ended}", "decision", "strategy execution #"),
-    _gone("reconciliation_audit_events", "the record of a move", "session_id = {live}", "move", "position {moved}, reconciliation event"),
-    Corruption("reconciliation_audit_events", "an unknown `session_id`", "UPDATE reconciliation_audit_events SET session_id = 987654321 WHERE session_id = {live}", "orphan", "reconciliation_audit_events #, session_id"),
-)  # fmt: skip
+    Corruption(
+        "session_holds",
+        "a hold on an ended session",
+        _HOLD.format("{ended}", "now()"),
+        "hold",
+        "hold of session {ended}, expires_at",
+    ),
+    Corruption(
+        "session_holds",
+        "a hold on an unknown session",
+        _HOLD.format("987654321", "now()"),
+        "orphan",
+        "session_holds #, session_id",
+    ),
+    Corruption(
+        "session_holds",
+        "a hold that was renewed in the future",
+        _HOLD.format("{live}", "now() + interval '1 hour'"),
+        "hold",
+        "hold of session {live}, renewed_at",
+    ),
+    Corruption(
+        "account_history",
+        "`equity` of an ended session",
+        "UPDATE account_history SET equity = 5000 WHERE session_id = {ended} AND equity < 10000",
+        "final figures",
+        f"{ENDED}max_drawdown",
+    ),
+    _gone(
+        "account_history",
+        "the lowest snapshot of an ended session",
+        "session_id = {ended} AND equity < 10000",
+        "final figures",
+        f"{ENDED}max_drawdown",
+    ),
+    Corruption(
+        "account_history",
+        "an unknown `session_id`",
+        "UPDATE account_history SET session_id = 987654321 WHERE session_id = {live} AND equity < 10000",
+        "orphan",
+        "account_history #, session_id",
+    ),
+    Corruption(
+        "system_events",
+        "an unknown `session_id`",
+        "UPDATE system_events SET session_id = 987654321 WHERE event_type = 'ALERT'",
+        "orphan",
+        "system_events #, session_id",
+    ),
+    Corruption(
+        "system_events",
+        "`details` of an event that set the balance",
+        "UPDATE system_events SET details = jsonb_build_object('new_balance', '1') WHERE event_type "
+        "= 'BALANCE_ADJUSTMENT'",
+        "ledger event",
+        f"{BOOKED}total_balance",
+    ),
+    Corruption(
+        "strategy_executions",
+        "an unknown `trade_id`",
+        "UPDATE strategy_executions SET trade_id = 987654321",
+        "orphan",
+        "strategy_executions #, trade_id",
+    ),
+    Corruption(
+        "strategy_executions",
+        "`session_id` of a decision with a trade",
+        "UPDATE strategy_executions SET session_id = {ended}",
+        "decision",
+        "strategy execution #",
+    ),
+    _gone(
+        "reconciliation_audit_events",
+        "the record of a move",
+        "session_id = {live}",
+        "move",
+        "position {moved}, reconciliation event",
+    ),
+    Corruption(
+        "reconciliation_audit_events",
+        "an unknown `session_id`",
+        "UPDATE reconciliation_audit_events SET session_id = 987654321 WHERE session_id = {live}",
+        "orphan",
+        "reconciliation_audit_events #, session_id",
+    ),
+)
 
 PLANTED: Final = (
-    *_POSITIONS, *_ORDERS, *_FILLS, *_PARTS, *_TRADES, *_LEDGER, *_SESSIONS, *_METRICS, *_AROUND,
-)  # fmt: skip
+    *_POSITIONS,
+    *_ORDERS,
+    *_FILLS,
+    *_PARTS,
+    *_TRADES,
+    *_LEDGER,
+    *_SESSIONS,
+    *_METRICS,
+    *_AROUND,
+)
 
 
 def _told(table: str, column: str, script: str, reason: str) -> Undecidable:
@@ -481,34 +734,185 @@ def _told(table: str, column: str, script: str, reason: str) -> Undecidable:
 
 
 UNDECIDABLE: Final = (
-    _told("positions", "stop_loss, take_profit, trailing_stop, …", "UPDATE positions SET stop_loss = 1 WHERE id = {open}", "the engine sets them while the position is open"),
-    _told("positions", "current_price, unrealized_pnl, mfe, mae, …", "UPDATE positions SET current_price = 1 WHERE id = {open}", "the engine reports them; nothing else says what the price was"),
-    _told("positions", "last_partial_exit_price, last_scale_in_price", "UPDATE positions SET last_scale_in_price = 1 WHERE id = {open}", "a total's average may be the price, and a later report replaces it"),
-    _told("positions", "last_update", "UPDATE positions SET last_update = now() WHERE id = {open}", "any write moves it, also one that says nothing new"),
-    _told("positions", "entry_balance", "UPDATE positions SET entry_balance = 1 WHERE id = {closed}", "as the engine gave it"),
-    _told("positions", "planned_quantity of a planned position", "UPDATE positions SET planned_quantity = 7 WHERE id = {planned}", "its order may have been amended"),
-    _told("positions", "settlement_currency, settlement_rate", "UPDATE positions SET settlement_rate = 7 WHERE id = {closed}", "each fill may have had a rate of its own; the P&L that it made is compared"),
-    _told("positions", "strategy_name, exchange of an open position", "UPDATE positions SET strategy_name = 'other' WHERE id = {open}", "orders may name another strategy than their position"),
-    _told("orders", "price, quote_quantity", "UPDATE orders SET price = 1 WHERE id = {entry}", "what was asked for follows from nothing"),
-    _told("orders", "quantity above what was filled", "UPDATE orders SET quantity = 50 WHERE id = {entry}", "exchanges close orders that are filled in part"),
-    _told("orders", "status, from one final state to another", "UPDATE orders SET status = 'CANCELLED' WHERE id = {entry}", "fills arrive after a cancellation"),
-    _told("orders", "order_type, between FULL_EXIT and STOP_LOSS", "UPDATE orders SET order_type = 'STOP_LOSS' WHERE id = {exit}", "both may close a position; the reason says why"),
-    _told("orders", "exchange_order_id, internal_order_id of an entry", "UPDATE orders SET exchange_order_id = 'other' WHERE id = {entry}", "only the exchange knows them"),
-    _told("orders", "replaced_order_id taken away", "UPDATE orders SET replaced_order_id = NULL WHERE id = {pending}", "most orders replace none"),
-    _told("orders", "reason, failure_reason, needs_review, size_fraction, strategy_name", "UPDATE orders SET needs_review = TRUE WHERE id = {pending}", "notes of the engine"),
-    _told("order_fills", "exchange_fill_id", "UPDATE order_fills SET exchange_fill_id = 'other' WHERE order_id = {scale_in}", "only the exchange knows it"),
-    _told("order_fills", "fee in a third currency", "UPDATE order_fills SET fee = 7 WHERE order_id = {scale_in}", "what is booked is its conversion, which is compared"),
-    _told("trades", "symbol, side of a trade without a position", f"UPDATE trades SET symbol = 'OTHER' WHERE id = {_LOGGED}", "nothing else says what was traded"),
-    _told("trades", "size, stop_loss, exit_reason, strategy_name of a trade without a position", f"UPDATE trades SET size = 7 WHERE id = {_LOGGED}", "as the engine gave them"),
-    _told("trades", "strategy_config", "UPDATE trades SET strategy_config = '[]' WHERE position_id = {closed}", "the session's may have changed since"),
-    _told("account_balances", "last_updated of a TRANSFER, FUNDING or INTEREST", "UPDATE account_balances SET last_updated = last_updated + interval '1 minute' WHERE session_id = {live} AND entry_type = 'TRANSFER'", "only who reported it knows when it was"),
-    _told("account_balances", "FEE made FILL", "UPDATE account_balances SET entry_type = 'FILL' WHERE session_id = {live} AND entry_type = 'FEE'", "a fill without P&L and fee has no entry of its own"),
-    _told("account_balances", "update_reason, updated_by", "UPDATE account_balances SET update_reason = 'other' WHERE session_id = {live} AND entry_type = 'TRANSFER'", "words"),
-    _told("account_history", "balance, margin_used, … and equity of an active session", "UPDATE account_history SET equity = 1 WHERE session_id = {live}", "snapshots are what the exchange said then"),
-    _told("trading_sessions", "session_name, strategy_name, symbol, exchange, …", "UPDATE trading_sessions SET strategy_name = 'other' WHERE id = {live}", "positions may have a strategy and a symbol of their own"),
-    _told("trading_sessions", "end_time", "UPDATE trading_sessions SET end_time = end_time - interval '2 minutes' WHERE id = {ended}", "clocks differ, and what an exchange did is booked after the end"),
-    _told("system_events", "one deleted, or its text", "DELETE FROM system_events WHERE event_type = 'ENGINE_START'", "events may be purged by age; no figure is computed from them"),
-    _told("strategy_executions", "figures of a decision, or one deleted", "DELETE FROM strategy_executions", "decisions may be purged by age"),
-    _told("any", "request_hash; request_id of what has no trade", "UPDATE positions SET request_hash = 7 WHERE id = {open}", "it is a fingerprint of arguments that are not kept"),
-    _told("orders", "an order deleted of which nothing was filled", "DELETE FROM orders WHERE id = {pending}", "a plan without an order is a plan whose order was linked elsewhere"),
-)  # fmt: skip
+    _told(
+        "positions",
+        "stop_loss, take_profit, trailing_stop, …",
+        "UPDATE positions SET stop_loss = 1 WHERE id = {open}",
+        "the engine sets them while the position is open",
+    ),
+    _told(
+        "positions",
+        "current_price, unrealized_pnl, mfe, mae, …",
+        "UPDATE positions SET current_price = 1 WHERE id = {open}",
+        "the engine reports them; nothing else says what the price was",
+    ),
+    _told(
+        "positions",
+        "last_partial_exit_price, last_scale_in_price",
+        "UPDATE positions SET last_scale_in_price = 1 WHERE id = {open}",
+        "a total's average may be the price, and a later report replaces it",
+    ),
+    _told(
+        "positions",
+        "last_update",
+        "UPDATE positions SET last_update = now() WHERE id = {open}",
+        "any write moves it, also one that says nothing new",
+    ),
+    _told(
+        "positions",
+        "entry_balance",
+        "UPDATE positions SET entry_balance = 1 WHERE id = {closed}",
+        "as the engine gave it",
+    ),
+    _told(
+        "positions",
+        "planned_quantity of a planned position",
+        "UPDATE positions SET planned_quantity = 7 WHERE id = {planned}",
+        "its order may have been amended",
+    ),
+    _told(
+        "positions",
+        "settlement_currency, settlement_rate",
+        "UPDATE positions SET settlement_rate = 7 WHERE id = {closed}",
+        "each fill may have had a rate of its own; the P&L that it made is compared",
+    ),
+    _told(
+        "positions",
+        "strategy_name, exchange of an open position",
+        "UPDATE positions SET strategy_name = 'other' WHERE id = {open}",
+        "orders may name another strategy than their position",
+    ),
+    _told(
+        "orders",
+        "price, quote_quantity",
+        "UPDATE orders SET price = 1 WHERE id = {entry}",
+        "what was asked for follows from nothing",
+    ),
+    _told(
+        "orders",
+        "quantity above what was filled",
+        "UPDATE orders SET quantity = 50 WHERE id = {entry}",
+        "exchanges close orders that are filled in part",
+    ),
+    _told(
+        "orders",
+        "status, from one final state to another",
+        "UPDATE orders SET status = 'CANCELLED' WHERE id = {entry}",
+        "fills arrive after a cancellation",
+    ),
+    _told(
+        "orders",
+        "order_type, between FULL_EXIT and STOP_LOSS",
+        "UPDATE orders SET order_type = 'STOP_LOSS' WHERE id = {exit}",
+        "both may close a position; the reason says why",
+    ),
+    _told(
+        "orders",
+        "exchange_order_id, internal_order_id of an entry",
+        "UPDATE orders SET exchange_order_id = 'other' WHERE id = {entry}",
+        "only the exchange knows them",
+    ),
+    _told(
+        "orders",
+        "replaced_order_id taken away",
+        "UPDATE orders SET replaced_order_id = NULL WHERE id = {pending}",
+        "most orders replace none",
+    ),
+    _told(
+        "orders",
+        "reason, failure_reason, needs_review, size_fraction, strategy_name",
+        "UPDATE orders SET needs_review = TRUE WHERE id = {pending}",
+        "notes of the engine",
+    ),
+    _told(
+        "order_fills",
+        "exchange_fill_id",
+        "UPDATE order_fills SET exchange_fill_id = 'other' WHERE order_id = {scale_in}",
+        "only the exchange knows it",
+    ),
+    _told(
+        "order_fills",
+        "fee in a third currency",
+        "UPDATE order_fills SET fee = 7 WHERE order_id = {scale_in}",
+        "what is booked is its conversion, which is compared",
+    ),
+    _told(
+        "trades",
+        "symbol, side of a trade without a position",
+        f"UPDATE trades SET symbol = 'OTHER' WHERE id = {_LOGGED}",
+        "nothing else says what was traded",
+    ),
+    _told(
+        "trades",
+        "size, stop_loss, exit_reason, strategy_name of a trade without a position",
+        f"UPDATE trades SET size = 7 WHERE id = {_LOGGED}",
+        "as the engine gave them",
+    ),
+    _told(
+        "trades",
+        "strategy_config",
+        "UPDATE trades SET strategy_config = '[]' WHERE position_id = {closed}",
+        "the session's may have changed since",
+    ),
+    _told(
+        "account_balances",
+        "last_updated of a TRANSFER, FUNDING or INTEREST",
+        "UPDATE account_balances SET last_updated = last_updated + interval '1 minute' WHERE "
+        "session_id = {live} AND entry_type = 'TRANSFER'",
+        "only who reported it knows when it was",
+    ),
+    _told(
+        "account_balances",
+        "FEE made FILL",
+        "UPDATE account_balances SET entry_type = 'FILL' WHERE session_id = {live} AND entry_type = 'FEE'",
+        "a fill without P&L and fee has no entry of its own",
+    ),
+    _told(
+        "account_balances",
+        "update_reason, updated_by",
+        "UPDATE account_balances SET update_reason = 'other' WHERE session_id = {live} AND entry_type = 'TRANSFER'",
+        "words",
+    ),
+    _told(
+        "account_history",
+        "balance, margin_used, … and equity of an active session",
+        "UPDATE account_history SET equity = 1 WHERE session_id = {live}",
+        "snapshots are what the exchange said then",
+    ),
+    _told(
+        "trading_sessions",
+        "session_name, strategy_name, symbol, exchange, …",
+        "UPDATE trading_sessions SET strategy_name = 'other' WHERE id = {live}",
+        "positions may have a strategy and a symbol of their own",
+    ),
+    _told(
+        "trading_sessions",
+        "end_time",
+        "UPDATE trading_sessions SET end_time = end_time - interval '2 minutes' WHERE id = {ended}",
+        "clocks differ, and what an exchange did is booked after the end",
+    ),
+    _told(
+        "system_events",
+        "one deleted, or its text",
+        "DELETE FROM system_events WHERE event_type = 'ENGINE_START'",
+        "events may be purged by age; no figure is computed from them",
+    ),
+    _told(
+        "strategy_executions",
+        "figures of a decision, or one deleted",
+        "DELETE FROM strategy_executions",
+        "decisions may be purged by age",
+    ),
+    _told(
+        "any",
+        "request_hash; request_id of what has no trade",
+        "UPDATE positions SET request_hash = 7 WHERE id = {open}",
+        "it is a fingerprint of arguments that are not kept",
+    ),
+    _told(
+        "orders",
+        "an order deleted of which nothing was filled",
+        "DELETE FROM orders WHERE id = {pending}",
+        "a plan without an order is a plan whose order was linked elsewhere",
+    ),
+)

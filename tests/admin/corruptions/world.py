@@ -54,7 +54,7 @@ def at(minutes: int) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def write(db: Database) -> World:
+def write(db: Database) -> World:  # noqa: PLR0915  one evening, in order
     """Trade for an evening in two sessions."""
     ended, live = (
         db.run(

@@ -54,8 +54,10 @@ BROKEN: Final = {
         ("setting", "session_replication_role of this session", "different"),
     ),
     "triggers off for one role": (
-        "DROP ROLE IF EXISTS careless; CREATE ROLE careless LOGIN;"
-        "ALTER ROLE careless IN DATABASE {database} SET session_replication_role = replica",
+        (
+            "DROP ROLE IF EXISTS careless; CREATE ROLE careless LOGIN;"
+            "ALTER ROLE careless IN DATABASE {database} SET session_replication_role = replica"
+        ),
         ("setting", "session_replication_role of role careless", "different"),
     ),
     "a database that is read-only": (
