@@ -156,7 +156,7 @@ def audit_across_sessions() -> list[BookFinding]:
 def audit_orphans() -> list[BookFinding]:
     """Rows that refer to a row which is not there, by what refers and what is missing.
 
-    The foreign keys hold most of it, as long as nobody has turned them off; a ledger entry's fill and position have none.
+    The foreign keys hold most of it while nobody turns them off; a ledger entry's fill and position have none.
     """
     ...
 

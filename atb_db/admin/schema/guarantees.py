@@ -10,7 +10,7 @@ from psycopg import sql
 from atb_db.admin.connection import Connection, ask
 from atb_db.admin.destroy.guards import read_target
 from atb_db.admin.findings import Finding, Level
-from atb_db.admin.quoting import literal, quoted
+from atb_db.admin.quoting import quoted
 from atb_db.types import Environment
 
 _DURABLE: Final = {
@@ -72,15 +72,14 @@ def _sequences(connection: Connection) -> Iterator[Finding]:
     for one in ask(connection, "own_sequences", _Sequence):
         if one.last_value is None:
             continue
-        newest = sql.SQL("SELECT coalesce(max({}), 0) FROM {}").format(
-            sql.Identifier(one.column_name), sql.Identifier("public", one.table_name)
-        )
+        column, table = sql.Identifier(one.column_name), sql.Identifier("public", one.table_name)
+        newest = sql.SQL("SELECT coalesce(max({}), 0) FROM {}").format(column, table)
         greatest = cast("int", connection.execute(newest).fetchall()[0][0])
         if one.last_value < greatest:
-            name = literal(f"public.{quoted(one.sequence_name)}")
-            table, column = quoted(one.table_name), quoted(one.column_name)
             # It may have gone on meanwhile: never back.
-            ahead = f"greatest(nextval({name}), (SELECT max({column}) FROM public.{table}))"
+            ahead = sql.SQL("SELECT setval({0}, greatest(nextval({0}), (SELECT max({1}) FROM {2})))").format(
+                sql.Literal(f"public.{quoted(one.sequence_name)}"), column, table
+            )
             due, found = f"at least {greatest}", str(one.last_value)
-            repair = f"SELECT setval({name}, {ahead})"
+            repair = ahead.as_string(connection)
             yield Finding("sequence", one.sequence_name, "behind", due, found, Level.ERROR, repair, safe=True)
