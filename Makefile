@@ -174,11 +174,12 @@ catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
 baseline: $(VENV)/.dev ## Write sql/migrations/0001-baseline again from sql/schema; until the first release
 	@$(PY) -m atb_db.admin.schema.baseline
 
-docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of fields, docs/{cli,repository,settings}.md
+docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of fields, docs/{cli,repository,settings,verify}.md
 	@$(PY) -m tests.docs.fields
 	@$(PY) -m tests.docs.repository_page docs/repository.md
 	@$(PY) -m tests.docs.settings_page docs/settings.md
 	@$(PY) -m tests.docs.tree
+	@$(PY) -m tests.admin.corruptions.page docs/verify.md
 	@$(PY) -m atb_db.cli.reference docs/cli.md
 
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/

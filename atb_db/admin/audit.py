@@ -8,7 +8,7 @@ from typing import NamedTuple
 from atb_db.admin.connection import Connection, perform, reading
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
-from atb_db.repository.audit import BookFinding, audit_across_sessions, audit_books, get_session_ids
+from atb_db.repository.audit import BookFinding, audit_across_sessions, audit_orphans, audit_session, get_session_ids
 
 
 class SessionFinding(NamedTuple):
@@ -56,10 +56,12 @@ def read_audit(connection: Connection, server: ServerInfo, *, seconds: float | N
             return Audit(server, len(ids), audited, tuple(findings))
         findings += _session(connection, session_id)
         audited += 1
-    findings += (SessionFinding(None, finding) for finding in perform(connection, audit_across_sessions()))
+    for between in (audit_across_sessions(), audit_orphans()):
+        findings += (SessionFinding(None, finding) for finding in perform(connection, between))
     return Audit(server, len(ids), audited, tuple(findings))
 
 
 def _session(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
-    books = perform(connection, audit_books(session_id=session_id))
-    return tuple(SessionFinding(session_id, finding) for finding in books)
+    batch = audit_session(session_id=session_id)
+    audited = batch.assemble([perform(connection, statement) for statement in batch.statements])
+    return tuple(SessionFinding(session_id, finding) for finding in audited.findings)

@@ -18,10 +18,11 @@ from atb_db.admin.encryption import encryption_findings, read_encryption, shown_
 from atb_db.admin.engines import engine_findings, replica_findings
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.findings import Finding, Level
-from atb_db.admin.migrations import read_status
+from atb_db.admin.migrations import State, read_status
 from atb_db.admin.privacy import dotenv_findings
 from atb_db.admin.programs import tool_for
 from atb_db.admin.readable import shown_duration, shown_size
+from atb_db.admin.schema.guarantees import guarantee_findings
 from atb_db.admin.vital_signs import Follower, VitalSigns, follower_findings, hidden_findings, signs_findings
 from atb_db.config import DEFAULTS, URL_SETTINGS, Settings, Source, redacted, sources, variable
 from atb_db.database import private
@@ -152,9 +153,17 @@ def _examine(
         *encryption_findings(encryption),
         *dotenv_findings(),
         *(
-            Finding("migration", one.id, str(one.state), "applied", str(one.state), Level.ERROR, one.repair)
+            Finding(
+                "migration",
+                one.id,
+                str(one.state),
+                "applied",
+                str(one.state),
+                Level.WARNING if one.state is State.UNCHECKED else Level.ERROR,
+                one.repair,
+            )
             for one in status.migrations
-            if one.id in status.pending or one in status.problems
+            if one.id in status.pending or one in status.problems or one.state is State.UNCHECKED
         ),
         *_age_findings(backed_up, now, "backup", BACKUP_EVERY, critical),
         *_age_findings(drilled, now, "drill", DRILL_EVERY, critical),
@@ -180,6 +189,7 @@ def _examine(
         ),
         *(finding for one in followers for finding in follower_findings(one)),
         *hidden_findings(signs, server.user),
+        *guarantee_findings(connection),
         *engine_findings(connection, now),
         *replica_findings(settings),
         *(

@@ -60,7 +60,7 @@ def record_trial(settings: Settings) -> Trial:
     with Database(settings) as database:
         found = database.run(trades.get_recent_trades(session_id=session_id))
         session = database.run(sessions.get_trading_session(session_id=session_id))
-        contradictions = database.run(audit.audit_books(session_id=session_id))
+        contradictions = database.run_batch(audit.audit_session(session_id=session_id)).findings
     read = [(one.id, one.exit_time, one.exit_price, one.net_pnl, one.source) for one in found]
     written = [(trade_id, end, _EXIT, _PNL - _COMMISSION, TradeSource.PAPER)]
     if read != written or session.final_balance != _BALANCE + _PNL - _COMMISSION or contradictions:

@@ -58,7 +58,7 @@ def read_report(
         exits=db.run(reports.get_pnl_by_exit_reason(session_id=session_id)),
         equity=db.run(reports.get_equity_curve(session_id=session_id, points=points)),
         tables=tables,
-        findings=db.run(audit.audit_books(session_id=session_id)),
+        findings=db.run_batch(audit.audit_session(session_id=session_id)).findings,
         replay=Replay(candles, rows, seconds, candles / seconds, rows / seconds),
         kept=kept,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from atb_db.batch import Batch
 from atb_db.statement import query
 
 
@@ -20,6 +21,38 @@ class BookFinding(NamedTuple):
     """What is stored; None for what is missing."""
 
 
+class SessionAudit(NamedTuple):
+    """What a session's books say of each other, by subject."""
+
+    books: list[BookFinding]
+    """Sums: balance, ledger, fills, fees, P&L, metrics."""
+    ledger: list[BookFinding]
+    """Kinds, times and causes of ledger entries."""
+    positions: list[BookFinding]
+    """What follows from a position's fills: prices, sizes, states, times."""
+    orders: list[BookFinding]
+    """What follows from an order's reports."""
+    trades: list[BookFinding]
+    """What a trade or partial trade was made of."""
+
+    @property
+    def findings(self) -> list[BookFinding]:
+        """All of them."""
+        return [*self.books, *self.ledger, *self.positions, *self.orders, *self.trades]
+
+
+def audit_session(*, session_id: int) -> Batch[SessionAudit]:
+    """Everything that `atb-db audit` compares in a session's books, in one round trip and as of one moment."""
+    return Batch(
+        SessionAudit,
+        books=audit_books(session_id=session_id),
+        ledger=audit_ledger(session_id=session_id),
+        positions=audit_positions(session_id=session_id),
+        orders=audit_orders(session_id=session_id),
+        trades=audit_trades(session_id=session_id),
+    )
+
+
 @query
 def audit_books(*, session_id: int) -> list[BookFinding]:
     """Contradictions in a session's books, by rule and subject; an empty list if the books balance.
@@ -28,18 +61,74 @@ def audit_books(*, session_id: int) -> list[BookFinding]:
 
     - ``ledger sum``: the ledger's deltas add up to the current balance.
     - ``ledger chain``: entries are numbered from 1 without gaps, and each starts from the balance before it.
-    - ``ledger cause``: every trade and partial exit has its ledger entry with its amount, and every such entry its
-      cause.
-    - ``balance``: initial balance + net P&L of trades + partial exits of open positions + adjustments.
+    - ``ledger cause``: every fill's P&L and fee, and every trade without a position, is in the ledger with its amount,
+      and every such entry has its cause.
+    - ``transfers``: what was transferred is the sum of the deposits and withdrawals.
+    - ``balance``: initial balance + net of trades and open positions + adjustments, transfers, interest and moves.
     - ``final figures``: the final figures of an ended session are those of its books.
-    - ``position size``, ``position quantity``, ``entry value``, ``partial count``: a position is its entry plus its
-      partial trades; fractions are of the original size.
-    - ``realized P&L``: a position's realized P&L is that of its partial exits and, once it is closed, its trade's.
-    - ``entry order``, ``exit order``: a position has the filled order that opened it and the one that closed it.
-    - ``one trade``: a CLOSED position has exactly one trade, for everything entered; an OPEN position has none.
-    - ``fills``: no order has filled more than its quantity; its totals are the sums of its single fills and, if these
-      are complete, so are its average price and its commission.
+    - ``position quantity``, ``position value``, ``position costs``, ``partial count``: a position is what its booked
+      fills, its funding and its interest make of it.
+    - ``realized P&L``: a position's realized P&L is that of its fills, and what the ledger booked for it.
+    - ``one trade``: a CLOSED position has exactly one trade, any other none.
+    - ``trade``: a trade says what its position says.
+    - ``partial trade``: a partial trade is what its order's fills moved.
+    - ``fills``, ``booked fills``: an order's totals are the sums of its fills, as reported and as booked.
+    - ``unbooked``: what was filled and is in no position, or is worth nobody knows what.
+    - ``order``: an order has its position's symbol and side.
     - ``metrics``: performance_metrics equals recomputed_metrics in every column.
+    """
+    ...
+
+
+@query
+def audit_ledger(*, session_id: int) -> list[BookFinding]:
+    """Contradictions between the kinds, times and causes of a session's ledger entries, by rule and subject.
+
+    - ``ledger kind``: an entry carries what its kind can: P&L and fees of trading, a fill and a position of a FILL.
+    - ``ledger cause``: a fill's entry names the position that took the fill up.
+    - ``ledger time``: a fill's entry has its time, the first one that of the session's start.
+    - ``ledger event``: the balance that an event says was set is the one that was set.
+    - ``balance set``: the session knows when its balance was last adjusted.
+    - ``move``: a position that was moved has its reconciliation event.
+    """
+    ...
+
+
+@query
+def audit_positions(*, session_id: int) -> list[BookFinding]:
+    """Contradictions between a session's positions and the fills that made them, by rule and subject.
+
+    - ``position quantity``, ``position status``: what is left decides whether it is PLANNED, OPEN or CLOSED.
+    - ``position price``, ``position size``: averages and fractions follow from quantities and values.
+    - ``realized P&L``: follows from the values, with the sign of side and contract.
+    - ``unrealized P&L``: a CLOSED position has none.
+    - ``position time``: entry and exit are the times of the fills.
+    - ``exit reason``: is that of one of its orders.
+    - ``continuation``: a position continues a CLOSED one of its session, symbol, side and contract.
+    - ``fill position``: an order's fills are in its position, or in one that continues it.
+    """
+    ...
+
+
+@query
+def audit_orders(*, session_id: int) -> list[BookFinding]:
+    """Contradictions between a session's orders and what was reported of them, by rule and subject.
+
+    - ``order figures``: filled quantity, units, value and fees follow from the total and the single fills.
+    - ``order status``: an order that is filled, in part or whole, is in no state from before.
+    - ``order time``: its times fit its state and its fills.
+    - ``order``: its position, and the order that it replaces, are of its session.
+    """
+    ...
+
+
+@query
+def audit_trades(*, session_id: int) -> list[BookFinding]:
+    """Contradictions between a session's trades and partial trades and what they were made of, by rule and subject.
+
+    - ``trade``: stop, target, excursions and the rest are its position's, its percent follows from its figures, its
+      order is one of the position's, its time is that of its ledger entry.
+    - ``partial trade``: its size, its time and its session are those of its fills, position and order.
     """
     ...
 
@@ -48,13 +137,26 @@ def audit_books(*, session_id: int) -> list[BookFinding]:
 def audit_across_sessions() -> list[BookFinding]:
     """Contradictions between sessions, by rule and subject; an empty list if there are none.
 
-    `expected` and `actual` are ids of sessions, except for ``trade source`` and ``ledger currency``. The rules are:
+    `expected` and `actual` are ids of sessions where sessions are compared. The rules are:
 
     - ``one order, one session``: an order of the exchange is recorded in one LIVE session only.
     - ``ledger cause``: a ledger entry and the trade that caused it belong to the same session.
     - ``decision``: a decision and the trade that it led to belong to the same session.
     - ``trade source``: a trade's source is its session's mode.
+    - ``trade position``, ``order position``: a trade or an order belongs to its position's session.
     - ``ledger currency``: a ledger is kept in its session's base currency.
+    - ``move``: what a position takes out of one session's books comes into another's.
+    - ``hold``: nobody holds an ended session, and no hold was renewed in the future.
+    - ``purge mark``: a session that is hidden as being removed has a PURGE event that names it.
+    """
+    ...
+
+
+@query
+def audit_orphans() -> list[BookFinding]:
+    """Rows that refer to a row which is not there, by what refers and what is missing.
+
+    The foreign keys hold most of it while nobody turns them off; a ledger entry's fill and position have none.
     """
     ...
 

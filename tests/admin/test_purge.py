@@ -31,6 +31,12 @@ FAR = datetime(2199, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
+def contradictions(db: Database, session_id: int) -> list[audit.BookFinding]:
+    """What the audit says of a session, but for the rest that its world leaves unbooked."""
+    found = db.run_batch(audit.audit_session(session_id=session_id)).findings
+    return [one for one in found if one.identity != "unbooked"]
+
+
 def world(fresh_db: Database) -> World:
     return prepare(fresh_db)
 
@@ -80,7 +86,7 @@ def test_a_session_goes_with_all_its_rows_and_no_other(
         table: rows - gone.get(table, 0) for table, rows in before.items() if rows > gone.get(table, 0)
     }
     assert max(rows for what, rows in told if what == "trades") == gone["trades"]
-    assert fresh_db.run(audit.audit_books(session_id=world.other_session_id)) == []
+    assert contradictions(fresh_db, world.other_session_id) == []
     with pytest.raises(NotFound):
         purge_session(settings, world.session_id)
 
@@ -131,7 +137,7 @@ def test_a_purge_that_is_killed_has_left_its_event_and_is_gone_on_with(
     purge_session(settings, world.session_id)
     with pytest.raises(NotFound):
         fresh_db.run(sessions.get_trading_session(session_id=world.session_id))
-    assert [fresh_db.run(audit.audit_books(session_id=kept)) for kept in fresh_db.run(get_session_ids())] == [[], []]
+    assert [contradictions(fresh_db, kept) for kept in fresh_db.run(get_session_ids())] == [[], []]
 
 
 def test_a_session_that_has_not_ended_stays(fresh_url: str, world: World, settings: Settings) -> None:
@@ -253,7 +259,7 @@ def test_crashed_sessions_end_at_their_last_sign_of_life(
     assert fresh_db.run(sessions.get_trading_session(session_id=alive)).is_active
     again = run("end-crashed", "--yes", url=fresh_url)
     assert (again.code, again.err) == (ExitCode.OK, "Ended 0 sessions.\n")
-    assert fresh_db.run(audit.audit_books(session_id=world.other_session_id)) == []
+    assert contradictions(fresh_db, world.other_session_id) == []
 
 
 def test_a_session_that_comes_back_before_it_is_ended_goes_on(

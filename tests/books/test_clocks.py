@@ -169,7 +169,7 @@ def test_whatever_the_clock_shows_it_is_recorded(
     logged = fresh_db.run(trades.get_recent_trades(session_id=1))
     assert len(logged) == 2
     assert all(trade.exit_time >= trade.entry_time for trade in logged)
-    assert fresh_db.run(audit.audit_books(session_id=1)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=1)).findings == []
 
 
 def test_an_hour_back_needs_no_fake_clock(fresh_db: Database) -> None:
@@ -228,7 +228,7 @@ def test_an_hour_back_needs_no_fake_clock(fresh_db: Database) -> None:
         if one.event_type == "ENGINE_STOP"
     ]
     assert stop.timestamp == session.end_time
-    assert fresh_db.run(audit.audit_books(session_id=held.session_id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=held.session_id)).findings == []
 
 
 def test_a_server_clock_that_is_set_back_lets_holds_go(fresh_db: Database, fresh_url: str) -> None:

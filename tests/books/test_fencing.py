@@ -92,7 +92,7 @@ def test_claims_renewals_and_commands_never_deadlock(fresh_db: Database) -> None
     wrote = together([lambda number=number: engine(number) for number in range(6)])  # type: ignore[misc]
     assert wrong == []
     assert sum(one for one in wrote if isinstance(one, int)) > 10
-    assert fresh_db.run(audit.audit_books(session_id=first.session_id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=first.session_id)).findings == []
 
 
 ENGINE = """
@@ -152,7 +152,7 @@ def test_of_two_processes_the_one_that_lost_its_hold_writes_nothing(fresh_db: Da
     assert len(written) == counted
     # By the clock of this machine, which is the server's, too.
     assert max(one.filled_at for one in written) <= hold.acquired_at < datetime.now(UTC)
-    assert fresh_db.run(audit.audit_books(session_id=1)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=1)).findings == []
 
 
 def test_no_order_is_journaled_after_the_kill_switch_was_set(fresh_db: Database) -> None:

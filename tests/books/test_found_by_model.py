@@ -61,7 +61,7 @@ def balance(db: Database, session_id: int) -> Decimal:
 
 
 def findings(db: Database, session_id: int) -> list[BookFinding]:
-    return db.run(audit.audit_books(session_id=session_id))
+    return db.run_batch(audit.audit_session(session_id=session_id)).findings
 
 
 def test_values_are_rounded_to_18_digits_however_large(db: Database, session_id: int) -> None:

@@ -79,7 +79,7 @@ def balances(db: Database, *ids: int) -> list[Decimal]:
 
 def clean(db: Database, *ids: int) -> None:
     for one in ids:
-        assert db.run(audit.audit_books(session_id=one)) == []
+        assert db.run_batch(audit.audit_session(session_id=one)).findings == []
 
 
 @pytest.mark.parametrize("has_ended", ["it has ended", ""])

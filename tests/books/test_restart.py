@@ -118,7 +118,7 @@ def test_an_engine_starts_dies_and_goes_on_where_it_was(fresh_db: Database, laps
         (position_id, 1, Decimal(105))
     ]
     assert ([order.id for order in unresolved], held.unresolved_orders) == ([order_id], 1)
-    assert fresh_db.run(audit.audit_books(session_id=held.session_id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=held.session_id)).findings == []
     [audited] = [
         event
         for event in fresh_db.run(events.get_recent_events(session_id=held.session_id))
@@ -143,7 +143,7 @@ def test_a_clean_stop_keeps_balance_positions_and_books(fresh_db: Database) -> N
     fresh_db.run(positions.close_position(position_id=position_id, exit_price=120, exit_reason="target"))
     assert fresh_db.run(account.get_current_balance(session_id=held.session_id)) == 1070
     fresh_db.run(sessions.end_trading_session(session_id=held.session_id))
-    assert fresh_db.run(audit.audit_books(session_id=held.session_id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=held.session_id)).findings == []
 
 
 def test_another_engine_is_told_who_holds_the_session(fresh_db: Database) -> None:
@@ -363,7 +363,7 @@ def test_nothing_expires_unasked(fresh_db: Database, lapse: object) -> None:
     assert [fresh_db.run(expire), fresh_db.run(expire)] == [1, 1]
     [left] = fresh_db.run(orders.get_pending_orders(session_id=held.session_id))
     assert (left.id, left.status) == (sent, OrderStatus.OPEN)
-    assert fresh_db.run(audit.audit_books(session_id=held.session_id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=held.session_id)).findings == []
 
 
 def test_of_eight_engines_at_once_one_gets_the_session(fresh_url: str) -> None:

@@ -228,7 +228,7 @@ def test_real_candles_replay_to_the_end_and_balance(fresh_db: Database) -> None:
     assert session.end_time == market.candles[-1].timestamp
     assert session.initial_balance + report.metrics.net_pnl == session.current_balance == session.final_balance
     assert report.metrics.total_trades > 50
-    assert fresh_db.run(audit.audit_books(session_id=session.id)) == []
+    assert fresh_db.run_batch(audit.audit_session(session_id=session.id)).findings == []
 
 
 # The whole demo

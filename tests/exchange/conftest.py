@@ -124,7 +124,8 @@ class Book:
 
     def balances(self) -> bool:
         """Whether the books agree with themselves."""
-        assert self.run(audit.audit_books(session_id=self.session_id)) == []
+        everything = audit.audit_session(session_id=self.session_id)
+        assert everything.assemble([self.run(one) for one in everything.statements]).findings == []
         return True
 
 

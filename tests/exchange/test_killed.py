@@ -39,4 +39,4 @@ def test_a_killed_engine_finishes_its_trade(fresh_url: str, tmp_path: Path, way:
         assert [len(held.orders), held.stop_loss] == [2, Decimal(90)]
         assert db.run(orders.get_pending_orders(session_id=session.id)) == []
         assert db.run(orders.get_unbooked_orders(session_id=session.id)) == []
-        assert db.run(audit.audit_books(session_id=session.id)) == []
+        assert db.run_batch(audit.audit_session(session_id=session.id)).findings == []

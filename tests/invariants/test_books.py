@@ -273,7 +273,7 @@ def check(engine: Engine) -> None:
         check_position(db.run(positions.get_position(position_id=holding.id)), holding)
     live = db.run(positions.get_active_positions(session_id=session_id))
     assert [found.id for found in live] == [holding.id for holding in books.holdings if not holding.closed]
-    assert db.run(audit.audit_books(session_id=session_id)) == []
+    assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def check_position(found: positions.Position, holding: Holding) -> None:

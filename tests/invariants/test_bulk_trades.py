@@ -105,7 +105,7 @@ def test_the_books_are_those_of_one_after_the_other(
     at_once(db, kept, batches)
     one_by_one(db, alone, batches)
     assert books(url, kept) == books(url, alone)
-    assert db.run(audit.audit_books(session_id=kept)) == []
+    assert db.run_batch(audit.audit_session(session_id=kept)).findings == []
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -140,7 +140,7 @@ def test_batches_single_trades_and_positions_share_the_books(
     ]
     for act in order:
         acts[act]()
-        assert db.run(audit.audit_books(session_id=session_id)) == []
+        assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def test_the_ids_are_in_the_trades_order(db: Database, session_id: int) -> None:
@@ -162,7 +162,7 @@ def test_the_same_request_from_four_threads_is_booked_once(db: Database, url: st
             results = list(threads.map(db.run, [batch] * 4))
         assert results == [results[0]] * 4
     assert db.run(account.get_current_balance(session_id=session_id)) == 1000 + 5 * sum(range(20))
-    assert db.run(audit.audit_books(session_id=session_id)) == []
+    assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []
     assert len(books(url, session_id)) == 2 * 100 + 2 + 1  # trades and their entries, metrics, the session
 
 
@@ -172,7 +172,7 @@ def test_different_batches_from_four_threads_all_count(db: Database, session_id:
         results = list(threads.map(db.run, batches))
     assert len({trade_id for ids in results for trade_id in ids}) == 300
     assert db.run(account.get_current_balance(session_id=session_id)) == 1300
-    assert db.run(audit.audit_books(session_id=session_id)) == []
+    assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def test_a_repeated_request_is_answered_after_the_session_has_ended_and_a_new_one_refused(

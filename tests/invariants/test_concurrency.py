@@ -69,7 +69,7 @@ def test_twelve_partial_exits(pool: Database) -> None:
     assert (found.status, closed.pnl) == (PositionStatus.CLOSED, Decimal(20))
     # The entry's fee was booked with it.
     assert pool.run(account.get_current_balance(session_id=session_id)) == 1020 - Decimal("0.2")
-    assert pool.run(audit.audit_books(session_id=session_id)) == []
+    assert pool.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def test_eight_adjustments_of_the_balance(pool: Database) -> None:
@@ -117,7 +117,7 @@ def test_two_close_the_same_position(pool: Database) -> None:
     booked = pool.run(trades.get_recent_trades(session_id=session_id, limit=100))
     assert len(booked) == 25
     assert pool.run(account.get_current_balance(session_id=session_id)) == 1000 + sum(found.net_pnl for found in booked)
-    assert pool.run(audit.audit_books(session_id=session_id)) == []
+    assert pool.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def test_a_partial_exit_races_a_close(pool: Database) -> None:
@@ -128,7 +128,7 @@ def test_a_partial_exit_races_a_close(pool: Database) -> None:
         partial, trade_id = run_together(pool, [partial_exit(position_id), close])
         assert isinstance(trade_id, int)
         assert isinstance(partial, int) or type(partial) is Conflict
-    assert pool.run(audit.audit_books(session_id=session_id)) == []
+    assert pool.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def another(db: Database, world: World, command: Declared[object], number: int) -> Statement[object]:
@@ -174,7 +174,7 @@ def test_the_same_value_from_eight_threads_is_written_once(
             once = contents(fresh_world_url)
             assert pool.run(statement) == results[0]
             assert contents(fresh_world_url) == once
-        assert pool.run(audit.audit_books(session_id=world.session_id)) == []
+        assert pool.run_batch(audit.audit_session(session_id=world.session_id)).findings == []
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.slow)])
@@ -220,7 +220,7 @@ def test_ending_a_session_races_its_trades(pool: Database) -> None:
         ended = pool.run(sessions.get_trading_session(session_id=session_id))
         assert (ended.total_trades, ended.total_pnl) == (len(booked), sum(found.net_pnl for found in booked))
         assert ended.final_balance == ended.current_balance == 1000 + sum(found.net_pnl for found in booked)
-        assert pool.run(audit.audit_books(session_id=session_id)) == []
+        assert pool.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def test_rebuilding_the_metrics_races_trades(pool: Database) -> None:
@@ -235,7 +235,7 @@ def test_rebuilding_the_metrics_races_trades(pool: Database) -> None:
         assert [result for result in results if isinstance(result, AtbDbError)] == []
     found = pool.run(metrics.get_daily_metrics(session_id=session_id))
     assert [day.total_trades for day in found] == [60]
-    assert pool.run(audit.audit_books(session_id=session_id)) == []
+    assert pool.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def test_an_exchange_s_order_is_one_trade_however_often_it_is_logged(pool: Database) -> None:
@@ -246,4 +246,4 @@ def test_an_exchange_s_order_is_one_trade_however_often_it_is_logged(pool: Datab
         assert ids == [ids[0]] * THREADS
         assert isinstance(ids[0], int)
     assert len(pool.run(trades.get_recent_trades(session_id=session_id, limit=100))) == 10
-    assert pool.run(audit.audit_books(session_id=session_id)) == []
+    assert pool.run_batch(audit.audit_session(session_id=session_id)).findings == []

@@ -68,4 +68,4 @@ def test_every_place_tells_the_same(
     assert while_active == dict.fromkeys(while_active, Decimal(due)) | {"final": None}
     db.run(sessions.end_trading_session(session_id=session_id))
     assert told(db, fresh_world_url, session_id) == dict.fromkeys(while_active, Decimal(due))
-    assert db.run(audit.audit_books(session_id=session_id)) == []
+    assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []

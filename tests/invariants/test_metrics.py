@@ -107,7 +107,7 @@ def check_day(day: metrics.DailyMetrics, booked: list[Result]) -> None:
 def test_metrics_are_a_recomputation(world_db: Database, booked: list[Result], balance: Decimal) -> None:
     session_id = start(world_db, balance)
     world_db.run_many([log(session_id, result) for result in booked])
-    assert world_db.run(audit.audit_books(session_id=session_id)) == []
+    assert world_db.run_batch(audit.audit_session(session_id=session_id)).findings == []
     days = world_db.run(metrics.get_daily_metrics(session_id=session_id))
     assert [(day.day - START.replace(hour=0)).days for day in days] == sorted({result.day for result in booked})
     for day in days:
@@ -148,7 +148,7 @@ def test_rebuilding_gives_the_same_rows(world_db: Database, world_url: str) -> N
     with psycopg.connect(world_url, autocommit=True) as connection:
         kept = connection.execute(query, [session_id]).fetchall()
         connection.execute("UPDATE performance_metrics SET gross_profit = 999 WHERE session_id = %s", [session_id])
-        assert world_db.run(audit.audit_books(session_id=session_id)) != []
+        assert world_db.run_batch(audit.audit_session(session_id=session_id)).findings != []
         assert world_db.run(metrics.rebuild_performance_metrics(session_id=session_id)) == len(kept) == 4
         assert connection.execute(query, [session_id]).fetchall() == kept
 
@@ -190,7 +190,7 @@ def test_drawdown_after_a_partial_exit_is_that_of_the_initial_balance(db: Databa
     assert [day.max_drawdown for day in db.run(metrics.get_daily_metrics(session_id=session_id))] == [half]
     db.run(sessions.end_trading_session(session_id=session_id))
     assert db.run(sessions.get_trading_session(session_id=session_id)).max_drawdown == half
-    assert db.run(audit.audit_books(session_id=session_id)) == []
+    assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []
 
 
 def test_the_final_drawdown_is_that_of_the_equity_when_there_is_any(db: Database, session_id: int) -> None:
@@ -199,4 +199,4 @@ def test_the_final_drawdown_is_that_of_the_equity_when_there_is_any(db: Database
     db.run(sessions.end_trading_session(session_id=session_id))
     assert db.run(sessions.get_trading_session(session_id=session_id)).max_drawdown == Decimal("0.75")
     assert db.run(metrics.get_performance_metrics(session_id=session_id)).max_drawdown == Decimal("0.75")
-    assert db.run(audit.audit_books(session_id=session_id)) == []
+    assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []

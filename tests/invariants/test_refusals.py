@@ -125,7 +125,7 @@ def test_more_than_was_ordered_is_recorded_and_flagged(
     assert found.position_id is not None
     held = fresh_world_db.run(positions.get_position(position_id=found.position_id))
     assert held.current_quantity == found.filled_quantity
-    assert fresh_world_db.run(audit.audit_books(session_id=world.session_id)) == []
+    assert fresh_world_db.run_batch(audit.audit_session(session_id=world.session_id)).findings == []
 
 
 def test_what_the_exchange_filled_with_less_is_filled(fresh_world_db: Database, world: World) -> None:
@@ -297,7 +297,7 @@ def test_a_final_order_stays_final_and_takes_what_comes_late(
     assert [one.message for one in warnings if one.severity == "WARNING" and f"Order {order_id} " in one.message] == [
         f"Order {order_id} was filled with 0.5 after it was {status}"
     ]
-    assert fresh_world_db.run(audit.audit_books(session_id=world.session_id)) == []
+    assert fresh_world_db.run_batch(audit.audit_session(session_id=world.session_id)).findings == []
 
 
 def test_a_flag_halts_orders_before_they_are_sent(refused: Refused, world: World) -> None:

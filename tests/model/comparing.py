@@ -137,5 +137,5 @@ def differences(db: Database, connection: psycopg.Connection, names: Names, book
     unpriced = {label for label, one in books.orders.items() if one.total > one.recorded and one.total_value is None}
     if unbooked != loose | unpriced:
         found.append(f"unbooked orders: database {unbooked}, model {loose | unpriced}")
-    findings = db.run(audit.audit_books(session_id=names.session_id))
+    findings = db.run_batch(audit.audit_session(session_id=names.session_id)).findings
     return found + [f"audit: {one}" for one in findings if one.identity != UNBOOKED]

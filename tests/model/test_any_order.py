@@ -41,7 +41,7 @@ def journaled(db: Database, chance: Random) -> Feed:
 
 def ends_well(db: Database, made: Feed) -> None:
     assert db.run(account.get_current_balance(session_id=made.session_id)) == made.balance
-    assert db.run(audit.audit_books(session_id=made.session_id)) == []
+    assert db.run_batch(audit.audit_session(session_id=made.session_id)).findings == []
     assert db.run(positions.get_active_positions(session_id=made.session_id)) == []
     assert db.run(orders.get_unbooked_orders(session_id=made.session_id)) == []
 

@@ -28,6 +28,8 @@ class State(StrEnum):
     """Not recorded, and everything that it makes is there: the database was made from sql/schema, or by hand."""
     EDITED = "edited"
     """Applied, and its file says something else since."""
+    UNCHECKED = "unchecked"
+    """Applied, and what its file said then is not recorded, so that an edit would go unnoticed."""
     MARKED = "marked"
     """Recorded, and nothing of what it makes is there."""
     DELETED = "deleted"
@@ -48,7 +50,15 @@ NOT_APPLIED: Final = frozenset(
     {State.PENDING, State.OUT_OF_ORDER, State.UNMARKED, State.INTERRUPTED, State.DIRTY, State.RUNNING, State.FOLDED}
 )
 HARMLESS: Final = frozenset(
-    {State.APPLIED, State.PENDING, State.INTERRUPTED, State.RUNNING, State.UNKNOWN, State.FOLDED}
+    {
+        State.APPLIED,
+        State.UNCHECKED,
+        State.PENDING,
+        State.INTERRUPTED,
+        State.RUNNING,
+        State.UNKNOWN,
+        State.FOLDED,
+    }
 )
 
 
@@ -156,7 +166,10 @@ def migration_states(release: Release, facts: Facts) -> Iterator[MigrationStatus
             state = State.EDITED
         else:
             own = release.own_objects[name]
-            state = State.MARKED if own and not own & facts.objects else State.APPLIED
+            if own and not own & facts.objects:
+                state = State.MARKED
+            else:
+                state = State.UNCHECKED if record.checksum is None else State.APPLIED
         yield MigrationStatus(name, state, record and record.applied_at, _repair(name, state, migration, facts))
 
 
@@ -204,6 +217,7 @@ _REPAIRS: Final = {
         "restore its file from version control and put the change into a new migration (`atb-db new NAME`); "
         "if the database has the change already: `atb-db migrate --adopt {id}`"
     ),
+    State.UNCHECKED: "see that its file is what was applied; `atb-db migrate` records it then",
     State.MARKED: "forget the record, `atb-db migrate --forget {id}`, then apply it: `atb-db migrate`",
     State.DELETED: "restore its file from version control; if it shall never come back: `atb-db migrate --forget {id}`",
     State.UNKNOWN: "a newer release of atb-db applied it: use that one",

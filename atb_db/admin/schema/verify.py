@@ -17,6 +17,7 @@ from atb_db.admin.migrations import Release, State, Status, read_status
 from atb_db.admin.schema.catalog import Catalog, differences, expected_catalog, read_catalog
 from atb_db.admin.schema.drift import drift_findings
 from atb_db.admin.schema.enums import enum_findings
+from atb_db.admin.schema.guarantees import guarantee_findings
 from atb_db.admin.schema.server import read_surroundings, surroundings_findings
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
@@ -33,7 +34,12 @@ NOT_COMPARED: Final = (
     "what the server's configuration file says",
 )
 _RELEASE: Final = "mend the schema first; if that is as it should be, install atb-db anew"
-_MIGRATION_LEVELS: Final = {State.INTERRUPTED: Level.WARNING, State.RUNNING: Level.INFO, State.PENDING: Level.ERROR}
+_MIGRATION_LEVELS: Final = {
+    State.INTERRUPTED: Level.WARNING,
+    State.UNCHECKED: Level.WARNING,
+    State.RUNNING: Level.INFO,
+    State.PENDING: Level.ERROR,
+}
 
 
 class TableRows(NamedTuple):
@@ -127,6 +133,7 @@ def inspect(
     findings += _migrations(read_status(connection, server, release=release, catalog=actual), as_expected=as_expected)
     findings += (one for one in enum_findings(actual) if ("enum", one.where) not in drifted)
     findings += surroundings_findings(connection, server, surroundings)
+    findings += guarantee_findings(connection)
     findings += _grants(connection)
     described = _describe(connection) if statements else None
     findings += described.findings if described else ()

@@ -99,7 +99,9 @@ WITH session AS MATERIALIZED (
            coalesce((SELECT sum(amount) FROM ledger WHERE entry_type = 'TRANSFER'), 0) AS transfers,
            coalesce((SELECT sum(delta) FROM ledger WHERE entry_type = 'ADJUSTMENT'), 0) AS adjustments,
            coalesce((SELECT sum(amount) FROM ledger WHERE entry_type = 'MOVE'), 0) AS moves,
-           coalesce((SELECT sum(delta) FROM ledger WHERE entry_type = 'INTEREST' AND position_id IS NULL), 0) AS interest,
+           coalesce(
+               (SELECT sum(delta) FROM ledger WHERE entry_type = 'INTEREST' AND position_id IS NULL), 0
+           ) AS interest,
            coalesce((SELECT sum(net_pnl) FROM closings), 0) AS net_pnl,
            (SELECT count(*) FROM closings) AS trade_count,
            (SELECT count(*) FROM closings WHERE pnl > 0) AS wins,
@@ -151,7 +153,11 @@ WITH session AS MATERIALIZED (
     -- A trade without a position has one entry of its own.
     SELECT 'ledger cause', coalesce('trade ' || t.id, 'ledger entry ' || l.entry_number) || ', ' || c.subject,
            c.expected, c.actual
-      FROM (SELECT id, request_id, pnl, commission, funding, margin_interest_cost FROM closings WHERE position_id IS NULL) AS t
+      FROM (
+               SELECT id, request_id, pnl, commission, funding, margin_interest_cost
+                 FROM closings
+                WHERE position_id IS NULL
+           ) AS t
       FULL JOIN (
                SELECT entry_number, pnl, commission, amount, request_id FROM ledger WHERE entry_type = 'TRADE'
            ) AS l ON l.request_id = t.request_id
@@ -177,10 +183,7 @@ WITH session AS MATERIALIZED (
      WHERE l.entry_type IN ('FILL', 'FEE', 'FUNDING', 'CORRECTION', 'MOVE')
        AND NOT EXISTS (SELECT FROM positions AS p JOIN session AS s ON s.id = p.session_id WHERE p.id = l.position_id)
        AND NOT EXISTS (
-               SELECT
-                 FROM ledger AS m
-                 JOIN positions AS p ON p.id = m.position_id
-                WHERE m.entry_type = 'MOVE' AND m.position_id = l.position_id
+               SELECT FROM ledger AS m WHERE m.entry_type = 'MOVE' AND m.position_id = l.position_id
            )
      UNION ALL
     -- A position that was moved to another session has taken with it what it had realised here.
@@ -290,7 +293,10 @@ WITH session AS MATERIALIZED (
                       ('unbooked', 'filled_quantity', 0, coalesce(m.unbooked, 0)),
                       (
                           'unbooked', 'without a price', 0,
-                          CASE WHEN o.told_value IS NULL AND o.told_quantity > o.recorded_quantity THEN o.told_quantity ELSE 0 END
+                          CASE
+                              WHEN o.told_value IS NULL AND o.told_quantity > o.recorded_quantity THEN o.told_quantity
+                              ELSE 0
+                          END
                       ),
                       ('order', 'symbol', 1, (p.id IS NULL OR p.symbol = o.symbol)::integer),
                       ('order', 'side', 1, (p.id IS NULL OR p.side = o.side)::integer)

@@ -1,0 +1,70 @@
+"""Every corruption of a row that can be known is named by the audit; what cannot is listed with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import pytest
+
+from atb_db import Database
+from atb_db.admin.connection import Connection
+from atb_db.database.connecting import ServerInfo
+from atb_db.embedded import Server
+from tests.admin.corruptions.auditing import audited, connected, filled_in, is_refused, plant, undone
+from tests.admin.corruptions.page import PAGE, written
+from tests.admin.corruptions.planted import PLANTED, UNDECIDABLE, Corruption, Undecidable
+from tests.admin.corruptions.world import World, write
+from tests.conftest import TEMPLATE
+
+# The rest that waits for an entry is no corruption, but it is listed.
+KNOWN: Final = "unbooked"
+
+
+class Audited(NamedTuple):
+    world: World
+    connection: Connection
+    server: ServerInfo
+    before: set[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def books(server: Server) -> Iterator[Audited]:
+    url = server.create_database("corrupted", template=TEMPLATE)
+    with Database(url) as db:
+        world = write(db)
+    with connected(url) as (connection, info):
+        yield Audited(world, connection, info, audited(connection, info))
+
+
+def test_the_world_is_sound(books: Audited) -> None:
+    assert {identity for identity, _ in books.before} == {KNOWN}
+
+
+def named(corruption: Corruption | Undecidable) -> str:
+    return f"{corruption.table}: {corruption.what}"
+
+
+@pytest.mark.parametrize("corruption", PLANTED, ids=named)
+def test_what_is_planted_is_named(books: Audited, corruption: Corruption) -> None:
+    script = filled_in(corruption.script, books.world)
+    with undone(books.connection):
+        plant(books.connection, script)
+        found = audited(books.connection, books.server) - books.before
+    assert (corruption.identity, filled_in(corruption.subject, books.world)) in found
+
+
+@pytest.mark.parametrize("corruption", UNDECIDABLE, ids=named)
+def test_what_cannot_be_known_is_not_named(books: Audited, corruption: Undecidable) -> None:
+    with undone(books.connection):
+        plant(books.connection, filled_in(corruption.script, books.world))
+        assert audited(books.connection, books.server) == books.before
+
+
+def test_the_page_lists_them_all(books: Audited) -> None:
+    refused = [is_refused(books.connection, filled_in(one.script, books.world)) for one in PLANTED]
+    assert PAGE.read_text(encoding="utf-8") == written(refused), "make docs writes it again"
+
+
+def test_there_are_many() -> None:
+    assert len({named(one) for one in PLANTED}) == len(PLANTED) >= 120
