@@ -28,10 +28,12 @@ UPDATE trading_sessions SET end_time = NULL, final_balance = NULL, total_pnl = N
 
 INSERT INTO positions (
     session_id, symbol, side, status, planned_quantity, entry_time, quantity, original_quantity, exited_quantity,
-    current_quantity, entry_notional, exit_notional, cost_basis, last_update, strategy_name, exit_time, exit_reason, request_id
+    current_quantity, entry_notional, exit_notional, cost_basis, last_update, strategy_name, exit_time, exit_reason,
+    request_id
 )
 SELECT s, 'X', 'LONG', state, 1, '2024-01-01Z', entered, entered, exited,
-       entered - exited, entered, exited, entered - exited, '2024-01-01Z', CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END,
+       entered - exited, entered, exited, entered - exited, '2024-01-01Z',
+       CASE i % 2 WHEN 0 THEN 'fill' ELSE 'other' END,
        CASE state WHEN 'CLOSED' THEN '2024-01-02Z'::timestamptz END, CASE state WHEN 'CLOSED' THEN 'fill' END,
        pg_temp.key(s * 100 + i)
   FROM generate_series(4, 503) AS s, generate_series(0, 99) AS i,
@@ -43,7 +45,8 @@ SELECT s, 'X', 'LONG', state, 1, '2024-01-01Z', entered, entered, exited,
 
 INSERT INTO orders (
     session_id, position_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price, told_value,
-    filled_quantity, filled_price, filled_units, filled_value, strategy_name, created_at, filled_at, last_update, internal_order_id, exchange_order_id, request_id
+    filled_quantity, filled_price, filled_units, filled_value,
+    strategy_name, created_at, filled_at, last_update, internal_order_id, exchange_order_id, request_id
 )
 SELECT p.session_id, p.id, 'ENTRY', 'FILLED', 'X', 'LONG', 1, 1, 1, 1, 1, 1, 1, 1, 1, p.strategy_name, '2024-01-01Z',
        '2024-01-01Z', '2024-01-01Z', 'fill-' || p.id, 'fill-' || p.id, p.request_id
