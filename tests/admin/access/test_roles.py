@@ -12,7 +12,7 @@ import pytest
 from psycopg import errors
 
 from atb_db import Database
-from atb_db.admin.access.privileges import GROUPS, OWNER, REPLAYED, RUNTIME, TABLES, Rows
+from atb_db.admin.access.privileges import GROUPS, OWNER, RUNTIME, TABLES
 from atb_db.admin.access.roles import Members, check_roles, set_roles
 from atb_db.admin.migrations import migrate
 from atb_db.admin.schema.catalog import expected_catalog
@@ -140,18 +140,20 @@ def test_a_reader_may_run_every_query(reader: Database, world: World, query: Dec
 
 
 def forbidden() -> Iterator[tuple[str, str]]:
-    for table, rows in TABLES.items():
+    for table, writes in TABLES.items():
         for login in ("engine", "grafana"):
             yield login, f"DROP TABLE {table}"
             yield login, f"TRUNCATE {table}"
             yield login, f"ALTER TABLE {table} ADD COLUMN odd text"
             yield login, f"CREATE INDEX ON {table} ((1))"
             yield login, f"ALTER TABLE {table} DISABLE TRIGGER USER"
-            if login == "grafana" or rows is not Rows.REMOVABLE:
+            if login == "grafana" or not writes.deletes:
                 yield login, f"DELETE FROM {table}"
         yield "grafana", f"INSERT INTO {table} DEFAULT VALUES"
+        if not writes.inserts:
+            yield "engine", f"INSERT INTO {table} DEFAULT VALUES"
         for column in columns(table):
-            if rows is Rows.APPEND_ONLY and column != REPLAYED.get(table, "request_id"):
+            if column not in writes.updates and not (column == "request_id" and writes.inserts):
                 yield "engine", f'UPDATE {table} SET "{column}" = DEFAULT'
             yield "grafana", f'UPDATE {table} SET "{column}" = DEFAULT'
     for login in ("engine", "grafana"):
@@ -204,14 +206,88 @@ def test_what_is_forbidden_is_refused(roled: Roled) -> None:
             assert isinstance(caught.value, errors.InsufficientPrivilege), (login, statement)
 
 
-def test_the_engine_cannot_set_a_balance(roled: Roled, world: World) -> None:  # noqa: F811
-    for change, state in (
-        ("current_balance = 5", "23503"),
-        ("ledger_entries = 1, current_balance = initial_balance", "AT409"),
-    ):
-        with roled.connect("engine") as engine, pytest.raises(psycopg.Error) as caught:
-            engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
-        assert caught.value.sqlstate == state
+HIDING: Final = (
+    "purge_started_at = now(), ledger_entries = NULL, current_balance = 999999",
+    "current_balance = 5",
+    "ledger_entries = 1, current_balance = initial_balance",
+    "end_time = now()",
+    "request_id = gen_random_uuid()",
+)
+
+
+@pytest.mark.parametrize("change", HIDING)
+def test_the_engine_can_neither_hide_a_session_nor_set_its_balance(
+    roled: Roled, world: World, change: str  # noqa: F811
+) -> None:
+    with roled.connect("engine") as engine, pytest.raises(errors.InsufficientPrivilege):
+        engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
+
+
+def keyed() -> list[str]:
+    return [table for table in TABLES if "request_id" in columns(table)]
+
+
+@pytest.mark.parametrize("table", keyed())
+def test_nobody_changes_a_request_id(roled: Roled, table: str) -> None:
+    query = "SELECT tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
+    with psycopg.connect(roled.url) as owner:
+        trigger = owner.execute(query, [table, f"{table}_request_id_stays"]).fetchone()
+        assert trigger is not None
+        assert "BEFORE UPDATE OF request_id" in trigger[1]
+        updated = f"UPDATE {table} SET request_id = gen_random_uuid() RETURNING 1"
+        if owner.execute(f"SELECT FROM {table} LIMIT 1".encode()).fetchone():
+            with pytest.raises(psycopg.Error) as caught:
+                owner.execute(updated.encode())
+            assert caught.value.sqlstate == "AT409"
+
+
+def test_a_reader_records_nothing_by_a_command_that_runs_as_the_owner(roled: Roled, world: World) -> None:  # noqa: F811
+    with roled.connect("grafana") as grafana:
+        grafana.execute("SET default_transaction_read_only = off")
+        for declaration in STATEMENTS:
+            if declaration.kind is not Kind.COMMAND:
+                continue
+            statement = example(declaration, world)
+            with pytest.raises(errors.InsufficientPrivilege):
+                psycopg.RawCursor(grafana).execute(statement.sql.encode(), statement.server_values())
+
+
+def test_whoever_calls_as_another_role_has_the_rights_of_that_one(roled: Roled, world: World) -> None:  # noqa: F811
+    with psycopg.connect(roled.url) as owner:
+        owner.execute("SET ROLE atb_reader")
+        with pytest.raises(errors.InsufficientPrivilege):
+            owner.execute("SELECT rebuild_metrics(%s)", [world.session_id])
+        owner.rollback()
+        owner.execute("SET ROLE atb_runtime")
+        owner.execute("SELECT rebuild_metrics(%s)", [world.session_id])
+        owner.rollback()
+
+
+def owned_commands(connection: psycopg.Connection) -> list[tuple[str, list[str], str]]:
+    query = (
+        "SELECT proname::text, proconfig, prosrc FROM pg_proc"
+        " WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+    )
+    return connection.execute(query).fetchall()
+
+
+def test_what_runs_as_the_owner_asks_who_called_and_looks_names_up_safely(roled: Roled) -> None:
+    with psycopg.connect(roled.url) as owner:
+        found = owned_commands(owner)
+    assert found
+    for name, settings, source in found:
+        assert settings == ["search_path=public, pg_temp"], name
+        assert "permitted()" in source, name
+
+
+def test_a_temporary_table_of_the_caller_takes_no_table_s_place(roled: Roled, world: World) -> None:  # noqa: F811
+    with psycopg.connect(roled.url) as owner:
+        owner.execute("CREATE TEMPORARY TABLE performance_metrics (LIKE public.performance_metrics)")
+        owner.execute("GRANT ALL ON performance_metrics TO atb_owner, atb_runtime")
+        owner.execute("SET ROLE atb_runtime")
+        owner.execute("SELECT public.rebuild_metrics(%s)", [world.session_id])
+        assert owner.execute("SELECT count(*) FROM pg_temp.performance_metrics").fetchone() == (0,)
+        owner.rollback()
 
 
 def test_the_owner_group_migrates(own: Roled) -> None:
