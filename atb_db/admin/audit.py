@@ -41,7 +41,7 @@ def audit(settings: Settings, *, session_id: int | None = None) -> Audit:
     with reading(settings) as (connection, server):
         connection.execute(NO_TIMEOUT)
         if session_id is not None:
-            return Audit(server, 1, 1, _session(connection, session_id))
+            return Audit(server, 1, 1, audit_session(connection, session_id))
         return read_audit(connection, server)
 
 
@@ -54,12 +54,13 @@ def read_audit(connection: Connection, server: ServerInfo, *, seconds: float | N
     for session_id in ids:
         if seconds is not None and time.monotonic() - start > seconds:
             return Audit(server, len(ids), audited, tuple(findings))
-        findings += _session(connection, session_id)
+        findings += audit_session(connection, session_id)
         audited += 1
     findings += (SessionFinding(None, finding) for finding in perform(connection, audit_across_sessions()))
     return Audit(server, len(ids), audited, tuple(findings))
 
 
-def _session(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
+def audit_session(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
+    """What contradicts in one session's books, on a connection that there is."""
     books = perform(connection, audit_books(session_id=session_id))
     return tuple(SessionFinding(session_id, finding) for finding in books)

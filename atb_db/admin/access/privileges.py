@@ -52,17 +52,21 @@ TABLES: Final = {
     "portfolio_exposures": _updated("total_exposure position_count symbols last_updated"),
     "positions": Writes(
         inserts=False,
-        updates=frozenset({
-            *("stop_loss", "take_profit", "trailing_stop", "trailing_stop_activated", "trailing_stop_price"),
-            *("breakeven_triggered", "current_price", "unrealized_pnl", "unrealized_pnl_percent"),
-            *("mfe", "mfe_price", "mfe_time", "mae", "mae_price", "mae_time", "max_holding_until", "last_update"),
-        }),
+        updates=frozenset(
+            {
+                *("stop_loss", "take_profit", "trailing_stop", "trailing_stop_activated", "trailing_stop_price"),
+                *("breakeven_triggered", "current_price", "unrealized_pnl", "unrealized_pnl_percent"),
+                *("mfe", "mfe_price", "mfe_time", "mae", "mae_price", "mae_time", "max_holding_until", "last_update"),
+            }
+        ),
     ),
     "prediction_cache": Writes(
-        updates=frozenset({
-            *("model_name", "features_hash", "config_hash", "predicted_price", "confidence", "direction"),
-            *("predicted_at", "created_at", "expires_at", "access_count", "last_accessed"),
-        }),
+        updates=frozenset(
+            {
+                *("model_name", "features_hash", "config_hash", "predicted_price", "confidence", "direction"),
+                *("predicted_at", "created_at", "expires_at", "access_count", "last_accessed"),
+            }
+        ),
         deletes=True,
     ),
     "prediction_performance": APPENDED,
@@ -81,8 +85,8 @@ TABLES: Final = {
     "trades": APPENDED,
     "trading_sessions": BY_COMMANDS,
 }
-"""Every table of the schema, by its name; a test holds it complete, and compares it with the statements. A table that is
-not here counts as appended to."""
+"""Every table of the schema, by its name; a test holds it complete, and compares it with the statements. A table that
+is not here counts as appended to."""
 
 COUNTERS: Final = frozenset({"prediction_cache_insertions"})
 """Sequences that a statement of the engine draws from by itself; those of identity columns need no right."""

@@ -217,7 +217,9 @@ HIDING: Final = (
 
 @pytest.mark.parametrize("change", HIDING)
 def test_the_engine_can_neither_hide_a_session_nor_set_its_balance(
-    roled: Roled, world: World, change: str  # noqa: F811
+    roled: Roled,
+    world: World,  # noqa: F811
+    change: str,
 ) -> None:
     with roled.connect("engine") as engine, pytest.raises(errors.InsufficientPrivilege):
         engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
@@ -265,8 +267,7 @@ def test_whoever_calls_as_another_role_has_the_rights_of_that_one(roled: Roled, 
 
 def owned_commands(connection: psycopg.Connection) -> list[tuple[str, list[str], str]]:
     query = (
-        "SELECT proname::text, proconfig, prosrc FROM pg_proc"
-        " WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+        "SELECT proname::text, proconfig, prosrc FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
     )
     return connection.execute(query).fetchall()
 
