@@ -291,7 +291,8 @@ DECLARE
 BEGIN
     PERFORM permitted();
     -- Of engines that claim the same session at once, one finds or creates it, and the others find it held.
-    PERFORM pg_advisory_xact_lock(hashtextextended(jsonb_build_array(strategy, traded, source)::text, 423));
+    -- A lock that nobody can take who only reads, and that no order or flag waits for but one that is being raised.
+    LOCK TABLE deployment IN SHARE UPDATE EXCLUSIVE MODE;
     SELECT * INTO hold FROM session_holds WHERE token = request;
     IF FOUND THEN
         IF hold.request_hash <> content_hash THEN

@@ -419,8 +419,9 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     f record;
 BEGIN
-    -- Whoever raises the flag waits for orders that are being journaled, so that none is after it was raised.
-    PERFORM pg_advisory_xact_lock_shared(hashtextextended(flag, 451));
+    -- Whoever raises a flag waits for orders that are being journaled, so that none is after it was raised. A table that
+    -- hardly anybody writes stands for the gate: whoever only reads can take no such lock, an advisory one everybody.
+    LOCK TABLE deployment IN ROW SHARE MODE;
     SELECT * INTO f FROM system_control_flags WHERE name = flag AND active;
     IF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'AT451', COLUMN = 'unless_flag',
@@ -556,9 +557,13 @@ DECLARE
     new_id bigint;
 BEGIN
     PERFORM permitted();
-    -- Or a concurrent twin could meet its own order's other unique ids before it meets its request_id.
-    PERFORM pg_advisory_xact_lock(hashtextextended(request::text, 0));
     SELECT * INTO known FROM orders WHERE request_id = request;
+    IF NOT FOUND THEN
+        -- Or a concurrent twin could meet its own order's other unique ids before it meets its request_id. Only of a
+        -- request that is not on record: nobody else knows its key.
+        PERFORM pg_advisory_xact_lock(hashtextextended(request::text, 0));
+        SELECT * INTO known FROM orders WHERE request_id = request;
+    END IF;
     IF FOUND THEN
         IF known.request_hash <> content_hash THEN
             PERFORM refuse_request(request);
