@@ -19,8 +19,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION permitted IS
-'True; raises 42501 (insufficient_privilege) unless whoever called the command, not the owner that it runs as, may INSERT '
-'into trades.';
+'True; raises 42501 (insufficient_privilege) unless whoever called the command, not the owner that it runs as, may '
+'INSERT into trades.';
 
 CREATE FUNCTION existing_session(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
