@@ -1,5 +1,5 @@
--- Members of the engine's or the readers' group that are more than that: which role they were given, and what comes with
--- it.
+-- Members of the engine's or the readers' group that are more than that: which role they were given, and what comes
+-- with it.
 SELECT r.rolname::text AS login, given.rolname::text AS given, more.rolname::text AS more
   FROM pg_roles AS r
   JOIN pg_auth_members AS m ON m.member = r.oid
