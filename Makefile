@@ -180,6 +180,7 @@ docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of f
 	@$(PY) -m tests.docs.settings_page docs/settings.md
 	@$(PY) -m tests.docs.tree
 	@$(PY) -m tests.admin.corruptions.page docs/verify.md
+	@$(PY) -m tests.docs.privileges_table docs/verify.md
 	@$(PY) -m atb_db.cli.reference docs/cli.md
 
 wheel: $(VENV)/.dev ## Build the sdist and the wheel into dist/

@@ -41,7 +41,7 @@ def audit(settings: Settings, *, session_id: int | None = None) -> Audit:
     with reading(settings) as (connection, server):
         connection.execute(NO_TIMEOUT)
         if session_id is not None:
-            return Audit(server, 1, 1, _session(connection, session_id))
+            return Audit(server, 1, 1, session_findings(connection, session_id))
         return read_audit(connection, server)
 
 
@@ -54,14 +54,15 @@ def read_audit(connection: Connection, server: ServerInfo, *, seconds: float | N
     for session_id in ids:
         if seconds is not None and time.monotonic() - start > seconds:
             return Audit(server, len(ids), audited, tuple(findings))
-        findings += _session(connection, session_id)
+        findings += session_findings(connection, session_id)
         audited += 1
     for between in (audit_across_sessions(), audit_orphans()):
         findings += (SessionFinding(None, finding) for finding in perform(connection, between))
     return Audit(server, len(ids), audited, tuple(findings))
 
 
-def _session(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
+def session_findings(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
+    """What contradicts itself in one session's books, on an open connection."""
     batch = audit_session(session_id=session_id)
     audited = batch.assemble([perform(connection, statement) for statement in batch.statements])
     return tuple(SessionFinding(session_id, finding) for finding in audited.findings)

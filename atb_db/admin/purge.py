@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, cast
 
-from psycopg import sql
+from psycopg import errors, sql
 
+from atb_db.admin.access.privileges import OWNER
+from atb_db.admin.audit import session_findings
 from atb_db.admin.connection import Connection, changing
 from atb_db.admin.errors import Refused
 from atb_db.admin.progress import Progress, silent
@@ -53,6 +55,7 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
 LOG_TABLES: Final = ("system_events", "strategy_executions", "prediction_performance")
 """What only tells what happened; no figure and no book is computed from it."""
 
+_GO_ON: Final = "run the purge again, which goes on with it"
 _INSTANT: Final = timedelta(microseconds=1)
 
 # An entry of the ledger is referred to by the one behind it.
@@ -116,10 +119,11 @@ def purge_session(
 ) -> tuple[Removed, ...]:
     """Remove an ended session with all its rows, `batch` rows a transaction; what was removed.
 
-    From the first batch on the session is marked: it is not taken up again, and a run that was killed is gone on with.
+    From the first batch on the session is marked: no engine takes it up again, and a run that was killed is gone on
+    with, or taken back (`take_back_purge`).
 
     Raises:
-        Refused: the session has not ended, or was taken up again.
+        Refused: the session has not ended, or was taken up again; or the login may not remove it: nothing is marked.
         NotFound: the session does not exist.
     """
     mark = (
@@ -128,6 +132,7 @@ def purge_session(
     )
     removed: list[Removed] = []
     with changing(settings) as (connection, _):
+        _refuse_without_rights(connection)
         if connection.execute(mark, [session_id]).fetchone() is None:
             exists = connection.execute("SELECT FROM trading_sessions WHERE id = %s", [session_id]).fetchone()
             if exists is None:
@@ -151,6 +156,48 @@ def purge_session(
             if rows:
                 removed.append(Removed(table, rows))
     return tuple(removed)
+
+
+def take_back_purge(settings: Settings, session_id: int) -> None:
+    """Take the mark of a purge off a session whose books are complete and balance; logs of it may be removed.
+
+    Raises:
+        Refused: no purge was started, part of the books is removed, or the login may not do it.
+        NotFound: the session does not exist.
+    """
+    unmark = (
+        "UPDATE trading_sessions AS s SET purge_started_at = NULL,"
+        " (ledger_entries, current_balance) = (SELECT l.entry_number, l.total_balance FROM account_balances AS l"
+        " WHERE l.session_id = s.id ORDER BY l.entry_number DESC LIMIT 1)"
+        " WHERE id = %s AND purge_started_at IS NOT NULL RETURNING id"
+    )
+    with changing(settings) as (connection, _), connection.transaction():
+        _refuse_without_rights(connection)
+        try:
+            unmarked = connection.execute(unmark, [session_id]).fetchone()
+        except (errors.CheckViolation, errors.NotNullViolation) as error:
+            raise Refused(f"session {session_id} has no ledger any more: {_GO_ON}") from error
+        if unmarked is None:
+            if connection.execute("SELECT FROM trading_sessions WHERE id = %s", [session_id]).fetchone() is None:
+                raise NotFound(f"session {session_id} does not exist")
+            raise Refused(f"no purge of session {session_id} was started")
+        if found := session_findings(connection, session_id):
+            first = found[0].finding
+            lost = f"{first.subject}: {first.identity}, {first.actual} instead of {first.expected}"
+            raise Refused(f"part of session {session_id} is removed ({lost}): {_GO_ON}")
+
+
+def _refuse_without_rights(connection: Connection) -> None:
+    """Before anything is marked: what is marked and cannot be removed would be hidden.
+
+    Raises:
+        Refused: the login lacks a right.
+    """
+    for table in SESSION_TABLES:
+        row = connection.execute("SELECT has_table_privilege(%s, 'DELETE')", [f"public.{table}"]).fetchone()
+        if row != (True,):
+            login = connection.info.user
+            raise Refused(f"{login} may not delete {table}: only a member of {OWNER} purges; nothing was changed")
 
 
 def count_log(settings: Settings, table: str, *, before: datetime) -> Removed:
@@ -187,12 +234,18 @@ def _log(table: str) -> str:
 
 
 def announce_purge(settings: Settings, *, session_ids: Sequence[int], removed: Sequence[Removed]) -> None:
-    """Record a PURGE event with what is about to be removed: a purge that is killed has left its event too."""
+    """Record a PURGE event with what is about to be removed: a purge that is killed has left its event too.
+
+    Raises:
+        Refused: the login may not purge.
+    """
     rows: dict[str, int] = {}
     for one in removed:
         rows[one.table] = rows.get(one.table, 0) + one.rows
     details = {"sessions": list(session_ids), "rows": rows}
     message = f"Purging {counted(len(session_ids), 'session')} and {counted(sum(rows.values()), 'row')}"
+    with changing(settings) as (connection, _):
+        _refuse_without_rights(connection)
     with Database(settings) as database:
         database.run(events.log_event(event_type="PURGE", message=message, details=details, component="atb-db"))
 

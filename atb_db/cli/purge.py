@@ -38,6 +38,10 @@ def purge_command(
     ] = None,
     session: Annotated[list[int] | None, typer.Option(help="Exactly this session, whatever its mode or age.")] = None,
     include_live: Annotated[bool, typer.Option("--include-live", help="Also LIVE sessions.")] = False,
+    take_back: Annotated[
+        int | None,
+        typer.Option(help="Keep this session, whose purge was started: possible while its books are complete."),
+    ] = None,
     batch: BatchOption = 10_000,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -47,23 +51,28 @@ def purge_command(
     """Remove ended sessions with all their rows, in small transactions.
 
     LIVE sessions stay unless --include-live or --session names them. The next run continues an interrupted one. A PURGE
-    event records beforehand what will be removed.
+    event records beforehand what will be removed. Only a member of atb_owner may; without the right nothing is marked.
 
     \b
     Examples:
       atb-db purge --dry-run
       atb-db purge --older-than 30d --mode BACKTEST --yes
       atb-db purge --session 17 --session 18 --yes
+      atb-db purge --take-back 17
 
     \b
     Exit codes: 0 done, 1 no such session, 2 wrong usage, 4 cannot connect,
-    5 not confirmed, or a named session has not ended.
+    5 not confirmed, not allowed, a named session has not ended, or part of its books is removed already.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import purge
 
     if TradeSource.LIVE in (mode or ()) and not include_live:
         raise typer.BadParameter("the books of LIVE sessions are kept: add --include-live")
     settings = settings_of(url)
+    if take_back is not None:
+        purge.take_back_purge(settings, take_back)
+        print_message(f"Session {take_back} is kept: its books are complete.")
+        return
     modes = mode or [TradeSource.BACKTEST, TradeSource.PAPER, *([TradeSource.LIVE] if include_live else [])]
     found = purge.ended_sessions(
         settings, ended_before=datetime.now(UTC) - older_than, modes=modes, named=session or ()

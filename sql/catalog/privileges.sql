@@ -1,47 +1,62 @@
--- What the groups of atb_db, and everybody (PUBLIC), may do here by a grant or as the owner; names are SQL.
+-- What anybody may do here by a grant or as the owner: the groups of atb_db, everybody (PUBLIC), and whoever gains by
+-- a grant of his own; names are SQL. The large object functions are where everybody may make what only harms.
 WITH schemas AS (
     SELECT oid, nspname, nspowner, nspacl
       FROM pg_namespace
      WHERE nspname IN ('public', 'reporting')
 ), relations AS (
-    SELECT c.oid, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
+    SELECT c.oid, c.relowner AS owner, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
            format('%I.%I', s.nspname, c.relname) AS name,
            coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner)) AS acl
       FROM pg_class AS c
       JOIN schemas AS s ON s.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S')
 ), lists AS (
-    SELECT 'DATABASE' AS kind, quote_ident(datname) AS name, NULL AS column_name,
+    SELECT 'DATABASE' AS kind, quote_ident(datname) AS name, NULL AS column_name, datdba AS owner,
            coalesce(datacl, acldefault('d', datdba)) AS acl
       FROM pg_database
      WHERE datname = current_database()
      UNION ALL
-    SELECT 'SCHEMA', quote_ident(nspname), NULL, coalesce(nspacl, acldefault('n', nspowner))
+    SELECT 'SCHEMA', quote_ident(nspname), NULL, nspowner, coalesce(nspacl, acldefault('n', nspowner))
       FROM schemas
      UNION ALL
-    SELECT kind, name, NULL, acl
+    SELECT kind, name, NULL, owner, acl
       FROM relations
      UNION ALL
-    SELECT r.kind, r.name, quote_ident(a.attname), a.attacl
+    SELECT r.kind, r.name, quote_ident(a.attname), r.owner, a.attacl
       FROM relations AS r
       JOIN pg_attribute AS a ON a.attrelid = r.oid AND NOT a.attisdropped
      UNION ALL
     SELECT CASE d.defaclobjtype WHEN 'S' THEN 'FUTURE SEQUENCES' ELSE 'FUTURE TABLES' END,
-           quote_ident(s.nspname), NULL, d.defaclacl
+           quote_ident(s.nspname), NULL, d.defaclrole, d.defaclacl
       FROM pg_default_acl AS d
       JOIN schemas AS s ON s.oid = d.defaclnamespace
       JOIN pg_roles AS r ON r.oid = d.defaclrole AND r.rolname = 'atb_owner'
      WHERE d.defaclobjtype IN ('r', 'S')
+     UNION ALL
+    SELECT 'LARGE OBJECTS', p.oid::regprocedure::text, NULL, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
+      FROM pg_proc AS p
+     WHERE p.pronamespace = 'pg_catalog'::regnamespace
+       AND p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import')
+       -- Only a superuser can take them away, so nobody else is asked to.
+       AND pg_has_role(session_user, p.proowner, 'USAGE')
 ), granted AS (
     SELECT l.kind, l.name, l.column_name,
-           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END AS grantee,
-           a.privilege_type AS privilege
+           CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS grantee,
+           a.privilege_type AS privilege,
+           -- To a superuser, the owner and the owner's members a grant gives nothing.
+           a.grantee <> 0
+           AND NOT coalesce(
+               (SELECT r.rolsuper OR pg_has_role(r.oid, l.owner, 'USAGE') FROM pg_roles AS r WHERE r.oid = a.grantee),
+               TRUE
+           ) AS gains
       FROM lists AS l
      CROSS JOIN LATERAL aclexplode(l.acl) AS a
 )
 SELECT kind, name, column_name, grantee, privilege
   FROM granted
  WHERE grantee IN ('atb_owner', 'atb_runtime', 'atb_reader', 'PUBLIC')
+    OR (gains AND kind IN ('TABLE', 'SEQUENCE'))
  UNION
 -- By whatever grant: functions are everybody's unless somebody revoked that.
 SELECT 'FUNCTION', p.oid::regprocedure::text, NULL, r.rolname::text, 'EXECUTE'

@@ -96,13 +96,14 @@ COMMENT ON COLUMN trades.request_hash IS
 'Hash of that request''s content; the same request_id with another hash is refused.';
 
 CREATE FUNCTION known_trade(session bigint, traded text, exchange_order text, request uuid) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     known bigint;
 BEGIN
     IF exchange_order IS NULL THEN
         RETURN NULL;
     END IF;
+    PERFORM permitted();
     -- A concurrent twin, or another trade of the same order, waits here; what it wrote is seen then.
     PERFORM FROM trading_sessions WHERE id = session FOR NO KEY UPDATE;
     SELECT t.id INTO known

@@ -87,13 +87,18 @@ COMMENT ON TRIGGER account_balances_append_only ON account_balances IS 'The ledg
 CREATE FUNCTION refuse_shorter_ledger() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    IF old.purge_started_at IS NOT NULL AND new.ledger_entries = (
+        SELECT max(l.entry_number) FROM account_balances AS l WHERE l.session_id = new.id
+    ) THEN
+        RETURN new;
+    END IF;
     RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'ledger_entries',
         MESSAGE = format('the ledger of session %s only grows: entry %s is not its newest', old.id, new.ledger_entries);
 END
 $$;
 COMMENT ON FUNCTION refuse_shorter_ledger IS
-'Trigger of trading_sessions: refuses with AT409 to go back to an earlier ledger entry, or to one after the removal '
-'began.';
+'Trigger of trading_sessions: refuses with AT409 to go back to an earlier ledger entry; a session whose removal was '
+'started, and is taken back, can only go back to its newest.';
 
 CREATE TRIGGER trading_sessions_ledger_only_grows BEFORE UPDATE ON trading_sessions
 FOR EACH ROW

@@ -222,10 +222,11 @@ COMMENT ON FUNCTION final_figures IS
 'VOLATILE, so that a statement which waited for the session''s lock counts the trades booked meanwhile.';
 
 CREATE FUNCTION rebuild_metrics(session bigint) RETURNS integer
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     written integer;
 BEGIN
+    PERFORM permitted();
     -- Trades of the session wait here, and are counted by themselves afterwards.
     PERFORM existing_session(session);
     PERFORM FROM trading_sessions WHERE id = session FOR NO KEY UPDATE;

@@ -3,6 +3,25 @@
 -- session is closed, AT412 = the request_id was used with other content, AT422 = the input contradicts what is
 -- stored, AT423 = another engine holds the session, AT451 = a control flag forbids it.
 
+-- Commands that write the books run as the owner of the tables (SECURITY DEFINER), so that nobody needs the right to
+-- change those by hand. Everybody may call a function unless that is revoked, and a restored dump may have lost that:
+-- so they ask for themselves.
+CREATE FUNCTION permitted() RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+BEGIN
+    IF NOT has_table_privilege(caller, 'public.trades'::regclass, 'INSERT') THEN
+        RAISE EXCEPTION USING ERRCODE = '42501',
+            MESSAGE = format('permission denied: %s may not record, as it may not INSERT into trades', caller);
+    END IF;
+    RETURN TRUE;
+END
+$$;
+COMMENT ON FUNCTION permitted IS
+'True; raises 42501 (insufficient_privilege) unless whoever called the command, not the owner that it runs as, may '
+'INSERT into trades.';
+
 CREATE FUNCTION existing_session(wanted bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN

@@ -155,10 +155,11 @@ COMMENT ON FUNCTION count_trade IS
 'Adds a completed trade to the metrics of its day and of all time; balance is that after its last ledger entry.';
 
 CREATE FUNCTION book_trade(trade trades, own_token uuid) RETURNS numeric
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     posted record;
 BEGIN
+    PERFORM permitted();
     posted := post_entry(
         trade.session_id, 'TRADE', trade.pnl, trade.commission, trade.funding - trade.margin_interest_cost,
         trade.exit_reason, 'engine', trade.exit_time, NULL, NULL, trade.request_id, trade.request_hash, own_token, FALSE

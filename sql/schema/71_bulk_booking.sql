@@ -1,7 +1,7 @@
 -- Many trades booked at once: what row by row would leave, with each table written by one statement.
 
 CREATE FUNCTION book_trades(booked trades[]) RETURNS integer
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     session bigint := booked[1].session_id;
     initial numeric;
@@ -9,6 +9,7 @@ DECLARE
     last_entry integer;
     currency text;
 BEGIN
+    PERFORM permitted();
     IF booked IS NULL THEN
         RETURN 0;
     END IF;

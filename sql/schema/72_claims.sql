@@ -17,20 +17,20 @@ CREATE FUNCTION start_session(
     request uuid,
     content_hash bigint
 ) RETURNS bigint
-LANGUAGE sql VOLATILE AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH session AS (
         INSERT INTO trading_sessions (
             session_name, mode, strategy_name, symbol, timeframe, exchange, base_currency, start_time,
             initial_balance, current_balance, ledger_entries, strategy_config, time_exit_config, market_timezone,
             is_verification, request_id, request_hash
-        ) VALUES (
-            coalesce(start_session.name, start_session.strategy_name || ' ' || start_session.symbol),
-            start_session.mode, start_session.strategy_name, start_session.symbol, start_session.timeframe,
-            start_session.exchange, start_session.base_currency, start_session.start_time,
-            start_session.initial_balance, start_session.initial_balance, 1, start_session.strategy_config,
-            start_session.time_exit_config, start_session.market_timezone,
-            start_session.is_verification, start_session.request, start_session.content_hash
         )
+        SELECT coalesce(start_session.name, start_session.strategy_name || ' ' || start_session.symbol),
+               start_session.mode, start_session.strategy_name, start_session.symbol, start_session.timeframe,
+               start_session.exchange, start_session.base_currency, start_session.start_time,
+               start_session.initial_balance, start_session.initial_balance, 1, start_session.strategy_config,
+               start_session.time_exit_config, start_session.market_timezone,
+               start_session.is_verification, start_session.request, start_session.content_hash
+         WHERE permitted()
         ON CONFLICT (request_id) DO UPDATE
            SET request_id = CASE trading_sessions.request_hash
                    WHEN excluded.request_hash THEN excluded.request_id
@@ -66,6 +66,27 @@ $$;
 COMMENT ON FUNCTION start_session IS
 'Starts a session: its row, the first ledger entry and the ENGINE_START event; its id, also of the session that the '
 'request started before. Raises AT412 when that request had other content.';
+
+CREATE FUNCTION finish_session(session bigint, at timestamptz) RETURNS SETOF trading_sessions
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM permitted();
+    RETURN QUERY
+    UPDATE trading_sessions AS s
+       -- The clock may have been set back since the start: an end is recorded whatever it shows.
+       SET end_time = greatest(s.start_time, at),
+           final_balance = s.current_balance,
+           (total_pnl, total_trades, win_rate, max_drawdown) = (
+               SELECT f.total_pnl, f.total_trades, f.win_rate, f.max_drawdown
+                 FROM final_figures(s.id) AS f
+           )
+     WHERE s.id = session
+       AND s.end_time IS NULL
+    RETURNING s.*;
+END
+$$;
+COMMENT ON FUNCTION finish_session IS
+'Ends a session with its final figures; the session as it is then, no row when it had ended or does not exist.';
 
 CREATE FUNCTION last_sign_of_life(session bigint) RETURNS timestamptz
 LANGUAGE sql STABLE AS $$
@@ -261,15 +282,17 @@ CREATE FUNCTION claim_session(
     request uuid,
     content_hash bigint
 ) RETURNS session_holds
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     latest trading_sessions;
     hold session_holds;
     hold_before session_holds;
     known bigint;
 BEGIN
+    PERFORM permitted();
     -- Of engines that claim the same session at once, one finds or creates it, and the others find it held.
-    PERFORM pg_advisory_xact_lock(hashtextextended(jsonb_build_array(strategy, traded, source)::text, 423));
+    -- A lock that nobody can take who only reads, and that no order or flag waits for but one that is being raised.
+    LOCK TABLE deployment IN SHARE UPDATE EXCLUSIVE MODE;
     SELECT * INTO hold FROM session_holds WHERE token = request;
     IF FOUND THEN
         IF hold.request_hash <> content_hash THEN

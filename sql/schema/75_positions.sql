@@ -95,7 +95,7 @@ CREATE FUNCTION open_position(
     request uuid,
     content_hash bigint
 ) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     adopted bigint := known_order(own_order, session, internal_id, exchange_id, traded);
     worth numeric;
@@ -103,6 +103,7 @@ DECLARE
     new_order bigint;
     new_fill bigint;
 BEGIN
+    PERFORM permitted();
     -- What the request itself has made is no order to adopt.
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
         PERFORM refuse_reused_request(request, content_hash);
@@ -338,7 +339,7 @@ CREATE FUNCTION move_position(
     request uuid,
     content_hash bigint
 ) RETURNS booking
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     p positions;
     o orders;
@@ -348,6 +349,7 @@ DECLARE
     worth numeric;
     m booking;
 BEGIN
+    PERFORM permitted();
     SELECT * INTO p FROM positions WHERE id = wanted;
     IF NOT FOUND THEN
         PERFORM existing_position(wanted);

@@ -23,12 +23,13 @@ CREATE FUNCTION record_carry(
     held bigint, kind ledger_entry_type, change amount, reason label, at instant, own_token uuid, request uuid,
     content_hash bigint
 ) RETURNS numeric
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     p positions;
     known account_balances;
     posted record;
 BEGIN
+    PERFORM permitted();
     PERFORM entered_position(held);
     SELECT * INTO p FROM positions WHERE id = held FOR NO KEY UPDATE;
     known := recorded_entry(p.session_id, request, content_hash);
@@ -62,10 +63,11 @@ CREATE FUNCTION record_money(
     session bigint, kind ledger_entry_type, change amount, reason label, author label, at instant, own_token uuid,
     request uuid, content_hash bigint
 ) RETURNS numeric
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     known account_balances;
 BEGIN
+    PERFORM permitted();
     PERFORM existing_session(session);
     known := recorded_entry(session, request, content_hash);
     IF known.id IS NOT NULL THEN
@@ -113,12 +115,13 @@ COMMENT ON FUNCTION is_corrected IS
 CREATE FUNCTION correct_quantity(
     held bigint, actual nonnegative, price signed_price, why label, at instant, request uuid, content_hash bigint
 ) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     p positions;
     o orders;
     difference numeric;
 BEGIN
+    PERFORM permitted();
     PERFORM entered_position(held);
     SELECT * INTO p FROM positions WHERE id = held FOR NO KEY UPDATE;
     IF is_corrected(request, content_hash) THEN
@@ -158,7 +161,7 @@ COMMENT ON FUNCTION correct_quantity IS
 CREATE FUNCTION correct_entry_price(
     held bigint, actual signed_price, why label, at instant, request uuid, content_hash bigint
 ) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     p positions;
     o orders;
@@ -167,6 +170,7 @@ DECLARE
     fill bigint;
     m booking;
 BEGIN
+    PERFORM permitted();
     -- Also where there is no order whose condition could ask.
     PERFORM entered_position(held);
     SELECT * INTO o FROM orders WHERE position_id = held AND order_type = 'ENTRY'
@@ -205,11 +209,12 @@ CREATE FUNCTION set_balance(
     session bigint, actual amount, reserved nonnegative, assets document, reason label, author label, at instant,
     own_token uuid, request uuid, content_hash bigint
 ) RETURNS numeric
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     known account_balances;
     before numeric;
 BEGIN
+    PERFORM permitted();
     PERFORM existing_session(session);
     known := recorded_entry(session, request, content_hash);
     IF known.id IS NOT NULL THEN

@@ -93,10 +93,11 @@ COMMENT ON FUNCTION refuse_move IS
 CREATE FUNCTION move_position_to_session(
     held bigint, target bigint, why label, at instant, request uuid, content_hash bigint
 ) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     p positions;
 BEGIN
+    PERFORM permitted();
     PERFORM existing_position(held), existing_session(target);
     -- As everywhere: orders, position, sessions; of the two sessions the older one first.
     PERFORM FROM orders AS o WHERE o.position_id = held ORDER BY o.id FOR UPDATE;

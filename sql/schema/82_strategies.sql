@@ -237,10 +237,11 @@ $$;
 COMMENT ON FUNCTION existing_strategy IS 'The id of the strategy with this strategy_id; raises AT404 without one.';
 
 CREATE FUNCTION refuse_lineage_cycle() RETURNS trigger
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    -- One at a time, or two halves of a circle could be recorded at once.
-    PERFORM pg_advisory_xact_lock('strategy_lineage'::regclass::oid::integer, 0);
+    PERFORM permitted();
+    -- One at a time, or two halves of a circle could be recorded at once; a lock that only a writer's role can take.
+    LOCK TABLE strategy_lineage IN SHARE UPDATE EXCLUSIVE MODE;
     IF EXISTS (
         WITH RECURSIVE above (strategy_id) AS (
             SELECT new.ancestor_id::text

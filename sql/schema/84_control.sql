@@ -32,15 +32,16 @@ $$;
 COMMENT ON FUNCTION existing_flag IS 'The given control flag''s name; raises AT404 when it was never set nor cleared.';
 
 CREATE FUNCTION orders_held_off(flag text) RETURNS boolean
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    PERFORM permitted();
     -- The other side of refuse_halted.
-    PERFORM pg_advisory_xact_lock(hashtextextended(flag, 451));
+    LOCK TABLE deployment IN EXCLUSIVE MODE;
     RETURN TRUE;
 END
 $$;
 COMMENT ON FUNCTION orders_held_off IS
-'Waits for the orders that are being journaled unless the flag is active, and holds off further ones until the '
+'Waits for the orders that are being journaled unless a flag is active, and holds off further ones until the '
 'transaction ends: those before it are on record when the flag is, and none comes after it. True.';
 
 CREATE FUNCTION refuse_clear(flag system_control_flags, cleared_at timestamptz) RETURNS timestamptz

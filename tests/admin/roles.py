@@ -25,5 +25,5 @@ def remove_roles(server: Server, *logins: str) -> None:
         roles = [role for (role,) in found]
     for name, role in product(names, roles):
         # One role at a time: PostgreSQL stumbles over a default privilege that names two of them.
-        execute(server.url(database=name), f"REASSIGN OWNED BY {role} TO postgres", f"DROP OWNED BY {role}")
-    execute(server.url(), *(f"DROP ROLE {role}" for role in roles))
+        execute(server.url(database=name), f'REASSIGN OWNED BY "{role}" TO postgres', f'DROP OWNED BY "{role}"')
+    execute(server.url(), *(f'DROP ROLE "{role}"' for role in roles))

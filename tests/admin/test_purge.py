@@ -14,13 +14,16 @@ import pytest
 
 from atb_db import Database, Settings
 from atb_db.admin import purge
+from atb_db.admin.access.roles import Members, set_roles
 from atb_db.admin.errors import Refused
-from atb_db.admin.purge import LOG_TABLES, SESSION_TABLES, purge_log, purge_session
+from atb_db.admin.purge import LOG_TABLES, SESSION_TABLES, purge_log, purge_session, take_back_purge
 from atb_db.cli.exits import ExitCode
+from atb_db.embedded import Server
 from atb_db.errors import NotFound
 from atb_db.repository import audit, events, sessions
 from atb_db.repository.audit import get_session_ids
 from atb_db.types import SessionClaim, TradeSource
+from tests.admin.roles import execute, remove_roles
 from tests.cli.conftest import COMMAND, Run, environment, run
 from tests.statements.books import row_counts
 from tests.statements.examples import World, opening, prepare
@@ -272,3 +275,72 @@ def test_a_session_that_comes_back_before_it_is_ended_goes_on(
     assert [one.session_id for one in ended] == [world.empty_session_id]
     assert fresh_db.run(sessions.get_trading_session(session_id=world.other_session_id)).is_active
     assert purge.end_crashed_sessions(settings, []) == []
+
+
+def mark(url: str, session_id: int) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "UPDATE trading_sessions SET purge_started_at = now(), ledger_entries = NULL WHERE id = %s", [session_id]
+        )
+
+
+def test_whoever_may_not_remove_a_session_does_not_mark_it(
+    server: Server, fresh_url: str, fresh_db: Database, settings: Settings, world: World
+) -> None:
+    fresh_db.run(sessions.end_trading_session(session_id=world.session_id, end_time=FAR))
+    execute(server.url(), "CREATE ROLE engine LOGIN")
+    try:
+        assert set_roles(settings, Members(engines=("engine",))).undone == ()
+        before = counts(fresh_url)
+        engine = Settings.load(fresh_url.replace("postgres@", "engine@"), environ={})
+        with pytest.raises(Refused, match="may not delete"):
+            purge.announce_purge(engine, session_ids=[world.session_id], removed=[])
+        with pytest.raises(Refused, match="may not delete"):
+            purge_session(engine, world.session_id)
+    finally:
+        remove_roles(server, "engine")
+    assert counts(fresh_url) == before
+    with psycopg.connect(fresh_url) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM trading_sessions WHERE purge_started_at IS NOT NULL"
+        ).fetchone() == (0,)
+
+
+def test_a_purge_that_was_started_is_taken_back(
+    fresh_url: str, fresh_db: Database, settings: Settings, world: World
+) -> None:
+    fresh_db.run(sessions.end_trading_session(session_id=world.session_id, end_time=FAR))
+    with psycopg.connect(fresh_url) as connection:
+        query = "SELECT to_jsonb(s) FROM trading_sessions AS s WHERE id = %s"
+        before = connection.execute(query, [world.session_id]).fetchone()
+    mark(fresh_url, world.session_id)
+    take_back_purge(settings, world.session_id)
+    with psycopg.connect(fresh_url) as connection:
+        assert connection.execute(query, [world.session_id]).fetchone() == before
+    with pytest.raises(Refused, match="no purge of session"):
+        take_back_purge(settings, world.session_id)
+    with pytest.raises(NotFound):
+        take_back_purge(settings, 999)
+    purge_session(settings, world.session_id)
+
+
+@pytest.mark.parametrize(
+    "removal",
+    [
+        "DELETE FROM trades WHERE session_id = %s",
+        "DELETE FROM account_balances WHERE id = (SELECT max(id) FROM account_balances WHERE session_id = %s)",
+        "DELETE FROM account_balances WHERE session_id = %s",
+    ],
+)
+def test_a_purge_that_has_removed_of_the_books_is_not_taken_back(
+    fresh_url: str, fresh_db: Database, settings: Settings, world: World, removal: str
+) -> None:
+    fresh_db.run(sessions.end_trading_session(session_id=world.session_id, end_time=FAR))
+    mark(fresh_url, world.session_id)
+    with psycopg.connect(fresh_url) as connection:
+        connection.execute(removal.encode(), [world.session_id])
+    with pytest.raises(Refused, match="run the purge again"):
+        take_back_purge(settings, world.session_id)
+    with psycopg.connect(fresh_url) as connection:
+        query = "SELECT purge_started_at IS NOT NULL FROM trading_sessions WHERE id = %s"
+        assert connection.execute(query, [world.session_id]).fetchone() == (True,)

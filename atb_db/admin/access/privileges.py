@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from enum import Enum
 from typing import Final, NamedTuple
 
 OWNER: Final = "atb_owner"
@@ -13,54 +12,84 @@ EVERYBODY: Final = "PUBLIC"
 
 GROUPS: Final = {
     OWNER: "Owns the tables of atb_db: migrates, repairs and removes old sessions.",
-    RUNTIME: "The trading engine: records, but neither drops, empties nor rewrites what is on record.",
+    RUNTIME: "The trading engine: records by the commands of atb_db, and can do nothing else.",
     READER: "Dashboards and people: reads.",
 }
 """What each group is for, by its name."""
 
 
-class Rows(Enum):
-    """What becomes of a table's rows, and so what the engine may do with them."""
+class Writes(NamedTuple):
+    """What the engine's login itself may write in a table; what commands write as the owner is not in it."""
 
-    APPEND_ONLY = "are written once"
-    KEPT = "are updated and stay"
-    REMOVABLE = "are updated and removed"
+    inserts: bool = True
+    updates: frozenset[str] = frozenset()
+    """Columns, besides request_id: a repeated command writes a row's own again, and a trigger refuses another."""
+    deletes: bool = False
+
+
+BY_COMMANDS: Final = Writes(inserts=False)
+"""Of the books: written by functions that run as the owner of the tables."""
+APPENDED: Final = Writes()
+"""Rows are added, and never change."""
+
+
+def _updated(columns: str) -> Writes:
+    return Writes(updates=frozenset(columns.split()))
 
 
 TABLES: Final = {
-    "account_balances": Rows.APPEND_ONLY,
-    "account_history": Rows.APPEND_ONLY,
-    "correlation_matrix": Rows.KEPT,
-    "deployment": Rows.KEPT,
-    "dynamic_performance_metrics": Rows.APPEND_ONLY,
-    "market_sessions": Rows.KEPT,
-    "optimization_cycles": Rows.APPEND_ONLY,
-    "order_fills": Rows.APPEND_ONLY,
-    "orders": Rows.KEPT,
-    "partial_trades": Rows.APPEND_ONLY,
-    "performance_metrics": Rows.REMOVABLE,
-    "portfolio_exposures": Rows.KEPT,
-    "positions": Rows.KEPT,
-    "prediction_cache": Rows.REMOVABLE,
-    "prediction_performance": Rows.APPEND_ONLY,
-    "reconciliation_audit_events": Rows.APPEND_ONLY,
-    "risk_adjustments": Rows.APPEND_ONLY,
-    "session_holds": Rows.KEPT,
-    "strategy_executions": Rows.APPEND_ONLY,
-    "strategy_lineage": Rows.KEPT,
-    "strategy_performance": Rows.APPEND_ONLY,
-    "strategy_registry": Rows.KEPT,
-    "strategy_versions": Rows.APPEND_ONLY,
-    "system_control_flags": Rows.KEPT,
-    "system_events": Rows.APPEND_ONLY,
-    "trades": Rows.APPEND_ONLY,
-    "trading_sessions": Rows.KEPT,
+    "account_balances": BY_COMMANDS,
+    "account_history": APPENDED,
+    "correlation_matrix": _updated("correlation_value p_value sample_size last_updated"),
+    "deployment": _updated("environment set_at set_by collation_version collation_seen_at"),
+    "dynamic_performance_metrics": APPENDED,
+    "market_sessions": _updated("timezone open_time close_time days_of_week is_24h"),
+    "optimization_cycles": APPENDED,
+    "order_fills": BY_COMMANDS,
+    "orders": BY_COMMANDS,
+    "partial_trades": BY_COMMANDS,
+    "performance_metrics": BY_COMMANDS,
+    "portfolio_exposures": _updated("total_exposure position_count symbols last_updated"),
+    "positions": Writes(
+        inserts=False,
+        updates=frozenset(
+            {
+                *("stop_loss", "take_profit", "trailing_stop", "trailing_stop_activated", "trailing_stop_price"),
+                *("breakeven_triggered", "current_price", "unrealized_pnl", "unrealized_pnl_percent"),
+                *("mfe", "mfe_price", "mfe_time", "mae", "mae_price", "mae_time", "max_holding_until", "last_update"),
+            }
+        ),
+    ),
+    "prediction_cache": Writes(
+        updates=frozenset(
+            {
+                *("model_name", "features_hash", "config_hash", "predicted_price", "confidence", "direction"),
+                *("predicted_at", "created_at", "expires_at", "access_count", "last_accessed"),
+            }
+        ),
+        deletes=True,
+    ),
+    "prediction_performance": APPENDED,
+    "reconciliation_audit_events": APPENDED,
+    "risk_adjustments": APPENDED,
+    "session_holds": Writes(inserts=False, updates=frozenset({"asked_at", "renewed_at", "expires_at"})),
+    "strategy_executions": APPENDED,
+    "strategy_lineage": _updated(
+        "relationship_type generation_distance evolution_reason change_impact performance_improvement risk_change"
+    ),
+    "strategy_performance": APPENDED,
+    "strategy_registry": _updated("version status updated_at"),
+    "strategy_versions": APPENDED,
+    "system_control_flags": _updated("active reason source updated_at"),
+    "system_events": APPENDED,
+    "trades": APPENDED,
+    "trading_sessions": BY_COMMANDS,
 }
-"""Every table of the schema, by its name; a test holds it complete. A table that is not here counts as append-only."""
+"""Every table of the schema, by its name; a test holds it complete, and compares it with the statements. A table that
+is not here counts as appended to."""
 
-REPLAYED: Final = {"order_fills": "exchange_fill_id"}
-"""The one column of an append-only row that is written again, with its own value, when its command is repeated; that of
-every other table is request_id, if it has one."""
+COUNTERS: Final = frozenset({"prediction_cache_insertions"})
+"""Sequences that a statement of the engine draws from by itself; those of identity columns need no right."""
 
 
 class Owned(NamedTuple):
@@ -111,7 +140,8 @@ def wanted(objects: Iterable[Owned], *, keyed: frozenset[str]) -> Iterator[Privi
             case "sequence":
                 # pg_dump reads it, and so does whoever wants to know how much of it is left.
                 yield from _for((RUNTIME, READER), "SEQUENCE", one, "SELECT")
-                yield from _for((RUNTIME,), "SEQUENCE", one, "USAGE")
+                if one.name in COUNTERS:
+                    yield from _for((RUNTIME,), "SEQUENCE", one, "USAGE")
             case "table" | "view":
                 yield from _for((RUNTIME, READER), "TABLE", one, "SELECT")
                 if one.kind == "table" and not is_bookkeeping(one.name):
@@ -125,11 +155,10 @@ def _for(groups: Iterable[str], kind: str, one: Owned, privilege: str) -> Iterat
 
 
 def _written(table: Owned, *, keyed: bool) -> Iterator[Privilege]:
-    rows = TABLES.get(table.name, Rows.APPEND_ONLY)
-    yield Privilege("TABLE", table.sql_name, None, RUNTIME, "INSERT")
-    if rows is not Rows.APPEND_ONLY:
-        yield Privilege("TABLE", table.sql_name, None, RUNTIME, "UPDATE")
-    elif keyed or table.name in REPLAYED:
-        yield Privilege("TABLE", table.sql_name, REPLAYED.get(table.name, "request_id"), RUNTIME, "UPDATE")
-    if rows is Rows.REMOVABLE:
+    writes = TABLES.get(table.name, APPENDED)
+    if writes.inserts:
+        yield Privilege("TABLE", table.sql_name, None, RUNTIME, "INSERT")
+    for column in sorted(writes.updates | ({"request_id"} if keyed and writes.inserts else frozenset())):
+        yield Privilege("TABLE", table.sql_name, column, RUNTIME, "UPDATE")
+    if writes.deletes:
         yield Privilege("TABLE", table.sql_name, None, RUNTIME, "DELETE")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import psycopg
 
@@ -56,6 +56,8 @@ _EVERYBODYS_EXCESS: Final = {
     ("SCHEMA", EVERYBODY, "CREATE"),
     # A temporary table hides ours too, and fills the disk of a database that its maker may only read.
     ("DATABASE", EVERYBODY, "TEMPORARY"),
+    # Also in a read-only transaction: a large object that pg_dump, as another login, may not read ends every backup.
+    ("LARGE OBJECTS", EVERYBODY, "EXECUTE"),
 }
 _SET_OPTION: Final = 160000
 _ROUNDS: Final = 3
@@ -112,6 +114,7 @@ def role_changes(connection: Connection, members: Members) -> list[RoleChange]:
     return [
         *group_changes(connection),
         *_member_changes(connection, roles, members),
+        *membership_changes(connection, members),
         *_owner_changes(connection),
         *grant_changes(connection),
     ]
@@ -126,13 +129,13 @@ def groups_used(connection: Connection) -> bool:
 
 
 def grant_changes(connection: Connection) -> Iterator[RoleChange]:
-    """The grants that are missing, and those on objects of atb_db that nobody should have."""
+    """The grants that are missing, and those on objects of atb_db that are nobody's, whoever has them."""
     expected = expected_catalog()
     ours = _ours(connection, expected)
     keys = (entry.name.rpartition(".") for entry in expected if entry.kind == "column")
     keyed = frozenset(table for table, _, column in keys if column == "request_id")
     due, held = set(wanted(ours, keyed=keyed)), set(ask(connection, "privileges", Privilege))
-    names = {one.sql_name for one in ours if one.kind in {"table", "view"}}
+    names = {one.sql_name for one in ours if one.kind in {"table", "view", "sequence"}}
     excess = {
         one
         for one in held - due
@@ -203,13 +206,22 @@ def group_changes(connection: Connection) -> Iterator[RoleChange]:
             yield RoleChange("member", f"{group} in {other}", None, "member", f"REVOKE {other} FROM {group}")
 
 
+def membership_changes(connection: Connection, members: Members) -> Iterator[RoleChange]:
+    """What makes an engine or a reader more than that: a role that it was given, whatever else comes with that one."""
+    for login, given, more in cast("list[tuple[str, str, str]]", ask(connection, "memberships")):
+        if more == OWNER and login in members.owners:
+            continue
+        where = f"{login} in {given}" if given == more else f"{login} in {given}, which is in {more}"
+        yield RoleChange("member", where, None, "member", f"REVOKE {quoted(given)} FROM {quoted(login)}")
+
+
 def _member_changes(connection: Connection, roles: Mapping[str, _Role], members: Members) -> Iterator[RoleChange]:
     wanted_members = ((OWNER, members.owners), (RUNTIME, members.engines), (READER, members.readers))
     for group, logins in wanted_members:
         for login in logins:
             if login not in roles or group not in roles[login].member_of:
                 yield _membership(group, login)
-    if not _may_work_as_owner(connection):
+    if not _may_work_as_owner(connection) and _may_manage(connection):
         yield _membership(OWNER, connection.info.user)
     for login, _, member_of, settings in roles.values():
         groups = GROUPS.keys() & {*member_of, *(group for group, logins in wanted_members if login in logins)}
@@ -237,6 +249,16 @@ def _may_work_as_owner(connection: Connection) -> bool:
     give = "SET" if connection.info.server_version >= _SET_OPTION else "MEMBER"
     query = "SELECT pg_has_role(session_user, %s, 'USAGE') AND pg_has_role(session_user, %s, %s)"
     return connection.execute(query, [OWNER, OWNER, give]).fetchone() == (True,)
+
+
+def _may_manage(connection: Connection) -> bool:
+    """Whether the login is one that sets the groups up: no other is ever advised to become the owner."""
+    query = (
+        "SELECT (r.rolcreaterole OR d.datdba = r.oid)"
+        " AND NOT pg_has_role(r.oid, %s, 'USAGE') AND NOT pg_has_role(r.oid, %s, 'USAGE')"
+        " FROM pg_roles AS r, pg_database AS d WHERE r.rolname = session_user AND d.datname = current_database()"
+    )
+    return connection.execute(query, [RUNTIME, READER]).fetchone() == (True,)
 
 
 def _owner_changes(connection: Connection) -> Iterator[RoleChange]:
@@ -282,6 +304,8 @@ def _revoking(one: Privilege, names: Sequence[str]) -> RoleChange:
 
 def _where(one: Privilege) -> str:
     column = f".{one.column_name}" if one.column_name else ""
+    if one.kind == "LARGE OBJECTS":
+        return f"{one.grantee} on function {one.name}"
     return f"{one.grantee} on {one.kind.lower()} {one.name.removeprefix('public.')}{column}"
 
 
@@ -290,4 +314,5 @@ def _grant(verb: str, one: Privilege, names: Sequence[str], preposition: str) ->
     if one.kind.startswith("FUTURE "):
         default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA {one.name}"
         return f"{default} {verb} {what} ON {one.kind.removeprefix('FUTURE ')} {preposition} {one.grantee}"
-    return f"{verb} {what} ON {one.kind} {one.name} {preposition} {one.grantee}"
+    kind = "FUNCTION" if one.kind == "LARGE OBJECTS" else one.kind
+    return f"{verb} {what} ON {kind} {one.name} {preposition} {one.grantee}"

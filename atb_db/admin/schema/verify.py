@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from atb_db.admin.access.privileges import RUNTIME
-from atb_db.admin.access.roles import grant_changes, group_changes, groups_used
+from atb_db.admin.access.roles import Members, grant_changes, group_changes, groups_used, membership_changes
 from atb_db.admin.audit import Audit, read_audit
 from atb_db.admin.connection import Connection, ask, changing, reading
 from atb_db.admin.findings import Finding, Level
@@ -26,7 +26,7 @@ from atb_db.database.translation import translated
 BOOKS_SECONDS: Final = 0.3
 NOT_COMPARED: Final = (
     "owners",
-    "grants to other roles than atb_owner, atb_runtime and atb_reader",
+    "grants on objects that are not atb_db's",
     "the order of columns",
     "tablespaces and storage settings of columns",
     "sequences' start and increment",
@@ -183,7 +183,8 @@ def _grants(connection: Connection) -> Iterator[Finding]:
             "grant", "atb_owner, atb_runtime, atb_reader", "not set up", None, None, Level.INFO, "atb-db roles"
         )
         return
-    for change in (*group_changes(connection), *grant_changes(connection)):
+    changes = (*group_changes(connection), *membership_changes(connection, Members()), *grant_changes(connection))
+    for change in changes:
         problem = "missing" if change.actual is None else "unexpected"
         safe = change.what == "grant"
         yield Finding(*change[:2], problem, *change[2:4], Level.ERROR, change.sql, safe=safe)

@@ -1,16 +1,7 @@
 -- End a session with its final figures and an ENGINE_STOP event; ending it again changes nothing. The session's id.
 WITH ended AS (
-    UPDATE trading_sessions AS s
-       -- The clock may have been set back since the start: an end is recorded whatever it shows.
-       SET end_time = greatest(s.start_time, :end_time::instant),
-           final_balance = s.current_balance,
-           (total_pnl, total_trades, win_rate, max_drawdown) = (
-               SELECT f.total_pnl, f.total_trades, f.win_rate, f.max_drawdown
-                 FROM final_figures(s.id) AS f
-           )
-     WHERE s.id = :session_id
-       AND s.end_time IS NULL
-    RETURNING id, session_name, end_time, final_balance, total_pnl, total_trades
+    SELECT id, session_name, end_time, final_balance, total_pnl, total_trades
+      FROM finish_session(:session_id, :end_time::instant)
 ), event AS (
     INSERT INTO system_events (session_id, timestamp, event_type, severity, message, details)
     SELECT id, end_time, 'ENGINE_STOP', 'INFO', 'Session ended: ' || session_name,

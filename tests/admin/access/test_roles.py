@@ -12,10 +12,11 @@ import pytest
 from psycopg import errors
 
 from atb_db import Database
-from atb_db.admin.access.privileges import GROUPS, OWNER, REPLAYED, RUNTIME, TABLES, Rows
+from atb_db.admin.access.privileges import GROUPS, OWNER, RUNTIME, TABLES
 from atb_db.admin.access.roles import Members, check_roles, set_roles
 from atb_db.admin.migrations import migrate
 from atb_db.admin.schema.catalog import expected_catalog
+from atb_db.admin.schema.verify import verify
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.repository import statements
@@ -51,9 +52,9 @@ class Roled(NamedTuple):
 @pytest.fixture(scope="module")
 def logins(server: Server) -> Iterator[None]:
     """Logins without any right."""
-    execute(server.url(), *(f"CREATE ROLE {login} LOGIN" for login in ("deploy", "engine", "grafana")))
+    execute(server.url(), *(f"CREATE ROLE {login} LOGIN" for login in ("deploy", "engine", "grafana", '"Some One"')))
     yield
-    remove_roles(server, "deploy", "engine", "grafana")
+    remove_roles(server, "deploy", "engine", "grafana", "Some One")
 
 
 @pytest.fixture(scope="module")
@@ -140,18 +141,20 @@ def test_a_reader_may_run_every_query(reader: Database, world: World, query: Dec
 
 
 def forbidden() -> Iterator[tuple[str, str]]:
-    for table, rows in TABLES.items():
+    for table, writes in TABLES.items():
         for login in ("engine", "grafana"):
             yield login, f"DROP TABLE {table}"
             yield login, f"TRUNCATE {table}"
             yield login, f"ALTER TABLE {table} ADD COLUMN odd text"
             yield login, f"CREATE INDEX ON {table} ((1))"
             yield login, f"ALTER TABLE {table} DISABLE TRIGGER USER"
-            if login == "grafana" or rows is not Rows.REMOVABLE:
+            if login == "grafana" or not writes.deletes:
                 yield login, f"DELETE FROM {table}"
         yield "grafana", f"INSERT INTO {table} DEFAULT VALUES"
+        if not writes.inserts:
+            yield "engine", f"INSERT INTO {table} DEFAULT VALUES"
         for column in columns(table):
-            if rows is Rows.APPEND_ONLY and column != REPLAYED.get(table, "request_id"):
+            if column not in writes.updates and not (column == "request_id" and writes.inserts):
                 yield "engine", f'UPDATE {table} SET "{column}" = DEFAULT'
             yield "grafana", f'UPDATE {table} SET "{column}" = DEFAULT'
     for login in ("engine", "grafana"):
@@ -179,6 +182,9 @@ def forbidden() -> Iterator[tuple[str, str]]:
         yield login, "COPY trades TO '/tmp/odd'"
         yield login, "SELECT pg_read_file('PG_VERSION')"
         yield login, "SELECT lo_import('/etc/passwd')"
+        yield login, "SELECT lo_create(0)"
+        yield login, "SELECT lo_creat(-1)"
+        yield login, "SELECT lo_from_bytea(0, 'x')"
         yield login, "SELECT rolpassword FROM pg_authid"
         yield login, "SELECT pg_reload_conf()"
         yield login, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'"
@@ -204,14 +210,116 @@ def test_what_is_forbidden_is_refused(roled: Roled) -> None:
             assert isinstance(caught.value, errors.InsufficientPrivilege), (login, statement)
 
 
-def test_the_engine_cannot_set_a_balance(roled: Roled, world: World) -> None:  # noqa: F811
-    for change, state in (
-        ("current_balance = 5", "23503"),
-        ("ledger_entries = 1, current_balance = initial_balance", "AT409"),
-    ):
-        with roled.connect("engine") as engine, pytest.raises(psycopg.Error) as caught:
-            engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
-        assert caught.value.sqlstate == state
+HIDING: Final = (
+    "purge_started_at = now(), ledger_entries = NULL, current_balance = 999999",
+    "current_balance = 5",
+    "ledger_entries = 1, current_balance = initial_balance",
+    "end_time = now()",
+    "request_id = gen_random_uuid()",
+)
+
+
+@pytest.mark.parametrize("change", HIDING)
+def test_the_engine_can_neither_hide_a_session_nor_set_its_balance(
+    roled: Roled,
+    world: World,  # noqa: F811
+    change: str,
+) -> None:
+    with roled.connect("engine") as engine, pytest.raises(errors.InsufficientPrivilege):
+        engine.execute(f"UPDATE trading_sessions SET {change} WHERE id = {world.session_id}".encode())
+
+
+def keyed() -> list[str]:
+    return [table for table in TABLES if "request_id" in columns(table)]
+
+
+@pytest.mark.parametrize("table", keyed())
+def test_nobody_changes_a_request_id(roled: Roled, table: str) -> None:
+    query = "SELECT tgenabled, pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname = %s"
+    with psycopg.connect(roled.url) as owner:
+        trigger = owner.execute(query, [table, f"{table}_request_id_stays"]).fetchone()
+        assert trigger is not None
+        assert "BEFORE UPDATE OF request_id" in trigger[1]
+        updated = f"UPDATE {table} SET request_id = gen_random_uuid() RETURNING 1"
+        if owner.execute(f"SELECT FROM {table} LIMIT 1".encode()).fetchone():
+            with pytest.raises(psycopg.Error) as caught:
+                owner.execute(updated.encode())
+            assert caught.value.sqlstate == "AT409"
+
+
+def test_a_reader_records_nothing_by_a_command_that_runs_as_the_owner(roled: Roled, world: World) -> None:  # noqa: F811
+    with roled.connect("grafana") as grafana:
+        grafana.execute("SET default_transaction_read_only = off")
+        for declaration in STATEMENTS:
+            if declaration.kind is not Kind.COMMAND:
+                continue
+            statement = example(declaration, world)
+            with pytest.raises(errors.InsufficientPrivilege):
+                psycopg.RawCursor(grafana).execute(statement.sql.encode(), statement.server_values())
+
+
+def test_whoever_calls_as_another_role_has_the_rights_of_that_one(roled: Roled, world: World) -> None:  # noqa: F811
+    with psycopg.connect(roled.url) as owner:
+        owner.execute("SET ROLE atb_reader")
+        with pytest.raises(errors.InsufficientPrivilege):
+            owner.execute("SELECT rebuild_metrics(%s)", [world.session_id])
+        owner.rollback()
+        owner.execute("SET ROLE atb_runtime")
+        owner.execute("SELECT rebuild_metrics(%s)", [world.session_id])
+        owner.rollback()
+
+
+def test_no_lock_of_a_reader_holds_a_command_up(roled: Roled, world: World) -> None:  # noqa: F811
+    """It takes every lock that it can: on the tables, and each advisory one that a running command shows it."""
+    keys: set[tuple[int, int, int]] = set()
+    commands = [one for one in STATEMENTS if one.kind is Kind.COMMAND]
+    with roled.connect("grafana") as grafana, Database(roled.as_login("engine")) as engine:
+        seen = "SELECT classid::bigint, objid::bigint, objsubid::integer FROM pg_locks WHERE locktype = 'advisory'"
+        for declaration in commands:
+            with suppress(InterruptedError), engine.transaction() as transaction:
+                transaction.run(example(declaration, world))
+                keys |= set(cast("list[tuple[int, int, int]]", grafana.execute(seen.encode()).fetchall()))
+                raise InterruptedError
+        for high, low, _ in keys:
+            grafana.execute("SELECT pg_advisory_lock((%s::bigint << 32) | %s)", [high, low])
+        grafana.execute("BEGIN")
+        for table in TABLES:
+            grafana.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE".encode())
+        for declaration in commands:
+            with suppress(InterruptedError), engine.transaction(timeout=5) as transaction:
+                transaction.run(example(declaration, world))
+                raise InterruptedError
+        for mode in ("ROW SHARE", "SHARE UPDATE EXCLUSIVE", "EXCLUSIVE"):
+            grafana.execute("ROLLBACK")
+            grafana.execute("BEGIN READ WRITE")
+            with pytest.raises(errors.InsufficientPrivilege):
+                grafana.execute(f"LOCK TABLE deployment IN {mode} MODE".encode())
+
+
+def owned_commands(connection: psycopg.Connection) -> list[tuple[str, list[str], str]]:
+    query = (
+        "SELECT proname::text, proconfig, prosrc FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
+    )
+    return connection.execute(query).fetchall()
+
+
+def test_what_runs_as_the_owner_asks_who_called_and_looks_names_up_safely(roled: Roled) -> None:
+    with psycopg.connect(roled.url) as owner:
+        found = owned_commands(owner)
+    assert found
+    for name, settings, source in found:
+        assert settings == ["search_path=public, pg_temp"], name
+        assert "permitted()" in source, name
+
+
+def test_a_temporary_table_of_the_caller_takes_no_table_s_place(roled: Roled, world: World) -> None:  # noqa: F811
+    with psycopg.connect(roled.url) as owner:
+        owner.execute("CREATE TEMPORARY TABLE performance_metrics (LIKE public.performance_metrics)")
+        owner.execute("GRANT ALL ON performance_metrics TO atb_owner, atb_runtime")
+        owner.execute("SET ROLE atb_runtime")
+        owner.execute("SELECT public.rebuild_metrics(%s)", [world.session_id])
+        assert owner.execute("SELECT count(*) FROM pg_temp.performance_metrics").fetchone() == (0,)
+        owner.rollback()
 
 
 def test_the_owner_group_migrates(own: Roled) -> None:
@@ -248,6 +356,23 @@ DRIFTS: Final = [
     ("GRANT CREATE ON SCHEMA public TO PUBLIC", "grant", "PUBLIC on schema public"),
     ("GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", "grant", "PUBLIC on database {database}"),
     ("REVOKE EXECUTE ON FUNCTION drawdown FROM PUBLIC", "grant", "atb_reader on function drawdown(numeric,numeric)"),
+    ("GRANT DELETE ON trades TO engine", "grant", "engine on table trades"),
+    (
+        "GRANT UPDATE (purge_started_at) ON trading_sessions TO atb_runtime",
+        "grant",
+        "atb_runtime on table trading_sessions.purge_started_at",
+    ),
+    ("GRANT UPDATE ON SEQUENCE trades_id_seq TO grafana", "grant", "grafana on sequence trades_id_seq"),
+    ('GRANT SELECT ON reporting.trades TO "Some One"', "grant", '"Some One" on table reporting.trades'),
+    ("GRANT EXECUTE ON FUNCTION lo_create TO PUBLIC", "grant", "PUBLIC on function lo_create(oid)"),
+    ("GRANT atb_owner TO engine", "member", "engine in atb_owner"),
+    ("GRANT atb_runtime TO grafana", "member", "grafana in atb_runtime"),
+    ("GRANT pg_write_all_data TO grafana", "member", "grafana in pg_write_all_data"),
+    (
+        'GRANT atb_owner TO "Some One"; GRANT "Some One" TO engine',
+        "member",
+        "engine in Some One, which is in atb_owner",
+    ),
     ("ALTER TABLE trades OWNER TO postgres", "owner", "table trades"),
     ("ALTER ROLE atb_runtime CREATEDB", "role", "atb_runtime"),
     ("GRANT pg_write_all_data TO atb_reader", "member", "atb_reader in pg_write_all_data"),
@@ -262,10 +387,21 @@ def test_what_went_astray_is_named_and_mended(own: Roled, drift: str, what: str,
     set_roles(settings, MEMBERS)
     execute(own.url, drift.format(database=database))
     found = check_roles(settings, MEMBERS)
+    if what in {"grant", "member"} and drift.startswith(("GRANT", "REVOKE UPDATE")):
+        named = {(one.what, one.where) for one in verify(settings).findings if one.what in {"grant", "member"}}
+        assert (what, where.format(database=database)) in named
     assert (what, where.format(database=database)) in {(one.what, one.where) for one in found}
     assert {one.what for one in found} == {what}
     assert set_roles(settings, MEMBERS).undone == ()
     assert check_roles(settings, MEMBERS) == ()
+
+
+@pytest.mark.parametrize("login", ["engine", "grafana", '"Some One"'])
+def test_nobody_is_advised_to_become_more(own: Roled, login: str) -> None:
+    set_roles(Settings.load(own.url), MEMBERS)
+    assert check_roles(Settings.load(own.as_login(login.strip('"').replace(" ", "%20"))), Members()) == ()
+    undone = set_roles(Settings.load(own.as_login(login.strip('"').replace(" ", "%20"))), Members()).undone
+    assert undone == ()
 
 
 def test_a_login_s_name_is_never_sql(own: Roled) -> None:

@@ -172,7 +172,7 @@ DRIFTS: Final = [
         "next_streak(integer,integer)",
     ),
     Drift("ALTER FUNCTION drawdown VOLATILE", "function", "drawdown(numeric,numeric)"),
-    Drift("ALTER FUNCTION book_trade SECURITY DEFINER", "function", "book_trade(trades,numeric)"),
+    Drift("ALTER FUNCTION book_trade SECURITY INVOKER", "function", "book_trade(trades,numeric)"),
     Drift("DROP FUNCTION rebuild_metrics", "function", "rebuild_metrics(bigint)", MISSING),
     Drift("COMMENT ON FUNCTION drawdown IS NULL", "function comment", "drawdown(numeric,numeric)", MISSING, WARNING),
     Drift("DROP VIEW recomputed_metrics", "view", "recomputed_metrics", MISSING),
