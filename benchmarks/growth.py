@@ -249,7 +249,8 @@ def filled(server: Server, size: int) -> Settings:
         for filling in (FILL.format(sessions=SESSIONS, first=1, last=size), CLOSINGS, LEDGER):
             owner.execute(filling)
         owner.execute("RESET session_replication_role")
-        db.run(metrics.rebuild_performance_metrics(session_id=1))
+        for session_id in range(1, SESSIONS + 1):
+            db.run(metrics.rebuild_performance_metrics(session_id=session_id))
         owner.execute("VACUUM ANALYZE")
         owner.execute("CHECKPOINT")
     print(f"{size} decisions after {perf_counter() - began:.0f} s", file=sys.stderr)

@@ -107,9 +107,7 @@ def seed(server: Server, scale: Scale) -> World:
     for name in ("books", "history", "cache"):
         with psycopg.connect(server.url(database=name), autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE, FREEZE)")
-    return World(
-        today, trading, backtest, open_, entries, partial_exits, full_exits, few, many, traded, observed
-    )
+    return World(today, trading, backtest, open_, entries, partial_exits, full_exits, few, many, traded, observed)
 
 
 @contextmanager

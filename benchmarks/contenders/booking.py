@@ -112,20 +112,24 @@ def exited(position: Held, fill: Fill, reason: str | None, *, is_partial: bool) 
             else {}
         ),
     }
-    columns |= _open(position, held, position.cost_basis - released, fill) if held else {
-        "status": "CLOSED",
-        "current_quantity": held,
-        "current_size": held,
-        "cost_basis": Decimal(0),
-        "entry_price": round(position.entry_notional / position.quantity, 18),
-        "exit_price": round(notional / leaving, 18),
-        "exit_time": fill.moment,
-        "exit_reason": reason,
-        "current_price": fill.price,
-        "unrealized_pnl": 0,
-        "unrealized_pnl_percent": 0,
-        "last_update": fill.moment,
-    }
+    columns |= (
+        _open(position, held, position.cost_basis - released, fill)
+        if held
+        else {
+            "status": "CLOSED",
+            "current_quantity": held,
+            "current_size": held,
+            "cost_basis": Decimal(0),
+            "entry_price": round(position.entry_notional / position.quantity, 18),
+            "exit_price": round(notional / leaving, 18),
+            "exit_time": fill.moment,
+            "exit_reason": reason,
+            "current_price": fill.price,
+            "unrealized_pnl": 0,
+            "unrealized_pnl_percent": 0,
+            "last_update": fill.moment,
+        }
+    )
     return Exited(columns, released, pnl, closed=not held)
 
 

@@ -313,9 +313,7 @@ class Core(Contender):
         table = self.t.orders
         return connection.execute(insert(table).values(**values).returning(table)).one()
 
-    def _enter(
-        self, connection: sa.Connection, position: object, order: object, fill: Fill, execution: Figures
-    ) -> int:
+    def _enter(self, connection: sa.Connection, position: object, order: object, fill: Fill, execution: Figures) -> int:
         table = self.t.positions
         connection.execute(table.update().where(table.c.id == position.id).values(**entered(position, fill)))
         values = {"order_id": order.id, "position_id": position.id, **execution, **booked(fill)}

@@ -314,9 +314,7 @@ class Orm(Contender):
             running = session.get_one(TradingSession, position.session_id)
             self._book(session, running, "FILL", fill, "entry", (position.id, execution.id))
 
-    def _exit(
-        self, session: Session, position: Position, order: Order, execution: OrderFill, fill: Fill
-    ) -> int:
+    def _exit(self, session: Session, position: Position, order: Order, execution: OrderFill, fill: Fill) -> int:
         is_partial = order.order_type == "PARTIAL_EXIT"
         original = position.original_quantity
         moved = exited(position, fill, order.reason, is_partial=is_partial)
