@@ -26,6 +26,9 @@ from benchmarks.world import World
 
 COUNTED = (
     "log_trade, 0 trades today",
+    "create_order",
+    "record_fill, an entry",
+    "record_fill, a close",
     "open_position",
     "close_position",
     "log_event",

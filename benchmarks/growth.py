@@ -27,6 +27,7 @@ from atb_db.embedded import Server
 from atb_db.repository import account, dashboard, events, metrics, monitoring, positions, sessions, trades
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
+from benchmarks.filling import AS_THEY_ARE, CLOSINGS, LEDGER
 from benchmarks.serving import server_apart
 
 SMALLEST: Final = 100_000
@@ -38,9 +39,8 @@ START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
 # Rows as such, without triggers and foreign keys, for the tables to be there in a reasonable time. For every hundred
 # decisions there are ten trades with their ledger entries, ten snapshots, ten events, and a closed position with two
-# orders, a hundredth of all in each session.
+# orders, their fills and its trade, a hundredth of all in each session.
 FILL: Final = """
-SET session_replication_role = replica;
 CREATE OR REPLACE FUNCTION pg_temp.key(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT lpad(to_hex(n), 32, '0')::uuid $$;
 
@@ -59,19 +59,6 @@ SELECT 1 + i % {sessions}, 'X', 'LONG', 'PAPER', 100, 101, 0.1, '2024-01-01Z',
        '2024-01-01Z'::timestamptz + i * interval '10 seconds', 0, 1, 'target', 'growth', pg_temp.key(i)
   FROM generate_series({first} / 10 + 1, {last} / 10) AS i;
 
-INSERT INTO account_balances (
-    session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
-    updated_by, last_updated, request_id
-)
-SELECT s.id, s.ledger_entries + row_number() OVER (PARTITION BY s.id ORDER BY i), 'TRADE', s.current_balance, 0,
-       s.current_balance, 'USDT', 'target', 'engine', '2024-01-01Z'::timestamptz + i * interval '10 seconds',
-       pg_temp.key(i)
-  FROM generate_series({first} / 10 + 1, {last} / 10) AS i
-  JOIN trading_sessions AS s ON s.id = 1 + i % {sessions};
-
-UPDATE trading_sessions AS s
-   SET ledger_entries = (SELECT max(entry_number) FROM account_balances AS b WHERE b.session_id = s.id);
-
 INSERT INTO account_history (session_id, timestamp, balance, equity, request_id)
 SELECT 1 + i % {sessions}, '2024-01-01Z'::timestamptz + i * interval '10 seconds', 1000, 1000, pg_temp.key(i)
   FROM generate_series({first} / 10 + 1, {last} / 10) AS i;
@@ -82,25 +69,13 @@ SELECT 1 + i % {sessions}, '2024-01-01Z'::timestamptz + i * interval '10 seconds
   FROM generate_series({first} / 10 + 1, {last} / 10) AS i;
 
 INSERT INTO positions (
-    session_id, symbol, side, status, entry_price, entry_time, size, original_size, current_size, quantity,
-    original_quantity, current_quantity, entry_notional, last_update, strategy_name, exit_price, exit_time, exit_reason,
-    request_id
+    session_id, symbol, side, status, planned_size, planned_quantity, entry_time, quantity, original_quantity,
+    exited_quantity, entry_notional, exit_notional, entry_price, exit_price, size, original_size, current_size,
+    last_update, strategy_name, realized_pnl, last_exit_time, exit_time, exit_reason, request_id
 )
-SELECT 1 + i % {sessions}, 'X', 'LONG', 'CLOSED', 100, '2024-01-01Z', 0.1, 0.1, 0.1, 1, 1, 1, 100, '2024-01-01Z',
-       'growth', 101, '2024-01-02Z', 'target', pg_temp.key(i)
+SELECT 1 + i % {sessions}, 'X', 'LONG', 'CLOSED', 0.1, 1, '2024-01-01Z', 1, 1, 1, 100, 101, 100, 101, 0.1, 0.1, 0,
+       '2024-01-02Z', 'growth', 1, '2024-01-02Z', '2024-01-02Z', 'target', pg_temp.key(i)
   FROM generate_series({first} / 100 + 1, {last} / 100) AS i;
-
-INSERT INTO orders (
-    session_id, position_id, order_type, status, symbol, side, quantity, filled_quantity, filled_price, created_at,
-    filled_at, last_update, request_id
-)
-SELECT p.session_id, p.id, t.order_type, 'FILLED', 'X', 'LONG', 1, 1, 100, p.entry_time, p.entry_time, p.entry_time,
-       gen_random_uuid()
-  FROM positions AS p
- CROSS JOIN (VALUES ('ENTRY'::order_type), ('FULL_EXIT')) AS t (order_type)
- WHERE p.request_id > pg_temp.key({first} / 100) AND p.request_id <= pg_temp.key({last} / 100);
-
-RESET session_replication_role
 """
 
 Operations = dict[str, Callable[[int], object]]
@@ -270,8 +245,12 @@ def filled(server: Server, size: int) -> Settings:
     with Database(settings) as db, psycopg.connect(url, autocommit=True) as owner:
         for _ in range(SESSIONS):
             db.run(new_session("PAPER"))
-        owner.execute(FILL.format(sessions=SESSIONS, first=1, last=size))
-        db.run(metrics.rebuild_performance_metrics(session_id=1))
+        owner.execute(AS_THEY_ARE)
+        for filling in (FILL.format(sessions=SESSIONS, first=1, last=size), CLOSINGS, LEDGER):
+            owner.execute(filling)
+        owner.execute("RESET session_replication_role")
+        for session_id in range(1, SESSIONS + 1):
+            db.run(metrics.rebuild_performance_metrics(session_id=session_id))
         owner.execute("VACUUM ANALYZE")
         owner.execute("CHECKPOINT")
     print(f"{size} decisions after {perf_counter() - began:.0f} s", file=sys.stderr)

@@ -65,14 +65,26 @@ class Operation(NamedTuple):
 _DAY: Final = datetime(2024, 2, 1, tzinfo=UTC)
 
 _BOOKS: Final = """
-SELECT (SELECT (count(*), sum(pnl), sum(net_pnl))::text FROM trades),
-       (SELECT (count(*), sum(current_quantity), sum(realized_pnl), count(exit_time))::text FROM positions),
-       (SELECT (count(*), sum(quantity), sum(filled_quantity), count(*) FILTER (WHERE order_type = 'ENTRY'))::text
+SELECT (SELECT (count(*), sum(pnl), sum(net_pnl), count(position_id))::text FROM trades),
+       (SELECT (count(*), trim_scale(sum(quantity)), trim_scale(sum(current_quantity)), trim_scale(sum(cost_basis)),
+                trim_scale(sum(exit_notional)), trim_scale(sum(current_size)), trim_scale(sum(entry_price)),
+                trim_scale(sum(realized_pnl)), trim_scale(sum(commission)), trim_scale(sum(unrealized_pnl)),
+                count(*) FILTER (WHERE status = 'OPEN'), count(exit_time), sum(partial_exits_taken))::text
+          FROM positions),
+       (SELECT (count(*), trim_scale(sum(filled_quantity)), trim_scale(sum(filled_value)), trim_scale(sum(commission)),
+                trim_scale(sum(told_quantity)), trim_scale(sum(recorded_quantity)), trim_scale(sum(filled_units)),
+                count(*) FILTER (WHERE order_type = 'ENTRY'), count(*) FILTER (WHERE status = 'FILLED'))::text
           FROM orders),
-       (SELECT (count(*), sum(delta), max(entry_number))::text FROM account_balances),
-       (SELECT (sum(current_balance), sum(ledger_entries))::text FROM trading_sessions),
+       (SELECT (count(*), count(exchange_fill_id), trim_scale(sum(booked_quantity)), trim_scale(sum(booked_value)),
+                trim_scale(sum(booked_commission)), trim_scale(sum(released_cost)), trim_scale(sum(pnl)))::text
+          FROM order_fills),
+       (SELECT (count(*), trim_scale(sum(pnl)), trim_scale(sum(commission)), trim_scale(sum(delta)), max(entry_number),
+                count(order_fill_id), count(*) FILTER (WHERE entry_type = 'FILL'))::text
+          FROM account_balances),
+       (SELECT (trim_scale(sum(current_balance)), sum(ledger_entries))::text FROM trading_sessions),
        (SELECT (count(*), sum(total_trades), sum(net_pnl), sum(max_drawdown))::text FROM performance_metrics),
-       (SELECT (count(*), sum(size), sum(pnl))::text FROM partial_trades)
+       (SELECT (count(*), trim_scale(sum(size)), trim_scale(sum(quantity)), trim_scale(sum(pnl)))::text
+          FROM partial_trades)
 """
 _LOGS: Final = """
 SELECT (SELECT count(*) FROM system_events), (SELECT (count(*), sum(equity))::text FROM account_history),
@@ -150,10 +162,9 @@ def _log_trade(trades: int) -> Operation:
     )
 
 
-OPERATIONS: Final = (
-    *map(_log_trade, (0, 1_000, 10_000, 50_000)),
-    Operation(
-        "open_position",
+def _open_position(name: str, fee: Arguments) -> Operation:
+    return Operation(
+        name,
         "positions.open_position",
         lambda world, n: {
             "session_id": world.trading,
@@ -168,11 +179,77 @@ OPERATIONS: Final = (
             "stop_loss": Decimal(39_000),
             "take_profit": Decimal(42_000),
             "confidence_score": Decimal("0.7"),
+            **fee,
         },
         "commands",
         varying={"entry_order_id": "'order-' || :n"},
         fingerprint=_BOOKS,
+    )
+
+
+def _record_fill(name: str, orders: Callable[[World], tuple[int, ...]], fill: Arguments, first: str) -> Operation:
+    """The only fill of each of these orders, whose ids go up by one."""
+    return Operation(
+        name,
+        "orders.record_fill",
+        lambda world, n: {
+            "order_id": orders(world)[n],
+            "exchange_fill_id": f"fill-{n}",
+            "fee": Decimal("0.02"),
+            "fee_currency": "USDT",
+            "filled_at": START + timedelta(hours=1),
+            **fill,
+        },
+        "commands",
+        varying={"order_id": f"{{{first}}} + :n", "exchange_fill_id": "'fill-' || :n"},
+        fingerprint=_BOOKS,
+    )
+
+
+OPERATIONS: Final = (
+    *map(_log_trade, (0, 1_000, 10_000, 50_000)),
+    Operation(
+        "create_order",
+        "orders.create_order",
+        lambda world, n: {
+            "session_id": world.trading,
+            "order_type": "ENTRY",
+            "symbol": "BTCUSDT",
+            "side": "LONG",
+            "quantity": Decimal("0.0125"),
+            "internal_order_id": f"order-{n}",
+            "price": Decimal(40_000),
+            "strategy_name": "bench",
+            "size": Decimal("0.05"),
+            "stop_loss": Decimal(39_000),
+            "take_profit": Decimal(42_000),
+            "confidence_score": Decimal("0.7"),
+            "created_at": START,
+        },
+        "commands",
+        varying={"internal_order_id": "'order-' || :n"},
+        fingerprint=_BOOKS,
     ),
+    _record_fill(
+        "record_fill, an entry",
+        lambda world: world.entries,
+        {"quantity": Decimal("0.0125"), "price": Decimal(40_000)},
+        "entry",
+    ),
+    _record_fill(
+        "record_fill, a partial exit",
+        lambda world: world.partial_exits,
+        {"quantity": Decimal("0.003125"), "price": Decimal(40_100)},
+        "partial_exit",
+    ),
+    _record_fill(
+        "record_fill, a close",
+        lambda world: world.full_exits,
+        {"quantity": Decimal("0.0125"), "price": Decimal(40_100)},
+        "full_exit",
+    ),
+    _open_position("open_position", {}),
+    _open_position("open_position with its fee", {"entry_commission": Decimal("0.02")}),
     Operation(
         "close_position",
         "positions.close_position",

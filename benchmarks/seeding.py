@@ -11,17 +11,15 @@ from psycopg import sql
 
 from atb_db import Database, Settings
 from atb_db.embedded import Server
-from atb_db.repository import metrics, positions, sessions
+from atb_db.repository import metrics, orders, positions, sessions
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
+from benchmarks.filling import AS_THEY_ARE, CLOSINGS, LEDGER
 from benchmarks.operations import START, Scale
 from benchmarks.world import World
 
 TODAY: Final = (0, 1_000, 10_000, 50_000)
 """Trades that a session has had today before one more is logged."""
-
-# Rows as such: no trigger and no foreign key looks at them.
-_AS_THEY_ARE: Final = "SET session_replication_role = replica"
 
 _TRADES: Final = """
 INSERT INTO trades (
@@ -37,27 +35,6 @@ SELECT %(session_id)s, 'BTCUSDT', CASE i %% 3 WHEN 0 THEN 'SHORT' ELSE 'LONG' EN
   FROM generate_series(1, %(trades)s::bigint) AS i
 """
 
-_LEDGER: Final = """
-WITH appended AS (
-    INSERT INTO account_balances (
-        session_id, entry_number, entry_type, previous_balance, delta, total_balance, base_currency, update_reason,
-        updated_by, last_updated, request_id
-    )
-    SELECT t.session_id, 1 + row_number() OVER in_order, 'TRADE',
-           s.initial_balance + sum(t.net_pnl) OVER in_order - t.net_pnl, t.net_pnl,
-           s.initial_balance + sum(t.net_pnl) OVER in_order, 'USDT', t.exit_reason, 'engine', t.exit_time, t.request_id
-      FROM trades AS t
-      JOIN trading_sessions AS s ON s.id = t.session_id
-     WHERE t.session_id = %(session_id)s
-    WINDOW in_order AS (ORDER BY t.exit_time, t.id)
-    RETURNING delta
-)
-UPDATE trading_sessions
-   SET current_balance = initial_balance + (SELECT coalesce(sum(delta), 0) FROM appended),
-       ledger_entries = 1 + (SELECT count(*) FROM appended)
- WHERE id = %(session_id)s
-"""
-
 _SNAPSHOTS: Final = """
 INSERT INTO account_history (session_id, timestamp, balance, equity, total_pnl, drawdown, request_id)
 SELECT %(session_id)s, %(start)s + i * interval '1 minute', 100000 + i * 7919 %% 4001,
@@ -67,25 +44,13 @@ SELECT %(session_id)s, %(start)s + i * interval '1 minute', 100000 + i * 7919 %%
 
 _CLOSED: Final = """
 INSERT INTO positions (
-    session_id, symbol, side, status, entry_price, entry_time, size, original_size, current_size, quantity,
-    original_quantity, current_quantity, entry_notional, last_update, strategy_name, exit_price, exit_time, exit_reason,
-    request_id
+    session_id, symbol, side, status, planned_size, planned_quantity, entry_time, quantity, original_quantity,
+    exited_quantity, entry_notional, exit_notional, entry_price, exit_price, size, original_size, current_size,
+    last_update, strategy_name, realized_pnl, last_exit_time, exit_time, exit_reason
 )
-SELECT %(session_id)s, 'BTCUSDT', 'LONG', 'CLOSED', 40000, %(start)s, 0.05, 0.05, 0.05, 0.0125, 0.0125, 0.0125, 500,
-       %(start)s, 'bench', 40100, %(start)s, 'take_profit', gen_random_uuid()
+SELECT %(session_id)s, 'BTCUSDT', 'LONG', 'CLOSED', 0.05, 0.0125, %(start)s, 0.0125, 0.0125, 0.0125, 500, 501.25, 40000,
+       40100, 0.05, 0.05, 0, %(start)s, 'bench', 1.25, %(start)s, %(start)s, 'take_profit'
   FROM generate_series(1, %(rows)s::bigint)
-"""
-
-_MORE_ORDERS: Final = """
-INSERT INTO orders (
-    session_id, position_id, order_type, status, symbol, side, quantity, price, filled_quantity, filled_price,
-    strategy_name, created_at, filled_at, last_update, exchange_order_id, request_id
-)
-SELECT p.session_id, p.id, 'PARTIAL_EXIT', 'FILLED', p.symbol, p.side, p.quantity / 4, p.entry_price, p.quantity / 4,
-       p.entry_price, p.strategy_name, p.entry_time, p.entry_time, p.entry_time, 'part-' || p.id || '-' || i,
-       gen_random_uuid()
-  FROM positions AS p, generate_series(1, 2) AS i
- WHERE p.session_id = %(session_id)s AND p.status = 'OPEN'
 """
 
 _PREDICTIONS: Final = """
@@ -106,38 +71,43 @@ def seed(server: Server, scale: Scale) -> World:
     with Database(books) as db:
         today = {count: _session(db, f"today {count}") for count in TODAY}
         trading, backtest, closing = (_session(db, name) for name in ("trading", "backtest", "closing"))
-        open_ = [_open(closing, number) for number in range(scale.positions)]
-        closing_positions = tuple(db.run_many(open_))
+        open_ = tuple(db.run_many([_open(closing, number) for number in range(scale.positions)]))
+        entries = tuple(db.run_many([_order(closing, "ENTRY", number) for number in range(scale.positions)]))
+        partial_exits, full_exits = (
+            tuple(db.run_many([_order(closing, kind, position_id, position_id) for position_id in open_]))
+            for kind in ("PARTIAL_EXIT", "FULL_EXIT")
+        )
     history = server.create_database("history", template="books")
     server.create_database("cache", template="books")
     with Database(Settings.load(history, environ={})) as db:
         few, many, traded, observed = (_session(db, name) for name in ("few", "many", "traded", "observed"))
         for session_id, count in ((few, 10), (many, 200)):
-            db.run_many([_open(session_id, 1_000_000 * session_id + number) for number in range(count)])
+            held = db.run_many([_open(session_id, 1_000_000 * session_id + number) for number in range(count)])
+            for _ in range(2):
+                db.run_many([_quarter(position_id) for position_id in held])
     with _filling(books.conninfo) as connection:
         for count, session_id in today.items():
             connection.execute(_TRADES % _span(session_id, count, 1, "date_trunc('day', now(), 'UTC')"))
-            connection.execute(_LEDGER % {"session_id": session_id})
+        connection.execute(LEDGER)
         connection.execute(_PREDICTIONS % {"rows": 1_000})
     with _filling(history) as connection:
         start = f"'{START:%Y-%m-%dT%H:%M:%SZ}'::timestamptz"
         connection.execute(_TRADES % _span(traded, scale.history, 600, start))
-        connection.execute(_LEDGER % {"session_id": traded})
         for session_id, rows in ((traded, scale.history), (observed, scale.snapshots)):
             connection.execute(_SNAPSHOTS % {"session_id": session_id, "rows": rows, "start": start})
         connection.execute(_CLOSED % {"session_id": many, "rows": scale.history, "start": start})
-        for session_id in (few, many):
-            connection.execute(_MORE_ORDERS % {"session_id": session_id})
+        connection.execute(CLOSINGS)
+        connection.execute(LEDGER)
     with _filling(server.url(database="cache")) as connection:
         connection.execute(_PREDICTIONS % {"rows": scale.cached})
-    for url, filled in ((books.conninfo, today.values()), (history, [traded])):
+    for url, filled in ((books.conninfo, today.values()), (history, [many, traded])):
         with Database(Settings.load(url, environ={})) as db:
             for session_id in filled:
                 db.run(metrics.rebuild_performance_metrics(session_id=session_id), timeout=300)
     for name in ("books", "history", "cache"):
         with psycopg.connect(server.url(database=name), autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE, FREEZE)")
-    return World(today, trading, backtest, closing_positions, few, many, traded, observed)
+    return World(today, trading, backtest, open_, entries, partial_exits, full_exits, few, many, traded, observed)
 
 
 @contextmanager
@@ -152,7 +122,7 @@ def copy_of(server: Server, database: str, whose: str = "one") -> Iterator[str]:
 
 def _filling(url: str) -> psycopg.Connection:
     connection = psycopg.connect(url)
-    connection.execute(_AS_THEY_ARE)
+    connection.execute(AS_THEY_ARE)
     return connection
 
 
@@ -187,4 +157,24 @@ def _open(session_id: int, number: int) -> Statement[int]:
         entry_time=START,
         stop_loss=39_000,
         take_profit=42_000,
+    )
+
+
+def _quarter(position_id: int) -> Statement[int]:
+    return positions.apply_partial_exit(position_id=position_id, size="0.25", price=40_100, timestamp=START)
+
+
+def _order(session_id: int, kind: str, number: int, position_id: int | None = None) -> Statement[int]:
+    return orders.create_order(
+        session_id=session_id,
+        position_id=position_id,
+        order_type=kind,
+        symbol="BTCUSDT",
+        side="LONG",
+        quantity="0.003125" if kind == "PARTIAL_EXIT" else "0.0125",
+        internal_order_id=f"{kind} {number}",
+        strategy_name="bench",
+        reason=None if position_id is None else "take_profit",
+        size="0.05" if position_id is None else None,
+        created_at=START,
     )

@@ -15,7 +15,13 @@ class World(NamedTuple):
     backtest: int
     """A session without anything."""
     closing: tuple[int, ...]
-    """Open positions."""
+    """Open positions of a quantity of 0.0125."""
+    entries: tuple[int, ...]
+    """Journaled ENTRY orders, each with a planned position of as much."""
+    partial_exits: tuple[int, ...]
+    """Journaled PARTIAL_EXIT orders of the open positions, each of a quarter."""
+    full_exits: tuple[int, ...]
+    """Journaled FULL_EXIT orders of the open positions, each of all."""
     few: int
     """A session with 10 open positions."""
     many: int

@@ -51,8 +51,15 @@ class Pgbench(Contender):
 
     def _script(self, operation: Operation) -> str:
         values = every_argument(operation.statement, operation.arguments(self.world, 0))
-        first, last = self.world.closing[0], self.world.closing[-1]
-        varying = {name: text.format(first=first, last=last) for name, text in operation.varying.items()}
+        world = self.world
+        ids = {
+            "first": world.closing[0],
+            "last": world.closing[-1],
+            "entry": world.entries[0],
+            "partial_exit": world.partial_exits[0],
+            "full_exit": world.full_exits[0],
+        }
+        varying = {name: text.format(**ids) for name, text in operation.varying.items()}
         order = DECLARED[operation.statement].order
 
         def literal(match: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from uuid import uuid4
@@ -12,13 +12,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine.interfaces import ReflectedColumn
 
 from benchmarks.contenders.base import Contender
-from benchmarks.contenders.figures import EPOCH, Booked, carried_on, day_of, figures, max_drawdown
+from benchmarks.contenders.booking import Fill, booked, entered, exited, planned, recorded, told_in_total
+from benchmarks.contenders.figures import EPOCH, Booked, Figures, carried_on, day_of, figures, max_drawdown
 from benchmarks.operations import Arguments, Operation
 from benchmarks.world import World
 
 TABLES = (
-    *("trading_sessions", "positions", "orders", "partial_trades", "trades", "account_balances", "account_history"),
-    *("performance_metrics", "system_events", "strategy_executions", "prediction_cache"),
+    *("trading_sessions", "positions", "orders", "order_fills", "partial_trades", "trades", "account_balances"),
+    *("account_history", "performance_metrics", "system_events", "strategy_executions", "prediction_cache"),
 )
 
 
@@ -70,47 +71,100 @@ class Core(Contender):
         connection.execute(insert(self.t.strategy_executions), rows)
 
     def log_trade(self, connection: sa.Connection, *, session_id: int, **given: object) -> int:
-        session = self._locked(connection, session_id)
+        session = self._locked(connection, self.t.trading_sessions, session_id)
         percent = given["pnl"] / (given["entry_price"] * given["quantity"]) * 100
-        return self._trade(
+        trade = self._trade(
             connection,
-            session,
             session_id=session_id,
             source=session.mode,
             pnl_percent=round(percent, 12),
             timeframe=session.timeframe,
             **given,
         )
+        costs = Fill(trade.quantity, trade.exit_price, trade.commission, trade.exit_time)
+        balance = self._book(
+            connection, session, "TRADE", costs, trade.exit_reason, pnl=trade.pnl, request_id=trade.request_id
+        )
+        self._count(connection, session, trade, balance)
+        return trade.id
 
-    def open_position(self, connection: sa.Connection, *, entry_order_id: str, **given: object) -> int:
-        size, quantity, price, moment = given["size"], given["quantity"], given["entry_price"], given["entry_time"]
-        found = connection.execute(
-            insert(self.t.positions)
-            .values(
-                **given,
-                original_size=size,
-                current_size=size,
-                original_quantity=quantity,
-                current_quantity=quantity,
-                entry_notional=price * quantity,
-                last_update=moment,
-                current_price=price,
-                unrealized_pnl=0,
-                unrealized_pnl_percent=0,
-            )
-            .returning(self.t.positions.c.id)
-        )
-        position_id = found.scalar_one()
-        self._order(
-            connection,
-            given,
-            position_id=position_id,
-            order_type="ENTRY",
-            quantity=quantity,
-            price=price,
-            exchange_order_id=entry_order_id,
-            created_at=moment,
-        )
+    def create_order(
+        self,
+        connection: sa.Connection,
+        *,
+        session_id: int,
+        symbol: str,
+        side: str,
+        quantity: Decimal,
+        strategy_name: str,
+        created_at: datetime,
+        order_type: str,
+        internal_order_id: str,
+        price: Decimal,
+        size: Decimal,
+        request_id: object,
+        **given: object,
+    ) -> int:
+        common = {"session_id": session_id, "symbol": symbol, "side": side, "strategy_name": strategy_name}
+        common["request_id"] = request_id
+        position_id = self._added(self.t.positions, connection, common | given | planned(size, quantity, created_at))
+        order = {
+            "position_id": position_id,
+            "order_type": order_type,
+            "status": "PENDING",
+            "quantity": quantity,
+            "price": price,
+            "internal_order_id": internal_order_id,
+            "created_at": created_at,
+            "last_update": created_at,
+        }
+        return self._added(self.t.orders, connection, common | order)
+
+    def record_fill(
+        self,
+        connection: sa.Connection,
+        *,
+        order_id: int,
+        exchange_fill_id: str,
+        quantity: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        fee_currency: str,
+        filled_at: datetime,
+        request_id: object,
+    ) -> int:
+        fill = Fill(quantity, price, fee, filled_at)
+        order = self._locked(connection, self.t.orders, order_id)
+        position = self._locked(connection, self.t.positions, order.position_id)
+        connection.execute(self.t.orders.update().where(self.t.orders.c.id == order_id).values(**recorded(order, fill)))
+        execution = {"kind": "FILL", "exchange_fill_id": exchange_fill_id, "quantity": quantity, "price": price}
+        execution |= {"fee": fee, "fee_currency": fee_currency, "commission": fee}
+        if order.order_type == "ENTRY":
+            return self._enter(connection, position, order, fill, execution)
+        return self._exit(connection, position, order, fill, execution, request_id)[0]
+
+    def open_position(
+        self,
+        connection: sa.Connection,
+        *,
+        size: Decimal,
+        quantity: Decimal,
+        entry_price: Decimal,
+        entry_time: datetime,
+        entry_order_id: str,
+        entry_commission: Decimal | None = None,
+        **given: object,
+    ) -> int:
+        fill = Fill(quantity, entry_price, entry_commission or Decimal(0), entry_time)
+        plan = planned(size, quantity, entry_time)
+        columns = given | plan | entered(SimpleNamespace(**plan), fill)
+        position_id = self._added(self.t.positions, connection, columns)
+        order = self._order(connection, SimpleNamespace(**given, id=position_id), fill, "ENTRY", entry_order_id)
+        values = {"order_id": order.id, "position_id": position_id, "kind": "CHANGE", **booked(fill)}
+        fill_id = self._added(self.t.order_fills, connection, values)
+        if fill.fee:
+            session = self._locked(connection, self.t.trading_sessions, given["session_id"])
+            self._book(connection, session, "FILL", fill, "entry", (position_id, fill_id))
         return position_id
 
     def close_position(
@@ -119,63 +173,17 @@ class Core(Contender):
         *,
         position_id: int,
         exit_price: Decimal,
+        exit_time: datetime,
         exit_order_id: str,
+        exit_reason: str,
+        commission: Decimal,
         request_id: object,
-        **given: object,
     ) -> int:
-        table = self.t.positions
-        position = connection.execute(sa.select(table).where(table.c.id == position_id).with_for_update()).one()
-        moment, commission = given["exit_time"], given.pop("commission")
-        pnl = (exit_price - position.entry_price) * position.current_quantity
-        realized = position.realized_pnl + pnl
-        connection.execute(
-            table.update()
-            .where(table.c.id == position_id)
-            .values(
-                status="CLOSED",
-                exit_price=exit_price,
-                current_price=exit_price,
-                last_update=moment,
-                realized_pnl=realized,
-                unrealized_pnl=0,
-                unrealized_pnl_percent=0,
-                **given,
-            )
-        )
-        common = {name: getattr(position, name) for name in ("session_id", "symbol", "side", "strategy_name")}
-        common["request_id"] = request_id
-        self._order(
-            connection,
-            common,
-            position_id=position_id,
-            order_type="FULL_EXIT",
-            quantity=position.current_quantity,
-            price=exit_price,
-            exchange_order_id=exit_order_id,
-            created_at=moment,
-        )
-        session = self._locked(connection, position.session_id)
-        return self._trade(
-            connection,
-            session,
-            booked=position.realized_pnl,
-            position_id=position_id,
-            source=session.mode,
-            entry_price=position.entry_price,
-            exit_price=exit_price,
-            size=position.size,
-            quantity=position.quantity,
-            entry_time=position.entry_time,
-            pnl=realized,
-            pnl_percent=round(realized / position.entry_notional * 100, 12),
-            commission=commission,
-            order_id=exit_order_id,
-            stop_loss=position.stop_loss,
-            take_profit=position.take_profit,
-            timeframe=session.timeframe,
-            **common,
-            **given,
-        )
+        position = self._locked(connection, self.t.positions, position_id)
+        fill = Fill(position.current_quantity, exit_price, commission, exit_time)
+        more = {"reason": exit_reason, "request_id": request_id}
+        order = self._order(connection, position, fill, "FULL_EXIT", exit_order_id, more)
+        return self._exit(connection, position, order, fill, {"kind": "CHANGE"}, request_id)[1]
 
     def apply_partial_exit(
         self,
@@ -185,43 +193,14 @@ class Core(Contender):
         size: Decimal,
         price: Decimal,
         target_level: int,
-        timestamp: object,
+        timestamp: datetime,
         request_id: object,
     ) -> int:
-        table, parts = self.t.positions, self.t.partial_trades
-        position = connection.execute(sa.select(table).where(table.c.id == position_id).with_for_update()).one()
-        quantity = size * position.original_quantity
-        pnl = (price - position.entry_price) * quantity
-        connection.execute(
-            table.update()
-            .where(table.c.id == position_id)
-            .values(
-                current_size=table.c.current_size - size * position.original_size,
-                current_quantity=table.c.current_quantity - quantity,
-                realized_pnl=table.c.realized_pnl + pnl,
-                partial_exits_taken=table.c.partial_exits_taken + 1,
-                last_partial_exit_price=price,
-                last_update=timestamp,
-            )
-        )
-        found = connection.execute(
-            insert(parts)
-            .values(
-                position_id=position_id,
-                operation_type="PARTIAL_EXIT",
-                size=size,
-                quantity=quantity,
-                price=price,
-                pnl=pnl,
-                target_level=target_level,
-                timestamp=timestamp,
-                request_id=request_id,
-            )
-            .returning(parts.c.id)
-        )
-        session = self._locked(connection, position.session_id)
-        self._book(connection, session, pnl, "PARTIAL_EXIT", "partial exit", timestamp, request_id)
-        return found.scalar_one()
+        position = self._locked(connection, self.t.positions, position_id)
+        fill = Fill(size * position.original_quantity, price, Decimal(0), timestamp)
+        more = {"target_level": target_level, "size_fraction": size, "request_id": request_id}
+        order = self._order(connection, position, fill, "PARTIAL_EXIT", None, more)
+        return self._exit(connection, position, order, fill, {"kind": "CHANGE"}, request_id)[1]
 
     def set_prediction(
         self, connection: sa.Connection, *, ttl_seconds: Decimal, max_entries: int, request_id: object, **given: object
@@ -307,75 +286,137 @@ class Core(Contender):
         parts = (rows[start : start + part] for start in range(0, len(rows), part))
         return [extreme for rows in parts for extreme in (min(rows, key=_equity), max(rows, key=_equity))]
 
-    def _locked(self, connection: sa.Connection, session_id: int) -> sa.Row[tuple[object, ...]]:
-        table = self.t.trading_sessions
-        return connection.execute(sa.select(table).where(table.c.id == session_id).with_for_update()).one()
+    def _locked(self, connection: sa.Connection, table: sa.Table, row_id: int) -> sa.Row[tuple[object, ...]]:
+        return connection.execute(sa.select(table).where(table.c.id == row_id).with_for_update()).one()
 
-    def _order(self, connection: sa.Connection, common: Mapping[str, object], **given: object) -> None:
-        shared = {name: common[name] for name in ("session_id", "symbol", "side", "strategy_name", "request_id")}
-        moment = given["created_at"]
-        connection.execute(
-            insert(self.t.orders).values(
-                **shared,
-                **given,
-                status="FILLED",
-                filled_quantity=given["quantity"],
-                filled_price=given["price"],
-                size_fraction=1,
-                filled_at=moment,
-                last_update=moment,
-            )
-        )
+    def _added(self, table: sa.Table, connection: sa.Connection, values: Figures) -> int:
+        return connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
 
-    def _trade(
-        self, connection: sa.Connection, session: object, *, booked: Decimal = Decimal(0), **given: object
-    ) -> int:
-        table = self.t.trades
-        trade = connection.execute(insert(table).values(**given).returning(table)).one()
-        balance = self._book(
+    def _order(
+        self,
+        connection: sa.Connection,
+        position: object,
+        fill: Fill,
+        kind: str,
+        exchange_order_id: str | None,
+        more: Figures | None = None,
+    ) -> sa.Row[tuple[object, ...]]:
+        shared = {name: getattr(position, name) for name in ("session_id", "symbol", "side", "strategy_name")}
+        values = {
+            **shared,
+            **told_in_total(fill),
+            **(more or {}),
+            "position_id": position.id,
+            "order_type": kind,
+            "exchange_order_id": exchange_order_id,
+        }
+        table = self.t.orders
+        return connection.execute(insert(table).values(**values).returning(table)).one()
+
+    def _enter(self, connection: sa.Connection, position: object, order: object, fill: Fill, execution: Figures) -> int:
+        table = self.t.positions
+        connection.execute(table.update().where(table.c.id == position.id).values(**entered(position, fill)))
+        values = {"order_id": order.id, "position_id": position.id, **execution, **booked(fill)}
+        fill_id = self._added(self.t.order_fills, connection, values)
+        session = self._locked(connection, self.t.trading_sessions, position.session_id)
+        self._book(connection, session, "FILL", fill, "entry", (position.id, fill_id))
+        return fill_id
+
+    def _exit(
+        self,
+        connection: sa.Connection,
+        position: object,
+        order: object,
+        fill: Fill,
+        execution: Figures,
+        request_id: object,
+    ) -> tuple[int, int]:
+        is_partial = order.order_type == "PARTIAL_EXIT"
+        moved = exited(position, fill, order.reason, is_partial=is_partial)
+        table = self.t.positions
+        changed = table.update().where(table.c.id == position.id).values(**moved.columns).returning(table)
+        after = connection.execute(changed).one()
+        values = {"order_id": order.id, "position_id": position.id, **execution}
+        fill_id = self._added(self.t.order_fills, connection, values | booked(fill, moved.released, moved.pnl))
+        of = position.id, fill_id
+        session = self._locked(connection, self.t.trading_sessions, position.session_id)
+        if is_partial:
+            part = {
+                "position_id": position.id,
+                "order_id": order.id,
+                "operation_type": "PARTIAL_EXIT",
+                "size": fill.quantity / position.original_quantity,
+                "quantity": fill.quantity,
+                "price": fill.price,
+                "pnl": moved.pnl,
+                "target_level": order.target_level,
+                "timestamp": fill.moment,
+            }
+            part_id = self._added(self.t.partial_trades, connection, part)
+            self._book(connection, session, "FILL", fill, "partial_exit", of, moved.pnl, request_id)
+            return fill_id, part_id
+        copied = ("session_id", "symbol", "side", "entry_price", "exit_price", "size", "quantity", "entry_time")
+        copied += ("exit_time", "commission", "stop_loss", "take_profit", "exit_reason", "strategy_name")
+        copied += ("confidence_score", "margin_interest_cost", "funding")
+        trade = self._trade(
             connection,
-            session,
-            trade.net_pnl - booked,
-            "TRADE",
-            trade.exit_reason,
-            trade.exit_time,
-            trade.request_id,
+            **{name: getattr(after, name) for name in copied},
+            position_id=position.id,
+            source=session.mode,
+            pnl=after.realized_pnl,
+            pnl_percent=round(after.realized_pnl / after.entry_notional * 100, 12),
+            order_id=order.exchange_order_id,
+            timeframe=session.timeframe,
+            request_id=request_id,
         )
+        balance = self._book(connection, session, "FILL", fill, after.exit_reason, of, moved.pnl, request_id)
+        self._count(connection, session, trade, balance)
+        return fill_id, trade.id
+
+    def _trade(self, connection: sa.Connection, **given: object) -> sa.Row[tuple[object, ...]]:
+        table = self.t.trades
+        return connection.execute(insert(table).values(**given).returning(table)).one()
+
+    def _count(self, connection: sa.Connection, session: object, trade: Booked, balance: Decimal) -> None:
         start, end = day_of(trade.exit_time)
         self._carry_on(connection, trade, ("DAILY", start, end), balance - trade.net_pnl)
         self._carry_on(connection, trade, ("ALL_TIME", EPOCH, None), session.initial_balance)
-        return trade.id
 
     def _book(
         self,
         connection: sa.Connection,
         session: object,
-        change: Decimal,
         kind: str,
+        fill: Fill,
         reason: str,
-        moment: object,
-        request_id: object,
+        of: tuple[int | None, int | None] = (None, None),
+        pnl: Decimal = Decimal(0),
+        request_id: object = None,
     ) -> Decimal:
         table = self.t.trading_sessions
+        change = pnl - fill.fee
         balance, number = session.current_balance + change, session.ledger_entries + 1
         connection.execute(
             table.update().where(table.c.id == session.id).values(current_balance=balance, ledger_entries=number)
         )
-        connection.execute(
-            insert(self.t.account_balances).values(
-                session_id=session.id,
-                entry_number=number,
-                entry_type=kind,
-                previous_balance=session.current_balance,
-                delta=change,
-                total_balance=balance,
-                base_currency=session.base_currency,
-                update_reason=reason,
-                updated_by="engine",
-                last_updated=moment,
-                request_id=request_id,
-            )
-        )
+        values = {
+            "session_id": session.id,
+            "entry_number": number,
+            "entry_type": kind,
+            "previous_balance": session.current_balance,
+            "pnl": pnl,
+            "commission": fill.fee,
+            "delta": change,
+            "total_balance": balance,
+            "base_currency": session.base_currency,
+            "position_id": of[0],
+            "order_fill_id": of[1],
+            "update_reason": reason,
+            "updated_by": "engine",
+            "last_updated": fill.moment,
+            "request_id": request_id or uuid4(),
+        }
+        connection.execute(insert(self.t.account_balances).values(**values))
         return balance
 
     def _carry_on(

@@ -12,7 +12,8 @@ from sqlalchemy.ext.declarative import DeferredReflection
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
 
 from benchmarks.contenders.base import Contender
-from benchmarks.contenders.figures import EPOCH, carried_on, day_of, figures, max_drawdown
+from benchmarks.contenders.booking import Fill, booked, entered, exited, planned, recorded, told_in_total
+from benchmarks.contenders.figures import EPOCH, Figures, carried_on, day_of, figures, max_drawdown
 from benchmarks.contenders.sqlalchemy_core import engine_of, without_domain
 from benchmarks.operations import Arguments, Operation
 from benchmarks.world import World
@@ -44,6 +45,11 @@ class Position(Recorded, Base):
     orders: Mapped[list[Order]] = relationship(
         primaryjoin=lambda: Position.id == sa.orm.foreign(Order.position_id), viewonly=True, order_by=lambda: Order.id
     )
+
+
+class OrderFill(DeferredReflection, Base):
+    __tablename__ = "order_fills"
+    id: Mapped[int] = mapped_column(sa.BigInteger, sa.Identity(), primary_key=True)
 
 
 class PartialTrade(Recorded, Base):
@@ -119,26 +125,94 @@ class Orm(Contender):
             pnl_percent=round(given["pnl"] / (given["entry_price"] * given["quantity"]) * 100, 12),
             **given,
         )
-        return self._trade(session, running, trade).id
+        _added(session, trade)
+        costs = Fill(trade.quantity, trade.exit_price, trade.commission, trade.exit_time)
+        self._book(session, running, "TRADE", costs, trade.exit_reason, pnl=trade.pnl, request_id=trade.request_id)
+        self._count(session, running, trade)
+        return trade.id
 
-    def open_position(self, session: Session, *, entry_order_id: str, **given: object) -> int:
-        size, quantity, price, moment = given["size"], given["quantity"], given["entry_price"], given["entry_time"]
-        position = _added(
-            session,
-            Position(
-                original_size=size,
-                current_size=size,
-                original_quantity=quantity,
-                current_quantity=quantity,
-                entry_notional=price * quantity,
-                last_update=moment,
-                current_price=price,
-                unrealized_pnl=0,
-                unrealized_pnl_percent=0,
-                **given,
-            ),
+    def create_order(
+        self,
+        session: Session,
+        *,
+        session_id: int,
+        symbol: str,
+        side: str,
+        quantity: Decimal,
+        strategy_name: str,
+        created_at: datetime,
+        order_type: str,
+        internal_order_id: str,
+        price: Decimal,
+        size: Decimal,
+        **given: object,
+    ) -> int:
+        common = {"session_id": session_id, "symbol": symbol, "side": side, "strategy_name": strategy_name}
+        position = _added(session, Position(**common, **given, **planned(size, quantity, created_at)))
+        order = Order(
+            **common,
+            position_id=position.id,
+            order_type=order_type,
+            status="PENDING",
+            quantity=quantity,
+            price=price,
+            internal_order_id=internal_order_id,
+            created_at=created_at,
+            last_update=created_at,
         )
-        _added(session, _order(position, "ENTRY", quantity, price, entry_order_id, moment))
+        return _added(session, order).id
+
+    def record_fill(
+        self,
+        session: Session,
+        *,
+        order_id: int,
+        exchange_fill_id: str,
+        quantity: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        fee_currency: str,
+        filled_at: datetime,
+    ) -> int:
+        fill = Fill(quantity, price, fee, filled_at)
+        order = session.get_one(Order, order_id)
+        position = session.get_one(Position, order.position_id)
+        _set(order, recorded(order, fill))
+        execution = OrderFill(
+            order_id=order_id,
+            kind="FILL",
+            exchange_fill_id=exchange_fill_id,
+            quantity=quantity,
+            price=price,
+            fee=fee,
+            fee_currency=fee_currency,
+            commission=fee,
+        )
+        if order.order_type == "ENTRY":
+            _set(position, entered(position, fill))
+            self._enter(session, position, execution, fill)
+        else:
+            self._exit(session, position, order, execution, fill)
+        return execution.id
+
+    def open_position(
+        self,
+        session: Session,
+        *,
+        size: Decimal,
+        quantity: Decimal,
+        entry_price: Decimal,
+        entry_time: datetime,
+        entry_order_id: str,
+        entry_commission: Decimal | None = None,
+        **given: object,
+    ) -> int:
+        fill = Fill(quantity, entry_price, entry_commission or Decimal(0), entry_time)
+        position = Position(**given, **planned(size, quantity, entry_time))
+        _set(position, entered(position, fill))
+        _added(session, position)
+        order = _added(session, _order(position, "ENTRY", fill, exchange_order_id=entry_order_id))
+        self._enter(session, position, OrderFill(order_id=order.id, kind="CHANGE"), fill)
         return position.id
 
     def close_position(
@@ -153,38 +227,10 @@ class Orm(Contender):
         exit_order_id: str,
     ) -> int:
         position = session.get_one(Position, position_id)
-        booked = position.realized_pnl
-        quantity = position.current_quantity
-        position.status = "CLOSED"
-        position.exit_price = position.current_price = exit_price
-        position.exit_time = position.last_update = exit_time
-        position.exit_reason = exit_reason
-        position.realized_pnl = booked + (exit_price - position.entry_price) * quantity
-        position.unrealized_pnl = position.unrealized_pnl_percent = 0
-        _added(session, position)
-        _added(session, _order(position, "FULL_EXIT", quantity, exit_price, exit_order_id, exit_time))
-        running = session.get_one(TradingSession, position.session_id)
-        trade = Trade(
-            session_id=position.session_id,
-            position_id=position.id,
-            symbol=position.symbol,
-            side=position.side,
-            source=running.mode,
-            entry_price=position.entry_price,
-            exit_price=exit_price,
-            size=position.size,
-            quantity=position.quantity,
-            entry_time=position.entry_time,
-            exit_time=exit_time,
-            pnl=position.realized_pnl,
-            pnl_percent=round(position.realized_pnl / position.entry_notional * 100, 12),
-            commission=commission,
-            exit_reason=exit_reason,
-            strategy_name=position.strategy_name,
-            order_id=exit_order_id,
-            timeframe=running.timeframe,
-        )
-        return self._trade(session, running, trade, booked).id
+        fill = Fill(position.current_quantity, exit_price, commission, exit_time)
+        order = _order(position, "FULL_EXIT", fill, exchange_order_id=exit_order_id, reason=exit_reason)
+        _added(session, order)
+        return self._exit(session, position, order, OrderFill(order_id=order.id, kind="CHANGE"), fill)
 
     def apply_partial_exit(
         self,
@@ -197,28 +243,10 @@ class Orm(Contender):
         timestamp: datetime,
     ) -> int:
         position = session.get_one(Position, position_id)
-        quantity = size * position.original_quantity
-        pnl = (price - position.entry_price) * quantity
-        position.current_size -= size * position.original_size
-        position.current_quantity -= quantity
-        position.realized_pnl += pnl
-        position.partial_exits_taken += 1
-        position.last_partial_exit_price = price
-        position.last_update = timestamp
-        part = PartialTrade(
-            position_id=position_id,
-            operation_type="PARTIAL_EXIT",
-            size=size,
-            quantity=quantity,
-            price=price,
-            pnl=pnl,
-            target_level=target_level,
-            timestamp=timestamp,
-        )
-        _added(session, part)
-        running = session.get_one(TradingSession, position.session_id)
-        self._book(session, running, pnl, "PARTIAL_EXIT", "partial exit", timestamp, part.request_id)
-        return part.id
+        fill = Fill(size * position.original_quantity, price, Decimal(0), timestamp)
+        order = _order(position, "PARTIAL_EXIT", fill, size_fraction=size, target_level=target_level)
+        _added(session, order)
+        return self._exit(session, position, order, OrderFill(order_id=order.id, kind="CHANGE"), fill)
 
     def set_prediction(
         self, session: Session, *, cache_key: str, ttl_seconds: Decimal, max_entries: int, **given: object
@@ -278,18 +306,65 @@ class Orm(Contender):
         parts = (rows[start : start + part] for start in range(0, len(rows), part))
         return [extreme for rows in parts for extreme in (min(rows, key=_equity), max(rows, key=_equity))]
 
-    def _trade(self, session: Session, running: TradingSession, trade: Trade, booked: Decimal = Decimal(0)) -> Trade:
+    def _enter(self, session: Session, position: Position, execution: OrderFill, fill: Fill) -> None:
+        execution.position_id = position.id
+        _set(execution, booked(fill))
+        _added(session, execution)
+        if fill.fee:
+            running = session.get_one(TradingSession, position.session_id)
+            self._book(session, running, "FILL", fill, "entry", (position.id, execution.id))
+
+    def _exit(self, session: Session, position: Position, order: Order, execution: OrderFill, fill: Fill) -> int:
+        is_partial = order.order_type == "PARTIAL_EXIT"
+        original = position.original_quantity
+        moved = exited(position, fill, order.reason, is_partial=is_partial)
+        _set(position, moved.columns)
+        _added(session, position)
+        execution.position_id = position.id
+        _set(execution, booked(fill, moved.released, moved.pnl))
+        _added(session, execution)
+        of = position.id, execution.id
+        running = session.get_one(TradingSession, position.session_id)
+        if is_partial:
+            part = PartialTrade(
+                position_id=position.id,
+                order_id=order.id,
+                operation_type="PARTIAL_EXIT",
+                size=fill.quantity / original,
+                quantity=fill.quantity,
+                price=fill.price,
+                pnl=moved.pnl,
+                target_level=order.target_level,
+                timestamp=fill.moment,
+            )
+            _added(session, part)
+            self._book(session, running, "FILL", fill, "partial_exit", of, moved.pnl, part.request_id)
+            return part.id
+        copied = ("session_id", "symbol", "side", "entry_price", "exit_price", "size", "quantity", "entry_time")
+        copied += ("exit_time", "commission", "stop_loss", "take_profit", "exit_reason", "strategy_name")
+        copied += ("confidence_score", "margin_interest_cost", "funding")
+        trade = Trade(
+            **{name: getattr(position, name) for name in copied},
+            position_id=position.id,
+            source=running.mode,
+            pnl=position.realized_pnl,
+            pnl_percent=round(position.realized_pnl / position.entry_notional * 100, 12),
+            order_id=order.exchange_order_id,
+            timeframe=running.timeframe,
+        )
         _added(session, trade)
-        opening = running.current_balance - booked
-        change = trade.net_pnl - booked
-        self._book(session, running, change, "TRADE", trade.exit_reason, trade.exit_time, trade.request_id)
+        self._book(session, running, "FILL", fill, trade.exit_reason, of, moved.pnl, trade.request_id)
+        self._count(session, running, trade)
+        return trade.id
+
+    def _count(self, session: Session, running: TradingSession, trade: Trade) -> None:
         start, end = day_of(trade.exit_time)
         today = session.query(Trade).filter_by(session_id=running.id)
         today = today.filter(Trade.exit_time >= start, Trade.exit_time < end).order_by(Trade.id).all()
         day = session.get(PerformanceMetrics, (running.id, "DAILY", start))
         if day is None:
             day = PerformanceMetrics(session_id=running.id, period="DAILY", period_start=start, period_end=end)
-            day.opening_balance = opening
+            day.opening_balance = running.current_balance - trade.net_pnl
         _set(day, figures(day.opening_balance, today))
         ever = session.get(PerformanceMetrics, (running.id, "ALL_TIME", EPOCH))
         if ever is None:
@@ -299,19 +374,19 @@ class Orm(Contender):
             _set(ever, carried_on(vars(ever), trade, ever.opening_balance + ever.net_pnl))
         session.add_all((day, ever))
         session.commit()
-        return trade
 
     def _book(
         self,
         session: Session,
         running: TradingSession,
-        change: Decimal,
         kind: str,
+        fill: Fill,
         reason: str,
-        moment: datetime,
-        request_id: UUID,
+        of: tuple[int | None, int | None] = (None, None),
+        pnl: Decimal = Decimal(0),
+        request_id: UUID | None = None,
     ) -> None:
-        before = running.current_balance
+        before, change = running.current_balance, pnl - fill.fee
         running.current_balance = before + change
         running.ledger_entries += 1
         entry = AccountBalance(
@@ -319,49 +394,43 @@ class Orm(Contender):
             entry_number=running.ledger_entries,
             entry_type=kind,
             previous_balance=before,
+            pnl=pnl,
+            commission=fill.fee,
             delta=change,
             total_balance=before + change,
             base_currency=running.base_currency,
+            position_id=of[0],
+            order_fill_id=of[1],
             update_reason=reason,
             updated_by="engine",
-            last_updated=moment,
-            request_id=request_id,
+            last_updated=fill.moment,
+            request_id=request_id or uuid4(),
         )
         _added(session, entry)
 
 
-def _added(session: Session, record: Recorded) -> Recorded:
+def _added(session: Session, record: Base) -> Base:
     session.add(record)
     session.commit()
     session.refresh(record)
     return record
 
 
-def _set(record: PerformanceMetrics, values: dict[str, object]) -> None:
+def _set(record: Base, values: Figures) -> None:
     for name, value in values.items():
         setattr(record, name, value)
 
 
-def _order(
-    position: Position, kind: str, quantity: Decimal, price: Decimal, exchange_order_id: str, moment: datetime
-) -> Order:
+def _order(position: Position, kind: str, fill: Fill, **more: object) -> Order:
     return Order(
         session_id=position.session_id,
         position_id=position.id,
         order_type=kind,
-        status="FILLED",
         symbol=position.symbol,
         side=position.side,
-        quantity=quantity,
-        price=price,
-        filled_quantity=quantity,
-        filled_price=price,
-        exchange_order_id=exchange_order_id,
         strategy_name=position.strategy_name,
-        size_fraction=1,
-        created_at=moment,
-        filled_at=moment,
-        last_update=moment,
+        **told_in_total(fill),
+        **more,
     )
 
 

@@ -1,0 +1,107 @@
+"""Today's statements against those of another checkout, such as the release before: `python -m benchmarks.before PATH`.
+
+Each side is a process with that checkout's package, on a database of its own with that checkout's schema. They take
+turns: in every round both do their calls of an operation, the other one first each time; the table has the medians of
+the rounds' medians, and the median of the rounds' ratios. What an operation needs beforehand is not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import IO, Final
+
+from benchmarks.serving import server_apart
+
+HERE: Final = Path(__file__).parents[1]
+SIDE: Final = Path(__file__).with_name("side.py")
+SETTINGS: Final = {"shared_buffers": "512MB", "jit": "off"}
+
+
+class Side:
+    """A process that does what it is asked for, one line of JSON after the other."""
+
+    def __init__(self, process: subprocess.Popen[str], requests: IO[str], answers: IO[str]) -> None:
+        self._process = process
+        self._requests = requests
+        self._answers = answers
+        self.operations: list[str] = self._answer()
+
+    def run(self, operation: str, calls: int) -> float:
+        """The median milliseconds of so many calls."""
+        self._requests.write(json.dumps([operation, calls]) + "\n")
+        self._requests.flush()
+        return median(self._answer())
+
+    def _answer(self) -> list[object]:
+        line = self._answers.readline()
+        if not line:
+            raise SystemExit(f"a side ended with {self._process.wait()}")
+        return json.loads(line)
+
+
+@contextmanager
+def side_of(checkout: Path, url: str) -> Iterator[Side]:
+    """The checkout's package at work on an empty database."""
+    # -P: of this folder only the script itself, and atb_db from the checkout.
+    command = [sys.executable, "-P", str(SIDE), str(checkout), url]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield Side(process, process.stdin, process.stdout)
+        process.stdin.close()
+
+
+def compared(then: Side, now: Side, *, rounds: int, calls: int) -> Mapping[str, tuple[float, float, float]]:
+    """By operation the milliseconds then, those now, and the ratio."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for operation in now.operations:  # warm: statements are prepared after the fifth call
+        for side in (then, now):
+            side.run(operation, 12)
+    for number in range(rounds):
+        for operation in now.operations:
+            if number % 2:
+                after, before = now.run(operation, calls), then.run(operation, calls)
+            else:
+                before, after = then.run(operation, calls), now.run(operation, calls)
+            found.setdefault(operation, []).append((before, after))
+    return {
+        operation: (
+            median(before for before, _ in pairs),
+            median(after for _, after in pairs),
+            median(after / before for before, after in pairs),
+        )
+        for operation, pairs in found.items()
+    }
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkout", type=Path, help="where the other one is: its atb_db and sql are used as they are")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=100, help="of one operation by one side in a round")
+    options = parser.parse_args()
+    with server_apart(SETTINGS) as server, ExitStack() as stack:
+        then, now = (
+            stack.enter_context(side_of(path.resolve(), server.create_database(name, template="template0")))
+            for name, path in (("then", options.checkout), ("now", HERE))
+        )
+        found = compared(then, now, rounds=options.rounds, calls=options.calls)
+    print("| ms a call | then | now | now / then |\n|---|---|---|---|")
+    for operation, (before, after, ratio) in found.items():
+        print(f"| {operation} | {before:.3f} | {after:.3f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
