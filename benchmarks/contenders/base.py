@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from time import perf_counter_ns, process_time_ns
 from typing import ClassVar, NamedTuple
 
@@ -100,31 +100,40 @@ def every_argument(statement: str, arguments: Arguments) -> Arguments:
 def told(operation: Operation, result: object) -> object:
     """What the result says, however it is shaped: equal for all contenders."""
     rows = result if isinstance(result, list) else [result]
+    of = partial(_of, operation.statement)
     match operation.statement:
         case "positions.get_active_positions":
             return _positions(rows)
         case "trades.get_recent_trades":
-            return [(_of(row, "id", 0), _of(row, "net_pnl", 16)) for row in rows]
+            return [(of("id", row), of("net_pnl", row)) for row in rows]
         case "metrics.get_performance_metrics":
-            places = {"total_trades": 0, "winning_trades": 1, "gross_profit": 4, "net_pnl": 9, "max_drawdown": 20}
-            return [round(Decimal(_of(rows[0], name, place)), 8) for name, place in places.items()]
+            names = ("total_trades", "winning_trades", "gross_profit", "net_pnl", "max_drawdown")
+            return [round(Decimal(of(name, rows[0])), 8) for name in names]
         case "metrics.get_total_metrics":
-            return _of(rows[0], "total_trades", 1), round(Decimal(_of(rows[0], "net_pnl", 10)), 8)
+            return of("total_trades", rows[0]), round(Decimal(of("net_pnl", rows[0])), 8)
         case "dashboard.dashboard":
             parts = list(rows[0]) if hasattr(rows[0], "_fields") else rows
-            return [_of(row, "id", 0) for row in parts[_TRADES]], len(parts[_EQUITY])
+            return [_of("trades.get_recent_trades", "id", row) for row in parts[_TRADES]], len(parts[_EQUITY])
         case "metrics.get_daily_metrics":
             return len(rows)
         case "reports.get_equity_curve":
-            equities = [float(_of(row, "equity", 1)) for row in rows]  # asyncpg writes 100000 as 1.0E+5
+            equities = [float(of("equity", row)) for row in rows]  # asyncpg writes 100000 as 1.0E+5
             return min(equities), max(equities)
         case "predictions.get_prediction":
-            return str(_of(rows[0], "cache_key", 0))
+            return str(of("cache_key", rows[0]))
     return None
 
 
-def _of(row: object, name: str, place: int) -> object:
-    return getattr(row, name) if hasattr(row, name) else row[place]  # type: ignore[index]
+def _of(statement: str, name: str, row: object) -> object:
+    if hasattr(row, name):
+        return getattr(row, name)
+    # A plain row of the statement's file.
+    return row[_places(statement)[name]]  # type: ignore[index]
+
+
+@cache
+def _places(statement: str) -> dict[str, int]:
+    return {column.name: place for place, column in enumerate(DECLARED[statement].reader.columns)}
 
 
 def _positions(rows: list[object]) -> object:
