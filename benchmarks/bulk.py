@@ -20,7 +20,7 @@ from atb_db.embedded import Server
 from atb_db.repository import events, trades
 from atb_db.values import new_request_id
 from benchmarks.contenders import Contender, Core, Orm
-from benchmarks.contenders.base import DECLARED
+from benchmarks.contenders.base import DECLARED, every_argument
 from benchmarks.contenders.handwritten import sql_of
 from benchmarks.measuring import Disagreement, Measured, compared
 from benchmarks.operations import Arguments, Operation, Scale, execution, trade
@@ -138,18 +138,13 @@ def _trades_by_hand(url: str, world: World, rows: Sequence[Arguments]) -> float:
 
         def load() -> None:
             document = json.dumps([{name: _json(row.get(name, _ZERO.get(name))) for name in names} for row in rows])
-            values = {
-                "session_id": world.backtest,
-                "trades": document,
-                "request_id": new_request_id(),
-                "request_hash": 0,
-            }
+            values = every_argument("trades.log_trades", {"session_id": world.backtest, "trades": document})
             connection.execute(sql_of("trades.log_trades"), values).fetchall()
 
         return _seconds(load)
 
 
-_ZERO = {"commission": 0, "margin_interest_cost": 0}
+_ZERO = {"commission": 0, "margin_interest_cost": 0, "funding": 0}
 
 
 def _json(value: object) -> object:
@@ -170,6 +165,8 @@ def _trades_as_text(url: str, world: World, rows: Sequence[Arguments]) -> float:
                 "entry_number": number,
                 "entry_type": "TRADE",
                 "previous_balance": balance,
+                "pnl": row["pnl"],
+                "commission": row["commission"],
                 "delta": net,
                 "total_balance": balance + net,
                 "base_currency": "USDT",
