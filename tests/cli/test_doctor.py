@@ -102,7 +102,11 @@ def test_production_needs_backups_and_drills(empty_url: str, call: Run) -> None:
             "VALUES (now() - interval '16 minutes', 'BACKUP', 'INFO', 'b'), (now(), 'RESTORE_DRILL', 'INFO', 'd')"
         )
     code, out, _ = call("doctor", "--json", url=empty_url)
-    found = [(one["what"], one["problem"], one["level"]) for one in json.loads(out)["findings"]]
+    found = [
+        (one["what"], one["problem"], one["level"])
+        for one in json.loads(out)["findings"]
+        if one["what"] != "setting"  # the tests' server loses commits in a crash
+    ]
     assert (code, found) == (ExitCode.FOUND, [("backup", "too old", "WARNING")])
 
 
