@@ -128,6 +128,20 @@ WITH extension_members AS (
       FROM relations AS r
       JOIN pg_policy AS y ON y.polrelid = r.oid
      UNION ALL
+    SELECT 'type',
+           c.relname::text,
+           (
+               SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+                 FROM pg_attribute AS a
+                WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+           ),
+           obj_description(c.reltype, 'pg_type')
+      FROM pg_class AS c
+     WHERE c.relkind = 'c'
+       AND c.relnamespace = 'public'::regnamespace
+       AND ('pg_class'::regclass, c.oid) NOT IN (SELECT classid, objid FROM extension_members)
+       AND ('pg_type'::regclass, c.reltype) NOT IN (SELECT classid, objid FROM extension_members)
+     UNION ALL
     SELECT 'enum',
            typname::text,
            (

@@ -108,7 +108,7 @@ COMMENT ON TRIGGER trading_sessions_ledger_only_grows ON trading_sessions IS
 'The balance is that of the newest ledger entry, never of an earlier one.';
 
 CREATE FUNCTION transfer_spans(session bigint)
-RETURNS TABLE (since timestamptz, until timestamptz, transferred numeric)
+RETURNS TABLE (valid_from timestamptz, valid_until timestamptz, transferred numeric)
 LANGUAGE sql STABLE AS $$
     SELECT t.since, lead(t.since, 1, 'infinity') OVER in_order, sum(t.amount) OVER in_order
       FROM (

@@ -179,7 +179,7 @@ LANGUAGE sql STABLE AS $$
                                      max(h.equity - t.transferred) OVER (ORDER BY h.timestamp, h.id) + t.transferred AS peak
                                 FROM public.account_history AS h
                                 JOIN public.transfer_spans(session) AS t
-                                  ON h.timestamp >= t.since AND h.timestamp < t.until
+                                  ON h.timestamp >= t.valid_from AND h.timestamp < t.valid_until
                                WHERE h.session_id = session
                           ) AS curve
                ),

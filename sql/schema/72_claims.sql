@@ -143,7 +143,7 @@ LANGUAGE sql STABLE AS $$
                (
                    SELECT max(a.equity - t.transferred)
                      FROM account_history AS a
-                     JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.since AND a.timestamp < t.until
+                     JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.valid_from AND a.timestamp < t.valid_until
                     WHERE a.session_id = s.id
                ),
                (
@@ -404,7 +404,7 @@ LANGUAGE sql VOLATILE AS $$
       LEFT JOIN LATERAL (
                SELECT a.timestamp, a.balance, a.equity, t.transferred
                  FROM account_history AS a
-                 JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.since AND a.timestamp < t.until
+                 JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.valid_from AND a.timestamp < t.valid_until
                 WHERE a.session_id = s.id
                   AND a.timestamp >= date_trunc('day', clock_timestamp(), 'UTC')
                 ORDER BY a.timestamp, a.id

@@ -473,6 +473,12 @@ BEGIN
             format('Order %s was filled with %s after it was %s', filled.id, moved, before.status),
             jsonb_build_object('order_id', filled.id, 'status', before.status, 'quantity', moved::text)
         );
+    ELSIF moved > 0 AND filled.is_overfilled THEN
+        PERFORM warn(
+            filled.session_id, at,
+            format('Order %s of %s was filled with %s', filled.id, filled.quantity, filled.filled_quantity),
+            jsonb_build_object('order_id', filled.id, 'quantity', filled.filled_quantity::text)
+        );
     END IF;
     IF filled.position_id IS NOT NULL THEN
         m := book_fill(

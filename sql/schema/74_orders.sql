@@ -231,9 +231,11 @@ BEGIN
         converted := coalesce(converted, 0);
     ELSIF told_fee IS NOT NULL THEN
         SELECT s.base_currency INTO base FROM trading_sessions AS s WHERE s.id = before.session_id;
-        IF told_currency = base THEN
+        IF upper(told_currency) = upper(base) THEN
+            told_currency := base;
             converted := coalesce(converted, told_fee);
-        ELSIF told_currency = p.base_asset THEN
+        ELSIF upper(told_currency) = upper(p.base_asset) THEN
+            told_currency := p.base_asset;
             base_fee := CASE WHEN is_entry(before.order_type) = (before.side = 'LONG') THEN told_fee ELSE -told_fee END;
             base_value := contract_value(p.contract, p.contract_size, base_fee, at_price);
             converted := coalesce(converted, abs(base_value) * sign(told_fee));

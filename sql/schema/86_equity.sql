@@ -90,7 +90,8 @@ LANGUAGE sql STABLE AS $$
       LEFT JOIN LATERAL (
                SELECT h.equity, t.transferred
                  FROM public.account_history AS h
-                 JOIN public.transfer_spans(s.session_id) AS t ON h.timestamp >= t.since AND h.timestamp < t.until
+                 JOIN public.transfer_spans(s.session_id) AS t
+                   ON h.timestamp >= t.valid_from AND h.timestamp < t.valid_until
                 WHERE h.session_id = s.session_id
                   AND h.timestamp < since
                 ORDER BY h.timestamp DESC, h.id DESC
@@ -134,7 +135,8 @@ LANGUAGE sql STABLE AS $$
                           h.equity - lag(h.equity::numeric, 1, o.opening_equity) OVER in_order AS change,
                           r.transferred - lag(r.transferred, 1, o.opening_transferred) OVER in_order AS transfer
                      FROM public.account_history AS h
-                     JOIN public.transfer_spans(o.session_id) AS r ON h.timestamp >= r.since AND h.timestamp < r.until
+                     JOIN public.transfer_spans(o.session_id) AS r
+                       ON h.timestamp >= r.valid_from AND h.timestamp < r.valid_until
                     WHERE o.by_snapshots
                       AND h.session_id = o.session_id
                       AND h.timestamp >= coalesce(since, '-infinity')
@@ -183,7 +185,8 @@ LANGUAGE sql STABLE AS $$
                           max(a.equity - r.transferred) OVER in_order + r.transferred AS peak,
                           lead(a.timestamp::timestamptz) OVER in_order AS next_time
                      FROM public.account_history AS a
-                     JOIN public.transfer_spans(s.session_id) AS r ON a.timestamp >= r.since AND a.timestamp < r.until
+                     JOIN public.transfer_spans(s.session_id) AS r
+                       ON a.timestamp >= r.valid_from AND a.timestamp < r.valid_until
                     WHERE a.session_id = s.session_id
                       AND a.timestamp >= coalesce(since, '-infinity')
                       AND a.timestamp < coalesce(until, 'infinity')

@@ -33,13 +33,13 @@ __all__ = ["run"]
 FAR = datetime(2199, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture
 def contradictions(db: Database, session_id: int) -> list[audit.BookFinding]:
     """What the audit says of a session, but for the rest that its world leaves unbooked."""
     found = db.run_batch(audit.audit_session(session_id=session_id)).findings
     return [one for one in found if one.identity != "unbooked"]
 
 
+@pytest.fixture
 def world(fresh_db: Database) -> World:
     return prepare(fresh_db)
 

@@ -37,7 +37,7 @@ def saved(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Saved:
     settings = Settings.load(server.create_database("saved", template="template0"))
     migrate(settings)
     with Database(settings) as db:
-        prepare(db)
+        prepare(db, unbooked=False)
     folder = tmp_path_factory.mktemp("backups")
     made = backup(settings, folder=folder)
     return Saved(settings, folder, made.path, made.manifest)

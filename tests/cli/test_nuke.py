@@ -57,7 +57,7 @@ def used_template(server: Server) -> str:
     settings = Settings.load(server.create_database("used", template="template0"))
     migrate(settings)
     with Database(settings) as db:
-        prepare(db)
+        prepare(db, unbooked=False)
         db.run(control.set_control_flag(name="halt", reason="test", source="test"))
     mark_environment(settings, Environment.STAGING, replace=True)
     return "used"

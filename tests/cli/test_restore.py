@@ -31,7 +31,7 @@ def source(server: Server) -> str:
     url = server.create_database(DATABASE, template="template0")
     migrate(Settings.load(url))
     with Database(url) as db:
-        prepare(db)
+        prepare(db, unbooked=False)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE ROLE backup_reader")
         connection.execute("GRANT SELECT ON trades TO backup_reader")

@@ -137,7 +137,8 @@ def every_statement(world: World) -> Iterator[Statement[object]]:
     last = ("positions.close_position", "sessions.end_trading_session")
     for declaration in statements():
         if declaration.name not in last:
-            value = example(declaration, world)
+            moves = declaration.name == "positions.move_position_to_session"
+            value = example(declaration, world._replace(position_id=world.other_position_id) if moves else world)
             yield value
             if declaration.kind is not Kind.COPY:
                 yield value

@@ -97,6 +97,7 @@ def test_more_or_less_than_was_ordered_is_kept_and_flagged(book: Book) -> None:
     over = book.journal(quantity=5)
     book.fill(over, "a", "5.012345", 100)
     assert (book.order(over).is_overfilled, book.order(over).status) == (True, OrderStatus.FILLED)
+    assert book.warnings() == [f"Order {over} of 5 was filled with 5.012345"]
     under = book.journal(quantity="0.000116967819813412", symbol="ETHUSDT")
     book.run(orders.update_order_status(order_id=under, status="FILLED", filled_quantity="0.00011", filled_price=100))
     assert (book.order(under).status, book.order(under).filled_quantity) == (OrderStatus.FILLED, Decimal("0.00011"))

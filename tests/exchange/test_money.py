@@ -52,6 +52,19 @@ def test_a_fee_in_another_currency_waits_for_its_conversion_and_is_booked_once(b
     assert book.balances()
 
 
+def test_a_currency_is_known_in_any_case(book: Book) -> None:
+    entry = book.journal(quantity=2, base_asset="BTC")
+    record(book, entry, fee="0.1", fee_currency="usdt")
+    assert book.balance() == Decimal("999.9")
+    record(book, entry, exchange_fill_id="b", fee="0.001", fee_currency="btc")
+    [held] = book.open()
+    assert held.quantity == Decimal("1.999")
+    fills = book.run(orders.get_fills(order_id=entry))
+    assert [fill.fee_currency for fill in fills] == ["USDT", "BTC"]
+    record(book, entry, fee="0.1", fee_currency="usdt")
+    assert book.balances()
+
+
 def test_a_fee_in_the_bought_asset_makes_the_position_smaller(book: Book) -> None:
     entry = book.journal(base_asset="BTC")
     record(book, entry, fee=Decimal("0.001"), fee_currency="BTC")

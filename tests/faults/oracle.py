@@ -35,6 +35,7 @@ _FOLLOWS: Final = {
     "positions": (
         "EXISTS (SELECT FROM orders AS o WHERE o.request_id = t.request_id AND o.internal_order_id IS NOT NULL)"
     ),
+    "system_events": "t.component IS NOT DISTINCT FROM 'books'",
 }
 """Rows that another command wrote than the one that the table stands for: booked with a fill, planned by an order."""
 _FILLS: Final = """

@@ -27,7 +27,7 @@ COPY = "INSERT INTO system_events (session_id, event_type, message, request_hash
         (f"{REPLICA} DELETE FROM order_fills WHERE id = (SELECT min(id) FROM order_fills WHERE kind = 'FILL')",
          {"lost": 1, "double": 1, "findings": 14}),
         (f"{REPLICA} DELETE FROM orders WHERE order_type = 'ENTRY' AND internal_order_id IS NULL",
-         {"lost": 2, "halves": 2, "findings": 8}),
+         {"lost": 2, "halves": 2, "findings": 12}),
         # The schema refuses a balance that the ledger has not, so its checks must be away.
         ("SET session_replication_role = replica; UPDATE trading_sessions SET current_balance = current_balance + 1",
          {"findings": 2}),

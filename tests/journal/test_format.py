@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import cast
@@ -23,7 +23,7 @@ from atb_db.parameters import Parameter
 from atb_db.repository import events, statements
 from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.types import Json, Number, PositionSide, Unset
+from atb_db.types import Json, Number, PositionSide, Span, Unset
 
 COMMANDS = [one for one in statements() if one.kind is Kind.COMMAND and one.name not in OF_THE_MOMENT]
 LIMIT = 1 << 20
@@ -52,6 +52,7 @@ TRADES = st.fixed_dictionaries(
 BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     NewTrade: st.lists(TRADES, max_size=3),
     Number: NUMBERS,
+    Span: NUMBERS | st.timedeltas(timedelta(0), timedelta(days=999)),
     Json: DOCUMENTS,
     int: st.integers(-(2**63), 2**63 - 1),
     bool: st.booleans(),

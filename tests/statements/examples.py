@@ -46,8 +46,8 @@ class World(NamedTuple):
     other_trade_id: int
 
 
-def prepare(db: Database) -> World:
-    """Write a world's rows."""
+def prepare(db: Database, *, unbooked: bool = True) -> World:
+    """Write a world's rows; with unbooked, one order is filled that no position takes up."""
 
     def start(name: str) -> int:
         return db.run(
@@ -79,19 +79,8 @@ def prepare(db: Database) -> World:
     other_trade_id = db.run(trade(session_id, exit_time=at(30), pnl=1))
     db.run(trade(other_session_id, exit_time=at(5), pnl=2))
     db.run(account.record_transfer(session_id=session_id, amount=50, reason="deposit", timestamp=at(31)))
-    # An exit of nobody knows what: filled, and in no position.
-    lost = db.run(
-        orders.create_order(
-            session_id=other_session_id,
-            order_type="FULL_EXIT",
-            symbol="BTCUSDT",
-            side="LONG",
-            quantity="0.5",
-            internal_order_id="lost",
-            created_at=at(3),
-        )
-    )
-    db.run(orders.record_fill(order_id=lost, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
+    if unbooked:
+        leave_unbooked(db, other_session_id)
     order_id = db.run(order(session_id, "pending"))
     prepare_restart(db, session_id, order_id)
     for hours, equity in ((1, 1000), (2, 1010), (3, 990)):
@@ -111,6 +100,22 @@ def prepare(db: Database) -> World:
         trade_id=trade_id,
         other_trade_id=other_trade_id,
     )
+
+
+def leave_unbooked(db: Database, session_id: int) -> None:
+    """Fill an exit of nobody knows what: it is in no position, which the audit finds."""
+    lost = db.run(
+        orders.create_order(
+            session_id=session_id,
+            order_type="FULL_EXIT",
+            symbol="BTCUSDT",
+            side="LONG",
+            quantity="0.5",
+            internal_order_id="lost",
+            created_at=at(3),
+        )
+    )
+    db.run(orders.record_fill(order_id=lost, exchange_fill_id="1", quantity="0.5", price=99, filled_at=at(4)))
 
 
 def opening(session_id: int, symbol: str = "BTCUSDT") -> Statement[int]:

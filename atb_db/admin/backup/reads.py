@@ -24,6 +24,8 @@ _GUESSES: Final[dict[object, object]] = {
     datetime: datetime(1970, 1, 1, tzinfo=UTC),
     Json: [],
 }
+_ONE_OF: Final = {"orders.get_order": "order_id"}
+"""The parameter that a query is asked by, of those of which it needs one."""
 
 
 class Reads(NamedTuple):
@@ -47,7 +49,11 @@ def run_reads(settings: Settings) -> Reads:
     problems: list[str] = []
     with Database(settings) as db:
         for declaration in queries:
-            required = [parameter for parameter in declaration.parameters if parameter.required]
+            required = [
+                parameter
+                for parameter in declaration.parameters
+                if parameter.required or parameter.name == _ONE_OF.get(declaration.name)
+            ]
             known = {one.name: samples[one.name] for one in required if samples.get(one.name) is not None}
             guessed = {one.name: _guess(one) for one in required if one.name not in known}
             try:

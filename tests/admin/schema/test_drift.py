@@ -52,7 +52,7 @@ DRIFTS: Final = [
     Drift("COMMENT ON TABLE orders IS NULL", "table comment", "orders", MISSING, WARNING),
     Drift("CREATE TABLE mine (id integer PRIMARY KEY)", "table", "mine", FOREIGN, Level.INFO, repaired=False),
     # columns
-    Drift("ALTER TABLE positions DROP COLUMN mfe_time", "column", "positions.mfe_time", MISSING),
+    Drift("ALTER TABLE orders DROP COLUMN failure_reason", "column", "orders.failure_reason", MISSING),
     Drift("ALTER TABLE positions ADD COLUMN extra text", "column", "positions.extra", UNEXPECTED),
     Drift(
         "ALTER TABLE reconciliation_audit_events ALTER COLUMN field TYPE text",
@@ -80,16 +80,16 @@ DRIFTS: Final = [
         MISSING,
     ),
     Drift(
-        "ALTER TABLE positions DROP CONSTRAINT positions_exit_after_entry,"
-        " ADD CONSTRAINT positions_exit_after_entry CHECK (exit_time > entry_time)",
+        "ALTER TABLE positions DROP CONSTRAINT positions_closed_with_exit,"
+        " ADD CONSTRAINT positions_closed_with_exit CHECK (exit_time > entry_time)",
         "constraint",
-        "positions.positions_exit_after_entry",
+        "positions.positions_closed_with_exit",
     ),
     Drift(
-        "ALTER TABLE positions DROP CONSTRAINT positions_exit_after_entry,"
-        " ADD CONSTRAINT positions_exit_after_entry CHECK (exit_time >= entry_time) NOT VALID",
+        "ALTER TABLE positions DROP CONSTRAINT positions_closed_with_exit, ADD CONSTRAINT positions_closed_with_exit"
+        " CHECK ((status = 'CLOSED') = (exit_time IS NOT NULL AND exit_reason IS NOT NULL)) NOT VALID",
         "constraint",
-        "positions.positions_exit_after_entry",
+        "positions.positions_closed_with_exit",
     ),
     Drift("ALTER TABLE positions ADD CONSTRAINT odd CHECK (size < 5)", "constraint", "positions.odd", UNEXPECTED),
     Drift(
@@ -160,7 +160,7 @@ DRIFTS: Final = [
     ),
     Drift("COMMENT ON TYPE severity IS NULL", "enum comment", "severity", MISSING, WARNING),
     Drift("CREATE TYPE mine AS ENUM ('A')", "enum", "mine", FOREIGN, Level.INFO, repaired=False),
-    Drift("ALTER DOMAIN price DROP CONSTRAINT price_positive", "constraint", "price.price_positive", MISSING),
+    Drift("ALTER DOMAIN price DROP CONSTRAINT price_nonnegative", "constraint", "price.price_nonnegative", MISSING),
     Drift("ALTER DOMAIN price SET NOT NULL", "domain", "price", repaired=False),
     Drift("COMMENT ON DOMAIN price IS 'In cents.'", "domain comment", "price", level=WARNING),
     Drift("CREATE DOMAIN mine AS text", "domain", "mine", FOREIGN, Level.INFO, repaired=False),
@@ -172,7 +172,7 @@ DRIFTS: Final = [
         "next_streak(integer,integer)",
     ),
     Drift("ALTER FUNCTION drawdown VOLATILE", "function", "drawdown(numeric,numeric)"),
-    Drift("ALTER FUNCTION book_trade SECURITY INVOKER", "function", "book_trade(trades,numeric)"),
+    Drift("ALTER FUNCTION book_trade SECURITY INVOKER", "function", "book_trade(trades,uuid)"),
     Drift("DROP FUNCTION rebuild_metrics", "function", "rebuild_metrics(bigint)", MISSING),
     Drift("COMMENT ON FUNCTION drawdown IS NULL", "function comment", "drawdown(numeric,numeric)", MISSING, WARNING),
     Drift("DROP VIEW recomputed_metrics", "view", "recomputed_metrics", MISSING),
