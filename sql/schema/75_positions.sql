@@ -21,6 +21,28 @@ COMMENT ON FUNCTION known_order IS
 'The order that a short form adopts: by our id (AT404 when there is none), or by the client order id or the '
 'exchange''s, NULL when the session has no such order yet.';
 
+CREATE FUNCTION refuse_other_order(adopted bigint, session bigint, traded text, direction position_side) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    o orders;
+BEGIN
+    SELECT * INTO o FROM orders WHERE id = adopted;
+    IF o.session_id <> session THEN
+        PERFORM existing_session(session);
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'order_id',
+            MESSAGE = format('session %s has no order %s', session, adopted);
+    ELSIF o.symbol <> traded OR o.side <> direction THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'order_id',
+            MESSAGE = format(
+                'order %s is of a %s position in %s, and not of a %s one in %s', adopted, o.side, o.symbol, direction,
+                traded
+            );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_other_order IS
+'Before an order is adopted: raises AT404 when it is of another session, AT422 when its symbol or side is another.';
+
 CREATE FUNCTION refuse_reused_request(request uuid, content_hash bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -107,6 +129,7 @@ BEGIN
     -- What the request itself has made is no order to adopt.
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
         PERFORM refuse_reused_request(request, content_hash);
+        PERFORM refuse_other_order(adopted, session, traded, direction);
         RETURN adopt_entry(
             adopted, price, size_of_balance, entered, strategy, at, balance, fee, stop, target, trails, confidence,
             venue,
