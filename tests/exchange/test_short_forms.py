@@ -98,6 +98,30 @@ def test_an_order_of_another_position_is_a_conflict(book: Book) -> None:
         book.run(positions.close_position(position_id=second, exit_price=1, exit_reason="x", order_id=leaving))
 
 
+def test_an_adopted_order_gets_the_exchange_s_id(book: Book) -> None:
+    entry = book.journal()
+    opened = open_short(book, order_id=entry, entry_order_id=f"told-{entry}")
+    assert book.order(entry).exchange_order_id == f"told-{entry}"
+    leaving = book.journal("FULL_EXIT", position_id=opened)
+    for _ in range(2):
+        book.run(
+            positions.close_position(
+                position_id=opened,
+                exit_price=110,
+                exit_reason="target",
+                internal_order_id=book.order(leaving).internal_order_id,
+                exit_order_id=f"told-{leaving}",
+            )
+        )
+    assert book.order(leaving).exchange_order_id == f"told-{leaving}"
+    [trade] = book.trades()
+    assert trade.order_id == f"told-{leaving}"
+    assert book.balances()
+    other = book.journal()
+    with pytest.raises(Conflict, match=f"order {entry} of session {book.session_id} has the id told-{entry}"):
+        open_short(book, order_id=other, entry_order_id=f"told-{entry}")
+
+
 def test_an_order_of_something_else_is_not_adopted(book: Book, start_session: Callable[..., int]) -> None:
     entry = book.journal()
     elsewhere = Book(book.run, start_session())
