@@ -90,7 +90,7 @@ PLANTS = [
         "positions.positions_closed_with_exit",
         "missing",
     ),
-    Plant("ALTER DOMAIN price DROP CONSTRAINT price_positive", "constraint", "price.price_positive", "missing"),
+    Plant("ALTER DOMAIN price DROP CONSTRAINT price_nonnegative", "constraint", "price.price_nonnegative", "missing"),
     Plant("CREATE DOMAIN odd AS text", "domain", "odd", "unexpected"),
     Plant("ALTER TYPE severity ADD VALUE 'NOTICE' BEFORE 'WARNING'", "enum", "severity"),
     Plant(

@@ -160,7 +160,7 @@ DRIFTS: Final = [
     ),
     Drift("COMMENT ON TYPE severity IS NULL", "enum comment", "severity", MISSING, WARNING),
     Drift("CREATE TYPE mine AS ENUM ('A')", "enum", "mine", FOREIGN, Level.INFO, repaired=False),
-    Drift("ALTER DOMAIN price DROP CONSTRAINT price_positive", "constraint", "price.price_positive", MISSING),
+    Drift("ALTER DOMAIN price DROP CONSTRAINT price_nonnegative", "constraint", "price.price_nonnegative", MISSING),
     Drift("ALTER DOMAIN price SET NOT NULL", "domain", "price", repaired=False),
     Drift("COMMENT ON DOMAIN price IS 'In cents.'", "domain comment", "price", level=WARNING),
     Drift("CREATE DOMAIN mine AS text", "domain", "mine", FOREIGN, Level.INFO, repaired=False),
