@@ -234,7 +234,10 @@ BEGIN
         p.status := 'OPEN';
         p.entry_price := average_price(p.contract, p.contract_size, p.current_quantity, p.cost_basis);
         marked := direction * (contract_value(p.contract, p.contract_size, p.current_quantity, p.current_price) - p.cost_basis);
-        p.unrealized_pnl := marked * coalesce(p.settlement_rate, 1);
+        p.unrealized_pnl := CASE
+            WHEN p.settlement_rate IS NULL THEN marked
+            ELSE trim_scale(round(marked * p.settlement_rate, 18))
+        END;
         p.unrealized_pnl_percent := trim_scale(round(marked / nullif(abs(p.cost_basis), 0) * 100, 12));
     ELSIF p.quantity > 0 THEN
         IF p.status <> 'CLOSED' THEN

@@ -337,7 +337,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'filled_price',
             MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', before.id, told_at);
     END IF;
-    IF NOT names_by_exchange AND exchange <> before.exchange_order_id THEN
+    IF NOT names_by_exchange AND (exchange = before.exchange_order_id) IS NOT TRUE AND exchange IS NOT NULL THEN
         PERFORM refuse_taken_order(before.session_id, before.id, before.symbol, NULL, exchange);
     END IF;
     o := before;

@@ -21,6 +21,28 @@ COMMENT ON FUNCTION known_order IS
 'The order that a short form adopts: by our id (AT404 when there is none), or by the client order id or the '
 'exchange''s, NULL when the session has no such order yet.';
 
+CREATE FUNCTION refuse_other_order(adopted bigint, session bigint, traded text, direction position_side) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    o orders;
+BEGIN
+    SELECT * INTO o FROM orders WHERE id = adopted;
+    IF o.session_id <> session THEN
+        PERFORM existing_session(session);
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'order_id',
+            MESSAGE = format('session %s has no order %s', session, adopted);
+    ELSIF o.symbol <> traded OR o.side <> direction THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'order_id',
+            MESSAGE = format(
+                'order %s is of a %s position in %s, and not of a %s one in %s', adopted, o.side, o.symbol, direction,
+                traded
+            );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_other_order IS
+'Before an order is adopted: raises AT404 when it is of another session, AT422 when its symbol or side is another.';
+
 CREATE FUNCTION refuse_reused_request(request uuid, content_hash bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -32,6 +54,24 @@ END
 $$;
 COMMENT ON FUNCTION refuse_reused_request IS
 'Raises AT412 when the request has made an order with other content, before it adopts another.';
+
+CREATE FUNCTION acknowledge_adopted(adopted bigint, exchange_id text, at timestamptz, own_token uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF exchange_id IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM FROM orders
+      WHERE id = adopted AND (exchange_order_id = exchange_id OR former_exchange_order_ids @> ARRAY[exchange_id]);
+    IF NOT FOUND THEN
+        PERFORM update_order(
+            adopted, NULL, NULL, exchange_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, at, own_token
+        );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION acknowledge_adopted IS
+'Gives an order that is adopted by another id the exchange''s id that is told with it, as an acknowledgement does.';
 
 CREATE FUNCTION settle_in_total(
     adopted orders, total numeric, average numeric, total_commission numeric, told_pnl numeric, rate numeric,
@@ -107,6 +147,8 @@ BEGIN
     -- What the request itself has made is no order to adopt.
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
         PERFORM refuse_reused_request(request, content_hash);
+        PERFORM refuse_other_order(adopted, session, traded, direction);
+        PERFORM acknowledge_adopted(adopted, exchange_id, at, own_token);
         RETURN adopt_entry(
             adopted, price, size_of_balance, entered, strategy, at, balance, fee, stop, target, trails, confidence,
             venue,
@@ -357,6 +399,7 @@ BEGIN
     adopted := known_order(own_order, p.session_id, internal_id, exchange_id, p.symbol);
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
         PERFORM refuse_reused_request(request, content_hash);
+        PERFORM acknowledge_adopted(adopted, exchange_id, at, own_token);
         RETURN adopt_order(
             adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, why, at, own_token, request,
             content_hash

@@ -160,6 +160,14 @@ def test_orders_are_found_by_any_id(book: Book) -> None:
         )
 
 
+def test_an_acknowledgement_with_a_taken_id_names_the_order_that_has_it(book: Book) -> None:
+    first, second = book.journal(), book.journal()
+    taken = f"taken-{first}"
+    book.run(orders.update_order_status(order_id=first, exchange_order_id=taken))
+    with pytest.raises(Conflict, match=f"order {first} of session {book.session_id} has the id {taken}"):
+        book.run(orders.update_order_status(order_id=second, exchange_order_id=taken))
+
+
 def test_an_unknown_order_can_wait_for_a_person(book: Book) -> None:
     entry = book.journal()
     book.run(orders.update_order_status(order_id=entry, status="UNKNOWN", needs_review=True))

@@ -236,3 +236,30 @@ def test_unrealised_pnl_follows_from_the_price(book: Book) -> None:
     assert (held.unrealized_pnl, held.unrealized_pnl_percent) == (Decimal(20), Decimal(10))
     book.run(positions.update_position(position_id=opened, current_price=120, unrealized_pnl=39))
     assert book.position(opened).unrealized_pnl == 39
+
+
+def test_a_fill_marks_with_18_digits_at_a_rate_too(book: Book) -> None:
+    book.run(
+        orders.create_order(
+            session_id=book.session_id,
+            order_type="ENTRY",
+            symbol="ETHEUR",
+            side="LONG",
+            quantity=3,
+            internal_order_id="in euros",
+            settlement_currency="EUR",
+            settlement_rate="1.123456789012345678",
+        )
+    )
+    for name, quantity, price in (("1", 1, "100.123456789"), ("2", 2, "100.2")):
+        book.run(
+            orders.record_fill(
+                session_id=book.session_id,
+                internal_order_id="in euros",
+                exchange_fill_id=name,
+                quantity=quantity,
+                price=price,
+            )
+        )
+    [held] = book.open()
+    assert held.unrealized_pnl == round(Decimal("0.076543211") * Decimal("1.123456789012345678"), 18)

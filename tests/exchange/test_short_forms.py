@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from atb_db.errors import Conflict, InvalidInput
+from atb_db.errors import Conflict, InvalidInput, NotFound
 from atb_db.repository import execution, orders, positions
 from atb_db.types import OrderStatus, OrderType, PositionStatus
 from tests.exchange.conftest import Book
@@ -95,6 +96,42 @@ def test_an_order_of_another_position_is_a_conflict(book: Book) -> None:
     leaving = book.journal("FULL_EXIT", 1, position_id=first)
     with pytest.raises(Conflict, match=f"order {leaving} belongs to position {first}"):
         book.run(positions.close_position(position_id=second, exit_price=1, exit_reason="x", order_id=leaving))
+
+
+def test_an_adopted_order_gets_the_exchange_s_id(book: Book) -> None:
+    entry = book.journal()
+    opened = open_short(book, order_id=entry, entry_order_id=f"told-{entry}")
+    assert book.order(entry).exchange_order_id == f"told-{entry}"
+    leaving = book.journal("FULL_EXIT", position_id=opened)
+    for _ in range(2):
+        book.run(
+            positions.close_position(
+                position_id=opened,
+                exit_price=110,
+                exit_reason="target",
+                internal_order_id=book.order(leaving).internal_order_id,
+                exit_order_id=f"told-{leaving}",
+            )
+        )
+    assert book.order(leaving).exchange_order_id == f"told-{leaving}"
+    [trade] = book.trades()
+    assert trade.order_id == f"told-{leaving}"
+    assert book.balances()
+    other = book.journal()
+    with pytest.raises(Conflict, match=f"order {entry} of session {book.session_id} has the id told-{entry}"):
+        open_short(book, order_id=other, entry_order_id=f"told-{entry}")
+
+
+def test_an_order_of_something_else_is_not_adopted(book: Book, start_session: Callable[..., int]) -> None:
+    entry = book.journal()
+    elsewhere = Book(book.run, start_session())
+    with pytest.raises(NotFound, match=f"session {elsewhere.session_id} has no order {entry}"):
+        open_short(elsewhere, order_id=entry)
+    with pytest.raises(InvalidInput, match=f"order {entry} is of a LONG position in BTCUSDT, and not of a SHORT one"):
+        open_short(book, order_id=entry, side="SHORT")
+    with pytest.raises(InvalidInput, match="and not of a LONG one in ETHUSDT"):
+        open_short(book, internal_order_id=book.order(entry).internal_order_id, symbol="ETHUSDT")
+    assert book.order(entry).filled_quantity == 0
 
 
 def test_other_figures_for_an_order_that_is_filled_are_a_conflict(book: Book) -> None:

@@ -161,7 +161,7 @@ def forbidden() -> Iterator[tuple[str, str]]:
         yield login, "DROP VIEW recomputed_metrics"
         yield login, "DROP FUNCTION drawdown(numeric, numeric)"
         yield login, "ALTER TYPE severity ADD VALUE 'ODD'"
-        yield login, "ALTER DOMAIN price DROP CONSTRAINT price_positive"
+        yield login, "ALTER DOMAIN price DROP CONSTRAINT price_nonnegative"
         yield login, "CREATE TABLE odd ()"
         yield login, "CREATE TEMPORARY TABLE odd ()"
         yield login, "CREATE TEMPORARY SEQUENCE odd"
