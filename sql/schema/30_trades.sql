@@ -99,6 +99,7 @@ CREATE FUNCTION known_trade(session bigint, traded text, exchange_order text, re
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     known bigint;
+    journaled bigint;
 BEGIN
     IF exchange_order IS NULL THEN
         RETURN NULL;
@@ -114,16 +115,24 @@ BEGIN
        AND t.position_id IS NULL
        AND t.request_id <> request;
     IF NOT FOUND THEN
-        SELECT t.id INTO known
+        SELECT o.id, t.id INTO journaled, known
           FROM orders AS o
-          JOIN trades AS t ON t.position_id = o.position_id
+          LEFT JOIN trades AS t ON t.position_id = o.position_id AND t.request_id <> request
          WHERE o.id = ANY (orders_with_ids(session, NULL, exchange_order))
            AND o.symbol = traded
-           AND t.request_id <> request;
+           AND o.position_id IS NOT NULL;
+        IF FOUND AND known IS NULL AND NOT EXISTS (SELECT FROM trades AS t WHERE t.request_id = request) THEN
+            RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+                MESSAGE = format(
+                    'order %s is journaled as order %s of a position, whose fills make the trade', exchange_order,
+                    journaled
+                );
+        END IF;
     END IF;
     RETURN known;
 END
 $$;
 COMMENT ON FUNCTION known_trade IS
 'The trade that a session has of the exchange''s order: logged with its id, or of the position that the order belongs '
-'to; NULL when there is none, or it is the request''s own.';
+'to; NULL when there is none, or it is the request''s own. Raises AT409 for an order of a position without a trade: its '
+'fills make one.';
