@@ -134,5 +134,5 @@ END
 $$;
 COMMENT ON FUNCTION known_trade IS
 'The trade that a session has of the exchange''s order: logged with its id, or of the position that the order belongs '
-'to; NULL when there is none, or it is the request''s own. Raises AT409 for an order of a position without a trade: its '
-'fills make one.';
+'to; NULL when there is none, or it is the request''s own. Raises AT409 for an order of a position without a trade, '
+'whose fills make one.';

@@ -18,7 +18,9 @@ COMMENT ON TYPE booking IS
 'rest that could not be taken up; what the position still owes to exits that came before; the trade that it completed '
 'and the partial trade that it belongs to.';
 
-CREATE FUNCTION record_partial_trade(p positions, filled orders, moved booking, at timestamptz, OUT id bigint, OUT is_new boolean)
+CREATE FUNCTION record_partial_trade(
+    p positions, filled orders, moved booking, at timestamptz, OUT id bigint, OUT is_new boolean
+)
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     original numeric := CASE WHEN p.original_quantity > 0 THEN p.original_quantity END;

@@ -63,7 +63,9 @@ COMMENT ON FUNCTION find_order IS
 'before it was amended). Raises AT404 when there is none, AT409 when two symbols share the exchange''s id, AT422 when '
 'no id is given.';
 
-CREATE FUNCTION refuse_fill(known order_fills, filled numeric, at_price numeric, told_fee numeric, told_currency text, told_commission numeric)
+CREATE FUNCTION refuse_fill(
+    known order_fills, filled numeric, at_price numeric, told_fee numeric, told_currency text, told_commission numeric
+)
 RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
@@ -391,7 +393,8 @@ COMMENT ON FUNCTION update_order IS
 'state that would go back and an end that is there already stay, the rest of the report is kept and booked. The '
 'order''s id.';
 
-CREATE FUNCTION refuse_taken_order(session bigint, own_id bigint, traded text, internal text, exchange text) RETURNS void
+CREATE FUNCTION refuse_taken_order(session bigint, own_id bigint, traded text, internal text, exchange text)
+RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     taken bigint;

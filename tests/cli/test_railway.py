@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from itertools import count as count_up
 
 import psycopg
@@ -14,7 +15,7 @@ from atb_db.config import Settings
 from atb_db.database import ServerInfo
 from atb_db.embedded import Server
 from atb_db.types import Environment
-from tests.cli.conftest import PASSWORD, Ended, Run
+from tests.cli.conftest import COMMAND, PASSWORD, Ended, Run, environment
 from tests.tcp import over_tcp
 
 PRIVATE = "db.railway.internal"
@@ -136,15 +137,16 @@ def test_a_private_host_outside_of_railway_is_told_the_way_in(call: Run) -> None
     assert "DATABASE_PUBLIC_URL" in out
 
 
-def test_a_public_host_without_encryption_is_not_reached(
-    ready_url: str, call: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_public_host_without_encryption_is_not_reached(ready_url: str, call: Run) -> None:
     for url in (named(ready_url, PUBLIC), named(ready_url, PUBLIC) + "&sslmode=disable"):
         ended = call("setup-railway", "--verify", "--json", url=url)
         assert ended.code == ExitCode.UNREACHABLE
         assert "SSL" in steps_of(ended)[Topic.CONNECTION][1]
-    monkeypatch.setenv("DATABASE_SSL_MODE", "prefer")
-    ended = call("setup-railway", "--verify", "--json", url=named(ready_url, PUBLIC) + "&sslmode=disable")
+    allowed = environment(named(ready_url, PUBLIC) + "&sslmode=disable") | {"DATABASE_SSL_MODE": "prefer"}
+    done = subprocess.run(
+        (*COMMAND, "setup-railway", "--verify", "--json"), env=allowed, capture_output=True, text=True, check=False
+    )
+    ended = Ended(done.returncode, done.stdout, done.stderr)
     assert ended.code == ExitCode.FOUND
     assert states_of(ended)[Topic.ENCRYPTION] == Outcome.FAILED
     assert count(ready_url, "trading_sessions") == 0

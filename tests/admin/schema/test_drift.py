@@ -52,7 +52,7 @@ DRIFTS: Final = [
     Drift("COMMENT ON TABLE orders IS NULL", "table comment", "orders", MISSING, WARNING),
     Drift("CREATE TABLE mine (id integer PRIMARY KEY)", "table", "mine", FOREIGN, Level.INFO, repaired=False),
     # columns
-    Drift("ALTER TABLE orders DROP COLUMN failure_reason", "column", "orders.failure_reason", MISSING),
+    Drift("ALTER TABLE system_events DROP COLUMN alert_method", "column", "system_events.alert_method", MISSING),
     Drift("ALTER TABLE positions ADD COLUMN extra text", "column", "positions.extra", UNEXPECTED),
     Drift(
         "ALTER TABLE reconciliation_audit_events ALTER COLUMN field TYPE text",
