@@ -248,8 +248,8 @@ BEGIN
     IF FOUND THEN
         IF (known.quantity, known.price) IS DISTINCT FROM (filled, at_price)
             OR (known.fee, known.fee_currency) <> (told_fee, told_currency)
-            -- Another conversion of the same fee is no other fee.
-            OR (known.fee IS NULL AND told_fee IS NULL AND known.commission <> told_commission) THEN
+            -- Another conversion of the same fee is no other fee; a fee that is not the cost told before is one.
+            OR (known.fee IS NULL AND known.commission IS NOT NULL AND (base_fee <> 0 OR converted <> known.commission)) THEN
             PERFORM refuse_fill(known, filled, at_price, told_fee, told_currency, told_commission);
         END IF;
         IF known.commission IS NULL AND num_nonnulls(told_fee, told_commission) > 0 THEN

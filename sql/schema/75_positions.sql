@@ -9,17 +9,28 @@ BEGIN
     IF num_nonnulls(internal, exchange) = 0 THEN
         RETURN NULL;
     END IF;
-    RETURN (
-        SELECT o.id
-          FROM orders AS o
-         WHERE o.id = ANY (orders_with_ids(session, internal, exchange))
-           AND (internal IS NOT NULL OR o.symbol = traded)
+    RETURN coalesce(
+        (
+            SELECT o.id
+              FROM orders AS o
+             WHERE o.id = ANY (orders_with_ids(session, internal, exchange))
+               AND (internal IS NOT NULL OR o.symbol = traded)
+        ),
+        -- By the id that it had before it was amended.
+        (
+            SELECT max(o.id)
+              FROM orders AS o
+             WHERE internal IS NULL
+               AND o.former_exchange_order_ids @> ARRAY[exchange]
+               AND o.session_id = session
+               AND o.symbol = traded
+        )
     );
 END
 $$;
 COMMENT ON FUNCTION known_order IS
 'The order that a short form adopts: by our id (AT404 when there is none), or by the client order id or the '
-'exchange''s, NULL when the session has no such order yet.';
+'exchange''s (also one that it had before it was amended), NULL when the session has no such order yet.';
 
 CREATE FUNCTION refuse_other_order(adopted bigint, session bigint, traded text, direction position_side) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

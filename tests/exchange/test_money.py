@@ -65,6 +65,18 @@ def test_a_currency_is_known_in_any_case(book: Book) -> None:
     assert book.balances()
 
 
+def test_a_fee_that_is_not_the_cost_that_was_told_is_refused(book: Book) -> None:
+    entry = book.journal(base_asset="BTC")
+    first = record(book, entry, commission=Decimal("0.1"))
+    assert record(book, entry, fee=Decimal("0.1"), fee_currency="USDT") == first
+    with pytest.raises(Conflict):
+        record(book, entry, fee=5, fee_currency="USDT")
+    with pytest.raises(Conflict):  # It would have made the position smaller.
+        record(book, entry, fee=Decimal("0.001"), fee_currency="BTC")
+    assert book.balance() == Decimal("999.9")
+    assert book.balances()
+
+
 def test_a_fee_in_the_bought_asset_makes_the_position_smaller(book: Book) -> None:
     entry = book.journal(base_asset="BTC")
     record(book, entry, fee=Decimal("0.001"), fee_currency="BTC")

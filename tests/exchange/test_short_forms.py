@@ -56,6 +56,17 @@ def test_the_journaled_order_is_adopted_by_each_of_its_ids(book: Book) -> None:
     assert book.balances()
 
 
+def test_an_amended_order_is_adopted_by_the_id_that_it_had_before(book: Book) -> None:
+    entry = book.journal()
+    for exchange_id in (f"before-{entry}", f"after-{entry}"):
+        book.run(orders.update_order_status(order_id=entry, status="OPEN", exchange_order_id=exchange_id))
+    opened = open_short(book, entry_order_id=f"before-{entry}")
+    assert opened == book.position_of(entry)
+    assert book.order(entry).exchange_order_id == f"after-{entry}"
+    assert len(book.open()) == 1
+    assert book.balances()
+
+
 def test_an_order_without_fills_is_filled_as_given(book: Book) -> None:
     entry = book.journal(quantity=2)
     opened = open_short(book, quantity="1.5", price=101, order_id=entry, entry_commission=Decimal("0.3"))

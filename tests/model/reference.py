@@ -222,7 +222,7 @@ class Books:
             if (
                 again.executed != (quantity, price)
                 or (again.fee and told and again.fee != told)
-                or (not again.fee and not told and None not in (again.known, commission) and again.known != commission)
+                or (not again.fee and again.known is not None and (base_fee or known not in (None, again.known)))
             ):
                 raise Refused("Conflict")
             if again.known is None and (told or commission is not None):
