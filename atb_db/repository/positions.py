@@ -438,7 +438,7 @@ def move_position_to_session(
 
 @query
 def get_planned_positions(*, session_id: int) -> list[PlannedPosition]:
-    """A session's planned positions: their entry orders are journaled and nothing of them is filled; oldest first."""
+    """A session's planned positions: nothing of their entry orders is filled, and it may still be; oldest first."""
     ...
 
 

@@ -93,6 +93,15 @@ def test_a_fill_after_the_end_is_booked_and_visible(book: Book, end: str) -> Non
     assert book.balances()
 
 
+def test_an_order_that_ended_without_a_fill_plans_nothing(book: Book) -> None:
+    entry = book.journal()
+    book.run(orders.update_order_status(order_id=entry, status="CANCELLED"))
+    assert book.run(positions.get_planned_positions(session_id=book.session_id)) == []
+    book.fill(entry, "late", 1, 100)
+    assert [held.id for held in book.open()] == [book.position_of(entry)]
+    assert book.balances()
+
+
 def test_more_or_less_than_was_ordered_is_kept_and_flagged(book: Book) -> None:
     over = book.journal(quantity=5)
     book.fill(over, "a", "5.012345", 100)
