@@ -9,6 +9,7 @@ from tests.cli.conftest import Run
 
 
 def test_who_may_not_make_groups_is_told_who_may(server: Server, fresh_url: str, call: Run) -> None:
+    remove_roles(server)  # Another test's groups would do.
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE makes_none LOGIN")
     try:
