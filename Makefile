@@ -171,9 +171,6 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
 	@$(PY) -m atb_db.admin.schema.catalog
 
-baseline: $(VENV)/.dev ## Write sql/migrations/0001-baseline again from sql/schema; until the first release
-	@$(PY) -m atb_db.admin.schema.baseline
-
 docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of fields, docs/{cli,repository,settings,verify}.md
 	@$(PY) -m tests.docs.fields
 	@$(PY) -m tests.docs.repository_page docs/repository.md
@@ -204,4 +201,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) $(CLUSTER) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest lowest cov growth fmt catalog baseline docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest lowest cov growth fmt catalog docs wheel bench bench-quick clean

@@ -1,4 +1,4 @@
--- Takes back what 0001-baseline does. Written by `make baseline`.
+-- Takes back what 0001-baseline does.
 
 ALTER TABLE trading_sessions DROP CONSTRAINT trading_sessions_balance_fkey;
 DROP TABLE deployment;

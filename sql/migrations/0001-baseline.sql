@@ -1,6 +1,5 @@
 -- What holds data, as of the first release: types, domains, tables, constraints, indexes.
 --
--- Written by `make baseline` from sql/schema, until there is a release; then a change is a migration of its own.
 -- replaces: 0001-initial, 0002-everything-the-bot-remembers, 0003-operations, 0004-restart, 0005-reporting
 -- replaces: 0006-retention, 0007-deployment, 0008-books, 0009-performance
 

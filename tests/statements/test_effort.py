@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import FrameType
@@ -35,13 +36,14 @@ def database(fresh_world_url: str) -> Iterator[Database]:
         yield database
 
 
-def functions_called(run: Callable[[], object]) -> int:
-    """Python's and C's, by this thread."""
-    called = 0
+def functions_called(run: Callable[[], object]) -> Counter[str]:
+    """Python's and C's, by this thread: how often each."""
+    called: Counter[str] = Counter()
 
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal called
-        called += event in {"call", "c_call"}
+    def count(frame: FrameType, event: str, argument: object) -> None:
+        if event in {"call", "c_call"}:
+            here = frame.f_code.co_qualname
+            called[here if event == "call" else f"{getattr(argument, '__qualname__', argument)} in {here}"] += 1
 
     gc.disable()  # finalizers are functions, too
     sys.setprofile(count)
@@ -71,7 +73,7 @@ def test_a_value_is_made_with_five_functions_a_parameter(world: World, declarati
     given = dict(example(declaration, world).args)
     make = partial(declaration.value, given)
     make()
-    assert functions_called(make) < 5 * len(declaration.parameters)
+    assert functions_called(make).total() < 5 * len(declaration.parameters)
 
 
 @pytest.mark.parametrize("declaration", SINGLE_ROWS, ids=str)
@@ -82,9 +84,9 @@ def test_a_warm_command_runs_a_hundred_functions_and_three_a_parameter(
     statement = example(declaration, world)
     for _ in range(8):
         database.run(statement)
-    # The least of some: it may have to wait for the pool's own threads.
-    least = min(functions_called(lambda: database.run(statement)) for _ in range(5))
-    assert least < 100 + 3 * len(declaration.parameters)
+    # The least of some: it may have to wait for the pool's own threads, or for a server that is busy.
+    least = min((functions_called(lambda: database.run(statement)) for _ in range(20)), key=Counter.total)
+    assert least.total() < 100 + 3 * len(declaration.parameters), least.most_common()
 
 
 @pytest.mark.parametrize("declaration", SINGLE_ROWS, ids=str)

@@ -9,14 +9,11 @@ import pytest
 
 from atb_db.admin.connection import reading
 from atb_db.admin.migrations import Release
-from atb_db.admin.schema.baseline import NAME, baseline
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.schema.declared import INHERITED, read_declared
 from atb_db.config import Settings
 from atb_db.errors import ConfigurationError
 from atb_db.sqlfile import sql_root
-
-ONLY = "as long as nothing has been released"
 
 
 def test_no_view_says_of_a_column_what_its_table_says(fresh_url: str) -> None:
@@ -36,13 +33,6 @@ def test_no_view_says_of_a_column_what_its_table_says(fresh_url: str) -> None:
     with reading(Settings.load(fresh_url)) as (reader, _):
         inherited = {entry.name: entry.comment for entry in read_catalog(reader) if entry.name in own}
     assert sorted(name for name in own if inherited[name] == said[name]) == []
-
-
-@pytest.mark.skipif(len(Release().migrations) > 1, reason=f"it is written from sql/schema only {ONLY}")
-def test_the_baseline_is_as_it_would_be_written() -> None:
-    folder = sql_root() / "migrations"
-    written = [(folder / f"{NAME}{ending}.sql").read_text() for ending in ("", ".rollback")]
-    assert [*baseline(read_declared(sql_root() / "schema").data)] == written, "make baseline"
 
 
 @pytest.mark.parametrize(
