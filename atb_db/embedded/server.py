@@ -39,6 +39,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 10
 _PORT_ATTEMPTS = 5
 _LOG_LINES = 50
+_ASK_FIRST = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)
 
 
 class Server(Postgresql):
@@ -64,6 +65,7 @@ class Server(Postgresql):
         self._settings = settings
         self._account = server_account()
         self._watchdog: Watchdog | None = None
+        self.port = 0  # the first start finds one
         super().__init__(base_dir=str(base_dir))
 
     @property
@@ -116,6 +118,27 @@ class Server(Postgresql):
             self.child_process.returncode = 0  # or its finaliser warns of a process left behind
         self.child_process = None
         self._use_tmpdir = False
+
+    def restart(self, *, crash: bool = False) -> None:
+        """End the server and start it again on the same port, so that every URL stays right; all connections are lost.
+
+        With `crash` nothing is tidied up first, and it recovers from its log: unless the server is durable or
+        synchronous_commit is on, the last commits before a crash may be lost.
+        """
+        with self.outage(crash=crash):
+            pass
+
+    @contextmanager
+    def outage(self, *, crash: bool = False) -> Generator[None, None, None]:
+        """No server inside the block; after it, also if the block fails, it answers again on the same port.
+
+        `crash` as for `restart`.
+        """
+        self._end(*((signal.SIGQUIT, signal.SIGKILL) if crash else _ASK_FIRST))
+        try:
+            yield
+        finally:
+            self.start()
 
     @property
     def _log_file(self) -> Path:
@@ -184,10 +207,16 @@ class Server(Postgresql):
             shutil.chown(path, self._account.uid, self._account.gid)
 
     def start(self) -> None:
-        """Start the server and wait until it answers; on another port if one was just taken."""
+        """Start the server and wait until it answers: on a free port the first time, later on the same one.
+
+        Raises:
+            AtbDbError: it did not start; the end of its log says why.
+        """
+        started_before = self.port != 0
         try:
-            for _ in range(_PORT_ATTEMPTS):
-                self.port = _unused_port()
+            for _ in range(1 if started_before else _PORT_ATTEMPTS):
+                if not started_before:
+                    self.port = _unused_port()
                 self.child_process = self._launch()
                 self.pid = self.child_process.pid
                 if self._answers(self.child_process):
@@ -247,10 +276,13 @@ class Server(Postgresql):
 
     def terminate(self, *_signals: object) -> None:
         """Stop the server; its files stay."""
+        self._end(*_ASK_FIRST)
+
+    def _end(self, *signals: signal.Signals) -> None:
         child = self.child_process
         if child is None or self._owner_pid != os.getpid():
             return
-        for stronger in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        for stronger in signals:
             child.send_signal(stronger)
             try:
                 child.wait(_STOP_SECONDS)

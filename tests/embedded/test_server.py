@@ -113,6 +113,39 @@ def test_a_port_taken_meanwhile_is_left_to_its_owner(monkeypatch: pytest.MonkeyP
             assert server.port == free
 
 
+@pytest.mark.parametrize("crash", [False, True], ids=["tidy", "crash"])
+def test_after_an_outage_it_answers_at_the_same_url(*, crash: bool) -> None:
+    with postgresql(settings={"synchronous_commit": "on"}) as server:
+        url, tcp_url, before = server.url(), server.tcp_url(), server.pid
+        with psycopg.connect(url) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+        with server.outage(crash=crash):
+            assert not runs(before)
+            with pytest.raises(psycopg.OperationalError):
+                psycopg.connect(url)
+        assert server.pid != before
+        assert value(url, "SELECT one FROM kept") == 1
+        assert value(tcp_url, "SELECT one FROM kept") == 1
+        assert ("recovery in progress" in server.log) == crash
+        server.restart(crash=crash)
+        assert value(url, "SELECT one FROM kept") == 1
+    assert not runs(server.pid)
+
+
+def test_an_outage_ends_though_its_block_fails() -> None:
+    with postgresql() as server:
+        with pytest.raises(LookupError), server.outage():
+            raise LookupError
+        assert value(server.url(), "SELECT 1") == 1
+
+
+def test_its_port_taken_during_an_outage_is_said(temporary: Path) -> None:
+    with pytest.raises(AtbDbError, match="Address already in use"), postgresql() as server, server.outage():
+        other = socket.create_server(("127.0.0.1", server.port))
+    other.close()
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_given_folder_keeps_the_cluster(folder: Path) -> None:
     base = folder / "cluster"
     with postgresql(base_dir=base) as server:

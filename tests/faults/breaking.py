@@ -49,9 +49,7 @@ def start(server: Server) -> None:
     """Start the server on the same port if it is down; until it answers."""
     child = server.child_process
     if child is None or child.poll() is not None:
-        server.child_process = child = server._launch()
-        server.pid = child.pid
-        assert server._answers(child), server.log
+        server.start()
 
 
 def freeze(scene: Scene) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -222,13 +221,8 @@ def test_through_a_restart_of_the_server(tmp_path: Path) -> None:
                 )
             )
             journal.record(note(session_id, "0"))
-            assert server.child_process is not None
-            server.child_process.send_signal(signal.SIGQUIT)  # as pg_ctl stop -m immediate
-            server.child_process.wait()
-            assert isinstance(journal.record(note(session_id, "1")), Queued)
-            server.child_process = server._launch()
-            server.pid = server.child_process.pid
-            assert server._answers(server.child_process)
+            with server.outage(crash=True):
+                assert isinstance(journal.record(note(session_id, "1")), Queued)
             assert journal.replay().waiting == 0
             assert messages(db, session_id) == ["0", "1"]
 

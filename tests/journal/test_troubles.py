@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -178,24 +176,12 @@ def test_a_server_that_has_run_out_of_transaction_ids(tmp_path: Path) -> None:
             connection.execute(schema_sql())
         with Database(url) as db, Journal(tmp_path / "journal", db, patience=0.2) as journal:
             assert isinstance(journal.record(note()), int)
-            with stopped(server):
+            with server.outage():
                 leap(server, to=2_146_000_000)
             with pytest.raises(ResourceFull, match="wraparound"):
                 db.run(note())
             assert isinstance(journal.record(note()), Queued)
             assert journal.replay()[:3] == (0, 0, 1)
-
-
-@contextmanager
-def stopped(server: Server) -> Iterator[None]:
-    """Shut the server down, and start it again."""
-    assert server.child_process is not None
-    server.child_process.send_signal(signal.SIGINT)
-    server.child_process.wait()
-    yield
-    server.child_process = server._launch()
-    server.pid = server.child_process.pid
-    assert server._answers(server.child_process)
 
 
 def leap(server: Server, *, to: int) -> None:
