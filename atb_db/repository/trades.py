@@ -126,7 +126,7 @@ class NewTrade(NamedTuple):
     take_profit: Number | None = None
     """Target price at the exit, in quote currency."""
     strategy_config: Json | None = None
-    """Configuration of the strategy."""
+    """Configuration of the strategy; NULL = that of the session, which stays as it was at the start."""
     confidence_score: Number | None = None
     """The strategy's confidence at entry, from 0 to 1."""
     order_id: str | None = None

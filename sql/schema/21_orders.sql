@@ -71,6 +71,11 @@ WHERE status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN');
 CREATE INDEX orders_unpriced_idx ON orders (session_id) WHERE told_quantity > recorded_quantity AND told_value IS NULL;
 -- Read by get_failed_orders.
 CREATE INDEX orders_failed_idx ON orders (session_id, created_at, id) WHERE status = 'FAILED';
+-- Read by get_recent_partial_trades.
+CREATE INDEX orders_partial_idx ON orders (session_id, filled_at)
+WHERE order_type IN ('PARTIAL_EXIT', 'SCALE_IN') AND filled_at IS NOT NULL;
+-- Read by expire_stale_orders, which counts what it has expired.
+CREATE INDEX orders_expired_idx ON orders (session_id, cancelled_at) WHERE status = 'EXPIRED';
 CREATE INDEX orders_replaced_order_id_idx ON orders (replaced_order_id) WHERE replaced_order_id IS NOT NULL;
 -- Read by find_order, for a fill under the id that an amended order had before.
 CREATE INDEX orders_former_exchange_order_ids_idx ON orders USING gin (former_exchange_order_ids)

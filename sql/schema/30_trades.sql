@@ -79,7 +79,8 @@ COMMENT ON COLUMN trades.stop_loss IS 'Stop price at the exit, in quote currency
 COMMENT ON COLUMN trades.take_profit IS 'Target price at the exit, in quote currency.';
 COMMENT ON COLUMN trades.exit_reason IS 'Why the trade was closed.';
 COMMENT ON COLUMN trades.strategy_name IS 'Strategy that traded.';
-COMMENT ON COLUMN trades.strategy_config IS 'Configuration of the strategy.';
+COMMENT ON COLUMN trades.strategy_config IS
+'Configuration of the strategy; NULL = that of the session, which stays as it was at the start.';
 COMMENT ON COLUMN trades.confidence_score IS 'The strategy''s confidence at entry, from 0 to 1.';
 COMMENT ON COLUMN trades.order_id IS 'The exchange''s identifier of the exit order.';
 COMMENT ON COLUMN trades.exchange IS 'Exchange that executed the trade.';

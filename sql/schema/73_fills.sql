@@ -62,14 +62,14 @@ BEGIN
     INSERT INTO trades (
         session_id, position_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
         pnl, pnl_percent, commission, margin_interest_cost, funding, stop_loss, take_profit, exit_reason,
-        strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
+        strategy_name, confidence_score, order_id, exchange, timeframe,
         mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
     )
     SELECT p.session_id, p.id, p.symbol, p.side, s.mode, coalesce(p.entry_price, 0), coalesce(p.exit_price, 0), p.size,
            p.quantity, p.entry_time, p.exit_time, p.realized_pnl,
            coalesce(round(p.realized_pnl / nullif(abs(p.entry_notional), 0) * 100, 12), 0),
            p.commission, p.margin_interest_cost, p.funding, p.stop_loss, p.take_profit, p.exit_reason,
-           p.strategy_name, s.strategy_config, p.confidence_score, filled.exchange_order_id, p.exchange, s.timeframe,
+           p.strategy_name, p.confidence_score, filled.exchange_order_id, p.exchange, s.timeframe,
            p.mfe, p.mfe_price, p.mfe_time, p.mae, p.mae_price, p.mae_time, request, content_hash
       FROM trading_sessions AS s
      WHERE s.id = p.session_id

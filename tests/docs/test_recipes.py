@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from atb_db.admin.connection import reading
-from atb_db.admin.migrations import Release, lint, migrate, new_migration, rollback, rollback_plan
+from atb_db.admin.migrations import Release, known_migrations, lint, migrate, new_migration, rollback, rollback_plan
 from atb_db.admin.schema.catalog import Catalog, differences, read_catalog, write_catalog
 from atb_db.admin.schema.declared import code_word
 from atb_db.admin.tokens import SqlStatement, statements
@@ -104,8 +104,9 @@ def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
     root = CONTRIBUTING.parent
     for folder in ("atb_db", "sql"):
         shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    number = f"{len(known_migrations()) + 1:04}"
     for name, old, new in edits():
-        path = tmp_path / name
+        path = tmp_path / name.replace("NNNN", number)
         text = path.read_text() if path.exists() else ""
         assert text.count(old) == 1 or not (text or old), (name, old)
         path.write_text(text.replace(old, new) if old else new + "\n")
@@ -119,13 +120,13 @@ def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout.splitlines()) == (
         0,
         [
-            "('0002-leverage',)",
+            f"('{number}-leverage',)",
             "comment on column positions.leverage, function open_position, view reporting.open_positions",
             "[Decimal('3')]",
             "leverage",
             "[(Decimal('3'),)]",
             "['view reporting.open_positions']",
-            "('0002-leverage',)",
+            f"('{number}-leverage',)",
         ],
     ), run.stderr
 

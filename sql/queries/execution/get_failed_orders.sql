@@ -10,7 +10,7 @@ SELECT o.id, o.session_id, o.position_id, o.order_type, o.symbol, o.side, o.quan
             WHERE r.session_id = s.session_id
               AND r.status = 'FAILED'
               AND (:strategy_name::text IS NULL OR r.strategy_name = :strategy_name)
-              AND r.symbol = coalesce(:symbol, r.symbol)
+              AND (:symbol::text IS NULL OR r.symbol = :symbol)
             ORDER BY r.created_at DESC, r.id DESC
             LIMIT :limit
        ) AS o

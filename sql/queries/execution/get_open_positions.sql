@@ -10,8 +10,8 @@ SELECT p.id, p.session_id, p.symbol, p.side, p.strategy_name, p.entry_time,
              FROM positions AS r
             WHERE r.session_id = s.session_id
               AND r.status = 'OPEN'
-              AND r.strategy_name = coalesce(:strategy_name, r.strategy_name)
-              AND r.symbol = coalesce(:symbol, r.symbol)
+              AND (:strategy_name::text IS NULL OR r.strategy_name = :strategy_name)
+              AND (:symbol::text IS NULL OR r.symbol = :symbol)
            OFFSET 0
        ) AS p
  ORDER BY p.entry_time, p.id

@@ -3,20 +3,35 @@ SELECT p.id, p.session_id, p.position_id, p.symbol, p.side, p.strategy_name, p.o
        p.price, p.pnl, p.target_level, p.timestamp
   FROM chosen_sessions(:session_id, :source, NULL, NULL) AS s
  CROSS JOIN LATERAL (
-           SELECT r.id, h.session_id, r.position_id, h.symbol, h.side, h.strategy_name, r.operation_type, r.size,
-                  r.quantity, r.price, r.pnl, r.target_level, r.timestamp
-             FROM positions AS h
-            CROSS JOIN LATERAL (
-                      SELECT t.id, t.position_id, t.operation_type, t.size, t.quantity, t.price, t.pnl, t.target_level,
-                             t.timestamp
-                        FROM partial_trades AS t
-                       WHERE t.position_id = h.id
-                      OFFSET 0
-                  ) AS r
-            WHERE h.session_id = s.session_id
-              AND h.strategy_name = coalesce(:strategy_name, h.strategy_name)
-              AND h.symbol = coalesce(:symbol, h.symbol)
-            ORDER BY r.timestamp DESC, r.id DESC
+           -- A partial trade is no newer than its order's last fill: of the orders with the newest fills, the oldest
+           -- partial trade says from which order on all others are older.
+           SELECT CASE count(*) WHEN :limit::integer THEN min(n.timestamp) ELSE '-infinity' END AS oldest
+             FROM (
+                      SELECT t.timestamp
+                        FROM orders AS o
+                        JOIN partial_trades AS t ON t.order_id = o.id
+                        JOIN positions AS h ON h.id = t.position_id
+                       WHERE o.session_id = s.session_id
+                         AND o.order_type IN ('PARTIAL_EXIT', 'SCALE_IN')
+                         AND o.filled_at IS NOT NULL
+                         AND (:strategy_name::text IS NULL OR h.strategy_name = :strategy_name)
+                         AND (:symbol::text IS NULL OR h.symbol = :symbol)
+                       ORDER BY o.filled_at DESC
+                       LIMIT :limit
+                  ) AS n
+       ) AS c
+ CROSS JOIN LATERAL (
+           SELECT t.id, h.session_id, t.position_id, h.symbol, h.side, h.strategy_name, t.operation_type, t.size,
+                  t.quantity, t.price, t.pnl, t.target_level, t.timestamp
+             FROM orders AS o
+             JOIN partial_trades AS t ON t.order_id = o.id
+             JOIN positions AS h ON h.id = t.position_id
+            WHERE o.session_id = s.session_id
+              AND o.order_type IN ('PARTIAL_EXIT', 'SCALE_IN')
+              AND o.filled_at >= c.oldest
+              AND (:strategy_name::text IS NULL OR h.strategy_name = :strategy_name)
+              AND (:symbol::text IS NULL OR h.symbol = :symbol)
+            ORDER BY t.timestamp DESC, t.id DESC
             LIMIT :limit
        ) AS p
  ORDER BY p.timestamp DESC, p.id DESC

@@ -5,8 +5,8 @@ SELECT t.exit_time, t.symbol, t.strategy_name, sign(t.pnl)::integer AS outcome, 
            SELECT r.id, r.exit_time, r.symbol, r.strategy_name, r.pnl, r.net_pnl
              FROM trades AS r
             WHERE r.session_id = s.session_id
-              AND r.strategy_name = coalesce(:strategy_name, r.strategy_name)
-              AND r.symbol = coalesce(:symbol, r.symbol)
+              AND (:strategy_name::text IS NULL OR r.strategy_name = :strategy_name)
+              AND (:symbol::text IS NULL OR r.symbol = :symbol)
             ORDER BY r.exit_time DESC, r.id DESC
             LIMIT :limit
        ) AS t

@@ -11,10 +11,10 @@ SELECT s.id AS session_id, s.session_name, s.mode, s.strategy_name, s.symbol, s.
                   t.start_time, t.end_time, t.is_active, t.initial_balance, t.current_balance, t.max_drawdown
              FROM trading_sessions AS t
             WHERE NOT t.is_verification
-              AND t.mode = coalesce(:source, t.mode)
-              AND t.strategy_name = coalesce(:strategy_name, t.strategy_name)
-              AND t.symbol = coalesce(:symbol, t.symbol)
-              AND t.is_active = coalesce(:is_active, t.is_active)
+              AND (:source::trade_source IS NULL OR t.mode = :source)
+              AND (:strategy_name::text IS NULL OR t.strategy_name = :strategy_name)
+              AND (:symbol::text IS NULL OR t.symbol = :symbol)
+              AND (:is_active::boolean IS NULL OR t.is_active = :is_active)
               AND t.start_time >= coalesce(:start::timestamptz, '-infinity')
               AND t.start_time < coalesce(:end::timestamptz, 'infinity')
             ORDER BY t.start_time DESC, t.id DESC

@@ -1,0 +1,2 @@
+DROP INDEX orders_expired_idx;
+DROP INDEX orders_partial_idx;
