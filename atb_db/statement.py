@@ -70,8 +70,9 @@ class Declaration(Generic[P, R_co]):
         self.path = path
         self.parameters, self.reader = self._read_signature(function, signature)
         compiled = self._read_sql()
-        self.text = compiled.text
-        self.sql = compiled.text.encode()
+        # First of all, as pg_stat_activity cuts what is long; in the form of sqlcommenter, which tools read.
+        self.text = f"/*action='{self.name}'*/ {compiled.text}"
+        self.sql = self.text.encode()
         self._names = tuple(parameter.name for parameter in self.parameters)
         self._fields = {
             parameter.name: (place, parameter.default, parameter.optional, parameter.coerce)
@@ -249,7 +250,7 @@ class Statement(Generic[R_co]):
 
     @property
     def sql(self) -> str:
-        """The SQL that the server gets, with `$1 … $n`."""
+        """The SQL that the server gets: its name as a comment, then the file's text with `$1 … $n`."""
         return self.declaration.text
 
     @property

@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Final, NamedTuple
 
 import psycopg
-from psycopg_pool import ConnectionPool
 
 NAMES: Final = "psycopg: Connection._prepared._names"
 CONNECT_GEN: Final = "psycopg: Connection._connect_gen"
@@ -87,6 +86,8 @@ def missing(connection: object) -> Iterator[Missing]:
         yield Missing(NAMES, "each call takes about 30 to 140 µs longer")
     if not hasattr(psycopg.Connection, "_connect_gen"):
         yield Missing(CONNECT_GEN, "open() without asyncio ends by connect_timeout, whole seconds and at least two")
+    from psycopg_pool import ConnectionPool
+
     pool = ConnectionPool("", min_size=0, max_size=1, open=False)
     if not hasattr(pool, "run_task") or not hasattr(sys.modules[ConnectionPool.__module__], "AddConnection"):
         yield Missing(RECONNECT, "a connection that an interruption lost is missing until the database is opened again")

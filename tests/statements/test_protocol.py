@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from tempfile import TemporaryFile
 
+import psycopg
 import pytest
 
 from atb_db import Database, Settings
@@ -100,6 +101,18 @@ def test_a_statement_runs_by_a_generic_plan(
             "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement = %s", [declaration.text]
         )
     assert (custom, generic) == (0, 7)
+
+
+@pytest.mark.parametrize("name", ["events.get_recent_events", "events.log_event"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_server_shows_a_statement_by_its_name(
+    one_connection: Database, fresh_world_url: str, world: World, name: str, times: int
+) -> None:
+    for _ in range(times):
+        one_connection.run(example(STATEMENTS[name], world))
+    shown = "SELECT query FROM pg_stat_activity WHERE application_name = 'atb_db' AND datname = current_database()"
+    with psycopg.connect(fresh_world_url) as watcher:
+        assert [query[:40].split()[0] for (query,) in watcher.execute(shown)] == [f"/*action='{name}'*/"]
 
 
 def test_many_statements_are_one_round_trip_and_one_transaction(
