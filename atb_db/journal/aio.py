@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar, cast
 
 from atb_db.database import AsyncDatabase
-from atb_db.errors import AtbDbError
+from atb_db.errors import AtbDbError, ResourceFull
 from atb_db.journal.contents import JournalStatus
 from atb_db.journal.queue import LIMIT, PATIENCE, Drained, Queue, Queued, Replayed, Ticket
 from atb_db.statement import Statement
@@ -45,11 +45,10 @@ class AsyncJournal:
 
     async def record(self, statement: Statement[R]) -> R | Queued:
         """As `Journal.record`. Once the write has begun, a cancelled task's command is recorded, too."""
-        ticket = await asyncio.to_thread(self._queue.append, statement)
+        ticket = await self._append(statement)
         ticket.awaited = True
         try:
-            if self._queue.is_due():
-                await self._drain_to(ticket)
+            await self._drain_to(ticket)
         finally:
             self._queue.leave(ticket)
         if ticket.error is not None:
@@ -72,14 +71,26 @@ class AsyncJournal:
         """As `Journal.status`."""
         return self._queue.status()
 
-    async def _drain_to(self, ticket: Ticket) -> None:
+    async def _append(self, statement: Statement[R]) -> Ticket:
+        try:
+            return await asyncio.to_thread(self._queue.append, statement)
+        except ResourceFull:
+            if not await self._drain_to(None):
+                raise
+        return await asyncio.to_thread(self._queue.append, statement)
+
+    async def _drain_to(self, goal: Ticket | None) -> int:
+        """How many were applied."""
+        if not self._queue.is_due():
+            return 0
         try:
             async with asyncio.timeout(self._patience):
                 await self._applying.acquire()
         except TimeoutError:
-            return
+            return 0
         try:
-            await self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
+            drained = await self._drain(monotonic() + self._patience, timeout=self._patience, goal=goal)
+            return drained.applied
         finally:
             self._applying.release()
 

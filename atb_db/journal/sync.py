@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar, cast
 
 from atb_db.database import Database
-from atb_db.errors import AtbDbError
+from atb_db.errors import AtbDbError, ResourceFull
 from atb_db.journal.contents import JournalStatus
 from atb_db.journal.queue import LIMIT, PATIENCE, Drained, Queue, Queued, Replayed, Ticket
 from atb_db.statement import Statement
@@ -61,7 +61,8 @@ class Journal:
         """Write a command down and apply it after those that wait; its result, or that it waits.
 
         It takes the time of a synced write, and at most twice `patience` while the database does not answer; after a
-        failure the database is left alone for up to 8 s, and only the write is left.
+        failure the database is left alone for up to 8 s, and only the write is left. What waits is applied first, if
+        the file is full.
 
         Raises:
             StatementError: the statement is no command, or is about this very moment.
@@ -69,13 +70,9 @@ class Journal:
             JournalUnusable: the file is closed, was removed, or its disk fails.
             AtbDbError: the server refused it for good, as `Database.run` tells; it is not kept.
         """
-        ticket = self._queue.append(statement, awaited=True)
+        ticket = self._append(statement)
         try:
-            if self._queue.is_due() and self._applying.acquire(timeout=self._patience):
-                try:
-                    self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
-                finally:
-                    self._applying.release()
+            self._drain_to(ticket)
         finally:
             self._queue.leave(ticket)
         if ticket.error is not None:
@@ -100,6 +97,24 @@ class Journal:
     def status(self) -> JournalStatus:
         """How much waits or is set aside."""
         return self._queue.status()
+
+    def _append(self, statement: Statement[R]) -> Ticket:
+        try:
+            return self._queue.append(statement, awaited=True)
+        except ResourceFull:
+            if not self._drain_to(None):
+                raise
+        return self._queue.append(statement, awaited=True)
+
+    def _drain_to(self, goal: Ticket | None) -> int:
+        """How many were applied."""
+        if not self._queue.is_due() or not self._applying.acquire(timeout=self._patience):
+            return 0
+        try:
+            drained = self._drain(monotonic() + self._patience, timeout=self._patience, goal=goal)
+            return drained.applied
+        finally:
+            self._applying.release()
 
     def _drain(self, until: float, *, timeout: float | None, goal: Ticket | None) -> Drained:
         applied = set_aside = 0

@@ -145,7 +145,8 @@ def test_nothing_is_lost(
     )
     recovery = outage if planned else healed
     kind = "async" if is_async else "sync"
-    record(Line(name, kind, 1, verdict.answers, verdict.lost, verdict.double, told, recovery, promised))
+    counts = (verdict.answers, verdict.lost, verdict.double)
+    record(Line(name, kind, 1, *counts, errors=told, recovery=recovery, promised=promised))
     assert verdict.holds, verdict
     assert verdict.answers > 0
     assert recovery < (SWITCHES if planned else HEALS)

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-_COLUMNS: Final = "| fault | client | times | acknowledged | lost | double | errors to callers | recovery | promised |"
+_COLUMNS: Final = (
+    "| fault | client | times | acknowledged | lost | double | halves | errors to callers | recovery | promised |"
+)
 
 
 class Line(NamedTuple):
@@ -27,6 +29,8 @@ class Line(NamedTuple):
     answers: int | None = None
     lost: int | None = None
     double: int | None = None
+    halves: int | None = None
+    """Of which something was stored, but not all."""
     errors: str = ""
     recovery: float | None = None
     """Seconds."""

@@ -70,7 +70,7 @@ def test_crossed_updates(scene: Scene, connect: Connect, kind: str, record: Reco
     assert all(error.attempts == COLLISIONS + 1 for error in given_up)
     promised = f"{len(deadlocks)} deadlocks, each run again ≤ {COLLISIONS} times"
     errors = f"{len(given_up)} SerializationRetry" if given_up else "0"
-    record(Line("deadlocks of crossed updates", kind, 2 * times, 4 * times, 0, 0, errors, promised=promised))
+    record(Line("deadlocks of crossed updates", kind, 2 * times, 4 * times, 0, 0, errors=errors, promised=promised))
 
 
 def fail_at_commit(scene: Scene) -> None:
@@ -104,7 +104,7 @@ def test_failing_to_serialize_at_commit(scene: Scene, connect: Connect, kind: st
     assert caught.value.attempts == COLLISIONS + 1
     assert scene.execute("SELECT message FROM system_events WHERE event_type = 'TEST'") == [("once",)]
     promised = f"run again ≤ {COLLISIONS} times"
-    record(Line("serialization failure at COMMIT", kind, 11, 1, 0, 0, "1 SerializationRetry", promised=promised))
+    record(Line("serialization failure at COMMIT", kind, 11, 1, 0, 0, errors="1 SerializationRetry", promised=promised))
 
 
 @pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
@@ -118,7 +118,7 @@ def test_waiting_for_a_lock(scene: Scene, connect: Connect, kind: str, record: R
             db.run(statement)
     assert caught.value.attempts == 1
     assert db.run(statement) == 1001
-    record(Line(f"{limit} of 0.1 s", kind, 1, 1, 0, 0, "1 Timeout", promised="Timeout, not run again"))
+    record(Line(f"{limit} of 0.1 s", kind, 1, 1, 0, 0, errors="1 Timeout", promised="Timeout, not run again"))
 
 
 def test_an_exhausted_pool(scene: Scene, connect: Connect, kind: str, record: Record) -> None:

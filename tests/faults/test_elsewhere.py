@@ -27,7 +27,18 @@ SUBJECTS: Final = {
             "tests/invariants/test_json.py",
         ),
     ],
+    "a statement inside a stream; a stream or load slower than idle_timeout": [
+        *("tests/database/test_stream.py", "tests/database/test_async.py", "-k", "stream or turn or reader"),
+    ],
     "forked children: 0 answers of another process": ["tests/database/test_forks.py"],
+    "a journal on a server that refuses writes, in the place of something else": [
+        *("tests/journal/test_troubles.py", "tests/journal/test_places.py"),
+    ],
+    "clocks set back and forward, DST and leap years": ["tests/books/test_clocks.py"],
+    "encryption weaker than libpq's own, passwords in what is shown": [
+        *("tests/unit/test_conninfo.py", "tests/admin/test_encryption.py", "tests/database/test_secrets.py"),
+    ],
+    "a name or a list whose first address is deaf": ["tests/database/test_addresses.py"],
     "SQL in every string of every statement": ["tests/invariants/test_injection.py"],
     "what the engine's and the readers' logins must not do": ["tests/admin/access/test_roles.py"],
 }

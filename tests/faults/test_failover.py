@@ -67,7 +67,7 @@ def test_nothing_is_lost_at_a_failover(  # noqa: PLR0917  fixtures
     told = ", ".join(f"{count} {kind}" for kind, count in errors.items()) or "0"
     promised = f"≤ promotion + {HEALS:g} s"
     kind = "async" if is_async else "sync"
-    record(Line(name, kind, times, answers, lost, double, told, recovery, promised))
+    record(Line(name, kind, times, answers, lost, double, errors=told, recovery=recovery, promised=promised))
     assert answers > 0
     assert recovery < HEALS + SLACK
 
@@ -149,7 +149,7 @@ def test_a_terminated_wait_is_answered_when_the_standby_has_it(
         found = connection.execute("SELECT id FROM system_events WHERE request_id = %s", [statement.request_id])
         assert found.fetchall() == [(event_id,)]
     kind = "async" if is_async else "sync"
-    record(Line("a synchronous wait terminated", kind, 1, 1, 0, 0, "0", promised="the row is on both nodes"))
+    record(Line("a synchronous wait terminated", kind, 1, 1, 0, 0, errors="0", promised="the row is on both nodes"))
 
 
 @only_in_full
@@ -169,4 +169,4 @@ def test_a_cancelled_wait_is_no_success(
             running.result()
     assert isinstance(client.run(statement), int)
     kind = "async" if is_async else "sync"
-    record(Line("a synchronous wait cancelled", kind, 1, 1, 0, 0, "1 OutcomeUnknown", promised="OutcomeUnknown"))
+    record(Line("a synchronous wait cancelled", kind, 1, 1, 0, 0, errors="1 OutcomeUnknown", promised="OutcomeUnknown"))

@@ -63,7 +63,8 @@ def note(record: Record, name: str, outcome: Outcome, *, is_async: bool, times: 
     verdict = outcome.verdict
     errors = ", ".join(f"{number} {kind}" for kind, number in outcome.errors.items()) or "0"
     counts = (times, verdict.answers, verdict.lost, verdict.double)
-    record(Line(name, "async" if is_async else "sync", *counts, errors, outcome.recovery, promised))
+    kind = "async" if is_async else "sync"
+    record(Line(name, kind, *counts, errors=errors, recovery=outcome.recovery, promised=promised))
 
 
 def test_no_room_for_data(chance: Random, tmp_path: Path, is_async: bool, record: Record) -> None:  # noqa: FBT001

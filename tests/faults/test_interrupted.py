@@ -107,12 +107,29 @@ def run_on(loop: str, scene: Scene, work: Work) -> None:
         runner.run(run())
 
 
-def note(record: Record, what: str, act: Act, kind: str, times: int) -> None:
-    record(Line(f"{act.name} {what}", kind, times, lost=0, double=0, promised="0 halves, 0 connections lost"))
+class Judge:
+    """Says what came of the interruptions of one act: of which something was stored, but not all."""
+
+    def __init__(self, scene: Scene, session: int, record: Record) -> None:
+        self.scene = scene
+        self.session = session
+        self.record = record
+
+    def __call__(self, what: str, act: Act, kind: str, times: int) -> None:
+        halves = stored_in_part(self.scene.url, self.session)
+        self.record(
+            Line(f"{act.name} {what}", kind, times, halves=len(halves), promised="all or nothing, a whole pool")
+        )
+        assert halves == []
+
+
+@pytest.fixture
+def judge(scene: Scene, session: int, record: Record) -> Judge:
+    return Judge(scene, session, record)
 
 
 @every_act
-def test_at_every_line(scene: Scene, session: int, act: Act, chance: Random, record: Record) -> None:
+def test_at_every_line(scene: Scene, session: int, act: Act, chance: Random, judge: Judge) -> None:
     with database(scene) as db:
         act.sync(db, Notes(session, f"{act.name} prepares"))
         with at_line(-1, strike := Strike(KeyboardInterrupt)):
@@ -124,12 +141,11 @@ def test_at_every_line(scene: Scene, session: int, act: Act, chance: Random, rec
             with struck(strike), at_line(number, strike):
                 act.sync(db, Notes(session, f"{act.name} {error.__name__} {number}"))
             check_whole(db)
-    assert stored_in_part(scene.url, session) == []
-    note(record, "interrupted at every line", act, "sync", len(chosen))
+    judge("interrupted at every line", act, "sync", len(chosen))
 
 
 @every_act
-def test_by_a_signal_at_any_time(scene: Scene, session: int, act: Act, chance: Random, record: Record) -> None:
+def test_by_a_signal_at_any_time(scene: Scene, session: int, act: Act, chance: Random, judge: Judge) -> None:
     times = 300 if FULL else 8
     with database(scene) as db:
         began = monotonic()
@@ -140,13 +156,12 @@ def test_by_a_signal_at_any_time(scene: Scene, session: int, act: Act, chance: R
             with struck(strike), by_signal(chance.uniform(1e-6, took), strike):
                 act.sync(db, Notes(session, f"{act.name} {number}"))
             check_whole(db)
-    assert stored_in_part(scene.url, session) == []
-    note(record, "interrupted by signals", act, "sync", times)
+    judge("interrupted by signals", act, "sync", times)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
 @every_act
-def test_at_every_suspension(scene: Scene, session: int, act: Act, loop: str, record: Record) -> None:
+def test_at_every_suspension(scene: Scene, session: int, act: Act, loop: str, judge: Judge) -> None:
     tried = 0
 
     async def work(db: AsyncDatabase) -> None:
@@ -164,14 +179,13 @@ def test_at_every_suspension(scene: Scene, session: int, act: Act, loop: str, re
 
     run_on(loop, scene, work)
     assert tried > 0
-    assert stored_in_part(scene.url, session) == []
-    note(record, "cancelled at every suspension", act, loop, tried)
+    judge("cancelled at every suspension", act, loop, tried)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
 @every_act
 def test_cancelled_at_any_time(  # noqa: PLR0917
-    scene: Scene, session: int, act: Act, loop: str, chance: Random, record: Record
+    scene: Scene, session: int, act: Act, loop: str, chance: Random, judge: Judge
 ) -> None:
     times = 300 if FULL else 8
 
@@ -188,5 +202,4 @@ def test_cancelled_at_any_time(  # noqa: PLR0917
             await check_whole_async(db)
 
     run_on(loop, scene, work)
-    assert stored_in_part(scene.url, session) == []
-    note(record, "cancelled at any time", act, loop, times)
+    judge("cancelled at any time", act, loop, times)

@@ -48,7 +48,9 @@ def test_it_is_not_asked_again(is_async: bool, record: Record) -> None:  # noqa:
         assert found is not None
         assert found.id == later
     kind = "async" if is_async else "sync"
-    record(Line("replaced primary wakes up", kind, 1, 2, 0, 0, "1 Unavailable", promised="refused by its timeline"))
+    record(
+        Line("replaced primary wakes up", kind, 1, 2, 0, 0, errors="1 Unavailable", promised="refused by its timeline")
+    )
 
 
 def test_the_newest_timeline_of_a_cluster_counts() -> None:

@@ -23,6 +23,10 @@ from atb_db.repository import account, events
 from atb_db.statement import Statement
 
 LIMIT = 1 << 16
+LONGEST = 60.0
+"""Seconds until an engine has had its first acknowledgement, on the busiest machine."""
+PAUSE = 0.002
+"""Seconds between two attempts while the journal is full."""
 
 
 def work(path: Path, url: str, session_id: int) -> None:
@@ -33,8 +37,9 @@ def work(path: Path, url: str, session_id: int) -> None:
         try:
             journal.record(statement)
         except ResourceFull:
-            continue
-        note(acknowledged, statement)
+            time.sleep(PAUSE)
+        else:
+            note(acknowledged, statement)
 
 
 async def work_in_a_loop(path: Path, url: str, session_id: int) -> None:
@@ -45,8 +50,9 @@ async def work_in_a_loop(path: Path, url: str, session_id: int) -> None:
         try:
             await journal.record(statement)
         except ResourceFull:
-            continue
-        note(acknowledged, statement)
+            await asyncio.sleep(PAUSE)  # the replay is a task of the same loop
+        else:
+            note(acknowledged, statement)
 
 
 def settings(url: str) -> Settings:
@@ -74,11 +80,21 @@ def commands(session_id: int) -> Iterator[Statement[object]]:
             yield events.log_event(session_id=session_id, event_type="TEST", message=str(time.time_ns()))
 
 
+def wait_until_longer(file: int, size: int) -> None:
+    """Until an engine has appended something to it."""
+    end = time.monotonic() + LONGEST
+    while os.fstat(file).st_size == size:
+        assert time.monotonic() < end, "an engine acknowledges nothing"
+        time.sleep(0.001)
+
+
 def main(arguments: Sequence[str]) -> None:
-    """Start the engines one after the other, and kill each at a random moment."""
+    """Start the engines one after the other, and kill each at a random moment: half of them while they work."""
     kind, path, url, session_id, seed, engines = arguments
     random = Random(int(seed))  # noqa: S311  a schedule
-    for _ in range(int(engines)):
+    acknowledged = open_acknowledged(Path(path))
+    for number in range(int(engines)):
+        before = os.fstat(acknowledged).st_size
         child = os.fork()
         if not child:
             try:
@@ -88,6 +104,8 @@ def main(arguments: Sequence[str]) -> None:
                     work(Path(path), url, int(session_id))
             finally:
                 os._exit(1)
+        if number % 2:  # else it may not even have begun, on a busy machine
+            wait_until_longer(acknowledged, before)
         time.sleep(random.uniform(0.005, 0.2))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from atb_db import Database, Journal, embedded
-from atb_db.errors import JournalHeld, SessionClosed, StatementError, Unavailable
+from atb_db.errors import JournalHeld, ResourceFull, SessionClosed, StatementError, Unavailable
 from atb_db.journal import Queued, read_entries, read_status
 from atb_db.repository import account, events, sessions, trades
 from atb_db.sqlfile import schema_sql
@@ -42,6 +43,26 @@ def test_it_answers_as_the_database_does(connect: Connect, db: Database, url: st
     assert journal.health().journal == (0, 0)
     with pytest.raises(StatementError, match="only commands are journaled"):
         journal.record(account.get_current_balance(session_id=session_id))
+
+
+def test_a_full_journal_has_room_again_once_the_database_answers(
+    connect: Connect, db: Database, url: str, session_id: int
+) -> None:
+    with proxied(url) as proxy:
+        proxy.refuse()
+        first = connect(proxy.url, limit=1 << 13)
+        kept: list[str] = []
+        with suppress(ResourceFull):
+            while True:
+                first.record(note(session_id, str(len(kept))))
+                kept.append(str(len(kept)))
+        with pytest.raises(ResourceFull, match="the journal is full"):
+            first.record(note(session_id, "no room"))
+        first.close()
+        assert kept
+        proxy.listen()
+        assert isinstance(connect(proxy.url, limit=1 << 13).record(note(session_id, "after a restart")), int)
+    assert messages(db, session_id) == [*kept, "after a restart"]
 
 
 def test_through_an_outage_in_order_and_once(

@@ -65,7 +65,8 @@ def test_engines_killed_at_random_moments(
     stored = Counter(str(request_id) for (request_id,) in found)
     lost = sum(not stored[request_id] for request_id in acknowledged)
     double = sum(number > 1 for number in stored.values())
-    Record()(Line("engines with a journal killed during outages", kind, ENGINES, len(acknowledged), lost, double, "0"))
+    counts = ENGINES, len(acknowledged), lost, double
+    Record()(Line("engines with a journal killed during outages", kind, *counts, errors="0"))
     assert {stored[request_id] for request_id in acknowledged} == {1}
     assert set(stored.values()) == {1}
     # The one that each engine was killed over may be stored, and nothing else.

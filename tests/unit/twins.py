@@ -107,33 +107,30 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 """,
     ),
     "journal/sync.py: Journal.record": Difference(
-        "the file is synced in a thread, and a lock of asyncio has no timeout of its own",
+        "the thread that writes the file cannot be left with the ticket",
         """
--    ticket = self._queue.append(statement, awaited=True)
-+    ticket = asyncio.to_thread(self._queue.append, statement)
 +    ticket.awaited = True
--        if self._queue.is_due() and self._applying.acquire(timeout=self._patience):
--            try:
--                self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
--            finally:
--                self._applying.release()
-+        if self._queue.is_due():
-+            self._drain_to(ticket)
+""",
+    ),
+    "journal/sync.py: Journal._append": Difference(
+        "the file is synced in a thread",
+        """
+-        return self._queue.append(statement, awaited=True)
++        return asyncio.to_thread(self._queue.append, statement)
+-    return self._queue.append(statement, awaited=True)
++    return asyncio.to_thread(self._queue.append, statement)
 """,
     ),
     "journal/sync.py: Journal._drain_to": Difference(
-        "as above",
+        "a lock of asyncio has no timeout of its own",
         """
-+def _drain_to(self, ticket: Ticket) -> None:
+-    if not self._queue.is_due() or not self._applying.acquire(timeout=self._patience):
++    if not self._queue.is_due():
++        return 0
 +    try:
 +        with asyncio.timeout(self._patience):
 +            self._applying.acquire()
 +    except TimeoutError:
-+        return
-+    try:
-+        self._drain(monotonic() + self._patience, timeout=self._patience, goal=ticket)
-+    finally:
-+        self._applying.release()
 """,
     ),
     "journal/sync.py: Journal._drain": Difference(
