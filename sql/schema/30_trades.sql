@@ -119,7 +119,7 @@ BEGIN
         SELECT o.id, t.id INTO journaled, known
           FROM orders AS o
           LEFT JOIN trades AS t ON t.position_id = o.position_id AND t.request_id <> request
-         WHERE o.id = ANY (orders_with_ids(session, NULL, exchange_order))
+         WHERE o.session_id::text || ' ' || o.exchange_order_id::text = session::text || ' ' || exchange_order
            AND o.symbol = traded
            AND o.position_id IS NOT NULL;
         IF FOUND AND known IS NULL AND NOT EXISTS (SELECT FROM trades AS t WHERE t.request_id = request) THEN

@@ -22,6 +22,24 @@ $$;
 COMMENT ON FUNCTION orders_with_ids IS
 'The ids of a session''s orders with the client order id, or else with the exchange''s; NULL when there is none.';
 
+-- Never by reading the whole table, as a plan would that was made while it was empty; nor by any other index, which
+-- would lead to all orders of the session.
+CREATE FUNCTION formerly(session bigint, exchange text, traded text) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(o.id ORDER BY o.id)
+          FROM orders AS o
+         WHERE o.former_exchange_order_ids @> ARRAY[exchange]
+           AND o.session_id + 0 = session
+           AND o.symbol || '' = coalesce(traded, o.symbol)
+    );
+END
+$$;
+COMMENT ON FUNCTION formerly IS
+'The ids of a session''s orders that had the exchange''s id before they were amended, in one symbol or any; NULL when '
+'there is none.';
+
 CREATE FUNCTION find_order(own_id bigint, session bigint, internal text, exchange text) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -42,9 +60,7 @@ BEGIN
     END IF;
     found := orders_with_ids(session, internal, exchange);
     IF found IS NULL AND internal IS NULL THEN
-        SELECT array_agg(o.id ORDER BY o.id) INTO found
-          FROM orders AS o
-         WHERE o.former_exchange_order_ids @> ARRAY[exchange] AND o.session_id = session;
+        found := formerly(session, exchange, NULL);
     END IF;
     IF found IS NULL THEN
         PERFORM existing_session(session);
@@ -401,14 +417,17 @@ DECLARE
 BEGIN
     SELECT o.id INTO taken
       FROM orders AS o
-     WHERE o.id = ANY (orders_with_ids(session, internal, NULL)) AND o.id IS DISTINCT FROM own_id;
+     WHERE o.session_id::text || ' ' || o.internal_order_id::text = session::text || ' ' || internal
+       AND o.id IS DISTINCT FROM own_id;
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'internal_order_id',
             MESSAGE = format('order %s of session %s has the id %s', taken, session, internal);
     END IF;
     SELECT o.id INTO taken
       FROM orders AS o
-     WHERE o.id = ANY (orders_with_ids(session, NULL, exchange)) AND o.symbol = traded AND o.id IS DISTINCT FROM own_id;
+     WHERE o.session_id::text || ' ' || o.exchange_order_id::text = session::text || ' ' || exchange
+       AND o.symbol = traded
+       AND o.id IS DISTINCT FROM own_id;
     IF taken IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'exchange_order_id',
             MESSAGE = format('order %s of session %s has the id %s', taken, session, exchange);

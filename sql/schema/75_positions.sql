@@ -2,30 +2,27 @@
 
 CREATE FUNCTION known_order(own_id bigint, session bigint, internal text, exchange text, traded text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    known bigint;
+    former bigint[];
 BEGIN
     IF own_id IS NOT NULL THEN
         RETURN existing_order(own_id);
+    ELSIF internal IS NOT NULL THEN
+        SELECT o.id INTO known
+          FROM orders AS o
+         WHERE o.session_id::text || ' ' || o.internal_order_id::text = session::text || ' ' || internal;
+    ELSIF exchange IS NOT NULL THEN
+        SELECT o.id INTO known
+          FROM orders AS o
+         WHERE o.session_id::text || ' ' || o.exchange_order_id::text = session::text || ' ' || exchange
+           AND o.symbol = traded;
+        IF NOT FOUND THEN
+            former := formerly(session, exchange, traded);
+            known := former[cardinality(former)];
+        END IF;
     END IF;
-    IF num_nonnulls(internal, exchange) = 0 THEN
-        RETURN NULL;
-    END IF;
-    RETURN coalesce(
-        (
-            SELECT o.id
-              FROM orders AS o
-             WHERE o.id = ANY (orders_with_ids(session, internal, exchange))
-               AND (internal IS NOT NULL OR o.symbol = traded)
-        ),
-        -- By the id that it had before it was amended.
-        (
-            SELECT max(o.id)
-              FROM orders AS o
-             WHERE internal IS NULL
-               AND o.former_exchange_order_ids @> ARRAY[exchange]
-               AND o.session_id = session
-               AND o.symbol = traded
-        )
-    );
+    RETURN known;
 END
 $$;
 COMMENT ON FUNCTION known_order IS
