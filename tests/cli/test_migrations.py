@@ -40,11 +40,11 @@ def test_a_rehearsal_then_the_real_thing_then_back(empty_url: str, run: Run) -> 
     assert run("migrate", "--check", url=empty_url).code == ExitCode.FOUND
     done = json.loads(run("migrate", "--json", url=empty_url).out)
     assert (done["applied"], list(done["seconds"])) == (EVERY, [*EVERY, "code"])
-    code, _, err = run("rollback", url=empty_url)
+    code, _, err = run("rollback", "--steps", str(len(EVERY)), url=empty_url)
     assert code == ExitCode.REFUSED
     assert "table trading_sessions will be dropped, with everything in it" in err
     assert "view reporting.trades will be dropped, until atb-db migrate makes it again" in err
-    done = json.loads(run("rollback", "--yes", "--json", url=empty_url).out)
+    done = json.loads(run("rollback", "--steps", str(len(EVERY)), "--yes", "--json", url=empty_url).out)
     assert done["rolled_back"] == EVERY[::-1]
     assert run("migrate", url=empty_url).code == 0
 

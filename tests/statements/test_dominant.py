@@ -113,9 +113,9 @@ def rows_read(connection: psycopg.Connection, statement: Statement[object], mode
         connection.execute(f"SET LOCAL plan_cache_mode = {mode}".encode())
         connection.execute(b"PREPARE hot AS " + statement.sql.encode())
         try:
-            before = dict(connection.execute(READ).fetchall())
+            before: dict[str, int] = dict(connection.execute(READ).fetchall())
             answered = len(connection.execute(execution_of(statement.server_values()).encode()).fetchall())
-            after = dict(connection.execute(READ).fetchall())
+            after: dict[str, int] = dict(connection.execute(READ).fetchall())
         finally:
             connection.execute("DEALLOCATE hot")
     return {name: after[name] - before[name] for name in after if after[name] > before[name]}, answered

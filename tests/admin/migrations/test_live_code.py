@@ -44,7 +44,7 @@ def test_nobody_is_in_a_deadlock_or_waits_for_one(live: str, edit: Edit) -> None
     release = edit(
         ("90_reporting.sql", "x.indicators, x.reasons", "x.indicators, x.reasons, x.venue"),
         ("51_decisions.sql", "    reasons document,\n", "    reasons document,\n    venue label,\n"),
-        m0002_venue="ALTER TABLE strategy_executions ADD COLUMN venue label;",
+        m0902_venue="ALTER TABLE strategy_executions ADD COLUMN venue label;",
     )
     stop = threading.Event()
     loads = [
@@ -61,7 +61,7 @@ def test_nobody_is_in_a_deadlock_or_waits_for_one(live: str, edit: Edit) -> None
         stop.set()
         for load in loads:
             load.join()
-    assert (done.applied, "view reporting.decisions" in done.code) == (("0002-venue",), True)
+    assert (done.applied, "view reporting.decisions" in done.code) == (("0902-venue",), True)
     assert [load.failures for load in loads] == [[]] * len(loads)
     print(f"longest write {max(loads[0].seconds):.3f} s of {len(loads[0].seconds)}")  # noqa: T201  the measure
     assert max(loads[0].seconds) < LONGEST
