@@ -540,7 +540,7 @@ from atb_db.repository import sessions
 
 claim = sessions.resume_or_create(
     strategy_name="processes", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000,
-    holder=sys.argv[1], lease=1,
+    holder=sys.argv[1], lease=3,
 )
 with Database.from_env() as db:
     while True:
@@ -552,7 +552,7 @@ with Database.from_env() as db:
             time.sleep(0.2)
     print("got", held.session_id, held.claim, flush=True)
     while True:
-        db.run(sessions.renew_hold(session_id=held.session_id, token=held.token, lease=1))
+        db.run(sessions.renew_hold(session_id=held.session_id, token=held.token, lease=3))
         time.sleep(0.2)
 """
 
@@ -571,7 +571,7 @@ def test_two_processes_one_killed(fresh_url: str) -> None:
         second = engine(fresh_url, "engine-2")
         assert second.stdout is not None
         assert "session 1 is held by engine-1" in second.stdout.readline()
-        time.sleep(1.5)  # longer than the lease: a living engine keeps what it renews
+        time.sleep(3.5)  # longer than the lease: a living engine keeps what it renews
         first.send_signal(signal.SIGKILL)
         assert first.wait() == -signal.SIGKILL
         lines = iter(second.stdout.readline, "")

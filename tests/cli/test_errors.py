@@ -106,7 +106,7 @@ def test_interrupted(empty_url: str, tmp_path: Path) -> None:
     ):
         wait_for_connection(empty_url, 3)
         waiting.send_signal(signal.SIGINT)
-        _, err = waiting.communicate(timeout=20)
+        _, err = waiting.communicate(timeout=60)
     assert waiting.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in err
 
