@@ -238,6 +238,15 @@ def test_eight_equal_renewals_tell_the_same(fresh_db: Database) -> None:
         assert set(answers) == {fresh_db.run(renewal)}
 
 
+def test_an_older_instance_of_the_same_engine_is_told_that_its_token_is_not_the_newest(fresh_db: Database) -> None:
+    first = fresh_db.run(claim("me"))
+    with pytest.raises(SessionHeld, match=r"is held by me since [^;]+$"):
+        fresh_db.run(claim("me"))
+    fresh_db.run(claim("me", take_over=True))
+    with pytest.raises(SessionHeld, match=r"is held by me since .*; this token is of another claim"):
+        fresh_db.run(sessions.renew_hold(session_id=first.session_id, token=first.token))
+
+
 def test_an_engine_that_lost_its_hold_does_not_end_the_session(fresh_db: Database) -> None:
     first = fresh_db.run(claim("engine-1"))
     second = fresh_db.run(claim("engine-2", take_over=True))

@@ -65,6 +65,7 @@ def test_an_unreachable_server_is_one_sentence(command: str, url: str, run: Run)
     assert (code, out) == (ExitCode.UNREACHABLE, "")
     assert err.startswith("atb-db: ")
     assert err.count("\n") == 1
+    assert "goes on" not in err  # nothing has begun
 
 
 def test_an_unknown_database_is_unreachable(empty_url: str, run: Run) -> None:
