@@ -16,6 +16,7 @@ from psycopg import sql
 from atb_db.admin.connection import Connection, ask, changing, perform, writing
 from atb_db.admin.destroy.deployment import read_deployment
 from atb_db.admin.errors import LockHeld
+from atb_db.admin.locks import COLLATIONS, try_lock
 from atb_db.admin.progress import Progress
 from atb_db.admin.quoting import quoted
 from atb_db.admin.readable import counted
@@ -26,9 +27,7 @@ from atb_db.repository import deployment
 
 DEFAULT: Final = "default"
 """The name under which PostgreSQL knows the database's own collation."""
-
 _RECORDS_VERSIONS: Final = 150000
-_LOCK: Final = int.from_bytes(b"atb_coll")
 _CHECK: Final = "SELECT bt_index_check(%s::regclass, TRUE)"
 
 
@@ -235,7 +234,7 @@ def _amcheck(
 
 @contextmanager
 def _locked(connection: Connection) -> Iterator[None]:
-    if connection.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK]).fetchone() != (True,):
+    if not try_lock(connection, COLLATIONS):
         raise LockHeld("another fix-collation is at work on this database")
     # The lock ends with the connection.
     yield

@@ -21,12 +21,19 @@ _NAMED: Final = 5
 
 
 def engine_findings(connection: Connection, now: datetime) -> Iterator[Finding]:
-    """Active sessions whose engine is dead, and active flags; nothing where there is no schema."""
+    """Active sessions whose engine is dead, and active flags, or that they are unknown; nothing where no schema is."""
+    if connection.execute("SELECT to_regclass('public.trading_sessions') IS NULL").fetchone() == (True,):
+        return
+    silent: list[sessions.SilentSession] = []
+    flags: list[control.ControlFlag] = []
     try:
         silent = perform(connection, sessions.get_silent_sessions(silent_since=now - SILENCE))
+    except SchemaMismatch as error:
+        yield _unknown("engine", "silent sessions", error)
+    try:
         flags = perform(connection, control.get_active_control_flags())
-    except SchemaMismatch:
-        return
+    except SchemaMismatch as error:
+        yield _unknown("control flag", "active flags", error)
     due = f"a sign of life in {shown_duration(SILENCE)}"
     for one in silent[:_NAMED]:
         where, last = f"session {one.session_id} ({one.session_name})", shown_duration(now - one.last_sign_of_life)
@@ -37,6 +44,10 @@ def engine_findings(connection: Connection, now: datetime) -> Iterator[Finding]:
     for flag in flags:
         actual = f"{flag.reason}, by {flag.source}, for {shown_duration(now - flag.updated_at)}"
         yield Finding("control flag", flag.name, "active", None, actual, Level.WARNING, None)
+
+
+def _unknown(what: str, where: str, error: SchemaMismatch) -> Finding:
+    return Finding(what, where, "unknown", None, error.message, Level.WARNING, "atb-db verify")
 
 
 def replica_findings(settings: Settings) -> Iterator[Finding]:

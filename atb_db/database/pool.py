@@ -252,8 +252,9 @@ class Pool:
     def _try_on(self, pool: ConnectionPool[Connection]) -> None:
         """Attempt once more for whoever waits: psycopg_pool itself does so only for the next caller."""
         if pool.get_stats().get("requests_waiting"):
-            pool.resize(pool.min_size + 1, pool.max_size)
-            pool.resize(pool.min_size - 1, pool.max_size)
+            least, most = pool.min_size, pool.max_size
+            pool.resize(least + 1, max(most, least + 1))
+            pool.resize(least, most)
 
     def drain(self) -> None:
         """Replace what is idle: one connection was lost, and finding out one by one would take a wait for each."""
@@ -377,8 +378,9 @@ class AsyncPool:
     async def _try_on(self, pool: AsyncConnectionPool[AsyncConnection]) -> None:
         """As `Pool._try_on`."""
         if pool.get_stats().get("requests_waiting"):
-            await pool.resize(pool.min_size + 1, pool.max_size)
-            await pool.resize(pool.min_size - 1, pool.max_size)
+            least, most = pool.min_size, pool.max_size
+            await pool.resize(least + 1, max(most, least + 1))
+            await pool.resize(least, most)
 
     async def drain(self) -> None:
         """As `Pool.drain`."""

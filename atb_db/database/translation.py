@@ -79,6 +79,8 @@ _OUT_OF_NUMBERS: Final = frozenset({"GetNewTransactionId", "GetNewMultiXactId", 
 
 # A prepared statement is gone, or its name belongs to another client's: a pooler's doing, or DISCARD ALL.
 _NOT_PREPARED: Final = frozenset({"26000", "42P05"})
+# Table, column, function or type that a statement of ours names, and the database does not have.
+_UNKNOWN_THINGS: Final = frozenset({"42P01", "42703", "42883", "42704", "3F000"})
 # PostgreSQL's internal messages are the same in every language.
 # What PgBouncer and RDS Proxy say to the settings that go with a connection; not the server, so in English.
 _NO_SETTINGS: Final = ("unsupported startup parameter", "command-line options")
@@ -187,6 +189,8 @@ def translation(error: Exception, declaration: Declared[object] | None = None, *
     if state == "23502":
         return InvalidInput("must not be NULL", statement=name, field=field, sqlstate=state)
     kind = _BY_SQLSTATE.get(state) or _BY_CLASS.get(state[:2]) or AtbDbError
+    if state in _UNKNOWN_THINGS and declaration is not None:
+        message += "; is the schema up to date? atb-db migrate"
     if state == "54000" and diag.source_function in _OUT_OF_NUMBERS:
         kind = ResourceFull
     return kind(message, statement=name, field=field, constraint=constraint, sqlstate=state)

@@ -26,10 +26,13 @@ WITH schemas AS (
      WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S')
        AND ('pg_class'::regclass, c.oid) NOT IN (SELECT classid, objid FROM extension_members)
      UNION ALL
-    SELECT CASE t.typtype WHEN 'e' THEN 'enum' ELSE 'domain' END, t.oid, s.nspname, t.typname, t.typowner, NULL
+    SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END,
+           t.oid, s.nspname, t.typname, t.typowner, NULL
       FROM pg_type AS t
       JOIN schemas AS s ON s.oid = t.typnamespace
-     WHERE t.typtype IN ('e', 'd')
+      LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+     -- The row type of a table is its table's owner's.
+     WHERE (t.typtype IN ('e', 'd') OR c.relkind = 'c')
        AND ('pg_type'::regclass, t.oid) NOT IN (SELECT classid, objid FROM extension_members)
      UNION ALL
     SELECT 'function', p.oid, s.nspname, p.oid::regprocedure::text, p.proowner, NULL

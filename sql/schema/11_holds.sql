@@ -47,7 +47,8 @@ BEGIN
     IF hold.token <> own_token THEN
         RAISE EXCEPTION USING ERRCODE = 'AT423', COLUMN = 'session_id',
             MESSAGE = format(
-                'session %s is held by %s since %s, until %s', session, hold.holder, hold.acquired_at, hold.expires_at
+                'session %s is held by %s since %s, until %s; this token is of another claim',
+                session, hold.holder, hold.acquired_at, hold.expires_at
             );
     END IF;
     RETURN hold.expires_at;
@@ -59,12 +60,17 @@ COMMENT ON FUNCTION kept_hold IS
 
 CREATE FUNCTION refuse_held(session bigint, own_token uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    hold session_holds;
 BEGIN
-    PERFORM FROM session_holds WHERE session_id = session AND expires_at > clock_timestamp();
-    IF FOUND THEN
-        PERFORM kept_hold(session, own_token);
+    SELECT * INTO hold FROM session_holds WHERE session_id = session AND expires_at > clock_timestamp();
+    IF hold.token <> own_token THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT423', COLUMN = 'session_id',
+            MESSAGE = format(
+                'session %s is held by %s since %s, until %s', session, hold.holder, hold.acquired_at, hold.expires_at
+            );
     END IF;
 END
 $$;
 COMMENT ON FUNCTION refuse_held IS
-'Raises AT423, as kept_hold does, while another engine''s hold on the session lasts, by the server''s clock.';
+'Raises AT423, which names the engine, while another engine''s hold on the session lasts, by the server''s clock.';

@@ -141,7 +141,7 @@ def test_of_two_processes_the_one_that_lost_its_hold_writes_nothing(fresh_db: Da
         assert "is held by engine-2" in last_word
         counted = int(last_word.split()[2])
         assert counted > 0
-        assert processes[0].wait(timeout=10) == 0
+        assert processes[0].wait(timeout=60) == 0
     finally:
         for process in processes:
             process.kill()

@@ -106,9 +106,9 @@ def test_what_cannot_be_cached(fresh_db: Database, owner: psycopg.Connection, ba
 @pytest.mark.parametrize("year", [1990, 2100])
 def test_an_entry_lives_as_long_as_the_server_s_clock_says(fresh_db: Database, year: int) -> None:
     """However wrong the client's clock is."""
-    fresh_db.run(prediction("key", ttl_seconds="0.3", predicted_at=datetime(year, 1, 1, tzinfo=UTC)))
+    fresh_db.run(prediction("key", ttl_seconds="1.5", predicted_at=datetime(year, 1, 1, tzinfo=UTC)))
     assert fresh_db.run(hit("key")) is not None
-    time.sleep(0.35)
+    time.sleep(1.6)
     assert fresh_db.run(hit("key")) is None
     fresh_db.run(prediction("key", ttl_seconds=60))
     assert fresh_db.run(hit("key")) is not None
@@ -116,9 +116,9 @@ def test_an_entry_lives_as_long_as_the_server_s_clock_says(fresh_db: Database, y
 
 def test_an_entry_expires_within_a_long_transaction(fresh_db: Database) -> None:
     with fresh_db.transaction() as transaction:
-        transaction.run(prediction("key", ttl_seconds="0.2"))
+        transaction.run(prediction("key", ttl_seconds="1.5"))
         assert transaction.run(hit("key")) is not None
-        time.sleep(0.25)
+        time.sleep(1.6)
         assert transaction.run(hit("key")) is None
 
 
@@ -172,7 +172,7 @@ def test_a_hit_does_not_wait_for_who_writes(fresh_db: Database, owner: psycopg.C
         owner.execute("SELECT FROM prediction_cache FOR UPDATE")
         began = time.monotonic()
         assert fresh_db.run(hit("key")) is not None
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 3
 
 
 def test_eight_set_and_get_one_key(pool: Database, owner: psycopg.Connection) -> None:

@@ -238,6 +238,15 @@ def test_eight_equal_renewals_tell_the_same(fresh_db: Database) -> None:
         assert set(answers) == {fresh_db.run(renewal)}
 
 
+def test_an_older_instance_of_the_same_engine_is_told_that_its_token_is_not_the_newest(fresh_db: Database) -> None:
+    first = fresh_db.run(claim("me"))
+    with pytest.raises(SessionHeld, match=r"is held by me since [^;]+$"):
+        fresh_db.run(claim("me"))
+    fresh_db.run(claim("me", take_over=True))
+    with pytest.raises(SessionHeld, match=r"is held by me since .*; this token is of another claim"):
+        fresh_db.run(sessions.renew_hold(session_id=first.session_id, token=first.token))
+
+
 def test_an_engine_that_lost_its_hold_does_not_end_the_session(fresh_db: Database) -> None:
     first = fresh_db.run(claim("engine-1"))
     second = fresh_db.run(claim("engine-2", take_over=True))
@@ -540,7 +549,7 @@ from atb_db.repository import sessions
 
 claim = sessions.resume_or_create(
     strategy_name="processes", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000,
-    holder=sys.argv[1], lease=1,
+    holder=sys.argv[1], lease=3,
 )
 with Database.from_env() as db:
     while True:
@@ -552,7 +561,7 @@ with Database.from_env() as db:
             time.sleep(0.2)
     print("got", held.session_id, held.claim, flush=True)
     while True:
-        db.run(sessions.renew_hold(session_id=held.session_id, token=held.token, lease=1))
+        db.run(sessions.renew_hold(session_id=held.session_id, token=held.token, lease=3))
         time.sleep(0.2)
 """
 
@@ -571,7 +580,7 @@ def test_two_processes_one_killed(fresh_url: str) -> None:
         second = engine(fresh_url, "engine-2")
         assert second.stdout is not None
         assert "session 1 is held by engine-1" in second.stdout.readline()
-        time.sleep(1.5)  # longer than the lease: a living engine keeps what it renews
+        time.sleep(3.5)  # longer than the lease: a living engine keeps what it renews
         first.send_signal(signal.SIGKILL)
         assert first.wait() == -signal.SIGKILL
         lines = iter(second.stdout.readline, "")

@@ -115,6 +115,30 @@ def test_a_version_becomes_the_newest_together_with_its_row(fresh_db: Database) 
         assert caught.value.field == field
 
 
+SLOW_SECOND_VERSION = """
+CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN new; END $$;
+CREATE TRIGGER linger BEFORE INSERT ON strategy_versions
+   FOR EACH ROW WHEN (new.version = '2') EXECUTE FUNCTION linger()
+"""
+
+
+def test_of_two_versions_at_once_the_newest_is_the_last_on_record(
+    fresh_db: Database, owner: psycopg.Connection
+) -> None:
+    fresh_db.run(strategy("a"))
+    owner.execute(SLOW_SECOND_VERSION)
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(fresh_db.run, strategies.add_strategy_version(strategy_id="a", version="2", changes=[]))
+        lingering = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+        while not owner.execute(lingering).rowcount:
+            assert not slow.done()
+        fresh_db.run(strategies.add_strategy_version(strategy_id="a", version="3", changes=[]))
+        slow.result()
+    versions = fresh_db.run(strategies.get_strategy_versions(strategy_id="a"))
+    assert [one.version for one in versions] == ["1.0", "2", "3"]
+    assert fresh_db.run(strategies.get_strategy(strategy_id="a")).version == "3"
+
+
 def test_a_repeated_change_of_status_does_not_undo_a_later_one(fresh_db: Database, owner: psycopg.Connection) -> None:
     fresh_db.run(strategy("a"))
     first = strategies.set_strategy_status(

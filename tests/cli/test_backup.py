@@ -200,7 +200,7 @@ def test_told_to_end_it_ends_pg_dump_and_leaves_nothing(source: Source, tmp_path
         # Asked once: a process that waits for a lock wakes up for a moment now and then.
         wait_for(lambda: watching.execute(dumping).fetchone() == (1,), child)
         child.send_signal(number)
-        child.communicate(timeout=20)
+        child.communicate(timeout=60)
         assert child.returncode == 128 + number
         deadline = time.monotonic() + 5  # a server process notices a little later
         while watching.execute(dumping).fetchone() != (0,) and time.monotonic() < deadline:

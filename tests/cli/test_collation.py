@@ -149,7 +149,7 @@ def test_interrupted_and_run_again(icu_url: str, call: Run) -> None:
                 sleep(0.02)
         assert call("fix-collation", url=icu_url)[0] == ExitCode.LOCKED
         fixing.send_signal(signal.SIGINT)
-        fixing.communicate(timeout=30)
+        fixing.communicate(timeout=60)
         assert fixing.returncode == ExitCode.INTERRUPTED
     code, out, _ = call("check-collation", "--quick", "--json", url=icu_url)
     assert (code, len(json.loads(out)["leftovers"]), versions(icu_url)) == (ExitCode.FOUND, 1, (False, None))

@@ -192,6 +192,17 @@ def test_a_dead_engine_and_an_active_flag_are_findings(empty_url: str) -> None:
     assert {one.level for one in found} == {Level.WARNING}
 
 
+def test_what_cannot_be_read_of_engines_is_a_finding(empty_url: str) -> None:
+    assert not {"engine", "control flag"} & {what for what, _, _ in told(Settings.load(empty_url))}
+    migrate(Settings.load(empty_url))
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("ALTER TABLE trading_sessions RENAME session_name TO name")
+    found = {one.where: one for one in diagnose(Settings.load(empty_url)).findings if one.what == "engine"}
+    assert found["silent sessions"][1:3] == ("silent sessions", "unknown")
+    assert "session_name" in str(found["silent sessions"].actual)
+    assert (found["silent sessions"].level, found["silent sessions"].repair) == (Level.WARNING, "atb-db verify")
+
+
 def test_a_replica_that_is_lost_or_none_is_a_finding(empty_url: str, url: str) -> None:
     migrate(Settings.load(empty_url))
     gone = Settings.load(empty_url, replica_url="postgresql://bot@127.0.0.1:1/books", environ={})

@@ -32,6 +32,19 @@ def test_fix_shows_what_it_does_and_verifies_again(empty_url: str, run: Run) -> 
     assert left[0]["repair"] == 'ALTER TABLE "orders" ALTER COLUMN "quantity" SET NOT NULL'
 
 
+def test_an_empty_database_is_one_finding(empty_url: str, run: Run) -> None:
+    code, out, err = run("verify", "--statements", "--json", url=empty_url)
+    assert code == ExitCode.FOUND
+    [found] = [one for one in json.loads(out)["findings"] if one["level"] != "INFO"]
+    assert (found["what"], found["problem"], found["repair"]) == ("schema", "missing", "atb-db migrate")
+    code, _, err = run("verify", url=empty_url)
+    assert code == ExitCode.FOUND
+    assert "schema public: atb-db migrate\n" in err
+    code, _, err = run("query", "sessions.get_active_sessions", url=empty_url)
+    assert code == ExitCode.FAILED
+    assert "does not exist; is the schema up to date? atb-db migrate" in err
+
+
 def test_everything_at_once(fresh_url: str, session_id: int, run: Run) -> None:
     code, out, err = run("verify", "--statements", "--exact-counts", url=fresh_url)
     assert (code, session_id) == (0, 1)

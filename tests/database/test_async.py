@@ -223,7 +223,7 @@ def test_a_lost_connection(url: str, other: psycopg.Connection, session_id: int,
 
 def test_no_connection_is_free(url: str, session_id: int) -> None:
     async def work() -> None:
-        async with database(url, pool_max=1, pool_timeout=0.05) as db, db.transaction():
+        async with database(url, pool_max=1, pool_timeout=0.2) as db, db.transaction():
             with pytest.raises(Unavailable, match="no connection was to be had"):
                 await db.run(note(session_id, "waits"))
 

@@ -120,7 +120,7 @@ def test_a_connection_lost_inside_a_transaction(
 
 @pytest.mark.parametrize("limit", ["lock_timeout", "statement_timeout"])
 def test_a_wait_has_an_end(url: str, other: psycopg.Connection, session_id: int, limit: str) -> None:
-    bounded = settings(url, **{"lock_timeout": 0, "statement_timeout": 0, limit: 0.05})
+    bounded = settings(url, **{"lock_timeout": 0, "statement_timeout": 0, limit: 0.5})
     with Database(bounded) as database, held(other, session_id):
         with pytest.raises(Timeout) as caught:
             database.run(account.adjust_balance(session_id=session_id, delta=1, reason="test"))
@@ -164,7 +164,7 @@ def test_sixteen_threads_share_four_connections(url: str, session_id: int, messa
 
 
 def test_no_connection_is_free(url: str, session_id: int) -> None:
-    with Database(settings(url, pool_timeout=0.05)) as database:
+    with Database(settings(url, pool_timeout=0.2)) as database:
         with database.transaction(), pytest.raises(Unavailable, match="no connection was to be had") as caught:
             database.run(account.get_current_balance(session_id=session_id))
         assert caught.value.retryable

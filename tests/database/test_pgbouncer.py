@@ -155,11 +155,14 @@ def test_of_eight_engines_one_holds_the_session_and_goes_on_after_the_lease(boun
         )  # fmt: skip
 
     with Database(settings(bouncer)) as db:
-        answers = run_together(db, [claim(f"engine-{number}", 1) for number in range(8)])
+        answers = run_together(db, [claim(f"engine-{number}", 60) for number in range(8)])
         held = [answer for answer in answers if isinstance(answer, HeldSession)]
         assert {type(answer) for answer in answers} == {HeldSession, SessionHeld}
         assert len(held) == 1
-        time.sleep(1.1)  # nobody renews it
+        with psycopg.connect(db.settings.conninfo, autocommit=True) as owner:  # an hour later: nobody renewed it
+            owner.execute(
+                "UPDATE session_holds SET (renewed_at, expires_at) = (now() - interval '2 h', now() - interval '1 h')"
+            )
         with db.transaction() as tx:
             taken = tx.run(claim("engine-9", 60))
             assert tx.run(positions.get_active_positions(session_id=taken.session_id)) == []

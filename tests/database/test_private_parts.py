@@ -70,7 +70,7 @@ def test_an_outage_with_many_callers_ends(url: str, session_id: int, *, is_async
         proxy.refuse()
         for _ in range(4):
             with pytest.raises(Unavailable) as caught:
-                db.run(read, timeout=0.05)
+                db.run(read, timeout=0.5)
             assert not isinstance(caught.value, PoolExhausted)
         proxy.listen()
         assert db.run(read) == 1000

@@ -20,6 +20,8 @@ from atb_db.repository import events, positions, sessions
 from atb_db.statement import Statement
 
 ROWS = 20_000
+AT_ONCE = 4.0
+"""Seconds, on a busy machine; who waits does so for 5 or 30."""
 
 
 class Large:
@@ -115,7 +117,7 @@ def test_nothing_else_runs_on_the_connection_of_a_stream(large: Large) -> None:
                 with pytest.raises(StatementError, match=r"rows of events\.get_recent_events are streamed"):
                     use()
         transaction.run(note)
-    assert monotonic() - began < 1
+    assert monotonic() - began < AT_ONCE
 
 
 @pytest.mark.parametrize("error", [None, ValueError])
@@ -132,8 +134,8 @@ def test_a_transaction_does_not_wait_for_a_stream_that_is_left_open(
         next(stack.enter_context(transaction.stream(large.events())))
         if error is not None:
             raise error
-    assert monotonic() - began < 1
-    assert large.db.ping() < 1
+    assert monotonic() - began < AT_ONCE
+    assert large.db.ping() < AT_ONCE
 
 
 def test_no_turn_is_waited_for_longer_than_the_call_may_take(large: Large) -> None:
@@ -143,30 +145,30 @@ def test_no_turn_is_waited_for_longer_than_the_call_may_take(large: Large) -> No
         began = monotonic()
         with connection.lock, pytest.raises(Timeout):
             transaction.run(note, timeout=0.2)
-        assert 0.2 <= monotonic() - began < 1
+        assert 0.2 <= monotonic() - began < AT_ONCE
         transaction.run(note)
 
 
 def test_streams_and_loads_live_as_long_as_their_reader(large: Large) -> None:
-    settings = large.db.settings._replace(idle_timeout=0.2)
+    settings = large.db.settings._replace(idle_timeout=0.5)
     when = datetime(2026, 1, 1, tzinfo=UTC)
 
     def slowly(number: int) -> Iterator[Statement[None]]:
         for _ in range(number):
-            sleep(0.5)
+            sleep(0.8)
             yield events.copy_events(session_id=large.session_id, event_type="TEST", message="slow", timestamp=when)
 
     with Database(settings) as db:
         with db.stream(events.get_recent_events(session_id=large.session_id, limit=3)) as rows:
             next(rows)
-            sleep(0.5)
+            sleep(0.8)
             assert len(list(rows)) == 2
         assert db.copy_in(slowly(2)) == 2
         assert db.copy_in(slowly(0)) == 0
         with db.transaction() as transaction:
             assert transaction.copy_in(slowly(1)) == 1
             limit = transaction._connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
-            assert limit == ("200ms",)
+            assert limit == ("500ms",)
 
 
 def test_an_error_of_the_query_has_its_name(large: Large) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Barrier, Thread
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg
 import pytest
@@ -36,10 +36,10 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[..., Client]]:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """A bound with room for a busy machine, far below what waits without a deadline take."""
+    """A bound with room for a busy machine, below the 5 s and 30 s that a wait without this deadline takes."""
     start = monotonic()
     yield
-    assert monotonic() - start < seconds + 0.5
+    assert monotonic() - start < seconds + 3
 
 
 def test_lost_answers_are_retried_and_nothing_doubles(
@@ -177,7 +177,7 @@ def test_a_stopped_server_ends_at_the_deadline(connect: Callable[..., Client], o
 def test_an_exhausted_pool_answers_at_once_or_in_time(url: str, session_id: int) -> None:
     settings = Settings.load(url, environ={})._replace(pool_max=1, pool_waiting=1)
     read = account.get_current_balance(session_id=session_id)
-    late = pytest.raises(PoolExhausted, match=r"in use for 0\.2 s")
+    late = pytest.raises(PoolExhausted, match=r"in use for 0\.\d+ s")
     with Database(settings) as db:
         with db.transaction(), within(0.2), late:
             db.run(read, timeout=0.2)
@@ -201,11 +201,30 @@ def test_who_gave_up_waiting_does_not_count_as_waiting(
         proxy.refuse()
         for _ in range(4):
             with pytest.raises(Unavailable) as caught:
-                db.run(read, timeout=0.05)
+                db.run(read, timeout=0.5)
             assert not isinstance(caught.value, PoolExhausted)
         assert db.statistics().waiting == 0
         proxy.listen()
         assert db.run(read) == 1000
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_who_waits_is_answered_soon_after_the_outage(
+    connect: Callable[..., Client], url: str, session_id: int, most: int
+) -> None:
+    """psycopg_pool gives up connecting after half a second, and tries again for the next caller only."""
+    read = account.get_current_balance(session_id=session_id)
+    with proxied(url) as proxy, ThreadPoolExecutor(1) as threads:
+        db = connect(proxy.url, pool_min=1, pool_max=most, pool_timeout=0)
+        assert db.run(read) == 1000
+        proxy.refuse()
+        waiting = threads.submit(db.run, read, 20)
+        sleep(3)
+        assert not waiting.done()
+        proxy.listen()
+        listening = monotonic()
+        assert waiting.result() == 1000
+        assert monotonic() - listening < 10
 
 
 def test_a_read_only_server_is_left_and_tried_again(fresh_url: str) -> None:

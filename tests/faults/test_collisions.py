@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier
 from time import monotonic, sleep
 from typing import Final
 
@@ -36,7 +37,7 @@ def kind(is_async: bool) -> str:  # noqa: FBT001
 
 
 SLOW_UPDATES: Final = """
-CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.002); RETURN NULL; END $$;
+CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END $$;
 CREATE TRIGGER linger AFTER UPDATE ON trading_sessions FOR EACH ROW EXECUTE FUNCTION linger()
 """
 
@@ -48,9 +49,11 @@ def test_crossed_updates(scene: Scene, connect: Connect, kind: str, record: Reco
         connection.execute(SLOW_UPDATES)
     db = connect()
     given_up: list[SerializationRetry] = []
+    both = Barrier(2, timeout=60)
 
     def work(order: list[int]) -> None:
         for number in range(times):
+            both.wait()
             steps = [account.adjust_balance(session_id=one, delta=1, reason=f"step {number}") for one in order]
             while True:
                 try:
@@ -117,7 +120,7 @@ def test_waiting_for_a_lock(scene: Scene, connect: Connect, kind: str, record: R
         with pytest.raises(Timeout) as caught:
             db.run(statement)
     assert caught.value.attempts == 1
-    assert db.run(statement) == 1001
+    assert connect().run(statement) == 1001
     record(Line(f"{limit} of 0.1 s", kind, 1, 1, 0, 0, errors="1 Timeout", promised="Timeout, not run again"))
 
 

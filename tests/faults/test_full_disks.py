@@ -25,8 +25,9 @@ from tests.faults.scene import Fault, Outcome, Scene, scene_on, suffer
 
 pytestmark = only_in_full
 _SWITCHES: Final = 20
-AT_ONCE: Final = 1.5
-"""Seconds; a call that is tried again lasts as long as the disk is full, which is two."""
+LASTS: Final = 4.0
+AT_ONCE: Final = 3.0
+"""Seconds; a call that is tried again lasts as long as the disk is full."""
 
 
 @contextmanager
@@ -74,9 +75,10 @@ def test_no_room_for_data(chance: Random, tmp_path: Path, is_async: bool, record
         server_on(small, large) as server,
         scene_on(server, chance) as scene,
     ):
-        full = Fault(lambda _: fill(small), lambda _: (small / "filler").unlink(missing_ok=True), lasts=2.0)
+        full = Fault(lambda _: fill(small), lambda _: (small / "filler").unlink(missing_ok=True), lasts=LASTS)
         outcome = suffer(scene, full, tmp_path, is_async=is_async, times=3)
-    note(record, "data disk full for 2 s", outcome, is_async=is_async, times=3, promised="ResourceFull, not run again")
+    name, promised = f"data disk full for {LASTS:g} s", "ResourceFull, not run again"
+    note(record, name, outcome, is_async=is_async, times=3, promised=promised)
     assert outcome.verdict.holds
     assert set(outcome.errors) == {"ResourceFull"}
     assert not [event for event in outcome.retries if isinstance(event.error, ResourceFull)]

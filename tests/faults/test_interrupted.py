@@ -33,6 +33,8 @@ from tests.faults.results import Line
 from tests.faults.scene import Scene, begin_sessions, scene_on
 
 POOL: Final = 2
+PATIENCE: Final = 30.0
+"""Seconds that a call has, however busy the machine is."""
 INTERRUPTIONS: Final = (KeyboardInterrupt, SystemExit, TimeoutError)
 LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
     "asyncio": asyncio.new_event_loop,
@@ -71,7 +73,9 @@ def database(scene: Scene) -> Iterator[Database]:
 
 
 def settings(scene: Scene) -> Settings:
-    return Settings.load(scene.url, environ={})._replace(pool_min=POOL, pool_max=POOL)
+    return Settings.load(scene.url, environ={})._replace(
+        pool_min=POOL, pool_max=POOL, deadline=PATIENCE, query_deadline=PATIENCE
+    )
 
 
 def check_whole(db: Database) -> None:
@@ -79,7 +83,7 @@ def check_whole(db: Database) -> None:
     gc.collect()  # what an exception's traceback holds is not missed before
     with ExitStack() as stack:
         for _ in range(POOL):
-            connection = stack.enter_context(db._pool.connection(monotonic() + 2))
+            connection = stack.enter_context(db._pool.connection(monotonic() + PATIENCE))
             assert not connection.is_busy()
         assert db.statistics().open == POOL
     assert db.statistics().idle == POOL
@@ -88,7 +92,7 @@ def check_whole(db: Database) -> None:
 async def check_whole_async(db: AsyncDatabase) -> None:
     taken = []
     for _ in range(POOL):
-        connection = await db._pool.take(monotonic() + 2)
+        connection = await db._pool.take(monotonic() + PATIENCE)
         assert not connection.is_busy()
         taken.append(connection)
     assert db.statistics().open == POOL

@@ -18,8 +18,17 @@ R = TypeVar("R")
 class Either:
     """One of the two journals behind the same functions."""
 
-    def __init__(self, path: Path, url: str, *, is_async: bool, limit: int = 1 << 20, patience: float = 0.3) -> None:
-        settings = Settings.load(url, environ={})._replace(pool_max=2, deadline=1.0)
+    def __init__(
+        self,
+        path: Path,
+        url: str,
+        *,
+        is_async: bool,
+        limit: int = 1 << 20,
+        patience: float = 0.3,
+        deadline: float = 1.0,
+    ) -> None:
+        settings = Settings.load(url, environ={})._replace(pool_max=2, deadline=deadline)
         self._loop = asyncio.new_event_loop() if is_async else None
         self._closed = False
         self._sync_db, self._async_db = Database(settings), AsyncDatabase(settings)

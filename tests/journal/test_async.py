@@ -30,7 +30,10 @@ def test_a_cancelled_task_has_recorded_its_command(db: Database, url: str, sessi
         own = AsyncDatabase(url)
         async with AsyncJournal(tmp_path / "journal", own, patience=5) as journal:
             task = asyncio.create_task(journal.record(note(session_id, "cancelled")))
-            await asyncio.wait([task], timeout=0.5)
+            for _ in range(6000):
+                if journal.status().waiting:
+                    break
+                await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             assert task.cancelled()

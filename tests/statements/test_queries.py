@@ -52,7 +52,7 @@ def read_only(world_url: str) -> Iterator[Database]:
 
 def test_the_read_only_database_refuses_commands(read_only: Database, world: World) -> None:
     with pytest.raises(Unavailable, match="read-only"):
-        read_only.run(account.adjust_balance(session_id=world.session_id, delta=1, reason="test"), timeout=0.5)
+        read_only.run(account.adjust_balance(session_id=world.session_id, delta=1, reason="test"), timeout=2)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=str)

@@ -48,6 +48,7 @@ _OWNABLE: Final = {
     "view": "VIEW",
     "function": "ROUTINE",
     "enum": "TYPE",
+    "type": "TYPE",
     "domain": "DOMAIN",
     "schema": "SCHEMA",
 }

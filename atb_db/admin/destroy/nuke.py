@@ -20,8 +20,8 @@ from atb_db.admin.destroy.guards import Request, Target, guard, read_target
 from atb_db.admin.destroy.objects import Droppable, Objects, droppable_objects, read_objects
 from atb_db.admin.errors import LockHeld, Refused
 from atb_db.admin.findings import Level
+from atb_db.admin.locks import MIGRATIONS, try_lock
 from atb_db.admin.migrations import migrate
-from atb_db.admin.migrations.reading import LOCK
 from atb_db.admin.readable import counted
 from atb_db.admin.schema.verify import verify
 from atb_db.config import Settings
@@ -195,7 +195,7 @@ def _begin(connection: Connection, request: Request) -> Target:
     connection.execute(CATALOG_SETTINGS)
     target = read_target(connection)
     guard(target, request)
-    if connection.execute("SELECT pg_try_advisory_xact_lock(%s::bigint)", [LOCK]).fetchone() != (True,):
+    if not try_lock(connection, MIGRATIONS, until_commit=True):
         raise LockHeld("a migration is under way")
     return target
 

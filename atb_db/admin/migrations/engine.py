@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple, TypeVar
 
 import psycopg
@@ -123,10 +123,14 @@ def engine(settings: Settings, release: Release, *, wait: float, progress: Progr
         LockHeld: another process held it for `wait` seconds.
         Unavailable: the server cannot be reached, or the connection was lost; the next run goes on from there.
     """
-    with _resumable(), translated(writes=True), Backend.connect_to(settings) as backend:
-        accept(backend.connection)
-        with backend.lock(wait):
-            yield Engine(backend, read_facts(backend.connection, release), wait, progress)
+    with ExitStack() as stack:
+        with translated():
+            backend = stack.enter_context(Backend.connect_to(settings))
+            accept(backend.connection)
+            stack.enter_context(backend.lock(wait))
+            facts = read_facts(backend.connection, release)
+        with _resumable(), translated(writes=True):
+            yield Engine(backend, facts, wait, progress)
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, cast
+from typing import cast
 
 from atb_db.admin.connection import Connection, ask, reading
+from atb_db.admin.locks import MIGRATIONS, is_held
 from atb_db.admin.migrations.code import CodeRecord, is_code, plan_code
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import catalog_objects
@@ -13,9 +14,6 @@ from atb_db.admin.migrations.states import Facts, Record, Status, migration_stat
 from atb_db.admin.schema.catalog import PARTS, Catalog, differences, read_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
-
-LOCK: Final = 0x6174625F6462
-"""Key of the advisory lock that whoever migrates holds: "atb_db"."""
 
 
 def status(settings: Settings, *, release: Release | None = None) -> Status:
@@ -58,7 +56,7 @@ def read_facts(connection: Connection, release: Release, catalog: Catalog | None
         has_tables=bool(expected & actual),
         differences=different,
         data_differences=tuple(one for one in different if not is_code(release, one)),
-        running=ask(connection, "migration_lock", values=[LOCK]) == [(True,)],
+        running=is_held(connection, MIGRATIONS),
         code=plan_code(release, read_code_record(connection), catalog),
     )
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from random import uniform
 from typing import Final
 from uuid import uuid4
 
@@ -16,7 +17,7 @@ from yoyo.connections import DatabaseURI
 from yoyo.migrations import Migration
 
 from atb_db.admin.errors import LockHeld
-from atb_db.admin.migrations.reading import LOCK
+from atb_db.admin.locks import MIGRATIONS, try_lock
 from atb_db.config import Settings
 from atb_db.database.connecting import connect_arguments
 
@@ -67,15 +68,12 @@ class Backend(PostgresqlPsycopgBackend):
         """
         deadline = time.monotonic() + timeout
         # A lock that is waited for in the server would make CREATE INDEX CONCURRENTLY wait for the waiting.
-        while not self._try_lock():
+        while not try_lock(self.connection, MIGRATIONS):
             if time.monotonic() >= deadline:
                 raise LockHeld(f"another migration is under way; waited {timeout:g} s for it to finish")
-            time.sleep(_POLL_SECONDS)
+            # Not all at the same moment: two that see each other's lock both give it back.
+            time.sleep(_POLL_SECONDS * uniform(0.5, 1.5))  # noqa: S311
         yield
-
-    def _try_lock(self) -> bool:
-        row = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
-        return row == (True,)
 
     def get_log_data(self, migration: Migration | None = None, operation: str = "apply") -> dict[str, object]:
         """What is logged of a migration; yoyo's own fails for a process whose user has no name."""

@@ -34,6 +34,7 @@ NOT_COMPARED: Final = (
     "what the server's configuration file says",
 )
 _RELEASE: Final = "mend the schema first; if that is as it should be, install atb-db anew"
+_NO_SCHEMA: Final = Finding("schema", "public", "missing", "the tables of atb-db", None, Level.ERROR, "atb-db migrate")
 _MIGRATION_LEVELS: Final = {
     State.INTERRUPTED: Level.WARNING,
     State.UNCHECKED: Level.WARNING,
@@ -127,11 +128,16 @@ def inspect(
     # A pooler may have swallowed it, and definitions contain moments.
     connection.execute("SET LOCAL TimeZone = 'UTC'")
     expected, actual = expected_catalog(), read_catalog(connection)
-    findings = [*drift_findings(differences(expected, actual), expected)]
-    drifted = {(one.what, one.where) for one in findings}
-    as_expected = not any(one.level is Level.ERROR for one in findings)
-    findings += _migrations(read_status(connection, server, release=release, catalog=actual), as_expected=as_expected)
-    findings += (one for one in enum_findings(actual) if ("enum", one.where) not in drifted)
+    present = {entry.name for entry in expected if entry.kind == "table"} & _tables(actual)
+    status = read_status(connection, server, release=release, catalog=actual)
+    if present or status.applied:
+        findings = [*drift_findings(differences(expected, actual), expected)]
+        drifted = {(one.what, one.where) for one in findings}
+        as_expected = not any(one.level is Level.ERROR for one in findings)
+        findings += _migrations(status, as_expected=as_expected)
+        findings += (one for one in enum_findings(actual) if ("enum", one.where) not in drifted)
+    else:
+        findings, as_expected, statements = [_NO_SCHEMA], False, False
     findings += surroundings_findings(connection, server, surroundings)
     findings += guarantee_findings(connection)
     findings += _grants(connection)
@@ -139,7 +145,6 @@ def inspect(
     findings += described.findings if described else ()
     audited = read_audit(connection, server, seconds=books_seconds) if as_expected else None
     findings += _books(audited) if audited else ()
-    present = {entry.name for entry in expected if entry.kind == "table"} & _tables(actual)
     return Verification(
         server=server,
         findings=tuple(findings),

@@ -1,13 +1,19 @@
 -- Add a version to a strategy and make it the newest, atomically; the version's id.
-WITH added AS (
+WITH strategy AS MATERIALIZED (
+    -- First, so that the versions of two requests become the newest in the order in which they are recorded, and a
+    -- concurrent twin meets its request_id, not its own version.
+    SELECT strategy_id
+      FROM strategy_registry
+     WHERE strategy_id = :strategy_id::label
+       FOR NO KEY UPDATE
+), added AS (
     INSERT INTO strategy_versions (
         strategy_id, version, changes, performance_delta, is_major, component_changes, parameter_changes, created_at,
         request_id, request_hash
     )
     SELECT :strategy_id, :version, :changes, :performance_delta, :is_major, :component_changes, :parameter_changes,
            :timestamp, :request_id, :request_hash
-     -- Or a concurrent twin could meet its own version before it meets its request_id.
-     WHERE pg_advisory_xact_lock(hashtextextended(:request_id::uuid::text, 0)) IS NOT NULL
+     WHERE (SELECT count(*) FROM strategy) IS NOT NULL
     ON CONFLICT (request_id) DO UPDATE
        SET request_id = CASE strategy_versions.request_hash
                WHEN excluded.request_hash THEN excluded.request_id

@@ -14,7 +14,8 @@ WITH registered AS (
            :parameters,
            :performance_summary, :validation_results, :config_hash, :component_hash, :timestamp, :timestamp,
            :request_id, :request_hash
-     -- Or a concurrent twin could meet its own strategy's other unique names before it meets its request_id.
+     -- Or a concurrent twin could meet its own strategy's other unique names before it meets its request_id. Other
+     -- requests for the same strategy meet those names, which is what they are refused for.
      WHERE pg_advisory_xact_lock(hashtextextended(:request_id::uuid::text, 0)) IS NOT NULL
     ON CONFLICT (request_id) DO UPDATE
        SET request_id = CASE strategy_registry.request_hash

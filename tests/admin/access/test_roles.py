@@ -10,17 +10,25 @@ from typing import Final, NamedTuple, cast
 import psycopg
 import pytest
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
 from atb_db import Database
 from atb_db.admin.access.privileges import GROUPS, OWNER, RUNTIME, TABLES
 from atb_db.admin.access.roles import Members, check_roles, set_roles
-from atb_db.admin.migrations import migrate
+from atb_db.admin.collation import fix_collation
+from atb_db.admin.destroy.guards import Request
+from atb_db.admin.destroy.nuke import nuke
+from atb_db.admin.errors import LockHeld
+from atb_db.admin.locks import COLLATIONS, MIGRATIONS
+from atb_db.admin.migrations import State, migrate, status
+from atb_db.admin.migrations.yoyo_backend import Backend
 from atb_db.admin.schema.catalog import expected_catalog
 from atb_db.admin.schema.verify import verify
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.repository import statements
 from atb_db.statement import Declared, Kind, Statement
+from atb_db.types import Environment
 from tests.admin.roles import execute, remove_roles
 from tests.conftest import TEMPLATE
 from tests.statements.examples import World, example
@@ -41,6 +49,10 @@ class Roled(NamedTuple):
     """A database with the groups, and a login in each."""
 
     url: str
+
+    @property
+    def name(self) -> str:
+        return str(conninfo_to_dict(self.url)["dbname"])
 
     def as_login(self, login: str) -> str:
         return self.url.replace("postgres@", f"{login}@")
@@ -294,6 +306,28 @@ def test_no_lock_of_a_reader_holds_a_command_up(roled: Roled, world: World) -> N
             grafana.execute("BEGIN READ WRITE")
             with pytest.raises(errors.InsufficientPrivilege):
                 grafana.execute(f"LOCK TABLE deployment IN {mode} MODE".encode())
+
+
+def test_no_lock_of_a_reader_holds_an_operator_up(own: Roled) -> None:
+    settings, deploy = Settings.load(own.url), Settings.load(own.as_login("deploy"))
+    set_roles(settings, MEMBERS)
+    migrate(deploy)
+    with own.connect("grafana") as grafana:
+        for key in (MIGRATIONS, COLLATIONS):
+            grafana.execute("SELECT pg_advisory_lock(%s)", [key])
+        assert status(settings).pending == ()
+        assert State.RUNNING not in {one.state for one in status(settings).migrations}
+        assert migrate(deploy, wait=0).applied == ()
+        assert fix_collation(settings).undone == ()
+        assert nuke(settings, Request(environment=Environment.PRODUCTION, name=own.name), backup_folder=None)
+        with Backend.connect_to(deploy) as first, first.lock():
+            with pytest.raises(LockHeld), Backend.connect_to(settings) as second, second.lock(0.2):
+                pytest.fail("both hold the lock")
+            grafana.execute("SELECT pg_advisory_unlock_all()")
+            with pytest.raises(LockHeld), Backend.connect_to(settings) as second, second.lock(0.2):
+                pytest.fail("both hold the lock")
+            with pytest.raises(LockHeld, match="a migration is under way"):
+                nuke(settings, Request(environment=Environment.PRODUCTION, name=own.name), backup_folder=None)
 
 
 def owned_commands(connection: psycopg.Connection) -> list[tuple[str, list[str], str]]:

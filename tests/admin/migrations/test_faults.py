@@ -84,14 +84,14 @@ def test_killed_at_any_moment_the_next_run_goes_on(server: Server, slow: Release
                 if process.poll() is None:
                     process.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
                     kills += 1
-                process.wait(10)
+                process.wait(60)
             done = 4 - len(status(Settings.load(url), release=slow).pending)
             # Nothing of a file, or all of it.
             assert len([name for name in tables(url) if name.startswith("a")]) in {done, done + 1}
         begun = time.monotonic()
         left = len(status(Settings.load(url), release=slow).pending)
         migrate(Settings.load(url), release=slow)
-        assert time.monotonic() - begun < 0.1 * left + 2 + 3, "the next run took too long"
+        assert time.monotonic() - begun < 0.1 * left + 2 + 10, "the next run took too long"
         assert tables(url) == sorted(f"{letter}{number}" for letter in "ab" for number in range(1, 5))
 
 
@@ -104,10 +104,11 @@ def test_a_killed_index_build_is_healed_or_told(empty_url: str, write: Write) ->
         reader.execute("SELECT count(*) FROM one")
         reader.execute("LOCK TABLE one IN ROW EXCLUSIVE MODE")
         with worker(empty_url, release) as process:
-            time.sleep(0.5)
-            assert status(settings, release=release).migrations[1].state is State.RUNNING
+            while status(settings, release=release).migrations[1].state is not State.RUNNING:
+                assert process.poll() is None, "it has ended"
+                time.sleep(0.05)
             process.kill()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while (found := status(settings, release=release).migrations[1]).state is State.RUNNING:
             assert time.monotonic() < deadline, "the orphan did not let go"
             time.sleep(0.05)
@@ -137,7 +138,7 @@ def test_a_restart_of_the_server_in_the_middle(write: Write) -> None:
                 time.sleep(0.02)
             time.sleep(0.2)
             server.terminate()
-            _, said = process.communicate(timeout=10)
+            _, said = process.communicate(timeout=60)
             assert "run it again, and it goes on from where it was" in said
         server.start()
         settings = Settings.load(server.url(database="restarted"))
