@@ -16,6 +16,8 @@ from atb_db.cli.doctor import doctor_command
 from atb_db.cli.drill import drill_command
 from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import exit_code
+from atb_db.cli.halt import halt_app
+from atb_db.cli.health import health_command
 from atb_db.cli.journal import journal_app
 from atb_db.cli.migration_files import lint_command, new_command
 from atb_db.cli.migrations import migrate_command, rollback_command, status_command
@@ -53,6 +55,8 @@ app.command("setup-railway")(setup_railway_command)
 app.add_typer(environment_app, name="environment")
 app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
 app.command("queries")(queries_command)
+app.command("health")(health_command)
+app.add_typer(halt_app, name="halt")
 app.command("end-crashed")(end_crashed_command)
 app.command("purge")(purge_command)
 app.command("purge-logs")(purge_logs_command)
@@ -90,6 +94,7 @@ def atb_db(
       atb-db migrate    bring the database up to date
       atb-db verify     compare it with what this version needs
       atb-db backup     back it up
+      atb-db health     say in one line whether all is well
 
     \b
     Exit codes:

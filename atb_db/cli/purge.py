@@ -139,9 +139,11 @@ def purge_logs_command(
 
 def end_crashed_command(
     *,
-    idle: Annotated[
+    silent: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="Without a sign of life for so long."),
+        typer.Option(
+            "--silent", "--idle", parser=parse_duration, metavar="TIME", help="Without a sign of life for so long."
+        ),
     ] = SILENCE,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
@@ -156,7 +158,7 @@ def end_crashed_command(
     \b
     Examples:
       atb-db end-crashed --dry-run
-      atb-db end-crashed --idle 12h --yes
+      atb-db end-crashed --silent 1h --yes
 
     \b
     Exit codes: 0 done, 2 wrong usage, 4 cannot connect,
@@ -165,7 +167,7 @@ def end_crashed_command(
     from atb_db.admin import purge
 
     settings = settings_of(url)
-    found = purge.crashed_sessions(settings, idle=idle)
+    found = purge.crashed_sessions(settings, idle=silent)
     if not as_json:
         rows = [
             (one.session_id, one.session_name, str(one.mode), f"{one.last_sign_of_life:%Y-%m-%d %H:%M}")
@@ -173,7 +175,7 @@ def end_crashed_command(
         ]
         print_table(("Session", "Name", "Mode", "Last sign of life (UTC)"), rows)
     if found and not dry_run:
-        confirm(f"End {counted(len(found), 'session')} silent for {shown_duration(idle)}?", yes=yes)
+        confirm(f"End {counted(len(found), 'session')} silent for {shown_duration(silent)}?", yes=yes)
         found = purge.end_crashed_sessions(settings, found)
     if as_json:
         print_json({"dry_run": dry_run, "sessions": found})

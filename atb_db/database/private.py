@@ -86,7 +86,7 @@ def missing(connection: object) -> Iterator[Missing]:
         yield Missing(NAMES, "each call takes about 30 to 140 µs longer")
     if not hasattr(psycopg.Connection, "_connect_gen"):
         yield Missing(CONNECT_GEN, "open() without asyncio ends by connect_timeout, whole seconds and at least two")
-    from psycopg_pool import ConnectionPool
+    from psycopg_pool import ConnectionPool  # noqa: PLC0415  who asks for no pool loads none
 
     pool = ConnectionPool("", min_size=0, max_size=1, open=False)
     if not hasattr(pool, "run_task") or not hasattr(sys.modules[ConnectionPool.__module__], "AddConnection"):

@@ -1,10 +1,11 @@
 """Control flags: durable switches that restrict the bot while they are active, such as a kill switch.
 
 `is_flag_active` is the cheap question of every loop, and `unless_flag=` of `orders.create_order` asks it with the
-command: no order is journaled after `set_control_flag` has returned. For both, a flag that was never set is not active,
-so that an engine starts on an empty database. A misspelt name therefore reads as inactive there: keep the name in one
-place, or ask for `get_control_flag` once at the start, which is NotFound for a flag that was never set nor cleared. An
-error is never "off".
+command: no order is journaled after `set_control_flag` has returned. One session's own flag is called by the name, a
+colon and the session's id, such as `kill_switch:17`, and counts beside the one of all sessions. For both questions, a
+flag that was never set is not active, so that an engine starts on an empty database. A misspelt name therefore reads as
+inactive there: keep the name in one place, or ask for `get_control_flag` once at the start, which is NotFound for a
+flag that was never set nor cleared. An error is never "off".
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ class ControlFlag(NamedTuple):
     """A flag; reason, source and updated_at are those of the last change."""
 
     name: str
-    """Name of the flag."""
+    """Name of the flag; one session's own is called by the name, a colon and the session's id, such as kill_switch:17.
+    """
     active: bool
     """Whether it restricts the bot now."""
     reason: str
@@ -55,8 +57,12 @@ def clear_control_flag(
 
 
 @query
-def is_flag_active(*, name: str) -> bool:
-    """Whether a control flag is active now; one that was never set is not."""
+def is_flag_active(*, name: str, session_id: int | None = None) -> bool:
+    """Whether a control flag, or the session's own of that name, is active now; one that was never set is not.
+
+    `atb-db halt on --session 17` sets the flag `kill_switch:17`, which counts only where session_id is 17. With
+    `unless_flag="kill_switch"` an order's own session always counts.
+    """
     ...
 
 

@@ -212,8 +212,8 @@ def create_order(
     allows_negative_prices say what is traded; without them it is spot or a linear contract in the session's base
     currency.
 
-    Halted when the control flag `unless_flag` is active; SessionHeld when `token` no longer holds the session; Conflict
-    when another order has one of the ids, with that order.
+    Halted when the control flag `unless_flag`, or the session's own of that name, is active; SessionHeld when `token`
+    no longer holds the session; Conflict when another order has one of the ids, with that order.
     """
     ...
 

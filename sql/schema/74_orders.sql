@@ -597,6 +597,8 @@ BEGIN
     PERFORM active_session(session);
     IF flag IS NOT NULL THEN
         PERFORM refuse_halted(flag);
+        -- The session's own switch of that name.
+        PERFORM refuse_halted(flag || ':' || session);
     END IF;
     IF of_position IS NOT NULL THEN
         held := fitting_position(of_position, traded, direction);
@@ -632,7 +634,7 @@ END
 $$;
 COMMENT ON FUNCTION journal_order IS
 'Journals an order before it is sent; an ENTRY order without a position plans one. The order''s id, also of the one '
-'that the request journaled before. Raises AT451 when the control flag is active.';
+'that the request journaled before. Raises AT451 when the control flag, or the session''s own of that name, is active.';
 
 CREATE FUNCTION is_revalued(o orders, own_token uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$

@@ -12,7 +12,8 @@ CREATE TABLE system_control_flags (
 COMMENT ON TABLE system_control_flags IS
 'Switches that restrict the bot while they are active, such as a kill switch. A flag without a row was never set nor '
 'cleared: it restricts nothing, and asking for its row is an error. Who changed what and when is in system_events.';
-COMMENT ON COLUMN system_control_flags.name IS 'Name of the flag.';
+COMMENT ON COLUMN system_control_flags.name IS
+'Name of the flag; one session''s own is called by the name, a colon and the session''s id, such as kill_switch:17.';
 COMMENT ON COLUMN system_control_flags.active IS 'Whether it restricts the bot now.';
 COMMENT ON COLUMN system_control_flags.reason IS 'Why it was last set or cleared.';
 COMMENT ON COLUMN system_control_flags.source IS 'Who or what last set or cleared it.';

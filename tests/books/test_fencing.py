@@ -211,6 +211,23 @@ def test_the_kill_switch_waits_for_an_order_that_is_being_journaled(fresh_db: Da
         order(fresh_db, held.session_id, "another", unless_flag="halt")
 
 
+def test_a_sessions_own_kill_switch_halts_that_session_alone(fresh_db: Database) -> None:
+    held, other = fresh_db.run(claim("engine-1")), fresh_db.run(claim("engine-2", strategy_name="other"))
+    own = f"halt:{held.session_id}"
+    fresh_db.run(control.set_control_flag(name=own, reason="test", source="test"))
+    with pytest.raises(Halted, match=f"{own} is active since"):
+        order(fresh_db, held.session_id, "first", unless_flag="halt")
+    order(fresh_db, held.session_id, "an exit that does not ask")
+    order(fresh_db, other.session_id, "second", unless_flag="halt")
+    assert not fresh_db.run(control.is_flag_active(name="halt"))
+    asked = [held.session_id, other.session_id]
+    assert [fresh_db.run(control.is_flag_active(name="halt", session_id=one)) for one in asked] == [True, False]
+    fresh_db.run(control.set_control_flag(name="halt", reason="test", source="test"))
+    fresh_db.run(control.clear_control_flag(name=own, reason="test", source="test"))
+    with pytest.raises(Halted, match="halt is active since"):
+        order(fresh_db, held.session_id, "third", unless_flag="halt")
+
+
 def test_a_flag_that_was_never_set_is_not_active(fresh_db: Database) -> None:
     assert not fresh_db.run(control.is_flag_active(name="halt"))
     fresh_db.run(control.set_control_flag(name="halt", reason="test", source="test"))

@@ -1,5 +1,5 @@
--- Whether a control flag is active now; one that was never set is not.
+-- Whether a control flag, or the session's own of that name, is active now; one that was never set is not.
 SELECT count(*) > 0 AS is_active
   FROM system_control_flags
- WHERE name = :name
+ WHERE name IN (:name, :name || ':' || :session_id::bigint)
    AND active

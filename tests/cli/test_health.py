@@ -1,0 +1,206 @@
+"""One line for health checks: what it says, how it ends, and that it costs next to nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from atb_db import Database, Journal
+from atb_db.admin.migrations import migrate
+from atb_db.cli.exits import ExitCode
+from atb_db.config import Settings
+from atb_db.repository import control, events, sessions
+from atb_db.types import TradeSourceLabel
+from tests.cli.conftest import COMMAND, PASSWORD, Ended, Run, environment
+
+NOWHERE = f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/nowhere?sslmode=disable"
+
+
+@pytest.fixture
+def migrated_url(empty_url: str) -> str:
+    migrate(Settings.load(empty_url, environ={}))
+    return empty_url
+
+
+def start(url: str, *, mode: TradeSourceLabel, ago: timedelta, name: str = "trend") -> int:
+    with Database(Settings.load(url, environ={})) as db:
+        return db.run(
+            sessions.create_trading_session(
+                session_name=name,
+                strategy_name="trend",
+                symbol="BTCUSDT",
+                timeframe="1h",
+                mode=mode,
+                initial_balance=1000,
+                start_time=datetime.now(UTC) - ago,
+            )
+        )
+
+
+def backed_up(url: str, *, ago: timedelta) -> None:
+    with Database(Settings.load(url, environ={})) as db:
+        db.run(events.log_event(event_type="BACKUP", message="made", timestamp=datetime.now(UTC) - ago))
+
+
+def one_line(ended: Ended) -> str:
+    assert ended.out.count("\n") == 1
+    assert ended.err == ""
+    return ended.out.strip()
+
+
+def test_a_healthy_database(migrated_url: str, run: Run) -> None:
+    ended = run("health", url=migrated_url)
+    assert (ended.code, one_line(ended)) == (
+        ExitCode.OK,
+        "healthy: no active LIVE or PAPER session, no backup on record",
+    )
+
+
+def test_a_silent_session_is_named_and_a_backtest_is_none(migrated_url: str, run: Run, call: Run) -> None:
+    start(migrated_url, mode="BACKTEST", ago=timedelta(days=9))
+    start(migrated_url, mode="LIVE", ago=timedelta(minutes=9), name="lively")
+    ended = run("health", url=migrated_url)
+    assert ended.code == ExitCode.OK
+    assert one_line(ended).startswith("healthy: 1 active session, silent for at most 9m")
+    silent = start(migrated_url, mode="PAPER", ago=timedelta(minutes=26))
+    ended = call("health", url=migrated_url)
+    assert ended.code == ExitCode.FOUND
+    assert one_line(ended).startswith(f"unhealthy: session {silent} (trend, PAPER) silent for 26m")
+    assert "held by nobody" in ended.out
+    assert "lively" not in ended.out
+    assert call("health", "--max-silence", "30m", url=migrated_url).code == ExitCode.OK
+    assert call("health", "--max-silence", "1m", url=migrated_url).out.count(" silent for ") == 2
+
+
+def test_a_sign_of_life_and_a_hold_are_seen(migrated_url: str, call: Run) -> None:
+    session = start(migrated_url, mode="LIVE", ago=timedelta(hours=1))
+    assert call("health", url=migrated_url).code == ExitCode.FOUND
+    with Database(Settings.load(migrated_url, environ={})) as db:
+        taken_up = sessions.resume_or_create(
+            strategy_name="trend",
+            symbol="BTCUSDT",
+            timeframe="1h",
+            mode="LIVE",
+            initial_balance=1000,
+            holder="engine-2",
+        )
+        assert db.run(taken_up).session_id == session
+    code, out, _ = call("health", "--json", url=migrated_url)
+    (one,) = json.loads(out)["sessions"]
+    assert (code, one["id"], one["held_by"], one["silent_seconds"] < 60) == (ExitCode.OK, session, "engine-2", True)
+
+
+def test_the_age_of_the_backup_counts_when_it_is_asked_for(migrated_url: str, call: Run) -> None:
+    assert "no backup is on record" in call("health", "--rpo", "15m", url=migrated_url).out
+    backed_up(migrated_url, ago=timedelta(minutes=20))
+    assert call("health", url=migrated_url).out.endswith("last backup 20m ago\n")
+    ended = call("health", "--rpo", "15m", url=migrated_url)
+    assert (ended.code, one_line(ended)[:40]) == (ExitCode.FOUND, "unhealthy: the last backup is 20m old, a")
+    assert call("health", "--rpo", "30m", url=migrated_url).code == ExitCode.OK
+
+
+def test_a_kill_switch_is_a_problem_unless_it_is_allowed(migrated_url: str, call: Run) -> None:
+    with Database(Settings.load(migrated_url, environ={})) as db:
+        db.run(control.set_control_flag(name="kill_switch", reason="exchange down", source="ops"))
+    ended = call("health", url=migrated_url)
+    assert ended.code == ExitCode.FOUND
+    assert one_line(ended).endswith("set by ops: exchange down")
+    ended = call("health", "--allow-halt", url=migrated_url)
+    assert (ended.code, "kill_switch is on" in one_line(ended)) == (ExitCode.OK, True)
+
+
+def test_a_database_without_a_schema_or_with_a_migration_to_come(empty_url: str, call: Run) -> None:
+    ended = call("health", url=empty_url)
+    assert (ended.code, "no schema of atb_db" in one_line(ended)) == (ExitCode.FOUND, True)
+    migrate(Settings.load(empty_url, environ={}))
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0001-baseline'")
+    ended = call("health", url=empty_url)
+    assert (ended.code, one_line(ended)) == (ExitCode.FOUND, "unhealthy: 1 migration pending: 0001-baseline")
+
+
+def test_a_server_that_takes_no_writes(migrated_url: str, call: Run) -> None:
+    sign = "&" if "?" in migrated_url else "?"
+    ended = call("health", "--url", f"{migrated_url}{sign}options=-c%20default_transaction_read_only%3Don")
+    assert (ended.code, "takes no writes" in one_line(ended)) == (ExitCode.FOUND, True)
+
+
+def test_the_engines_login_may_ask(migrated_url: str, call: Run) -> None:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE asking LOGIN")
+    try:
+        assert call("roles", "--runtime", "asking", url=migrated_url).code == ExitCode.OK
+        start(migrated_url, mode="LIVE", ago=timedelta(minutes=1))
+        assert call("health", "--url", migrated_url.replace("postgres@", "asking@")).code == ExitCode.OK
+    finally:
+        with psycopg.connect(migrated_url, autocommit=True) as connection:
+            connection.execute("DROP OWNED BY asking; DROP ROLE asking")
+
+
+def test_a_journal_with_something_left(migrated_url: str, tmp_path: Path, call: Run) -> None:
+    path = tmp_path / "engine.journal"
+    with closing(Database(NOWHERE)) as away, Journal(path, away, patience=0.05) as journal:
+        journal.record(events.log_event(event_type="TEST", message="waits"))
+    assert call("health", "--journal", str(path), url=migrated_url).code == ExitCode.OK
+    time.sleep(1.1)
+    ended = call("health", "--journal", str(path), "--max-silence", "1s", url=migrated_url)
+    assert ended.code == ExitCode.FOUND
+    assert "1 command of engine.journal not applied for" in one_line(ended)
+    missing = call("health", "--journal", str(tmp_path / "nothing"), url=migrated_url)
+    assert (missing.code, "nothing" in one_line(missing)) == (ExitCode.FOUND, True)
+
+
+def test_what_cannot_be_reached(run: Run) -> None:
+    ended = run("health", "--url", NOWHERE)
+    assert ended.code == ExitCode.UNREACHABLE
+    assert one_line(ended).startswith("unreachable: ")
+    ended = run("health", "--json", "--url", NOWHERE)
+    assert (ended.code, json.loads(ended.out)["reachable"]) == (ExitCode.UNREACHABLE, False)
+
+
+@pytest.mark.slow
+def test_a_server_that_stands_still_is_an_answer_too(tmp_path: Path) -> None:
+    from atb_db import embedded
+
+    with embedded.postgresql() as own:
+        url = own.create_database("still")
+        postmaster = own.pid
+        os.kill(postmaster, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            done = subprocess.run(
+                (*COMMAND, "health"), env=environment(url), cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+        finally:
+            os.kill(postmaster, signal.SIGCONT)
+    assert (done.returncode, time.monotonic() - began < 15) == (ExitCode.UNREACHABLE, True)
+
+
+def test_it_loads_no_more_than_it_needs() -> None:
+    code = """
+import sys
+from atb_db.cli import main
+sys.argv = ["atb-db", "health", "--url", "host=127.0.0.1 port=1"]
+try:
+    main()
+except SystemExit:
+    pass
+print(*sorted(sys.modules))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(None), capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.splitlines()[-1].split())
+    heavy = {"psycopg_pool", "yoyo", "rich", "atb_db.database.sync", "atb_db.repository", "atb_db.journal"}
+    assert heavy & loaded == set()
+    assert "psycopg" in loaded
