@@ -50,8 +50,8 @@ class Scope(NamedTuple):
 class DayEquity(NamedTuple):
     """The equity at the end of one UTC day; a day without news has the one before.
 
-    rolling_volatility and rolling_sharpe_ratio are those of PerformanceMetrics over the 30 days up to this one, None before
-    there are so many returns.
+    rolling_volatility and rolling_sharpe_ratio are those of PerformanceMetrics over the 30 days up to this one, None
+    before there are so many returns.
     """
 
     day: datetime
@@ -215,9 +215,9 @@ def get_excursions(
     points: int = 500,
     newest: int = 20_000,
 ) -> list[Excursion]:
-    """How far the newest trades went for and against their positions: evenly spaced ones, at most `points`, oldest first.
+    """How far the newest trades went in their favour and against them, at most `points` of them, oldest first.
 
-    Trades without excursions are left out.
+    Where there are more, evenly spaced ones are taken. Trades without excursions are left out.
     """
     ...
 

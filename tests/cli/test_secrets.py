@@ -76,6 +76,7 @@ CASES: Final = {
     "fix-collation": Case("--all"),
     "query": Case("sessions.get_active_sessions"),
     "queries": Case(unreached=OK),
+    "report": Case("--out page.html"),
     "end-crashed": Case("--yes"),
     "purge": Case("--yes"),
     "purge-logs": Case("--yes"),

@@ -1,4 +1,4 @@
--- How far the newest trades went for and against their positions: evenly spaced ones, at most `points`, oldest first.
+-- How far the newest trades went in their favour and against them, at most `points` of them, oldest first.
 SELECT coalesce(n.id, 0) AS trade_id, n.symbol, n.exit_time, n.mfe, n.mae, n.pnl_percent, n.net_pnl
   FROM (
                SELECT t.id, t.symbol, t.exit_time, t.mfe, t.mae, t.pnl_percent, t.net_pnl,

@@ -23,7 +23,7 @@ WITH newest AS MATERIALIZED (
 ), width AS (
     SELECT low, high, coalesce(nullif(greatest(high, 0) - least(low, 0), 0), 1) / :buckets::integer AS least_width
       FROM spread
-), step AS (
+), step AS MATERIALIZED (
     -- The next of 1, 2, 5, 10, 20 …, so that the edges are round, and 0 is one.
     SELECT w.low, w.high,
            p.power * CASE WHEN l.ratio <= 1 THEN 1 WHEN l.ratio <= 2 THEN 2 WHEN l.ratio <= 5 THEN 5 ELSE 10 END AS size
