@@ -71,8 +71,9 @@ def monthly_returns(days: Sequence[DayEquity]) -> Table | None:
             of_year *= 1 if growth is None else growth
             cells.append(Cell("") if growth is None else _return(growth - 1, largest))
         rows.append([*cells, _return(of_year - 1, None)])
-    columns = [Column("Year", number=False), *map(Column, month_names()), Column("Year's return")]
-    return Table("Returns by month in percent, compounded from the daily returns of the equity", columns, rows)
+    columns = [Column("Year", number=False), *map(Column, month_names()), Column("All year")]
+    note = "Compounded from the daily returns of the equity, deposits and withdrawals left out."
+    return Table("Returns by month and year, in percent", columns, rows, note=note)
 
 
 def breakdown(

@@ -146,9 +146,9 @@ def page(
             _there(charts.costs_plot(report.months, digits)),
         ),
         breakdowns=(
+            tables.breakdown(report.exit_reasons, "Exit reason", defined("pnl_by_exit_reason"), digits),
             tables.breakdown(report.strategies, "Strategy", defined("pnl_by_strategy"), digits),
             tables.breakdown(report.symbols, "Symbol", defined("pnl_by_symbol"), digits),
-            tables.breakdown(report.exit_reasons, "Exit reason", defined("pnl_by_exit_reason"), digits),
         ),
         drawdowns=tables.drawdown_table(report.drawdowns, defined("drawdown"), digits, _last(report, written_at)),
         orders=tables.order_table(report.order_quality, defined("order_quality"), digits),

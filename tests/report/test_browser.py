@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
@@ -18,7 +18,11 @@ from atb_db.report.view import Page, page
 from atb_db.repository.metrics import PerformanceMetrics
 from tests.report.conftest import Told
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page as Tab
+
+driving = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 SHOTS: Final = os.environ.get("ATB_DB_SHOTS")
@@ -35,15 +39,15 @@ SIZES: Final = {"wide": (1280, 900), "narrow": (390, 844)}
 class Opened(NamedTuple):
     """A page in a browser, and what came of it."""
 
-    tab: playwright.Page
+    tab: Tab
     view: Page
     said: list[str]
     asked: list[str]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as driver:
+def browser() -> Iterator[Browser]:
+    with driving.sync_playwright() as driver:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         with driver.chromium.launch(executable_path=CHROMIUM, args=arguments) as running:
             yield running
@@ -60,7 +64,7 @@ def views(told: Told) -> dict[str, Page]:
 
 @pytest.fixture
 def opened(
-    request: pytest.FixtureRequest, browser: playwright.Browser, views: dict[str, Page], tmp_path: Path
+    request: pytest.FixtureRequest, browser: Browser, views: dict[str, Page], tmp_path: Path
 ) -> Iterator[Opened]:
     name, light, size = request.param
     width, height = SIZES[size]
@@ -204,9 +208,7 @@ def test_it_prints_on_white_paper(opened: Opened) -> None:
         (Path(SHOTS) / "report.pdf").write_bytes(pdf)
 
 
-def test_a_page_that_is_written_again_loads_itself_again(
-    browser: playwright.Browser, told: Told, tmp_path: Path
-) -> None:
+def test_a_page_that_is_written_again_loads_itself_again(browser: Browser, told: Told, tmp_path: Path) -> None:
     report = told.db.run_batch(report_batch(session_id=told.replayed))
     file = tmp_path / "report.html"
 
