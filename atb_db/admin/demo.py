@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from atb_db.admin.errors import ToolMissing
+from atb_db.admin.report import ReportChoice, write_report
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.demo import replay
@@ -23,16 +25,22 @@ EQUITY_POINTS: Final = 60
 
 
 def run_demo(
-    *, candles: Path | None = None, keep: bool = False, progress: Callable[[int, int], None] | None = None
+    *,
+    candles: Path | None = None,
+    page: Path | None = None,
+    keep: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> DemoReport:
     """Replay candles, those of the file or built-in ones, and report what the books say.
 
-    `progress` is called with the candles done and all of them. With `keep` the server goes on afterwards; otherwise,
+    `page` is where the page of `atb-db report` is written, if Jinja is installed; `progress` is called with the candles
+    done and all of them. With `keep` the server goes on afterwards; otherwise,
     and when anything fails, nothing of it is left.
 
     Raises:
         CandleFileError: the file is missing or broken; no server was started.
         ConfigurationError: there is no PostgreSQL on this machine.
+        Unusable: the page cannot be written.
     """
     market = load(candles)
     from atb_db.admin.migrations import migrate
@@ -53,9 +61,19 @@ def run_demo(
                 points=EQUITY_POINTS,
                 kept=_kept(server) if keep else None,
             )
+            if page is not None:
+                report = report._replace(page=_written(db, session_id, page))
         if keep:
             server.detach()
     return report
+
+
+def _written(db: Database, session_id: int, page: Path) -> str | None:
+    """The page's place, once it is written; None without Jinja."""
+    try:
+        return str(write_report(db, ReportChoice(session_id=session_id), page).path.resolve())
+    except ToolMissing:
+        return None
 
 
 def _kept(server: Server) -> KeptServer:

@@ -26,6 +26,7 @@ from atb_db.cli.output import print_message
 from atb_db.cli.purge import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
 from atb_db.cli.railway import setup_railway_command
+from atb_db.cli.report import report_command
 from atb_db.cli.restore import restore_command
 from atb_db.cli.roles import roles_command
 from atb_db.cli.verify import audit_command, verify_command
@@ -57,6 +58,7 @@ app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
 app.command("queries")(queries_command)
 app.command("health")(health_command)
 app.add_typer(halt_app, name="halt")
+app.command("report")(report_command)
 app.command("end-crashed")(end_crashed_command)
 app.command("purge")(purge_command)
 app.command("purge-logs")(purge_logs_command)

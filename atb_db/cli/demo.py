@@ -34,6 +34,9 @@ def demo_command(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the server running; says how to look inside and how to stop it.")
     ] = False,
+    page: Annotated[
+        Path, typer.Option("--report", metavar="FILE", help="Where its page is written, as by `atb-db report`.")
+    ] = Path("demo-report.html"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Record a trading session in a throwaway PostgreSQL.
@@ -50,7 +53,7 @@ def demo_command(
       atb-db demo --json | jq .session.total_pnl
 
     \b
-    Exit codes: 0 done, 1 failed, 2 the candles are unusable, 3 the books do not balance,
+    Exit codes: 0 done, 1 failed, 2 the candles or the page's place are unusable, 3 the books do not balance,
     7 there is no PostgreSQL on this machine, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.demo import run_demo
@@ -60,7 +63,7 @@ def demo_command(
 
     try:
         with _progress() as progress:
-            report = run_demo(candles=candles, keep=keep, progress=progress)
+            report = run_demo(candles=candles, page=page, keep=keep, progress=progress)
     except (CandleFileError, ConfigurationError) as error:
         print_message(f"atb-db: {error}")
         code = ExitCode.USAGE if isinstance(error, CandleFileError) else ExitCode.NO_TOOL
@@ -96,6 +99,7 @@ def _print_report(report: DemoReport) -> None:
     _print_exits(console, report)
     _print_tables(console, report)
     _print_audit(console, report)
+    _print_page(console, report)
     _print_server(console, report)
 
 
@@ -193,6 +197,13 @@ def _print_audit(console: Console, report: DemoReport) -> None:
     console.print(f"[red]The books do not balance[/]: {counted(len(report.findings), 'contradiction')}.")
     for finding in report.findings[:LONGEST_LIST]:
         console.print(f"  {finding.identity}: {finding.subject} is {finding.actual}, due is {finding.expected}")
+
+
+def _print_page(console: Console, report: DemoReport) -> None:
+    if report.page is None:
+        console.print("For a page of it with charts: pip install 'atb-db[report]'", markup=False)
+    else:
+        console.print(f"A page of it with charts: {report.page}", soft_wrap=True, markup=False)
 
 
 def _print_server(console: Console, report: DemoReport) -> None:

@@ -43,6 +43,8 @@ class DemoReport(NamedTuple):
     """What contradicts itself in the books; empty when they balance."""
     replay: Replay
     kept: KeptServer | None
+    page: str | None = None
+    """The page that `atb-db report` makes of the session; None where it was not written."""
 
 
 def read_report(

@@ -81,6 +81,7 @@ CASES: Final = {
     "halt on": Case("--reason test"),
     "halt off": Case("--reason test"),
     "halt status": Case(),
+    "report": Case("--out page.html"),
     "end-crashed": Case("--yes"),
     "purge": Case("--yes"),
     "purge-logs": Case("--yes"),

@@ -77,10 +77,16 @@ def file_of(market: Market, folder: Path) -> Path:
 
 def run(*arguments: str | Path, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     """The command, with its temporary files in the folder and settings that are none of its business."""
+    with tempfile.TemporaryDirectory() as here:
+        return run_in(Path(here), *arguments, folder=folder, **environ)
+
+
+def run_in(here: Path, *arguments: str | Path, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     misleading = {"DATABASE_URL": "postgresql://nobody@nowhere.invalid/none", "DATABASE_SSL_MODE": "verify-full"}
     return subprocess.run(
         [*COMMAND, *arguments],
         env=os.environ | misleading | {"TMPDIR": str(folder), "COLUMNS": "100"} | environ,
+        cwd=here,
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -263,8 +269,8 @@ def test_the_command_prints_json_and_leaves_nothing(folder: Path, few: Path) -> 
     assert_nothing_left(folder)
 
 
-def test_the_command_prints_for_people(folder: Path) -> None:
-    done = run(folder=folder)
+def test_the_command_prints_for_people_and_writes_a_page(folder: Path, tmp_path: Path) -> None:
+    done = run_in(tmp_path, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     for part in (
         "Demo: DEMOUSDT 1h, 2024-01-01 to 2024-04-09",
@@ -275,9 +281,11 @@ def test_the_command_prints_for_people(folder: Path) -> None:
         " rows/s",
         "The books balance",
         "keep it with --keep",
+        f"A page of it with charts: {tmp_path / 'demo-report.html'}",
     ):
         assert part in done.stdout
     assert set(BLOCKS) <= set(done.stdout)
+    assert "<h1>Demo: DEMOUSDT</h1>" in (tmp_path / "demo-report.html").read_text()
     assert_nothing_left(folder)
 
 

@@ -20,6 +20,7 @@ from tests.statements.examples_bulk import BULK_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 from tests.statements.examples_restart import RESTART_EXAMPLES, TOKEN, prepare_restart
+from tests.statements.examples_tearsheet import TEARSHEET_EXAMPLES
 
 START: Final = datetime(2024, 3, 1, 9, tzinfo=UTC)
 
@@ -245,6 +246,7 @@ ALTERNATIVES: Final[dict[str, dict[str, Callable[[World], object]]]] = {
 # Every parameter is given, and none with its default, so that the tests can show that each of them matters.
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
+    **TEARSHEET_EXAMPLES,
     **MORE_EXAMPLES,
     **BACKUP_EXAMPLES,
     **BULK_EXAMPLES,

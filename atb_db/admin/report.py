@@ -1,0 +1,111 @@
+"""Writing the report of sessions into a file: whole, or as it was before."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Final, NamedTuple
+
+from atb_db.admin.errors import ToolMissing, Unusable
+from atb_db.config import Settings
+from atb_db.database import Database
+from atb_db.errors import NotFound
+from atb_db.report import Report, report_batch
+from atb_db.repository.metrics import PerformanceMetrics
+from atb_db.types import TradeSource
+
+PATIENCE: Final = 120.0
+"""Seconds that the queries of a report may take together: years of a busy session are read once."""
+
+
+class ReportChoice(NamedTuple):
+    """What a report is about; None does not choose."""
+
+    session_id: int | None = None
+    strategy_name: str | None = None
+    source: TradeSource | None = None
+    since: datetime | None = None
+
+
+class WrittenReport(NamedTuple):
+    """A report that was written."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    title: str
+    written_at: datetime
+    performance: PerformanceMetrics
+    """The figures that the page shows."""
+
+
+def read_report(db: Database, choice: ReportChoice) -> Report:
+    """Everything that the report shows, in one snapshot.
+
+    Raises:
+        NotFound: there is no such session, or no session has traded with the strategy.
+    """
+    report = db.run_batch(
+        report_batch(
+            session_id=choice.session_id,
+            source=choice.source,
+            strategy_name=choice.strategy_name,
+            start=choice.since,
+        ),
+        timeout=PATIENCE,
+    )
+    if choice.strategy_name is not None and not report.scope.total_sessions:
+        raise NotFound(f"no session has traded with the strategy {choice.strategy_name[:60]!r}")
+    return report
+
+
+def write_report(db: Database, choice: ReportChoice, path: Path, *, refresh: int | None = None) -> WrittenReport:
+    """Read the report and put it in the place of the file; whoever reads that one has the old page or the new one.
+
+    `refresh` is after how many seconds the page loads itself again.
+
+    Raises:
+        NotFound: as `read_report`.
+        ToolMissing: Jinja is not installed.
+        Unusable: the file cannot be written.
+    """
+    try:
+        from atb_db.report.page import render
+    except ModuleNotFoundError:
+        raise ToolMissing("reports need Jinja: pip install 'atb-db[report]'") from None
+    from atb_db.report.view import page
+
+    now = datetime.now(UTC)
+    report = read_report(db, choice)
+    shown = page(report, title=choice.strategy_name, since=choice.since, written_at=now, refresh=refresh)
+    text = render(shown).encode()
+    _replace(path, text)
+    return WrittenReport(path, len(text), shown.title, now, report.performance)
+
+
+def report_settings(settings: Settings) -> Settings:
+    """The settings for reading reports: a single connection, whose statements may take as long as the report may."""
+    return settings._replace(pool_min=0, pool_max=1, statement_timeout=PATIENCE)
+
+
+def _replace(path: Path, text: bytes) -> None:
+    """Write beside the file, then rename: a reader never sees a part of it."""
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            part = Path(file.name)
+            try:
+                file.write(text)
+                file.flush()
+                part.chmod(_mode(path))
+                part.replace(path)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise Unusable(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def _mode(path: Path) -> int:
+    """That of the file in whose place it comes; else only its owner may read what an account holds."""
+    return path.stat().st_mode & 0o777 if path.exists() else 0o600
