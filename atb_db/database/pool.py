@@ -30,14 +30,13 @@ from atb_db.database.private import (
     queue_of,
     remove_late,
 )
+from atb_db.database.retry import CONNECTING
 from atb_db.errors import AtbDbError, ConfigurationError, PoolExhausted, Unavailable
 
 LIFETIME: Final = 3600.0
 """Seconds after which a connection is replaced, less up to a tenth so that not all are at once."""
 IDLE: Final = 600.0
 """Seconds after which a connection that nobody needed is closed."""
-ATTEMPTS_EVERY: Final = 0.5
-"""Seconds between attempts to connect while the server cannot be reached."""
 _FOREVER: Final = 1e9
 _CLOSING: Final = 2.0
 
@@ -101,7 +100,7 @@ class _Attempts:
             "max_waiting": self.settings.pool_waiting,
             "max_lifetime": LIFETIME,
             "max_idle": IDLE,
-            "reconnect_timeout": ATTEMPTS_EVERY,
+            "reconnect_timeout": CONNECTING,
         }
 
 

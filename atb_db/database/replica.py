@@ -9,12 +9,11 @@ from contextvars import ContextVar
 from math import inf
 from typing import Final
 
+from atb_db.database.retry import REPLICA
 from atb_db.repository.server import ServerState
 
 _MOST_SAMPLES: Final = 1000
 _LONGEST_INTERVAL: Final = 1.0
-SHUNNED: Final = 2.0
-"""Seconds for which a replica that failed is left alone."""
 
 _on_primary: ContextVar[bool] = ContextVar("on_primary", default=False)
 
@@ -79,4 +78,4 @@ class Freshness:
 
     def fail(self, now: float) -> None:
         """The replica did not answer, or not well."""
-        self._shunned = now + SHUNNED
+        self._shunned = now + REPLICA

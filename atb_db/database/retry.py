@@ -1,4 +1,4 @@
-"""What is tried again, when, and how often: one decision for threads and tasks."""
+"""What is tried again, when, and how often: one decision for threads and tasks, and every figure of a retry."""
 
 from __future__ import annotations
 
@@ -23,11 +23,32 @@ from atb_db.statement import Statement
 
 log: Final = logging.getLogger("atb_db")
 
-FIRST_PAUSE: Final = 0.02
-LONGEST_PAUSE: Final = 0.5
 _DOUBLINGS: Final = 10
+
+
+class Pauses(NamedTuple):
+    """Seconds between attempts: `first`, and twice as many after each further failure, up to `longest`."""
+
+    first: float
+    longest: float
+
+    def after(self, failures: int) -> float:
+        """The pause after that many failures in a row, at least 1."""
+        return min(self.longest, self.first * 2 ** min(failures - 1, _DOUBLINGS))
+
+
+CALLS: Final = Pauses(0.02, 0.5)
+"""Of a statement or transaction; each is multiplied by a random number from 0 to 1."""
 COLLISIONS: Final = 5
 """Serialization failures and deadlocks after which a call gives up."""
+CONNECTING: Final = 0.5
+"""Seconds between the pool's attempts to connect while the server cannot be reached."""
+REPLICA: Final = 2.0
+"""Seconds for which a replica that failed is left alone."""
+JOURNAL: Final = Pauses(0.5, 8.0)
+"""Of a journal's next entry, while the database does not take it."""
+MIGRATIONS: Final = Pauses(0.5, 5.0)
+"""Of a migration, while a table that it changes is in use."""
 
 
 class RetryEvent(NamedTuple):
@@ -65,7 +86,7 @@ def pause_after(error: AtbDbError, *, attempt: int, left: float, jitter: float) 
             pass
         case _:
             return None
-    pause = jitter * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt - 1, _DOUBLINGS))
+    pause = jitter * CALLS.after(attempt)
     return pause if pause < left else None
 
 

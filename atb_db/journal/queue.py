@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from atb_db.database.health import JournalDepth
-from atb_db.database.retry import log
+from atb_db.database.retry import JOURNAL, log
 from atb_db.errors import (
     AtbDbError,
     Conflict,
@@ -43,9 +43,6 @@ from atb_db.statement import Statement
 
 LIMIT: Final = 64 * 1024 * 1024
 PATIENCE: Final = 0.5
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 8.0
-_DOUBLINGS: Final = 4
 _SLACK: Final = 1024 * 1024
 
 
@@ -211,11 +208,10 @@ class Queue:
         """Note that the head was not applied; whether the next one may be tried."""
         with self._mutex:
             if not is_permanent(error):
-                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failures, _DOUBLINGS))
                 if not self._failures:
                     log.warning("%s: entries wait: %s", self._file.path, error)
                 self._failures += 1
-                self._not_before = monotonic() + pause
+                self._not_before = monotonic() + JOURNAL.after(self._failures)
                 self._reason = str(error)
                 return False
             ticket.error = error

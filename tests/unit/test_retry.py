@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from atb_db.config import Settings
-from atb_db.database.retry import COLLISIONS, LONGEST_PAUSE, Attempts, pause_after
+from atb_db.database.retry import CALLS, COLLISIONS, JOURNAL, MIGRATIONS, Attempts, pause_after
 from atb_db.errors import (
     AtbDbError,
     ConfigurationError,
@@ -33,9 +33,14 @@ def test_what_is_final(error: AtbDbError) -> None:
 
 def test_pauses_double_up_to_a_bound_and_end_with_the_time() -> None:
     pauses = [pause_after(Unavailable(), attempt=attempt, left=inf, jitter=1.0) for attempt in range(1, 8)]
-    assert pauses == [0.02, 0.04, 0.08, 0.16, 0.32, LONGEST_PAUSE, LONGEST_PAUSE]
-    assert pause_after(OutcomeUnknown(), attempt=10**6, left=inf, jitter=0.5) == LONGEST_PAUSE / 2
+    assert pauses == [0.02, 0.04, 0.08, 0.16, 0.32, CALLS.longest, CALLS.longest]
+    assert pause_after(OutcomeUnknown(), attempt=10**6, left=inf, jitter=0.5) == CALLS.longest / 2
     assert pause_after(Unavailable(), attempt=1, left=0.02, jitter=1.0) is None
+
+
+def test_the_pauses_of_a_journal_and_of_migrations() -> None:
+    assert [JOURNAL.after(failures) for failures in (1, 2, 3, 4, 5, 6, 10**6)] == [0.5, 1, 2, 4, 8, 8, 8]
+    assert [MIGRATIONS.after(failures) for failures in (1, 2, 3, 4, 5, 10**6)] == [0.5, 1, 2, 4, 5, 5]
 
 
 def test_collisions_are_tried_five_times_more() -> None:

@@ -19,13 +19,12 @@ from atb_db.admin.migrations.states import Facts
 from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
 from atb_db.config import Settings
 from atb_db.database.connecting import accept
+from atb_db.database.retry import MIGRATIONS
 from atb_db.database.translation import translated
 from atb_db.errors import AtbDbError, OutcomeUnknown, Unavailable
 
 T = TypeVar("T")
 
-_FIRST_PAUSE: Final = 0.5
-_LONGEST_PAUSE: Final = 5.0
 _IN_USE: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
@@ -57,7 +56,7 @@ class Engine(NamedTuple):
     def until_free(self, do: Callable[[], T], tell: Callable[[Happened, float], None], *, again: bool = True) -> T:
         """Do it, again when something that it changes is in use, until `wait` is over; tell of it with the seconds."""
         begun = time.monotonic()
-        pause = _FIRST_PAUSE
+        failures = 1
         tell(Happened.BEGUN, 0.0)
         while True:
             try:
@@ -65,6 +64,7 @@ class Engine(NamedTuple):
             except _IN_USE:
                 if not again:
                     raise
+                pause = MIGRATIONS.after(failures)
                 if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
                     raise LockHeld(
                         f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
@@ -75,7 +75,7 @@ class Engine(NamedTuple):
                 return done
             tell(Happened.WAITING, time.monotonic() - begun)
             time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            failures += 1
 
     def prepare(self) -> None:
         """Make the tables that record migrations."""
