@@ -6,12 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from atb_db.database.aio import AsyncDatabase, AsyncTransaction
+    from atb_db.database.aio.database import AsyncDatabase
+    from atb_db.database.aio.transaction import AsyncTransaction
     from atb_db.database.connecting import ServerInfo
     from atb_db.database.health import Health, JournalDepth
-    from atb_db.database.pool import PoolStatistics
+    from atb_db.database.pooling import PoolStatistics
     from atb_db.database.retry import OnRetry, RetryEvent
-    from atb_db.database.sync import Database, Transaction
+    from atb_db.database.sync.database import Database
+    from atb_db.database.sync.transaction import Transaction
+
 
 __all__ = [
     "AsyncDatabase",
@@ -27,16 +30,16 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AsyncDatabase": "aio",
-    "AsyncTransaction": "aio",
-    "Database": "sync",
+    "AsyncDatabase": "aio.database",
+    "AsyncTransaction": "aio.transaction",
+    "Database": "sync.database",
     "Health": "health",
     "JournalDepth": "health",
     "OnRetry": "retry",
-    "PoolStatistics": "pool",
+    "PoolStatistics": "pooling",
     "RetryEvent": "retry",
     "ServerInfo": "connecting",
-    "Transaction": "sync",
+    "Transaction": "sync.transaction",
 }
 
 

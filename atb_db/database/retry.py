@@ -34,7 +34,7 @@ class Pauses(NamedTuple):
 
     def after(self, failures: int) -> float:
         """The pause after that many failures in a row, at least 1."""
-        return min(self.longest, self.first * 2 ** min(failures - 1, _DOUBLINGS))
+        return min(self.longest, self.first * (1 << min(failures - 1, _DOUBLINGS)))
 
 
 CALLS: Final = Pauses(0.02, 0.5)

@@ -17,7 +17,7 @@ class Difference(NamedTuple):
 
 
 DIFFERENCES: Final[dict[str, Difference]] = {
-    "database/sync.py: Database._recent_replica": Difference(
+    "database/sync/database.py: Database._recent_replica": Difference(
         "between two awaits nobody else runs: a flag is enough",
         """
 -    if replica.freshness.is_due(now) and replica.measuring.acquire(blocking=False):
@@ -27,14 +27,14 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +            replica.measuring = False
 """,
     ),
-    "database/sync.py: _Replica._renew": Difference(
+    "database/sync/replica.py: Replica._renew": Difference(
         "as above",
         """
 -    self.measuring = Lock()
 +    self.measuring = False
 """,
     ),
-    "database/sync.py: _connector": Difference(
+    "database/sync/connector.py: connector": Difference(
         "asyncio can end the wait for a name's addresses, too",
         """
 -            connection = _connected(places, turns(settings, until), arguments)
@@ -45,7 +45,7 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +                raise errors.ConnectionTimeout('connection timeout expired') from None
 """,
     ),
-    "database/sync.py: _look_up": Difference(
+    "database/sync/connector.py: _look_up": Difference(
         "each has a function of its own for it",
         """
 +    look_up = asyncio.get_running_loop().getaddrinfo
@@ -53,7 +53,7 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +        return look_up(place.host, place.port, proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
 """,
     ),
-    "database/sync.py: Database._tried": Difference(
+    "database/sync/database.py: Database._tried": Difference(
         "an exception of a signal may come between two lines of a thread, and of a task only at an await",
         """
 -        except BaseException:
@@ -61,13 +61,13 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 -            raise
 """,
     ),
-    "database/pool.py: Pool._begin": Difference(
+    "database/sync/pool.py: Pool._begin": Difference(
         "as above",
         """
 -    self.shaken = False
 """,
     ),
-    "database/pool.py: Pool._replace_lost": Difference(
+    "database/sync/pool.py: Pool._replace_lost": Difference(
         "as above",
         """
 -    if self.shaken:
@@ -75,7 +75,7 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 -        gc.collect()
 """,
     ),
-    "database/pool.py: Pool.connection": Difference(
+    "database/sync/pool.py: Pool.connection": Difference(
         "as above",
         """
 +    connection = self.take(until)
@@ -92,7 +92,7 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +        self.give(connection)
 """,
     ),
-    "database/pool.py: Pool.take": Difference(
+    "database/sync/pool.py: Pool.take": Difference(
         "as above",
         """
 -    if self._loans.gone or self.shaken:

@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-import socket
-import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar, cast
-
-import psycopg
-from psycopg import RawCursor, Rollback
-from psycopg.pq import TransactionStatus
+from typing import NoReturn, Self, TypeVar
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
-from atb_db.database.addresses import Found, Place, Places, Turns, connecting, turns
-from atb_db.database.bulk import BulkRows, as_copy
-from atb_db.database.connecting import (
-    BEGIN_SNAPSHOT,
-    DEFAULTS,
-    NO_TIMEOUT,
-    STREAM_CHUNK,
-    USUAL_TIMEOUT,
-    UTC_AND_ISO,
-    ConnectArguments,
-    ServerInfo,
-    accept,
-    check_defaults,
-    check_zone,
-    deadline,
-    first_unanswered,
-    needs_utc,
-    pool_arguments,
-    refuse_stale,
-    result,
-    runnable,
-    writing,
-)
+from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stale, runnable
 from atb_db.database.connections import Connection
 from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
-from atb_db.database.lineage import TIMELINE, Lineage
-from atb_db.database.pool import Pool, PoolStatistics
-from atb_db.database.replica import Freshness, is_on_primary, primary
+from atb_db.database.pooling import PoolStatistics
+from atb_db.database.replica import is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
-from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption, translated
-from atb_db.errors import AtbDbError, StatementError, TransactionAborted
+from atb_db.database.sync.connector import connector
+from atb_db.database.sync.pool import Pool
+from atb_db.database.sync.replica import Replica
+from atb_db.database.sync.running import run, run_many
+from atb_db.database.sync.streams import copy_in, stream
+from atb_db.database.sync.transaction import Transaction, begun, in_transaction
+from atb_db.database.translation import translated
+from atb_db.errors import AtbDbError
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
 from atb_db.variables import Secret, hidden
@@ -77,8 +54,8 @@ class Database:
         settings = Secret(settings) if isinstance(settings, str) else settings
         self.settings = Settings.load(settings) if isinstance(settings, str) else settings
         self._on_retry = on_retry
-        self._pool = Pool(self.settings, _connector(self.settings))
-        self._replica = _Replica(self.settings) if self.settings.replica_conninfo is not None else None
+        self._pool = Pool(self.settings, connector(self.settings))
+        self._replica = Replica(self.settings) if self.settings.replica_conninfo is not None else None
         self._journal_depth: Callable[[], JournalDepth] | None = None
         self._renew()
         renew_in_children(self, Database._renew)
@@ -149,8 +126,8 @@ class Database:
         until = self._until(statement.declaration.kind, timeout)
         if stale_ok:
             refuse_stale([statement])
-            return self._read(until, statement, lambda connection: _run(connection, statement))
-        return self._tried(until, statement, lambda connection: _run(connection, statement))
+            return self._read(until, statement, lambda connection: run(connection, statement))
+        return self._tried(until, statement, lambda connection: run(connection, statement))
 
     def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
         """Run statements in one transaction and one round trip; their results in order.
@@ -160,7 +137,7 @@ class Database:
         """
         sent = list(statements)
         until = self._until(None, timeout)
-        return self._tried(until, None, lambda connection: _run_many(connection, sent))
+        return self._tried(until, None, lambda connection: run_many(connection, sent))
 
     def run_batch(self, batch: Batch[R], *, timeout: float | None = None, stale_ok: bool = False) -> R:
         """Run a batch's queries in one round trip, all in one snapshot of the database; the value that they make.
@@ -173,7 +150,7 @@ class Database:
         if stale_ok:
             refuse_stale(batch.statements)
         until = self._until(None, timeout)
-        answers = ask(until, None, lambda connection: _run_many(connection, batch.statements, snapshot=True))
+        answers = ask(until, None, lambda connection: run_many(connection, batch.statements, snapshot=True))
         return batch.assemble(answers)
 
     @contextmanager
@@ -185,7 +162,7 @@ class Database:
             with db.stream(trades.get_trades_since(session_id=42, since=start)) as rows:
                 for trade in rows: ...
         """
-        with self._begun(inf, stall=self._stall(timeout)) as connection, _stream(connection, statement) as rows:
+        with self._begun(inf, stall=self._stall(timeout)) as connection, stream(connection, statement) as rows:
             yield rows
 
     def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
@@ -199,7 +176,7 @@ class Database:
             SessionClosed: a row is for a session that has ended; load first, then end it.
         """
         with self._begun(inf, stall=self._stall(timeout)) as connection:
-            return _copy_in(connection, rows)
+            return copy_in(connection, rows)
 
     @contextmanager
     def transaction(self, *, timeout: float | None = None) -> Iterator[Transaction]:
@@ -213,7 +190,7 @@ class Database:
             OutcomeUnknown: the COMMIT was sent and its answer was lost.
         """
         until = inf if timeout is None else monotonic() + timeout
-        with self._begun(until) as connection, _transaction(connection, self.settings, until) as transaction:
+        with self._begun(until) as connection, in_transaction(connection, self.settings, until) as transaction:
             yield transaction
 
     def retrying(self, function: Callable[[Transaction], R], *, timeout: float | None = None) -> R:
@@ -234,8 +211,8 @@ class Database:
             try:
                 with (
                     self._pool.connection(until) as connection,
-                    _begun(connection),
-                    _transaction(connection, self.settings, until, requests) as transaction,
+                    begun(connection),
+                    in_transaction(connection, self.settings, until, requests) as transaction,
                 ):
                     return function(transaction)
             except AtbDbError as error:
@@ -256,7 +233,7 @@ class Database:
         try:
             with self._pool.connection(monotonic() + timeout) as connection:
                 start = perf_counter()
-                answers = _run_many(connection, QUESTIONS)
+                answers = run_many(connection, QUESTIONS)
                 return healthy(answers, perf_counter() - start, lag, self.statistics(), depth)
         except AtbDbError as error:
             self._suspect(error)
@@ -310,7 +287,7 @@ class Database:
         while True:
             try:
                 connection = stack.enter_context(self._pool.connection(until))
-                stack.enter_context(_begun(connection))
+                stack.enter_context(begun(connection))
             except AtbDbError as error:
                 stack.close()
                 self._pause(attempts, error)
@@ -347,7 +324,7 @@ class Database:
                     replica.fail()
         return self._tried(until, statement, use)
 
-    def _recent_replica(self, until: float) -> _Replica | None:
+    def _recent_replica(self, until: float) -> Replica | None:
         replica = self._replica
         if replica is None or is_on_primary():
             return None
@@ -359,283 +336,15 @@ class Database:
                 replica.measuring.release()
         return replica if replica.freshness.is_usable(monotonic()) else None
 
-    def _measure(self, replica: _Replica, until: float) -> None:
+    def _measure(self, replica: Replica, until: float) -> None:
         began = monotonic()
         try:
             with self._pool.connection(until) as connection:
-                replica.freshness.sample(began, _run(connection, get_server_state()))
+                replica.freshness.sample(began, run(connection, get_server_state()))
         except AtbDbError as error:
             self._suspect(error)  # and the replica is as fresh as it was known to be
         try:
             with replica.pool.connection(until) as connection:
-                replica.freshness.measure(_run(connection, get_server_state()))
+                replica.freshness.measure(run(connection, get_server_state()))
         except AtbDbError:
             replica.fail()
-
-
-class _Replica:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings._replace(conninfo=settings.replica_conninfo or "", pool_min=0)
-        self.pool = Pool(self._settings, _connector(self._settings))
-        self.freshness = Freshness(settings.replica_lag)
-        self._renew()
-        renew_in_children(self, _Replica._renew)
-
-    def _renew(self) -> None:
-        """In a forked child: a thread of the parent may be measuring."""
-        self.measuring = Lock()
-
-    def fail(self) -> None:
-        """Leave it alone for a while."""
-        self.pool.drain()
-        self.freshness.fail(monotonic())
-
-
-class Transaction:
-    """A transaction that is under way; it belongs to the thread that began it."""
-
-    def __init__(
-        self, connection: Connection, settings: Settings, until: float = inf, requests: Requests | None = None
-    ) -> None:
-        self._open: Connection | None = connection
-        self._settings = settings
-        self._until = until
-        self._requests = requests
-
-    @property
-    def _connection(self) -> Connection:
-        if self._open is None:
-            raise StatementError("the transaction is over")
-        return self._open
-
-    def _ready(self, statements: Iterable[Statement[object]], until: float, name: str) -> Connection:
-        connection = self._connection
-        connection.refuse_while_streaming(name)
-        until = min(self._until, until)
-        with translated():
-            connection.turn(until if until < inf else self._usual())
-        if self._requests is not None:
-            for statement in statements:
-                self._requests.send(statement)
-        connection.until = until
-        return connection
-
-    def _usual(self) -> float:
-        return deadline(self._settings, Kind.COMMAND, None)
-
-    def _end(self) -> None:
-        # The connection is somebody else's from now on.
-        self._open = None
-
-    def run(self, statement: Statement[R], *, timeout: float | None = None) -> R:
-        """Run one statement inside the transaction; as `Database.run`, but it is not tried again."""
-        runnable(statement)
-        until = deadline(self._settings, statement.declaration.kind, timeout)
-        return _run(self._ready([statement], until, statement.name), statement, alone=False)
-
-    def run_many(self, statements: Iterable[Statement[R]], *, timeout: float | None = None) -> list[R]:
-        """Run statements inside the transaction in one round trip; as `Database.run_many`."""
-        sent = list(statements)
-        connection = self._ready(sent, deadline(self._settings, None, timeout), "run_many")
-        return _run_many(connection, sent, alone=False)
-
-    def run_batch(self, batch: Batch[R], *, timeout: float | None = None) -> R:
-        """Run a batch's queries inside the transaction in one round trip; the value that they make.
-
-        They see one snapshot only if the transaction has one.
-        """
-        return batch.assemble(self.run_many(batch.statements, timeout=timeout))
-
-    @contextmanager
-    def stream(self, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
-        """The rows of a query as they arrive; as `Database.stream`. Nothing else can run until they are read."""
-        with _stream(self._ready([], inf, statement.name), statement) as rows:
-            yield rows
-
-    def copy_in(self, rows: Iterable[Statement[None]]) -> int:
-        """Bulk-load rows inside the transaction; as `Database.copy_in`."""
-        return _copy_in(self._ready([], inf, "a bulk load"), rows)
-
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """A savepoint: an exception undoes this block only, and the outer transaction can go on."""
-        connection = self._ready([], self._usual(), "a savepoint")
-        with (
-            _begun(connection),
-            _transaction(connection, self._settings, self._until, self._requests) as transaction,
-        ):
-            yield transaction
-
-
-def _connector(settings: Settings) -> Callable[[float], Connection]:
-    arguments = pool_arguments(settings)
-    lineage = Lineage(settings.conninfo)
-    places = Places(arguments.conninfo)
-
-    def connected(until: float) -> Connection:
-        with translated():
-            connection = _connected(places, turns(settings, until), arguments)
-        try:
-            connection.until = until
-            connection.set_up()
-            accept(connection)
-            with translated():
-                if needs_utc(settings):
-                    connection.execute(UTC_AND_ISO)
-                if settings.pgbouncer:
-                    check_defaults(connection.execute(DEFAULTS).fetchone())
-                if lineage.matters:
-                    lineage.check(connection.execute(TIMELINE).fetchone())
-            check_zone(connection)
-        except BaseException:
-            connection.abandon()
-            raise
-        return connection
-
-    return connected
-
-
-def _connected(places: Places, attempt: Turns, arguments: ConnectArguments) -> Connection:
-    token = connecting.set(attempt)
-    try:
-        found = {place: _look_up(place) for place in places.names}
-        conninfo = places.conninfo(attempt, found)
-        connection = Connection.connect(conninfo, **arguments.keywords)  # type: ignore[arg-type]
-        places.answered(connection.info.hostaddr)
-    finally:
-        connecting.reset(token)
-    return connection
-
-
-def _look_up(place: Place) -> Found:
-    try:
-        return socket.getaddrinfo(place.host, place.port, proto=socket.IPPROTO_TCP, type=socket.SOCK_STREAM)
-    except OSError:
-        return ()
-
-
-def _run(connection: Connection, statement: Statement[R], *, alone: bool = True) -> R:
-    try:
-        rows = connection.ask(statement.declaration, statement.server_values())
-    except DRIVER_ERRORS as error:
-        # What is lost before the COMMIT has not happened.
-        raise failure(connection, error, statement, writes=alone and writing(statement)) from None
-    if alone:
-        check_replicated(connection, statement.name)
-    return result(statement, rows)
-
-
-def _run_many(
-    connection: Connection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
-) -> list[R]:
-    handled = sys.exception()
-    sent = list(statements)
-    for statement in sent:
-        runnable(statement)
-    cursors = [RawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
-    try:
-        # Leaving the pipeline sends a Sync, which commits what was sent so far.
-        with connection.pipeline(), connection.all_or_nothing() if alone else connection.interruptible():
-            if snapshot:
-                connection.execute(BEGIN_SNAPSHOT)
-            for cursor, statement in zip(cursors, sent, strict=True):
-                cursor.execute(statement.declaration.sql, statement.server_values())
-            if snapshot:
-                connection.execute("COMMIT")
-    except DRIVER_ERRORS as error:
-        forward_interruption(error, handled)
-        if snapshot and not connection.closed:
-            with suppress(psycopg.Error):  # or the pool closes it
-                connection.rollback()
-        writes = alone and any(map(writing, sent))
-        raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
-    connection.prepared.ran.update(statement.declaration.sql for statement in sent)
-    if alone:
-        check_replicated(connection)
-    return [
-        result(statement, cursor.fetchall() if cursor.description else [])
-        for cursor, statement in zip(cursors, sent, strict=True)
-    ]
-
-
-@contextmanager
-def _stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[Iterator[T]]:
-    runnable(statement)
-    reader = statement.declaration.reader
-    cursor = RawCursor(connection, row_factory=reader.row_factory)
-    with translated(statement.declaration, writes=False), _unhurried(connection):
-        rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
-        with (
-            closing(cast("Generator[object]", rows)),
-            connection.interruptible(),
-            connection.read_by(statement.name),
-        ):
-            yield cast("Iterator[T]", reader.assemble(rows))
-
-
-def _copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    bulk = BulkRows(rows)
-    loaded = _copy_rows(connection, bulk)
-    if loaded:
-        with translated(bulk.declaration, writes=False):
-            RawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
-    return loaded
-
-
-def _copy_rows(connection: Connection, rows: Iterable[Statement[None]]) -> int:
-    cursor = RawCursor(connection)
-    with translated(writes=False), _unhurried(connection):  # the first row, too, may be long in coming
-        copy_of_rows = as_copy(rows)
-        if copy_of_rows is None:
-            return 0
-        declaration, blocks = copy_of_rows
-        with (
-            translated(declaration, writes=False),
-            cursor.copy(declaration.sql) as copy,
-            connection.interruptible(),
-            connection.read_by(declaration.name),
-        ):
-            for block in blocks:
-                copy.write(block)
-    return cursor.rowcount
-
-
-@contextmanager
-def _unhurried(connection: Connection) -> Iterator[None]:
-    """A savepoint in which one statement may take as long as its rows do."""
-    with connection.transaction() as block:
-        connection.execute(NO_TIMEOUT, prepare=False)
-        yield
-        if connection.info.transaction_status == TransactionStatus.INERROR:
-            raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
-        connection.execute(USUAL_TIMEOUT, prepare=False)
-
-
-@contextmanager
-def _begun(connection: Connection) -> Iterator[None]:
-    """A transaction or savepoint. Lost at its beginning, it has not happened; at its COMMIT, nobody knows."""
-    with ExitStack() as stack:
-        stack.enter_context(translated(writes=True))
-        with translated():
-            stack.enter_context(connection.transaction())
-        with connection.interruptible():
-            yield
-    check_replicated(connection)
-
-
-@contextmanager
-def _transaction(
-    connection: Connection, settings: Settings, until: float, requests: Requests | None = None
-) -> Iterator[Transaction]:
-    transaction = Transaction(connection, settings, until, requests)
-    try:
-        yield transaction
-    finally:
-        transaction._end()  # noqa: SLF001  of this module
-        connection.until = min(until, deadline(settings, Kind.COMMAND, None))
-        if connection.streaming is not None:
-            connection.abandon()  # until its rows are read, neither COMMIT nor ROLLBACK can be sent
-    connection.refuse_while_streaming("the end of the transaction")
-    # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
-    if connection.info.transaction_status != TransactionStatus.INTRANS:
-        raise TransactionAborted

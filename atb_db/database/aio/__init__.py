@@ -1,0 +1,1 @@
+"""For asyncio; `atb_db/database/sync` has the twin of each file, with the docstrings."""

@@ -1,0 +1,65 @@
+"""Running one statement, or several in one round trip, on a connection."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TypeVar
+
+import psycopg
+from psycopg import AsyncRawCursor
+
+from atb_db.database.connecting import BEGIN_SNAPSHOT, first_unanswered, result, runnable, writing
+from atb_db.database.connections import AsyncConnection
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption
+from atb_db.statement import Statement
+
+R = TypeVar("R")
+
+
+async def run(connection: AsyncConnection, statement: Statement[R], *, alone: bool = True) -> R:
+    """As for threads."""
+    try:
+        rows = await connection.ask(statement.declaration, statement.server_values())
+    except DRIVER_ERRORS as error:
+        # What is lost before the COMMIT has not happened.
+        raise failure(connection, error, statement, writes=alone and writing(statement)) from None
+    if alone:
+        check_replicated(connection, statement.name)
+    return result(statement, rows)
+
+
+async def run_many(
+    connection: AsyncConnection, statements: Iterable[Statement[R]], *, alone: bool = True, snapshot: bool = False
+) -> list[R]:
+    """As for threads."""
+    handled = sys.exception()
+    sent = list(statements)
+    for statement in sent:
+        runnable(statement)
+    cursors = [AsyncRawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
+    try:
+        # Leaving the pipeline sends a Sync, which commits what was sent so far.
+        async with connection.pipeline():
+            with connection.all_or_nothing() if alone else connection.interruptible():
+                if snapshot:
+                    await connection.execute(BEGIN_SNAPSHOT)
+                for cursor, statement in zip(cursors, sent, strict=True):
+                    await cursor.execute(statement.declaration.sql, statement.server_values())
+                if snapshot:
+                    await connection.execute("COMMIT")
+    except DRIVER_ERRORS as error:
+        forward_interruption(error, handled)
+        if snapshot and not connection.closed:
+            with suppress(psycopg.Error):  # or the pool closes it
+                await connection.rollback()
+        writes = alone and any(map(writing, sent))
+        raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
+    connection.prepared.ran.update(statement.declaration.sql for statement in sent)
+    if alone:
+        check_replicated(connection)
+    return [
+        result(statement, await cursor.fetchall() if cursor.description else [])
+        for cursor, statement in zip(cursors, sent, strict=True)
+    ]

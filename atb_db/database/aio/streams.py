@@ -1,0 +1,69 @@
+"""Rows as they arrive: those of a query, and those of a bulk load."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from typing import TypeVar, cast
+
+from psycopg import AsyncRawCursor, Rollback
+from psycopg.pq import TransactionStatus
+
+from atb_db.database.bulk import BulkRows, as_copy
+from atb_db.database.connecting import NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
+from atb_db.database.connections import AsyncConnection
+from atb_db.database.translation import translated
+from atb_db.statement import Statement
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def stream(connection: AsyncConnection, statement: Statement[list[T]]) -> AsyncIterator[AsyncIterator[T]]:
+    """As for threads."""
+    runnable(statement)
+    reader = statement.declaration.reader
+    cursor = AsyncRawCursor(connection, row_factory=reader.row_factory)
+    with translated(statement.declaration, writes=False):
+        async with _unhurried(connection):
+            rows = cursor.stream(statement.declaration.sql, statement.server_values(), size=STREAM_CHUNK)
+            async with aclosing(cast("AsyncGenerator[object]", rows)):
+                with connection.interruptible(), connection.read_by(statement.name):
+                    yield cast("AsyncIterator[T]", reader.assemble_async(rows))
+
+
+async def copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
+    """As for threads."""
+    bulk = BulkRows(rows)
+    loaded = await _copy_rows(connection, bulk)
+    if loaded:
+        with translated(bulk.declaration, writes=False):
+            await AsyncRawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
+    return loaded
+
+
+async def _copy_rows(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
+    cursor = AsyncRawCursor(connection)
+    with translated(writes=False):
+        async with _unhurried(connection):  # the first row, too, may be long in coming
+            copy_of_rows = as_copy(rows)
+            if copy_of_rows is None:
+                return 0
+            declaration, blocks = copy_of_rows
+            with translated(declaration, writes=False):
+                async with cursor.copy(declaration.sql) as copy:
+                    with connection.interruptible(), connection.read_by(declaration.name):
+                        for block in blocks:
+                            await copy.write(block)
+    return cursor.rowcount
+
+
+@asynccontextmanager
+async def _unhurried(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A savepoint in which one statement may take as long as its rows do."""
+    async with connection.transaction() as block:
+        await connection.execute(NO_TIMEOUT, prepare=False)
+        yield
+        if connection.info.transaction_status == TransactionStatus.INERROR:
+            raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
+        await connection.execute(USUAL_TIMEOUT, prepare=False)

@@ -1,0 +1,1 @@
+"""For threads; `atb_db/database/aio` has the twin of each file."""
