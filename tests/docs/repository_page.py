@@ -16,10 +16,10 @@ from atb_db import embedded
 from atb_db.database.translation import _BY_SQLSTATE
 from atb_db.parameters import MISSING, Parameter
 from atb_db.rows import Shape
-from atb_db.sqlfile import schema_sql
+from atb_db.sqlfile import schema_sql, sql_root
 from atb_db.statement import Declaration, Declared, Kind
 from atb_db.types import NEW, NOW
-from tests.docs import fields
+from tests.docs import fields, meanings
 from tests.docs.described import Connection, Described, modules, row_name, row_of, row_types
 
 _HEAD: Final = """\
@@ -41,11 +41,6 @@ _RETURNS: Final = {
     Shape.AT_MOST_ONE: "one row or `None`",
     Shape.MANY: "all rows",
     Shape.NOTHING: "nothing",
-}
-_USUAL: Final = {
-    "session_id": "The session.",
-    "limit": "Most rows that it returns.",
-    "request_id": "Identifies the request, so that a retry creates nothing.",
 }
 _TABLES: Final = re.compile(r"\b(?:INSERT INTO|UPDATE|COPY|FROM|JOIN)\s+(\w+)")
 _CALLS: Final = re.compile(r"\b([a-z_]+)\s*\(")
@@ -124,6 +119,8 @@ def _function(declaration: Declared[object], described: Described, refusals: Ref
         row = row_of(declaration)
         note = "" if row is None else f" ([its fields](#{row_name(row).lower().replace('.', '')}))"
         facts.append(f"returns {_RETURNS[declaration.reader.shape]}: `{annotation}`{note}")
+    if called := [f"[`{name}`](../sql/schema/{path})" for name, path in sorted(booking_functions(declaration).items())]:
+        facts.append(f"calls {', '.join(called)}")
     if errors := refusals.of(declaration):
         facts.append(f"raises {', '.join(f'`{name}`' for name in errors)}")
     yield " · ".join(facts) + "\n"
@@ -137,7 +134,7 @@ def _function(declaration: Declared[object], described: Described, refusals: Ref
                 f"`{shown.annotation}`",
                 _default(parameter),
                 f"`{stored.get(parameter.name, '')}`",
-                _meaning(declaration, parameter, described),
+                meanings.of(declaration, parameter.name, described, named_tables(declaration)),
             )
         )
     yield from _table(("parameter", "type", "default", "stored as", "meaning"), rows)
@@ -150,15 +147,20 @@ def _default(parameter: Parameter) -> str:
     return f"`{repr(parameter.default) if is_marker else parameter.default}`"
 
 
-def _meaning(declaration: Declared[object], parameter: Parameter, described: Described) -> str:
-    """The comment of the first column of that name in the tables that the statement names."""
-    for table in _TABLES.findall(declaration.text):
-        column = described.column(table, parameter.name)
-        if column is not None:
-            return column.comment
-    return _USUAL.get(parameter.name) or described.domains.get(
-        described.parameter_types(declaration)[parameter.name], ""
-    )
+def booking_functions(declaration: Declared[object]) -> dict[str, str]:
+    """The functions of sql/schema/7… that the statement calls, each with its file."""
+    called = set(_CALLS.findall(declaration.text))
+    return {
+        name: path.name
+        for path in sorted((sql_root() / "schema").glob("7*.sql"))
+        for name in re.findall(r"^CREATE FUNCTION (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if name in called
+    }
+
+
+def named_tables(declaration: Declared[object]) -> list[str]:
+    """The tables that the statement itself reads or writes."""
+    return [str(name) for name in _TABLES.findall(declaration.text)]
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
