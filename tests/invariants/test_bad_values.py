@@ -18,6 +18,7 @@ from atb_db.errors import InvalidInput
 from atb_db.repository import statements
 from atb_db.statement import Declared, Kind
 from atb_db.types import Json, Number, Span
+from tests.each import each
 from tests.invariants.running import run
 from tests.statements.books import contents
 from tests.statements.examples import World, example
@@ -72,11 +73,6 @@ NOT_NEGATIVE = MORE_NOT_NEGATIVE | frozenset(
 )
 
 
-@pytest.fixture(params=STATEMENTS, ids=str)
-def declaration(request: pytest.FixtureRequest) -> Declared[object]:
-    return request.param  # type: ignore[no-any-return]
-
-
 def refused(attempt: Callable[[], object], statement: str, field: str, value: object) -> None:
     """The attempt with the value is refused by the statement's and the field's name."""
     found: InvalidInput | None = None
@@ -106,106 +102,128 @@ def refuse_all(declaration: Declared[object], world: World, kind: object, values
             refused(partial(declaration.value, {**arguments, name: value}), declaration.name, name, value)
 
 
-def test_nan_and_infinity(declaration: Declared[object], world: World) -> None:
-    refuse_all(declaration, world, Number, NOT_FINITE)
+def test_nan_and_infinity(world: World) -> None:
+    each(STATEMENTS, lambda declaration: refuse_all(declaration, world, Number, NOT_FINITE))
 
 
-def test_what_is_no_number(declaration: Declared[object], world: World) -> None:
-    refuse_all(declaration, world, Number, NO_NUMBER)
+def test_what_is_no_number(world: World) -> None:
+    each(STATEMENTS, lambda declaration: refuse_all(declaration, world, Number, NO_NUMBER))
 
 
-def test_what_is_no_whole_number(declaration: Declared[object], world: World) -> None:
-    refuse_all(declaration, world, int, [True, np.bool_(1), 1.5, 1.0, np.float64(1), Decimal(1), "1", None, pd.NaT])
+def test_what_is_no_whole_number(world: World) -> None:
+    each(
+        STATEMENTS,
+        lambda declaration: refuse_all(
+            declaration, world, int, [True, np.bool_(1), 1.5, 1.0, np.float64(1), Decimal(1), "1", None, pd.NaT]
+        ),
+    )
 
 
-def test_naive_and_other_times(declaration: Declared[object], world: World) -> None:
-    refuse_all(declaration, world, datetime, NO_TIME)
+def test_naive_and_other_times(world: World) -> None:
+    each(STATEMENTS, lambda declaration: refuse_all(declaration, world, datetime, NO_TIME))
 
 
-def test_text_that_cannot_be_stored(declaration: Declared[object], world: World) -> None:
-    refuse_all(declaration, world, str, NO_TEXT)
+def test_text_that_cannot_be_stored(world: World) -> None:
+    each(STATEMENTS, lambda declaration: refuse_all(declaration, world, str, NO_TEXT))
 
 
-def test_unknown_labels(declaration: Declared[object], world: World) -> None:
-    arguments = example(declaration, world).args
-    for parameter in declaration.parameters:
-        if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
-            refuse_all(declaration, world, parameter.type, NO_LABEL)
-            labels = ", ".join(member.value for member in parameter.type)
-            with pytest.raises(InvalidInput, match=f"must be one of {labels}, not 'SIDEWAYS'"):
-                declaration.value({**arguments, parameter.name: "SIDEWAYS"})
+def test_unknown_labels(world: World) -> None:
+    def holds(declaration: Declared[object]) -> None:
+        arguments = example(declaration, world).args
+        for parameter in declaration.parameters:
+            if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
+                refuse_all(declaration, world, parameter.type, NO_LABEL)
+                labels = ", ".join(member.value for member in parameter.type)
+                with pytest.raises(InvalidInput, match=f"must be one of {labels}, not 'SIDEWAYS'"):
+                    declaration.value({**arguments, parameter.name: "SIDEWAYS"})
+
+    each(STATEMENTS, holds)
 
 
-def test_labels_in_any_case_and_of_foreign_enums(declaration: Declared[object], world: World) -> None:
-    arguments = example(declaration, world).args
-    for parameter in declaration.parameters:
-        if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
-            labels = {member.name: member.value for member in parameter.type}
-            Foreign = Enum("Foreign", labels)  # type: ignore[misc]  # noqa: N806  another package's, with our labels
-            for member in parameter.type:
-                for given in (member, member.value.lower(), f" {member.value.title()} ", Foreign(member.value)):
-                    value = declaration.value({**arguments, parameter.name: given}).args[parameter.name]
-                    assert value is member
+def test_labels_in_any_case_and_of_foreign_enums(world: World) -> None:
+    def holds(declaration: Declared[object]) -> None:
+        arguments = example(declaration, world).args
+        for parameter in declaration.parameters:
+            if isinstance(parameter.type, type) and issubclass(parameter.type, Enum):
+                labels = {member.name: member.value for member in parameter.type}
+                Foreign = Enum("Foreign", labels)  # type: ignore[misc]  # noqa: N806  another package's, with our labels
+                for member in parameter.type:
+                    for given in (member, member.value.lower(), f" {member.value.title()} ", Foreign(member.value)):
+                        value = declaration.value({**arguments, parameter.name: given}).args[parameter.name]
+                        assert value is member
+
+    each(STATEMENTS, holds)
 
 
-def test_what_is_no_document(declaration: Declared[object], world: World) -> None:
+def test_what_is_no_document(world: World) -> None:
     itself: list[object] = []
     itself.append(itself)
     too_large = ["x" * 1024] * 1024
-    refuse_all(declaration, world, Json, ["text", 1, itself, [object()], {"a": {1j}}, ["\0"], ["\ud800"], too_large])
+    values = ["text", 1, itself, [object()], {"a": {1j}}, ["\0"], ["\ud800"], too_large]
+    each(STATEMENTS, lambda declaration: refuse_all(declaration, world, Json, values))
 
 
-ServerRefuses = Callable[[str, object], None]
-
-
-@pytest.fixture(params=WRITING, ids=str)
-def writing(request: pytest.FixtureRequest) -> Declared[object]:
-    return request.param  # type: ignore[no-any-return]
+ServerRefuses = Callable[[Declared[object], str, object], None]
 
 
 @pytest.fixture
-def server_refuses(
-    world_db: Database, world_url: str, writing: Declared[object], world: World
-) -> Iterator[ServerRefuses]:
-    """The server refuses the value for the parameter and names it; nothing is stored."""
-    arguments = example(writing, world).args
+def server_refuses(world_db: Database, world_url: str, world: World) -> Iterator[ServerRefuses]:
+    """The server refuses the value for the statement's parameter and names it; nothing is stored."""
+
+    def refuses(writing: Declared[object], name: str, value: object) -> None:
+        arguments = example(writing, world).args
+        refused(lambda: run(world_db, writing.value({**arguments, name: value})), writing.name, name, value)
+
     before = contents(world_url)
-    yield lambda name, value: refused(
-        lambda: run(world_db, writing.value({**arguments, name: value})), writing.name, name, value
-    )
+    yield refuses
     assert contents(world_url) == before
 
 
-def test_numbers_beyond_all_reason(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
-    for name in names(writing, Number):
-        for value in ("1e30", "-1e31", "1e400", "-1e9999999"):
-            server_refuses(name, value)
+def test_numbers_beyond_all_reason(server_refuses: ServerRefuses) -> None:
+    def holds(writing: Declared[object]) -> None:
+        for name in names(writing, Number):
+            for value in ("1e30", "-1e31", "1e400", "-1e9999999"):
+                server_refuses(writing, name, value)
+
+    each(WRITING, holds)
 
 
-def test_whole_numbers_beyond_all_reason(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
-    for name in names(writing, int):
-        for value in (2**63, -(2**63) - 1, 10**100):
-            server_refuses(name, value)
+def test_whole_numbers_beyond_all_reason(server_refuses: ServerRefuses) -> None:
+    def holds(writing: Declared[object]) -> None:
+        for name in names(writing, int):
+            for value in (2**63, -(2**63) - 1, 10**100):
+                server_refuses(writing, name, value)
+
+    each(WRITING, holds)
 
 
-def test_zero_and_negative_numbers(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
-    for parameter in writing.parameters:
-        if parameter.name in POSITIVE:
-            values = (-1, "-1e-9") if (writing.name, parameter.name) in ZERO_TOO else (0, -1, "-0.0", "-1e-9")
-            for value in values:
-                server_refuses(parameter.name, value)
-        if parameter.name in NOT_NEGATIVE:
-            server_refuses(parameter.name, -1)
+def test_zero_and_negative_numbers(server_refuses: ServerRefuses) -> None:
+    def holds(writing: Declared[object]) -> None:
+        for parameter in writing.parameters:
+            if parameter.name in POSITIVE:
+                values = (-1, "-1e-9") if (writing.name, parameter.name) in ZERO_TOO else (0, -1, "-0.0", "-1e-9")
+                for value in values:
+                    server_refuses(writing, parameter.name, value)
+            if parameter.name in NOT_NEGATIVE:
+                server_refuses(writing, parameter.name, -1)
+
+    each(WRITING, holds)
 
 
-def test_implausible_times(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
-    for name in names(writing, datetime):
-        for value in IMPLAUSIBLE_TIMES:
-            server_refuses(name, value)
+def test_implausible_times(server_refuses: ServerRefuses) -> None:
+    def holds(writing: Declared[object]) -> None:
+        for name in names(writing, datetime):
+            for value in IMPLAUSIBLE_TIMES:
+                server_refuses(writing, name, value)
+
+    each(WRITING, holds)
 
 
-def test_empty_and_overlong_text(server_refuses: ServerRefuses, writing: Declared[object]) -> None:
-    for name in names(writing, str):
-        values = ["", "x" * (1024 * 1024 + 1)] if name in LONG_TEXT else ["", "x" * 300, " ", " x"]
-        for value in [*values, *(["x ", "x\n", "x" * 129] if name == "symbol" else [])]:
-            server_refuses(name, value)
+def test_empty_and_overlong_text(server_refuses: ServerRefuses) -> None:
+    def holds(writing: Declared[object]) -> None:
+        for name in names(writing, str):
+            values = ["", "x" * (1024 * 1024 + 1)] if name in LONG_TEXT else ["", "x" * 300, " ", " x"]
+            for value in [*values, *(["x ", "x\n", "x" * 129] if name == "symbol" else [])]:
+                server_refuses(writing, name, value)
+
+    each(WRITING, holds)

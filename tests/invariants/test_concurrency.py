@@ -182,7 +182,7 @@ def test_the_same_value_from_eight_threads_is_written_once(
 def test_of_two_contents_with_one_request_id_one_is_written(
     fresh_world_url: str, world: World, command: Declared[object], rounds: int
 ) -> None:
-    settings = Settings.load(fresh_world_url, environ={})._replace(pool_min=THREADS, pool_max=THREADS)
+    settings = Settings.load(fresh_world_url, environ={})._replace(pool_min=4, pool_max=4)
     with Database(settings) as pool:
         alone = another(pool, world, command, 0)
         before = row_counts(fresh_world_url)

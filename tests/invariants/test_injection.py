@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-import pytest
-
 from atb_db import Database
 from atb_db.repository import statements
 from atb_db.statement import Declared
 from atb_db.types import Json
+from tests.each import each
 from tests.invariants.running import undone
 from tests.invariants.test_any_values import differences, rows, run
 from tests.statements.examples import World, example
@@ -24,17 +23,19 @@ EVIL: Final = (
 )
 
 
-@pytest.mark.parametrize("declaration", statements(), ids=str)
-def test_sql_is_text(world_db: Database, world: World, declaration: Declared[object]) -> None:
-    arguments = example(declaration, world).args
-    texts = [parameter for parameter in declaration.parameters if parameter.type in {str, Json}]
-    for parameter in texts:
-        for evil in EVIL:
-            value = evil if parameter.type is str else {evil: [evil]}
-            statement = declaration.value({**arguments, parameter.name: value})
-            with undone(world_db) as transaction:
-                refusal = run(transaction, statement)
-                assert transaction._connection.execute("SELECT count(*) >= 6 FROM trades").fetchone() == (True,)
-                # Its records stand in both sessions.
-                moves = declaration.name == "positions.move_position_to_session"
-                assert refusal is not None or moves or differences(statement, rows(transaction, statement)) == []
+def test_sql_is_text(world_db: Database, world: World) -> None:
+    def holds(declaration: Declared[object]) -> None:
+        arguments = example(declaration, world).args
+        texts = [parameter for parameter in declaration.parameters if parameter.type in {str, Json}]
+        for parameter in texts:
+            for evil in EVIL:
+                value = evil if parameter.type is str else {evil: [evil]}
+                statement = declaration.value({**arguments, parameter.name: value})
+                with undone(world_db) as transaction:
+                    refusal = run(transaction, statement)
+                    assert transaction._connection.execute("SELECT count(*) >= 6 FROM trades").fetchone() == (True,)
+                    # Its records stand in both sessions.
+                    moves = declaration.name == "positions.move_position_to_session"
+                    assert refusal is not None or moves or differences(statement, rows(transaction, statement)) == []
+
+    each(statements(), holds)

@@ -12,6 +12,7 @@ from atb_db.embedded import Server
 from atb_db.errors import NotFound
 from atb_db.repository import statements
 from atb_db.statement import Declared
+from tests.each import each
 from tests.invariants.running import run
 from tests.statements.books import contents
 from tests.statements.examples import World, example
@@ -20,24 +21,25 @@ from tests.statements.worlds import MakeDatabase
 UNKNOWN = 10**12
 
 CASES = [
-    pytest.param(declaration, parameter.name, id=f"{declaration.name}-{parameter.name}")
+    (declaration, parameter.name)
     for declaration in statements()
     for parameter in declaration.parameters
     if parameter.type is int and parameter.name.endswith("_id")
 ]
 
 
-@pytest.mark.parametrize(("declaration", "parameter"), CASES)
-def test_among_other_rows(
-    world_db: Database, world_url: str, world: World, declaration: Declared[object], parameter: str
-) -> None:
+def test_among_other_rows(world_db: Database, world_url: str, world: World) -> None:
+    def holds(case: tuple[Declared[object], str]) -> None:
+        declaration, parameter = case
+        statement = declaration.value({**example(declaration, world).args, parameter: UNKNOWN})
+        with pytest.raises(NotFound) as caught:
+            run(world_db, statement)
+        assert (caught.value.statement, caught.value.field) == (declaration.name, parameter)
+        # The server said so: in a run_many, everything before it is rolled back.
+        assert caught.value.sqlstate is not None
+
     before = contents(world_url)
-    statement = declaration.value({**example(declaration, world).args, parameter: UNKNOWN})
-    with pytest.raises(NotFound) as caught:
-        run(world_db, statement)
-    assert (caught.value.statement, caught.value.field) == (declaration.name, parameter)
-    # The server said so: in a run_many, everything before it is rolled back.
-    assert caught.value.sqlstate is not None
+    each(CASES, holds)
     assert contents(world_url) == before
 
 
@@ -50,29 +52,31 @@ def empty_url(server: Server) -> str:
     return url
 
 
-@pytest.mark.parametrize(("declaration", "parameter"), CASES)
-def test_in_empty_tables(empty_url: str, world: World, declaration: Declared[object], parameter: str) -> None:
-    statement = example(declaration, world)
-    if parameter not in statement.given:  # it stands in the place of another id
-        statement = declaration.value({**statement.args, parameter: UNKNOWN})
-    with (
-        Database(f"{empty_url}?options=-c%20plan_cache_mode%3Dforce_generic_plan") as db,
-        pytest.raises(NotFound) as caught,
-    ):
-        run(db, statement)
-    assert caught.value.statement == declaration.name
-    assert parameter in example(declaration, world).args
+def test_in_empty_tables(empty_url: str, world: World) -> None:
+    def holds(case: tuple[Declared[object], str]) -> None:
+        declaration, parameter = case
+        statement = example(declaration, world)
+        if parameter not in statement.given:  # it stands in the place of another id
+            statement = declaration.value({**statement.args, parameter: UNKNOWN})
+        with pytest.raises(NotFound) as caught:
+            run(db, statement)
+        assert caught.value.statement == declaration.name
+        assert parameter in example(declaration, world).args
+
+    with Database(f"{empty_url}?options=-c%20plan_cache_mode%3Dforce_generic_plan") as db:
+        each(CASES, holds)
     assert not any(contents(empty_url).values())
 
 
-@pytest.mark.parametrize(("declaration", "parameter"), CASES)
-def test_among_rows_that_a_plan_may_never_look_at(
-    scanned_db: Database, world: World, declaration: Declared[object], parameter: str
-) -> None:
-    statement = declaration.value({**example(declaration, world).args, parameter: UNKNOWN})
-    with pytest.raises(NotFound) as caught:
-        run(scanned_db, statement)
-    assert caught.value.field == parameter
+def test_among_rows_that_a_plan_may_never_look_at(scanned_db: Database, world: World) -> None:
+    def holds(case: tuple[Declared[object], str]) -> None:
+        declaration, parameter = case
+        statement = declaration.value({**example(declaration, world).args, parameter: UNKNOWN})
+        with pytest.raises(NotFound) as caught:
+            run(scanned_db, statement)
+        assert caught.value.field == parameter
+
+    each(CASES, holds)
 
 
 @pytest.fixture(scope="module")

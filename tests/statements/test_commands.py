@@ -12,6 +12,7 @@ from atb_db.errors import IdempotencyConflict
 from atb_db.repository import statements
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import new_request_id
+from tests.each import each
 from tests.statements.books import contents
 from tests.statements.conforms import differences
 from tests.statements.examples import ALTERNATIVES, World, changed, example
@@ -22,73 +23,54 @@ KEYED = [declaration for declaration in COMMANDS if declaration.keyed]
 COPIES = [declaration for declaration in STATEMENTS if declaration.kind is Kind.COPY]
 
 
-@pytest.mark.parametrize("declaration", STATEMENTS, ids=str)
-def test_every_statement_has_an_example(world: World, declaration: Declared[object]) -> None:
-    assert example(declaration, world).declaration is declaration
+def test_every_statement_has_an_example(world: World) -> None:
+    def holds(declaration: Declared[object]) -> None:
+        assert example(declaration, world).declaration is declaration
+
+    each(STATEMENTS, holds)
 
 
-@pytest.mark.parametrize("declaration", [*KEYED, *COPIES], ids=str)
-def test_the_example_gives_every_parameter(world: World, declaration: Declared[object]) -> None:
-    given = {parameter.name for parameter in declaration.parameters} - {"request_id"}
-    assert set(example(declaration, world).given) == given - set(ALTERNATIVES.get(declaration.name, ()))
+def test_the_example_gives_every_parameter(world: World) -> None:
+    def holds(declaration: Declared[object]) -> None:
+        given = {parameter.name for parameter in declaration.parameters} - {"request_id"}
+        assert set(example(declaration, world).given) == given - set(ALTERNATIVES.get(declaration.name, ()))
+
+    each([*KEYED, *COPIES], holds)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
-def test_twice_leaves_what_once_leaves(
-    fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
-) -> None:
-    statement = example(command, world)
-    before = contents(fresh_world_url)
-    first = fresh_world_db.run(statement)
-    once = contents(fresh_world_url)
-    second = fresh_world_db.run(statement)
-    assert contents(fresh_world_url) == once
-    assert second == first
-    assert differences(statement, first) == []
-    if command.name != "metrics.rebuild_performance_metrics":
-        assert once != before
-
-
-@pytest.mark.parametrize("command", KEYED, ids=str)
-def test_the_same_request_in_a_new_value_is_the_same_request(
+def test_twice_leaves_what_once_leaves_and_a_request_has_one_content(
     fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
 ) -> None:
     request_id = new_request_id()
-    first = fresh_world_db.run(command.value({**example(command, world).args, "request_id": request_id}))
-    once = contents(fresh_world_url)
-    again = command.value({**example(command, world).args, "request_id": str(request_id)})
-    assert fresh_world_db.run(again) == first
-    assert contents(fresh_world_url) == once
-
-
-@pytest.mark.parametrize("command", KEYED, ids=str)
-def test_the_same_request_with_other_content_is_refused(
-    fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
-) -> None:
-    statement = example(command, world)
-    fresh_world_db.run(statement)
-    once = contents(fresh_world_url)
-    for name, other in changed(statement, world):
-        with pytest.raises(IdempotencyConflict) as caught:
-            fresh_world_db.run(other)
-        assert (name, caught.value.statement, caught.value.field) == (name, command.name, "request_id")
-        # The server said so: in a run_many, everything before it is rolled back.
-        assert caught.value.sqlstate is not None
-    assert contents(fresh_world_url) == once
-
-
-@pytest.mark.parametrize("command", KEYED, ids=str)
-def test_a_request_that_failed_can_be_made_again(
-    fresh_world_db: Database, fresh_world_url: str, world: World, command: Declared[object]
-) -> None:
-    statement = example(command, world)
+    own = {"request_id": request_id} if command.keyed else {}
+    statement = command.value({**example(command, world).args, **own})
     before = contents(fresh_world_url)
     with suppress(RuntimeError), fresh_world_db.transaction() as transaction:
         transaction.run(statement)
         raise RuntimeError
-    assert contents(fresh_world_url) == before
-    fresh_world_db.run(statement)
-    assert contents(fresh_world_url) != before
+    assert contents(fresh_world_url) == before, "a request that failed can be made again"
+    first = fresh_world_db.run(statement)
+    once = contents(fresh_world_url)
+    assert fresh_world_db.run(statement) == first
+    assert contents(fresh_world_url) == once
+    assert differences(statement, first) == []
+    if command.name != "metrics.rebuild_performance_metrics":
+        assert once != before
+    if command.keyed:
+        again = command.value({**statement.args, "request_id": str(request_id)})
+        assert fresh_world_db.run(again) == first, "the same request in a new value is the same request"
+        refuse_other_content(fresh_world_db, statement, world)
+        assert contents(fresh_world_url) == once
+
+
+def refuse_other_content(db: Database, statement: Statement[object], world: World) -> None:
+    for name, other in changed(statement, world):
+        with pytest.raises(IdempotencyConflict) as caught:
+            db.run(other)
+        assert (name, caught.value.statement, caught.value.field) == (name, statement.name, "request_id")
+        # The server said so: in a run_many, everything before it is rolled back.
+        assert caught.value.sqlstate is not None
 
 
 @pytest.mark.parametrize("copy", COPIES, ids=str)

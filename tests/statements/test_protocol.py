@@ -15,10 +15,12 @@ from atb_db.repository import account, events, statements
 from atb_db.repository.dashboard import dashboard
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.values import new_request_id
+from tests.each import each
 from tests.statements.examples import NEEDED, World, example
 
 STATEMENTS = {declaration.name: declaration for declaration in statements()}
-RUNNABLE = [declaration for declaration in STATEMENTS.values() if declaration.kind is not Kind.COPY]
+QUERIES = [declaration for declaration in STATEMENTS.values() if declaration.kind is Kind.QUERY]
+COMMANDS = [declaration for declaration in STATEMENTS.values() if declaration.kind is Kind.COMMAND]
 
 
 @pytest.fixture
@@ -35,25 +37,33 @@ def prepared(database: Database) -> list[str]:
         return [str(statement) for (statement,) in found]
 
 
-Trace = Callable[[Callable[[], object]], list[str]]
+def traced_on(database: Database, run: Callable[[], object]) -> tuple[str, ...] | None:
+    """The messages that something sends to the server on the only connection; None where libpq does not trace."""
+    if sys.platform != "linux":
+        return None
+    with TemporaryFile() as file:
+        with database._pool.connection() as connection:
+            connection.pgconn.trace(file.fileno())
+        run()
+        with database._pool.connection() as connection:
+            connection.pgconn.untrace()
+        file.seek(0)
+        lines = [line.split("\t") for line in file.read().decode(errors="replace").splitlines()]
+    return tuple(fields[3] for fields in lines if len(fields) > 3 and fields[1] == "F")
+
+
+Trace = Callable[[Callable[[], object]], tuple[str, ...]]
 
 
 @pytest.fixture
 def traced(one_connection: Database) -> Trace:
     """Runs something and tells which messages it sent to the server."""
-    if sys.platform != "linux":
-        pytest.skip("libpq traces on Linux only")
 
-    def trace(run: Callable[[], object]) -> list[str]:
-        with TemporaryFile() as file:
-            with one_connection._pool.connection() as connection:
-                connection.pgconn.trace(file.fileno())
-            run()
-            with one_connection._pool.connection() as connection:
-                connection.pgconn.untrace()
-            file.seek(0)
-            lines = [line.split("\t") for line in file.read().decode(errors="replace").splitlines()]
-        return [fields[3] for fields in lines if len(fields) > 3 and fields[1] == "F"]
+    def trace(run: Callable[[], object]) -> tuple[str, ...]:
+        sent = traced_on(one_connection, run)
+        if sent is None:
+            pytest.skip("libpq traces on Linux only")
+        return sent
 
     return trace
 
@@ -78,29 +88,34 @@ def test_one_prepared_statement_after_1000_calls_with_random_nulls(
     assert prepared(one_connection) == [declaration.text]
 
 
-@pytest.mark.parametrize("declaration", RUNNABLE, ids=str)
-def test_a_warm_statement_is_one_round_trip_and_one_transaction(
-    one_connection: Database, traced: Trace, world: World, declaration: Declared[object]
-) -> None:
+def warm(url: str, world: World, declaration: Declared[object]) -> None:
+    """Run seven times on one connection: the planner, left to itself, would begin to compare with the sixth."""
     statement = example(declaration, world)
-    one_connection.run(statement)
-    # No BEGIN and no COMMIT: the statement is a transaction by itself, which its Sync ends.
-    assert traced(lambda: one_connection.run(statement)) == ["Bind", "Describe", "Execute", "Sync"]
-    assert prepared(one_connection) == [declaration.text]
-
-
-@pytest.mark.parametrize("declaration", RUNNABLE, ids=str)
-def test_a_statement_runs_by_a_generic_plan(
-    one_connection: Database, world: World, declaration: Declared[object]
-) -> None:
-    statement = example(declaration, world)
-    for _ in range(7):  # left to itself the planner would begin to compare with the sixth
-        one_connection.run(statement)
-    with one_connection._pool.connection() as connection:
-        [(custom, generic)] = connection.execute(
-            "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement = %s", [declaration.text]
-        )
+    with Database(Settings.load(url, environ={})._replace(pool_max=1)) as database:
+        database.run(statement)
+        # No BEGIN and no COMMIT: the statement is a transaction by itself, which its Sync ends.
+        sent = traced_on(database, lambda: database.run(statement))
+        assert sent in {("Bind", "Describe", "Execute", "Sync"), None}
+        assert prepared(database) == [declaration.text]
+        for _ in range(5):
+            database.run(statement)
+        with database._pool.connection() as connection:
+            [(custom, generic)] = connection.execute(
+                "SELECT custom_plans, generic_plans FROM pg_prepared_statements WHERE statement = %s",
+                [declaration.text],
+            )
     assert (custom, generic) == (0, 7)
+
+
+def test_a_warm_query_is_one_round_trip_one_transaction_and_a_generic_plan(world_url: str, world: World) -> None:
+    each(QUERIES, lambda query: warm(world_url, world, query))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_a_warm_command_is_one_round_trip_one_transaction_and_a_generic_plan(
+    fresh_world_url: str, world: World, command: Declared[object]
+) -> None:
+    warm(fresh_world_url, world, command)
 
 
 @pytest.mark.parametrize("name", ["events.get_recent_events", "events.log_event"])

@@ -31,6 +31,7 @@ from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import Environment
 from tests.admin.roles import execute, remove_roles
 from tests.conftest import TEMPLATE
+from tests.each import each
 from tests.statements.examples import World, example
 from tests.statements.worlds import (  # noqa: F401  fixtures
     MakeDatabase,
@@ -133,23 +134,27 @@ def test_again_changes_nothing(roled: Roled) -> None:
     assert set_roles(Settings.load(roled.url), MEMBERS)[1:] == ((), ())
 
 
-@pytest.mark.parametrize("declaration", STATEMENTS, ids=str)
-def test_the_engine_may_run_every_statement(engine: Database, world: World, declaration: Declared[object]) -> None:  # noqa: F811
-    statement = example(declaration, world)
-    with suppress(InterruptedError), engine.transaction() as transaction:
-        if declaration.name in FOR_THE_OWNER:
-            with pytest.raises(Exception, match="permission denied"), transaction.transaction() as savepoint:
-                savepoint.run(statement)
-        elif declaration.kind is Kind.COPY:
-            transaction.copy_in([cast("Statement[None]", statement)])
-        else:
-            transaction.run(statement)
-        raise InterruptedError  # and take it back
+def test_the_engine_may_run_every_statement(engine: Database, world: World) -> None:  # noqa: F811
+    def holds(declaration: Declared[object]) -> None:
+        statement = example(declaration, world)
+        with suppress(InterruptedError), engine.transaction() as transaction:
+            if declaration.name in FOR_THE_OWNER:
+                with pytest.raises(Exception, match="permission denied"), transaction.transaction() as savepoint:
+                    savepoint.run(statement)
+            elif declaration.kind is Kind.COPY:
+                transaction.copy_in([cast("Statement[None]", statement)])
+            else:
+                transaction.run(statement)
+            raise InterruptedError  # and take it back
+
+    each(STATEMENTS, holds)
 
 
-@pytest.mark.parametrize("query", [one for one in STATEMENTS if one.kind is Kind.QUERY], ids=str)
-def test_a_reader_may_run_every_query(reader: Database, world: World, query: Declared[object]) -> None:  # noqa: F811
-    reader.run(example(query, world))
+def test_a_reader_may_run_every_query(reader: Database, world: World) -> None:  # noqa: F811
+    each(
+        [one for one in STATEMENTS if one.kind is Kind.QUERY],
+        lambda query: reader.run(example(query, world)),
+    )
 
 
 def forbidden() -> Iterator[tuple[str, str]]:
@@ -415,11 +420,18 @@ DRIFTS: Final = [
 ]
 
 
+@pytest.fixture(scope="module")
+def drifting(logins: None, server: Server) -> Roled:  # noqa: ARG001
+    """A database in which each test repairs what it broke."""
+    roled = Roled(server.create_database("drifting", template=TEMPLATE))
+    assert set_roles(Settings.load(roled.url), MEMBERS).undone == ()
+    return roled
+
+
 @pytest.mark.parametrize(("drift", "what", "where"), DRIFTS, ids=[drift for drift, _, _ in DRIFTS])
-def test_what_went_astray_is_named_and_mended(own: Roled, drift: str, what: str, where: str) -> None:
-    settings, database = Settings.load(own.url), psycopg.conninfo.conninfo_to_dict(own.url)["dbname"]
-    set_roles(settings, MEMBERS)
-    execute(own.url, drift.format(database=database))
+def test_what_went_astray_is_named_and_mended(drifting: Roled, drift: str, what: str, where: str) -> None:
+    settings, database = Settings.load(drifting.url), psycopg.conninfo.conninfo_to_dict(drifting.url)["dbname"]
+    execute(drifting.url, drift.format(database=database))
     found = check_roles(settings, MEMBERS)
     if what in {"grant", "member"} and drift.startswith(("GRANT", "REVOKE UPDATE")):
         named = {(one.what, one.where) for one in verify(settings).findings if one.what in {"grant", "member"}}
