@@ -11,6 +11,7 @@ CLUSTER_PYTHON ?= /usr/bin/python3
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
 WORKERS ?= 2
+DIST := --dist loadscope --no-loadscope-reorder
 COVERAGE_FLOOR ?= 95
 ARGS ?=
 SEED ?= $(shell date +%s)
@@ -66,18 +67,18 @@ demo: $(VENV)/.embedded ## Record a trading session in a throwaway PostgreSQL (A
 	@$(VENV)/bin/atb-db demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests (ARGS="-k ledger", WORKERS=4; COVERAGE=1 collects branch coverage, for make cov)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadscope -m "not slow" $(if $(COVERAGE),--cov --cov-report=) $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) $(DIST) -m "not slow" $(if $(COVERAGE),--cov --cov-report=) $(ARGS)
 
 test-slow: $(VENV)/.dev ## Run what make test leaves out, as it takes long and seldom fails alone; make check runs both
-	@$(PY) -m pytest -n $(WORKERS) --dist loadscope -m slow $(if $(COVERAGE),--cov --cov-append --cov-report=) $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) $(DIST) -m slow $(if $(COVERAGE),--cov --cov-append --cov-report=) $(ARGS)
 
 walks: $(VENV)/.dev ## Run what a new or changed statement needs: the walks over all of them, and what is generated
-	@$(PY) -m pytest -q -n $(WORKERS) --dist loadscope -m "not slow" $(WALKS) $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) $(DIST) -m "not slow" $(WALKS) $(ARGS)
 
 test-matrix: $(VENV)/.dev ## Run the tests on this machine's PostgreSQL and on every one that the wheel carries
 	@set -e; for bin in "" $$($(PY) -c 'from atb_db.embedded import wheel_binaries; print(*wheel_binaries())'); do \
 	  echo "PostgreSQL in $${bin:-the usual places}:"; \
-	  ATB_DB_PG_BIN=$$bin $(PY) -m pytest -q -n $(WORKERS) --dist loadscope $(ARGS); \
+	  ATB_DB_PG_BIN=$$bin $(PY) -m pytest -q -n $(WORKERS) $(DIST) $(ARGS); \
 	done
 
 faults: $(VENV)/.dev ## Run the whole fault suite and write its table into docs/reliability.md (SEED=7)
@@ -171,7 +172,8 @@ fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
 catalog: $(VENV)/.dev ## Write sql/catalog.json again from sql/schema
 	@$(PY) -m atb_db.admin.schema.catalog
 
-docs: $(VENV)/.dev ## Write what is generated for readers again: docstrings of fields, docs/{cli,repository,settings,verify}.md
+docs: $(VENV)/.dev ## Write what is generated again: select lists, docstrings of fields, docs/{cli,repository,settings,verify}.md
+	@$(PY) -m tests.docs.selects
 	@$(PY) -m tests.docs.fields
 	@$(PY) -m tests.docs.repository_page docs/repository.md
 	@$(PY) -m tests.docs.settings_page docs/settings.md

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from atb_db import Database, embedded
 from atb_db.admin.connection import reading
+from atb_db.admin.migrations import migrate
 from atb_db.admin.schema.catalog import expected_catalog, read_catalog
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -31,8 +32,33 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 TEMPLATE = "atb_template"
 COMPARING = ("admin/migrations", "admin/schema/test_", "backup", "cli", "docs/test_recipes", "upgrades")
 """Tests of what compares databases with sql/catalog.json."""
+LONG = (
+    *(
+        "cli/test_nuke.py",
+        "cli/test_restore.py",
+        "cli/test_backup.py",
+        "cli/test_database.py",
+        "cli/test_migrations.py",
+    ),
+    *("admin/access/test_roles.py", "admin/migrations/test_code.py", "admin/schema/test_drift.py"),
+    *("admin/migrations/test_faults.py", "admin/schema/test_guarantees.py", "admin/test_corruptions.py"),
+    *("backup/test_drill.py", "demo/test_demo.py", "docs/test_recipes.py", "upgrades/test_last_release.py"),
+    *("faults/test_books_under_fault.py", "faults/test_engines_under_fault.py", "embedded/test_server.py"),
+    *(
+        "invariants/test_concurrency.py",
+        "statements/test_commands.py",
+        "statements/test_plans.py",
+        "typing/test_typing.py",
+    ),
+)
+"""Files that take more than five seconds of a processor; they begin first, or the last keeps one process busy alone."""
 IS_CATALOG_FRESH = "test_the_generated_file_is_up_to_date"
 _numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by file: the long ones first."""
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).as_posix() not in LONG)
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +117,20 @@ def _database(server: Server, name: str, *, template: str) -> Iterator[str]:
     yield server.create_database(name, template=template)
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Server) -> str:
+    """The name of a template that `migrate` has made: that takes a second."""
+    migrate(Settings.load(server.create_database("atb_migrated", template="template0")))
+    return "atb_migrated"
+
+
+@pytest.fixture
+def migrated_url(server: Server, migrated: str) -> Iterator[str]:
+    """A database of the test's own, with the schema and the record of its migrations, and without rows."""
+    with _database(server, f"migrated_{next(_numbers)}", template=migrated) as own:
+        yield own
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from atb_db import Database
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.manifest import Manifest
-from atb_db.admin.migrations import migrate
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from tests.cli.conftest import call
@@ -33,9 +32,8 @@ class Saved(NamedTuple):
 
 
 @pytest.fixture(scope="package")
-def saved(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Saved:
-    settings = Settings.load(server.create_database("saved", template="template0"))
-    migrate(settings)
+def saved(server: Server, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    settings = Settings.load(server.create_database("saved", template=migrated))
     with Database(settings) as db:
         prepare(db, unbooked=False)
     folder = tmp_path_factory.mktemp("backups")

@@ -126,18 +126,18 @@ def start_engine(fresh_url: str, tmp_path: Path) -> Iterator[object]:
 @pytest.mark.parametrize(
     ("before", "after", "time_zone"),
     [
-        ("+1h", "+0h", "UTC"),
+        pytest.param("+1h", "+0h", "UTC", marks=pytest.mark.slow),
         ("+0h", "-1h", "UTC"),
-        ("+0h", "+1h", "UTC"),
+        pytest.param("+0h", "+1h", "UTC", marks=pytest.mark.slow),
         ("+0h", "-400d", "UTC"),
         ("@2024-10-27 02:59:58", "@2024-10-27 02:00:01", "Europe/Berlin"),
-        ("@2024-03-31 01:59:58", "@2024-03-31 03:00:01", "Europe/Berlin"),
-        ("@2024-11-03 01:59:58", "@2024-11-03 01:00:01", "America/New_York"),
+        pytest.param("@2024-03-31 01:59:58", "@2024-03-31 03:00:01", "Europe/Berlin", marks=pytest.mark.slow),
+        pytest.param("@2024-11-03 01:59:58", "@2024-11-03 01:00:01", "America/New_York", marks=pytest.mark.slow),
         ("@2024-02-28 23:59:58", "@2024-02-29 00:00:01", "UTC"),
-        ("@2024-02-29 23:59:58", "@2024-03-01 00:00:01", "UTC"),
-        ("@2024-03-01 00:00:01", "@2024-02-29 23:59:58", "UTC"),
+        pytest.param("@2024-02-29 23:59:58", "@2024-03-01 00:00:01", "UTC", marks=pytest.mark.slow),
+        pytest.param("@2024-03-01 00:00:01", "@2024-02-29 23:59:58", "UTC", marks=pytest.mark.slow),
         ("@2024-12-31 23:59:58", "@2025-01-01 00:00:01", "UTC"),
-        ("@2023-02-28 23:59:58", "@2023-03-01 00:00:01", "UTC"),
+        pytest.param("@2023-02-28 23:59:58", "@2023-03-01 00:00:01", "UTC", marks=pytest.mark.slow),
     ],
 )
 def test_whatever_the_clock_shows_it_is_recorded(

@@ -20,9 +20,7 @@ from atb_db.admin.backup.folder import locked
 from atb_db.admin.backup.manifest import read_manifest, to_json
 from atb_db.admin.backup.names import dump_file, dump_files, leftovers, manifest_file, part_file
 from atb_db.admin.backup.schedule import plan
-from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
-from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import InvalidInput
 from atb_db.sqlfile import sql_root
@@ -45,9 +43,8 @@ class Source(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def source(server: Server) -> Source:
-    url = server.create_database("backed_up", template="template0")
-    migrate(Settings.load(url))
+def source(server: Server, migrated: str) -> Source:
+    url = server.create_database("backed_up", template=migrated)
     with psycopg.connect(url) as connection:
         connection.execute(
             "INSERT INTO system_events (timestamp, event_type, severity, message)"

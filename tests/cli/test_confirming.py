@@ -9,9 +9,7 @@ from typing import LiteralString
 import psycopg
 import pytest
 
-from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
-from atb_db.config import Settings
 from tests.cli.conftest import Run
 
 ASKING: dict[str, tuple[tuple[str, ...], LiteralString]] = {
@@ -35,16 +33,15 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("command", ASKING)
-def test_no_is_no_everywhere(command: str, empty_url: str, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    migrate(Settings.load(empty_url))
+def test_no_is_no_everywhere(command: str, migrated_url: str, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     words, prepare = ASKING[command]
-    with psycopg.connect(empty_url) as connection:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute(prepare)
     for answer, code in (("n\n", ExitCode.REFUSED), ("\n", ExitCode.REFUSED), ("", ExitCode.INTERRUPTED)):
         monkeypatch.setattr(sys, "stdin", Terminal(answer))
-        ended = call(*words, url=empty_url)
+        ended = call(*words, url=migrated_url)
         assert "[y/N]" in ended.err
         assert ended.code == code, answer
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-    ended = call(*words, url=empty_url)
+    ended = call(*words, url=migrated_url)
     assert (ended.code, "--yes" in ended.err) == (ExitCode.REFUSED, True)

@@ -50,22 +50,22 @@ def test_from_nothing_to_verified(empty_url: str, run: Run) -> None:
     assert ["trades", "0"] in [line.split() for line in out.splitlines()]
 
 
-def test_a_database_made_from_the_schema(fresh_url: str, run: Run) -> None:
-    assert run("verify", url=fresh_url).code == 0
-    code, out, _ = run("migrate", "--json", url=fresh_url)
+def test_a_database_made_from_the_schema(fresh_url: str, call: Run) -> None:
+    assert call("verify", url=fresh_url).code == 0
+    code, out, _ = call("migrate", "--json", url=fresh_url)
     done = json.loads(out)
     assert (code, done["applied"], done["adopted"], done["code"]) == (0, [], EVERY, [])
-    assert run("verify", url=fresh_url).code == 0
+    assert call("verify", url=fresh_url).code == 0
 
 
-def test_check_tells_and_writes_nothing(server: Server, empty_url: str, run: Run) -> None:
+def test_check_tells_and_writes_nothing(server: Server, empty_url: str, call: Run) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE checker LOGIN")
     for url in (empty_url, empty_url.replace("postgres@", "checker@")):
-        code, out, err = run("migrate", "--check", url=url)
+        code, out, err = call("migrate", "--check", url=url)
         assert (code, err) == (ExitCode.FOUND, "")
         assert out.splitlines()[1].split()[:2] == [EVERY[0], "pending"]
-        code, out, _ = run("migrate", "--check", "--json", url=url)
+        code, out, _ = call("migrate", "--check", "--json", url=url)
         found = json.loads(out)
         code_to_make = found.pop("code")
         assert "view reporting.trades" in code_to_make
@@ -89,32 +89,32 @@ def test_two_at_once(empty_url: str, tmp_path: Path) -> None:
     assert sorted(json.loads(out)["applied"] for out in outputs) == [[], EVERY]
 
 
-def test_status(empty_url: str, run: Run) -> None:
-    code, out, err = run("status", url=empty_url)
+def test_status(empty_url: str, call: Run) -> None:
+    code, out, err = call("status", url=empty_url)
     assert code == 0
     assert out.splitlines()[1].split()[:2] == [EVERY[0], "pending"]
     assert "PostgreSQL" in err
-    run("migrate", url=empty_url)
+    call("migrate", url=empty_url)
     with psycopg.connect(empty_url) as connection:
         connection.execute("INSERT INTO _yoyo_migration VALUES ('x', '9999-later', now())")
-    assert "a newer release of atb-db applied it" in run("status", url=empty_url).out
-    found = json.loads(run("status", "--json", url=empty_url).out)
+    assert "a newer release of atb-db applied it" in call("status", url=empty_url).out
+    found = json.loads(call("status", "--json", url=empty_url).out)
     assert [one["id"] for one in found["migrations"]] == [*EVERY, "9999-later"]
     assert [one["state"] for one in found["migrations"]] == [*["applied"] * len(EVERY), "unknown"]
     assert found["server"]["user"] == "postgres"
 
 
-def test_verify_names_each_difference(empty_url: str, run: Run) -> None:
-    run("migrate", url=empty_url)
+def test_verify_names_each_difference(empty_url: str, call: Run) -> None:
+    call("migrate", url=empty_url)
     with psycopg.connect(empty_url) as connection:
         connection.execute(PLANTED)
-    code, out, err = run("verify", url=empty_url)
+    code, out, err = call("verify", url=empty_url)
     assert code == ExitCode.FOUND
     assert "Found: 3 ERROR, 1 WARNING, 2 INFO." in err
     assert "CREATE INDEX CONCURRENTLY positions_open_idx" in err
     for _, where in FOUND:
         assert where in out
-    code, out, _ = run("verify", "--json", url=empty_url)
+    code, out, _ = call("verify", "--json", url=empty_url)
     assert code == ExitCode.FOUND
     found = json.loads(out)
     assert {(finding["what"], finding["where"]) for finding in found["findings"]} == {*FOUND, ROLES_UNUSED}

@@ -8,7 +8,6 @@ import pytest
 from atb_db import Database
 from atb_db.admin.doctor import diagnose
 from atb_db.admin.findings import Level
-from atb_db.admin.migrations import migrate
 from atb_db.admin.vital_signs import VitalSigns, signs_findings
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings, Source, sources
@@ -141,33 +140,31 @@ def told(settings: Settings) -> set[tuple[str, str, str]]:
     return {(one.what, one.where, one.problem) for one in diagnose(settings).findings if one.level is not Level.INFO}
 
 
-def test_a_role_that_sees_a_part_says_so_and_counts_everybody(server: Server, empty_url: str) -> None:
-    migrate(Settings.load(empty_url))
-    with psycopg.connect(empty_url, autocommit=True) as connection:
+def test_a_role_that_sees_a_part_says_so_and_counts_everybody(server: Server, migrated_url: str) -> None:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
         connection.execute("CREATE ROLE short_sighted LOGIN IN ROLE pg_read_all_data")
     try:
-        with psycopg.connect(empty_url) as busy:
+        with psycopg.connect(migrated_url) as busy:
             busy.execute("SELECT 1")
-            found = diagnose(Settings.load(empty_url.replace("postgres@", "short_sighted@")))
-            seen = diagnose(Settings.load(empty_url))
+            found = diagnose(Settings.load(migrated_url.replace("postgres@", "short_sighted@")))
+            seen = diagnose(Settings.load(migrated_url))
         facts, all_facts = (dict(each.facts) for each in (found, seen))
         assert int(facts["connections"].split()[0]) >= 2
         assert "unknown" in facts["longest transaction"]
         assert all_facts["longest transaction"].endswith(" s")
         assert [one.repair for one in found.findings if one.what == "role"] == ['GRANT pg_monitor TO "short_sighted"']
         assert [one for one in seen.findings if one.what == "role"] == []
-        with psycopg.connect(empty_url, autocommit=True) as connection:
+        with psycopg.connect(migrated_url, autocommit=True) as connection:
             connection.execute("GRANT pg_monitor TO short_sighted")
-        granted = diagnose(Settings.load(empty_url.replace("postgres@", "short_sighted@")))
+        granted = diagnose(Settings.load(migrated_url.replace("postgres@", "short_sighted@")))
         assert [one for one in granted.findings if one.what == "role"] == []
     finally:
         with psycopg.connect(server.url(), autocommit=True) as connection:
             connection.execute("DROP ROLE short_sighted")
 
 
-def test_a_dead_engine_and_an_active_flag_are_findings(empty_url: str) -> None:
-    migrate(Settings.load(empty_url))
-    with Database(empty_url) as db:
+def test_a_dead_engine_and_an_active_flag_are_findings(migrated_url: str) -> None:
+    with Database(migrated_url) as db:
         made = [
             db.run(
                 sessions.create_trading_session(
@@ -176,16 +173,16 @@ def test_a_dead_engine_and_an_active_flag_are_findings(empty_url: str) -> None:
             )
             for _ in range(8)
         ]
-        assert told(Settings.load(empty_url)) == set()
+        assert told(Settings.load(migrated_url)) == set()
         db.run(control.set_control_flag(name="kill_switch", reason="exchange down", source="operator"))
-    with psycopg.connect(empty_url) as connection:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute("SET session_replication_role = replica")
         old = "now() - interval '45 days'"
         for table, column in (("trading_sessions", "start_time"), ("account_balances", "last_updated")):
             connection.execute(f"UPDATE {table} SET {column} = {old}".encode())
         connection.execute(f"UPDATE system_events SET timestamp = {old} WHERE session_id IS NOT NULL".encode())
         connection.execute(f"UPDATE trading_sessions SET start_time = now() WHERE id = {made[0]}".encode())
-    found = [one for one in diagnose(Settings.load(empty_url)).findings if one.what in {"engine", "control flag"}]
+    found = [one for one in diagnose(Settings.load(migrated_url)).findings if one.what in {"engine", "control flag"}]
     assert [one.where.split()[0] for one in found] == [*["session"] * 5, "2", "kill_switch"]
     assert found[0].actual == "none for 45d"
     assert found[0].repair == "atb-db end-crashed"
@@ -203,10 +200,9 @@ def test_what_cannot_be_read_of_engines_is_a_finding(empty_url: str) -> None:
     assert (found["silent sessions"].level, found["silent sessions"].repair) == (Level.WARNING, "atb-db verify")
 
 
-def test_a_replica_that_is_lost_or_none_is_a_finding(empty_url: str, url: str) -> None:
-    migrate(Settings.load(empty_url))
-    gone = Settings.load(empty_url, replica_url="postgresql://bot@127.0.0.1:1/books", environ={})
+def test_a_replica_that_is_lost_or_none_is_a_finding(migrated_url: str, url: str) -> None:
+    gone = Settings.load(migrated_url, replica_url="postgresql://bot@127.0.0.1:1/books", environ={})
     assert told(gone) == {("replica", "DATABASE_REPLICA_URL", "lost")}
-    assert told(Settings.load(empty_url, replica_url=url, environ={})) == {
+    assert told(Settings.load(migrated_url, replica_url=url, environ={})) == {
         ("replica", "DATABASE_REPLICA_URL", "no standby")
     }

@@ -49,8 +49,8 @@ def test_exit_codes(error: AtbDbError, code: ExitCode) -> None:
 @pytest.mark.parametrize(
     ("command", "url"), [("status", url) for url in UNUSABLE] + [(name, "") for name in ("migrate", "verify", "psql")]
 )
-def test_an_unusable_url_is_one_sentence(command: str, url: str, run: Run) -> None:
-    code, out, err = run(command, url=url)
+def test_an_unusable_url_is_one_sentence(command: str, url: str, call: Run) -> None:
+    code, out, err = call(command, url=url)
     assert (code, out) == (ExitCode.USAGE, "")
     assert err.startswith("atb-db: DATABASE_URL ")
     assert err.count("\n") == 1
@@ -60,8 +60,8 @@ def test_an_unusable_url_is_one_sentence(command: str, url: str, run: Run) -> No
     ("command", "url"),
     [("status", url) for url in UNREACHABLE] + [(name, UNREACHABLE[0]) for name in ("migrate", "verify")],
 )
-def test_an_unreachable_server_is_one_sentence(command: str, url: str, run: Run) -> None:
-    code, out, err = run(command, "--url", url)
+def test_an_unreachable_server_is_one_sentence(command: str, url: str, call: Run) -> None:
+    code, out, err = call(command, "--url", url)
     assert (code, out) == (ExitCode.UNREACHABLE, "")
     assert err.startswith("atb-db: ")
     assert err.count("\n") == 1

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from atb_db.cli.app import app
 from atb_db.cli.exits import ExitCode
+from tests.each import each
 
 COMMANDS = [command.name or "" for command in app.registered_commands]
 for group in app.registered_groups:
@@ -24,17 +25,21 @@ def shown(*arguments: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("command", [None, *COMMANDS])
-def test_help_has_examples_and_exit_codes(command: str | None) -> None:
-    text = shown(*(command or "").split())
-    assert "Examples:" in text
-    assert "Exit codes:" in text
-    assert f"\n    atb-db {command or ''}" in text
+def test_help_has_examples_and_exit_codes() -> None:
+    def holds(command: str | None) -> None:
+        text = shown(*(command or "").split())
+        assert "Examples:" in text
+        assert "Exit codes:" in text
+        assert f"\n    atb-db {command or ''}" in text
+
+    each([None, *COMMANDS], holds)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_lengths_of_time_are_shown_as_they_are_written(command: str) -> None:
-    assert "0:00:00" not in " ".join(shown(*command.split()).split())
+def test_lengths_of_time_are_shown_as_they_are_written() -> None:
+    def holds(command: str) -> None:
+        assert "0:00:00" not in " ".join(shown(*command.split()).split())
+
+    each(COMMANDS, holds)
 
 
 def test_the_help_tells_every_exit_code() -> None:
@@ -42,14 +47,18 @@ def test_the_help_tells_every_exit_code() -> None:
         assert f"\n    {code.value:<4} " in shown()
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in OFFLINE])
-def test_commands_that_connect_take_a_url(command: str) -> None:
-    assert "--url URL" in shown(*command.split())
+def test_commands_that_connect_take_a_url() -> None:
+    def holds(command: str) -> None:
+        assert "--url URL" in shown(*command.split())
+
+    each([name for name in COMMANDS if name not in OFFLINE], holds)
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in {"psql", *GROUPS}])
-def test_commands_that_print_data_print_json(command: str) -> None:
-    assert "--json" in shown(*command.split())
+def test_commands_that_print_data_print_json() -> None:
+    def holds(command: str) -> None:
+        assert "--json" in shown(*command.split())
+
+    each([name for name in COMMANDS if name not in {"psql", *GROUPS}], holds)
 
 
 def test_without_a_command_the_help_is_shown(run: Callable[..., tuple[int, str, str]]) -> None:

@@ -17,75 +17,75 @@ from tests.cli.conftest import COMMAND, Run, environment
 EVERY = known_migrations()
 
 
-def test_a_dry_run_prints_the_sql_and_writes_nothing(empty_url: str, run: Run) -> None:
-    code, out, err = run("migrate", "--dry-run", "--to", "0001", url=empty_url)
+def test_a_dry_run_prints_the_sql_and_writes_nothing(empty_url: str, call: Run) -> None:
+    code, out, err = call("migrate", "--dry-run", "--to", "0001", url=empty_url)
     assert (code, err) == (0, "")
     assert out.startswith(f"-- Migration {EVERY[0]}\n")
     assert "CREATE TABLE trades" in out
-    [first] = json.loads(run("migrate", "--dry-run", "--to", "0001", "--json", url=empty_url).out)["pending"]
+    [first] = json.loads(call("migrate", "--dry-run", "--to", "0001", "--json", url=empty_url).out)["pending"]
     assert first["id"] == EVERY[0]
-    assert len(json.loads(run("status", "--json", url=empty_url).out)["migrations"]) == len(EVERY)
+    assert len(json.loads(call("status", "--json", url=empty_url).out)["migrations"]) == len(EVERY)
 
 
-def test_options_that_do_not_go_together(empty_url: str, run: Run) -> None:
-    code, _, err = run("migrate", "--check", "--rehearse", url=empty_url)
+def test_options_that_do_not_go_together(empty_url: str, call: Run) -> None:
+    code, _, err = call("migrate", "--check", "--rehearse", url=empty_url)
     assert code == ExitCode.USAGE
     assert "--check and --rehearse do not go together" in err
 
 
-def test_a_rehearsal_then_the_real_thing_then_back(empty_url: str, run: Run) -> None:
-    code, out, err = run("migrate", "--rehearse", url=empty_url)
+def test_a_rehearsal_then_the_real_thing_then_back(empty_url: str, call: Run) -> None:
+    code, out, err = call("migrate", "--rehearse", url=empty_url)
     assert (code, out.splitlines()[1].split()[:2]) == (0, [EVERY[0], "rehearsed"])
     assert "All statements fit" in err
-    assert run("migrate", "--check", url=empty_url).code == ExitCode.FOUND
-    done = json.loads(run("migrate", "--json", url=empty_url).out)
+    assert call("migrate", "--check", url=empty_url).code == ExitCode.FOUND
+    done = json.loads(call("migrate", "--json", url=empty_url).out)
     assert (done["applied"], list(done["seconds"])) == (EVERY, [*EVERY, "code"])
-    code, _, err = run("rollback", "--steps", str(len(EVERY)), url=empty_url)
+    code, _, err = call("rollback", "--steps", str(len(EVERY)), url=empty_url)
     assert code == ExitCode.REFUSED
     assert "table trading_sessions will be dropped, with everything in it" in err
     assert "view reporting.trades will be dropped, until atb-db migrate makes it again" in err
-    done = json.loads(run("rollback", "--steps", str(len(EVERY)), "--yes", "--json", url=empty_url).out)
+    done = json.loads(call("rollback", "--steps", str(len(EVERY)), "--yes", "--json", url=empty_url).out)
     assert done["rolled_back"] == EVERY[::-1]
-    assert run("migrate", url=empty_url).code == 0
+    assert call("migrate", url=empty_url).code == 0
 
 
-def test_an_edited_migration_is_refused_with_its_repair(empty_url: str, run: Run) -> None:
-    run("migrate", url=empty_url)
+def test_an_edited_migration_is_refused_with_its_repair(empty_url: str, call: Run) -> None:
+    call("migrate", url=empty_url)
     with psycopg.connect(empty_url) as connection:
         connection.execute("UPDATE _atb_migration SET checksum = 'another' WHERE id = %s", [EVERY[0]])
-    code, out, err = run("migrate", url=empty_url)
+    code, out, err = call("migrate", url=empty_url)
     assert (code, out) == (ExitCode.REFUSED, "")
     assert f"{EVERY[0]} is edited: restore its file" in err
-    assert run("migrate", "--check", url=empty_url).code == ExitCode.FOUND
-    assert run("migrate", "--adopt", "0001", url=empty_url).code == 0
-    assert run("migrate", "--check", url=empty_url).code == 0
+    assert call("migrate", "--check", url=empty_url).code == ExitCode.FOUND
+    assert call("migrate", "--adopt", "0001", url=empty_url).code == 0
+    assert call("migrate", "--check", url=empty_url).code == 0
 
 
-def test_migrating_says_what_the_database_is_used_for(empty_url: str, run: Run) -> None:
-    assert run("migrate", "--env", "staging", url=empty_url).code == 0
-    assert run("environment", url=empty_url).out == "STAGING\n"
-    assert run("migrate", "--env", "staging", url=empty_url).code == 0
-    code, out, err = run("migrate", "--env", "production", url=empty_url)
+def test_migrating_says_what_the_database_is_used_for(empty_url: str, call: Run) -> None:
+    assert call("migrate", "--env", "staging", url=empty_url).code == 0
+    assert call("environment", url=empty_url).out == "STAGING\n"
+    assert call("migrate", "--env", "staging", url=empty_url).code == 0
+    code, out, err = call("migrate", "--env", "production", url=empty_url)
     assert (code, out) == (ExitCode.REFUSED, "")
     assert "is marked STAGING, not PRODUCTION" in err
-    code, _, err = run("migrate", "--env", "prod", url=empty_url)
+    code, _, err = call("migrate", "--env", "prod", url=empty_url)
     assert code == ExitCode.USAGE
     assert "development, staging or production, not 'prod'" in err
 
 
-def test_new_and_lint_connect_to_nothing(run: Run, tmp_path: Path) -> None:
+def test_new_and_lint_connect_to_nothing(call: Run, tmp_path: Path) -> None:
     (tmp_path / "sql" / "migrations").mkdir(parents=True)
-    code, out, _ = run("new", "trades remember their venue", "--sql", "sql", url="postgresql://nowhere.invalid/x")
+    code, out, _ = call("new", "trades remember their venue", "--sql", "sql", url="postgresql://nowhere.invalid/x")
     assert (code, out.split()) == (
         0,
         [f"sql/migrations/0001-trades-remember-their-venue{ending}" for ending in (".sql", ".rollback.sql")],
     )
     (tmp_path / "sql" / "migrations" / "0001-trades-remember-their-venue.sql").write_text("COMMIT;")
-    code, out, _ = run("lint", "--sql", "sql")
+    code, out, _ = call("lint", "--sql", "sql")
     assert code == ExitCode.FOUND
     assert "0001-trades-remember-their-venue.sql:1: error: COMMIT" in out
-    assert json.loads(run("lint", "--sql", "sql", "--json").out)["clean"] is False
-    assert run("new", "?", "--sql", "sql").code == ExitCode.USAGE
+    assert json.loads(call("lint", "--sql", "sql", "--json").out)["clean"] is False
+    assert call("new", "?", "--sql", "sql").code == ExitCode.USAGE
 
 
 def test_progress_is_told_to_a_terminal_alone(empty_url: str, tmp_path: Path) -> None:

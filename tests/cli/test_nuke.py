@@ -52,10 +52,9 @@ def value(url: str, query: str) -> object:
 
 
 @pytest.fixture(scope="module")
-def used_template(server: Server) -> str:
+def used_template(server: Server, migrated: str) -> str:
     """A staging database with rows, migrated, to which nobody is connected."""
-    settings = Settings.load(server.create_database("used", template="template0"))
-    migrate(settings)
+    settings = Settings.load(server.create_database("used", template=migrated))
     with Database(settings) as db:
         prepare(db, unbooked=False)
         db.run(control.set_control_flag(name="halt", reason="test", source="test"))

@@ -16,12 +16,13 @@ TEXT = (sql_root() / "psqlrc").read_text(encoding="utf-8")
 QUESTIONS = [name for name in re.findall(r"^\\set (\w+) ", TEXT, re.MULTILINE) if "QUIET" not in name]
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_every_question_is_answered(run: Run, fresh_url: str, tmp_path: Path, question: str) -> None:
-    (tmp_path / "ask.sql").write_text(f":{question}\n")
+def test_every_question_is_answered(run: Run, fresh_url: str, tmp_path: Path) -> None:
+    (tmp_path / "ask.sql").write_text("".join(f"\\echo = {question}\n:{question}\n" for question in QUESTIONS))
     done = run("psql", "--", "--set=ON_ERROR_STOP=1", "-f", "ask.sql", url=fresh_url)
     assert (done.code, done.err) == (0, "")
-    assert "row" in done.out
+    answers = dict(re.findall(r"^= (\w+)\n(.*?)(?=^= |\Z)", done.out, re.MULTILINE | re.DOTALL))
+    assert list(answers) == QUESTIONS
+    assert [question for question, answer in answers.items() if "row" not in answer] == []
 
 
 def test_a_wide_answer_is_expanded_and_a_narrow_one_is_not(run: Run, fresh_url: str, tmp_path: Path) -> None:

@@ -46,27 +46,27 @@ def test_no_parameter_is_called_like_an_option_of_the_command() -> None:
     assert not names & {"json", "csv", "url", "help", "h"}
 
 
-def test_a_table_away_from_a_terminal_has_a_line_for_each_row(run: Run, asked: tuple[str, World]) -> None:
+def test_a_table_away_from_a_terminal_has_a_line_for_each_row(call: Run, asked: tuple[str, World]) -> None:
     url, world = asked
-    done = run("query", "trades.get_recent_trades", "--session-id", str(world.session_id), "--limit=3", url=url)
+    done = call("query", "trades.get_recent_trades", "--session-id", str(world.session_id), "--limit=3", url=url)
     assert done.code == ExitCode.OK
     header, *lines = done.out.splitlines()
     assert header.split()[:3] == ["id", "session_id", "position_id"]
     assert len(lines) == 3
 
 
-def test_json_is_what_the_function_answers(run: Run, asked: tuple[str, World]) -> None:
+def test_json_is_what_the_function_answers(call: Run, asked: tuple[str, World]) -> None:
     url, world = asked
-    done = run("query", "positions.get_active_positions", "--session_id", str(world.session_id), "--json", url=url)
+    done = call("query", "positions.get_active_positions", "--session_id", str(world.session_id), "--json", url=url)
     with Database(url) as db:
         due = db.run(positions.get_active_positions(session_id=world.session_id))
     found = json.loads(done.out)
     assert [(one["id"], len(one["orders"])) for one in found] == [(one.id, len(one.orders)) for one in due]
 
 
-def test_csv_has_joined_rows_beside_what_they_are_joined_to(run: Run, asked: tuple[str, World]) -> None:
+def test_csv_has_joined_rows_beside_what_they_are_joined_to(call: Run, asked: tuple[str, World]) -> None:
     url, world = asked
-    done = run("query", "positions.get_active_positions", "--session-id", str(world.session_id), "--csv", url=url)
+    done = call("query", "positions.get_active_positions", "--session-id", str(world.session_id), "--csv", url=url)
     rows = list(csv.DictReader(io.StringIO(done.out)))
     with Database(url) as db:
         due = db.run(positions.get_active_positions(session_id=world.session_id))
@@ -75,17 +75,17 @@ def test_csv_has_joined_rows_beside_what_they_are_joined_to(run: Run, asked: tup
     ]
 
 
-def test_a_single_row_has_a_line_for_each_field(run: Run, asked: tuple[str, World]) -> None:
+def test_a_single_row_has_a_line_for_each_field(call: Run, asked: tuple[str, World]) -> None:
     url, world = asked
-    done = run("query", "sessions.get_trading_session", "--session-id", str(world.session_id), url=url)
+    done = call("query", "sessions.get_trading_session", "--session-id", str(world.session_id), url=url)
     assert dict(line.split(maxsplit=1) for line in done.out.splitlines() if " " in line)["mode"] == "PAPER"
-    done = run("query", "account.get_current_balance", "--session-id", str(world.session_id), url=url)
+    done = call("query", "account.get_current_balance", "--session-id", str(world.session_id), url=url)
     assert len(done.out.splitlines()) == 2
 
 
-def test_times_json_and_null_are_read(run: Run, asked: tuple[str, World]) -> None:
+def test_times_json_and_null_are_read(call: Run, asked: tuple[str, World]) -> None:
     url, world = asked
-    done = run(
+    done = call(
         "query", "trades.get_trades_since", "--session-id", str(world.session_id), "--since", "2024-03-02T00:00Z",
         "--json", url=url,
     )  # fmt: skip
@@ -110,23 +110,23 @@ def test_times_json_and_null_are_read(run: Run, asked: tuple[str, World]) -> Non
         (("trades.get_recent_trades", "--session-id=1", "--session_id=2"), "session_id: is given twice"),
     ],
 )
-def test_what_cannot_be_asked_is_told_before_connecting(run: Run, words: tuple[str, ...], message: str) -> None:
-    done = run("query", *words, url="postgresql://postgres@localhost:1/nowhere")
+def test_what_cannot_be_asked_is_told_before_connecting(call: Run, words: tuple[str, ...], message: str) -> None:
+    done = call("query", *words, url="postgresql://postgres@localhost:1/nowhere")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
     assert message in done.err
 
 
-def test_a_row_that_is_not_there(run: Run, asked: tuple[str, World]) -> None:
-    done = run("query", "sessions.get_trading_session", "--session-id", "999999", url=asked[0])
+def test_a_row_that_is_not_there(call: Run, asked: tuple[str, World]) -> None:
+    done = call("query", "sessions.get_trading_session", "--session-id", "999999", url=asked[0])
     assert (done.code, done.out) == (ExitCode.FAILED, "")
     assert "session 999999 does not exist" in done.err
 
 
-def test_queries_can_be_searched(run: Run) -> None:
-    done = run("queries", "drawdown", "--json")
+def test_queries_can_be_searched(call: Run) -> None:
+    done = call("queries", "drawdown", "--json")
     assert done.code == ExitCode.OK
     assert "reports.get_drawdowns" in {one["name"] for one in json.loads(done.out)}
-    assert run("queries", "no such thing").code == ExitCode.FOUND
+    assert call("queries", "no such thing").code == ExitCode.FOUND
 
 
 def test_an_odd_offset_is_refused_by_name() -> None:

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 
 from atb_db.admin.destroy.deployment import mark_environment
-from atb_db.admin.migrations import migrate
 from atb_db.admin.railway import Outcome, Topic, find_template, judge_encryption, judge_environment, judge_hosts
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
@@ -21,13 +20,6 @@ from tests.tcp import over_tcp
 PRIVATE = "db.railway.internal"
 PUBLIC = "db.proxy.rlwy.net"
 _numbers = count_up(1)
-
-
-@pytest.fixture(scope="module")
-def migrated(server: Server) -> str:
-    name = "migrated_template"
-    migrate(Settings.load(server.create_database(name, template="template0")))
-    return name
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from atb_db.admin.backup.names import manifest_file
 from atb_db.admin.backup.restore import Replacement, restore
 from atb_db.admin.destroy.deployment import mark_environment
 from atb_db.admin.destroy.guards import Request
-from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -27,9 +26,8 @@ DATABASE = "to_be_restored"
 
 
 @pytest.fixture(scope="module")
-def source(server: Server) -> str:
-    url = server.create_database(DATABASE, template="template0")
-    migrate(Settings.load(url))
+def source(server: Server, migrated: str) -> str:
+    url = server.create_database(DATABASE, template=migrated)
     with Database(url) as db:
         prepare(db, unbooked=False)
     with psycopg.connect(url, autocommit=True) as connection:
@@ -47,14 +45,13 @@ def dump(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def used_url(fresh_url: str) -> str:
+def used_url(migrated_url: str) -> str:
     """A database with one row of its own."""
-    settings = Settings.load(fresh_url)
-    migrate(settings)
+    settings = Settings.load(migrated_url)
     mark_environment(settings, Environment.STAGING, replace=True)
     with Database(settings) as db:
         db.run(control.set_control_flag(name="halt", reason="test", source="test"))
-    return fresh_url
+    return migrated_url
 
 
 def value(url: str, query: str) -> object:
@@ -210,15 +207,13 @@ def test_a_role_without_special_rights_backs_up_and_restores(server: Server, cal
     assert call("verify", url=owned).code == 0
 
 
-def test_a_database_that_said_nothing_says_nothing(fresh_url: str, empty_url: str, call: Run) -> None:
-    settings = Settings.load(empty_url)
-    migrate(settings)
-    mark_environment(settings, Environment.PRODUCTION)
-    made = call("backup", url=empty_url).out.strip()
-    migrate(Settings.load(fresh_url))
-    name = fresh_url.rpartition("/")[2]
-    assert call("restore", made, "--replace", "--confirm", name, url=fresh_url).code == 0
-    assert value(fresh_url, "SELECT count(environment) FROM deployment") == 0
+def test_a_database_that_said_nothing_says_nothing(server: Server, migrated: str, migrated_url: str, call: Run) -> None:
+    mark_environment(Settings.load(migrated_url), Environment.PRODUCTION)
+    made = call("backup", url=migrated_url).out.strip()
+    name = "silent"
+    silent_url = server.create_database(name, template=migrated)
+    assert call("restore", made, "--replace", "--confirm", name, url=silent_url).code == 0
+    assert value(silent_url, "SELECT count(environment) FROM deployment") == 0
 
 
 def test_it_says_what_it_said_from_the_moment_on_when_it_has_the_rows(

@@ -19,7 +19,6 @@ import pytest
 
 from atb_db import Database, Journal
 from atb_db.admin.backup.dump import backup
-from atb_db.admin.migrations import migrate
 from atb_db.admin.programs import tool_for
 from atb_db.cli import main
 from atb_db.cli.exits import ExitCode
@@ -108,10 +107,9 @@ class Place(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def place(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(server: Server, migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Place:
     template, folder = "walked_template", tmp_path_factory.mktemp("walk")
-    url = server.create_database(template, template="template0")
-    migrate(Settings.load(url))
+    url = server.create_database(template, template=migrated)
     dump = backup(Settings.load(url), folder=folder / "backups").path
     with psycopg.connect(url) as connection:
         major = major_of(str(connection.info.parameter_status("server_version")))

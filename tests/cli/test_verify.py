@@ -19,58 +19,58 @@ def session_id(fresh_db: Database) -> int:
     )
 
 
-def test_fix_shows_what_it_does_and_verifies_again(empty_url: str, run: Run) -> None:
-    run("migrate", url=empty_url)
+def test_fix_shows_what_it_does_and_verifies_again(empty_url: str, call: Run) -> None:
+    call("migrate", url=empty_url)
     tampered(empty_url)
-    code, _, err = run("verify", "--fix", url=empty_url)
+    code, _, err = call("verify", "--fix", url=empty_url)
     assert code == ExitCode.REFUSED
     assert "  CREATE INDEX CONCURRENTLY positions_open_idx ON public.positions" in err
-    code, out, err = run("verify", "--fix", "--yes", "--json", url=empty_url)
+    code, out, err = call("verify", "--fix", "--yes", "--json", url=empty_url)
     assert code == ExitCode.FOUND
     left = [one for one in json.loads(out)["findings"] if one["level"] != "INFO"]
     assert [(one["what"], one["where"]) for one in left] == [("column", "orders.quantity")]
     assert left[0]["repair"] == 'ALTER TABLE "orders" ALTER COLUMN "quantity" SET NOT NULL'
 
 
-def test_an_empty_database_is_one_finding(empty_url: str, run: Run) -> None:
-    code, out, err = run("verify", "--statements", "--json", url=empty_url)
+def test_an_empty_database_is_one_finding(empty_url: str, call: Run) -> None:
+    code, out, err = call("verify", "--statements", "--json", url=empty_url)
     assert code == ExitCode.FOUND
     [found] = [one for one in json.loads(out)["findings"] if one["level"] != "INFO"]
     assert (found["what"], found["problem"], found["repair"]) == ("schema", "missing", "atb-db migrate")
-    code, _, err = run("verify", url=empty_url)
+    code, _, err = call("verify", url=empty_url)
     assert code == ExitCode.FOUND
     assert "schema public: atb-db migrate\n" in err
-    code, _, err = run("query", "sessions.get_active_sessions", url=empty_url)
+    code, _, err = call("query", "sessions.get_active_sessions", url=empty_url)
     assert code == ExitCode.FAILED
     assert "does not exist; is the schema up to date? atb-db migrate" in err
 
 
-def test_everything_at_once(fresh_url: str, session_id: int, run: Run) -> None:
-    code, out, err = run("verify", "--statements", "--exact-counts", url=fresh_url)
+def test_everything_at_once(fresh_url: str, session_id: int, call: Run) -> None:
+    code, out, err = call("verify", "--statements", "--exact-counts", url=fresh_url)
     assert (code, session_id) == (0, 1)
     assert ["trading_sessions", "1"] in [line.split() for line in out.splitlines()]
     assert "Statements described by the server: " in err
     assert "Not compared: owners; " in err
 
 
-def test_books_that_balance_and_books_that_do_not(fresh_url: str, session_id: int, run: Run) -> None:
-    code, out, err = run("audit", url=fresh_url)
+def test_books_that_balance_and_books_that_do_not(fresh_url: str, session_id: int, call: Run) -> None:
+    code, out, err = call("audit", url=fresh_url)
     assert (code, out) == (0, "")
     assert err.endswith("Audited the books of 1 session: they balance.\n")
     with psycopg.connect(fresh_url) as connection:
         connection.execute("SET session_replication_role = replica")  # or no balance can be set
         connection.execute("UPDATE trading_sessions SET current_balance = 7")
-    code, out, err = run("audit", "--session", str(session_id), url=fresh_url)
+    code, out, err = call("audit", "--session", str(session_id), url=fresh_url)
     assert code == ExitCode.FOUND
     assert ["1", "ledger", "sum"] in [line.split()[:3] for line in out.splitlines()]
     assert "Contradictions in the books of 1 session: 2.\n" in err
-    code, out, _ = run("audit", "--json", url=fresh_url)
+    code, out, _ = call("audit", "--json", url=fresh_url)
     assert (code, json.loads(out)["findings"][0]["finding"]["actual"]) == (ExitCode.FOUND, "7")
-    code, out, _ = run("verify", url=fresh_url)
+    code, out, _ = call("verify", url=fresh_url)
     assert (code, "books" in out) == (ExitCode.FOUND, True)
 
 
-def test_the_audit_of_no_session_fails(fresh_url: str, run: Run) -> None:
-    code, _, err = run("audit", "--session", "77", url=fresh_url)
+def test_the_audit_of_no_session_fails(fresh_url: str, call: Run) -> None:
+    code, _, err = call("audit", "--session", "77", url=fresh_url)
     assert (code, err.count("\n")) == (ExitCode.FAILED, 1)
     assert "session 77 does not exist" in err

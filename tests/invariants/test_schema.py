@@ -16,6 +16,7 @@ from atb_db.constraints import VIOLATIONS
 from atb_db.database import Transaction
 from atb_db.repository import orders, positions, sessions
 from atb_db.types import OrderStatus
+from tests.each import each
 from tests.invariants.running import undone
 from tests.statements.books import contents
 from tests.statements.examples import World, at, trade
@@ -249,32 +250,37 @@ def walk(transaction: Transaction, session_id: int, status: OrderStatus) -> int:
     return order_id
 
 
-@pytest.mark.parametrize(("old", "new"), list(permutations(OrderStatus, 2)))
-def test_orders_move_forward_only(world_db: Database, world: World, old: OrderStatus, new: OrderStatus) -> None:
+def test_orders_move_forward_only(world_db: Database, world: World) -> None:
     """A report that would lead back leaves the state; what it says of fills is booked all the same."""
-    with undone(world_db) as transaction:
-        order_id = walk(transaction, world.session_id, old)
-        filled = max(FILLED.get(old, 0), FILLED.get(new, 0))
-        move = orders.update_order_status(order_id=order_id, status=new, filled_quantity=filled, filled_price=1)
-        assert transaction.run(move) == order_id
-        found = transaction.run(orders.get_order(order_id=order_id))
-        assert found.status is (new if new in FORWARD.get(old, set()) else old)
-        assert found.filled_quantity == filled
-        active = transaction.run(positions.get_active_positions(session_id=world.session_id))
-        assert [one.current_quantity for one in active if one.symbol == "X"] == [filled] * (filled > 0)
+
+    def holds(case: tuple[OrderStatus, OrderStatus]) -> None:
+        old, new = case
+        with undone(world_db) as transaction:
+            order_id = walk(transaction, world.session_id, old)
+            filled = max(FILLED.get(old, 0), FILLED.get(new, 0))
+            move = orders.update_order_status(order_id=order_id, status=new, filled_quantity=filled, filled_price=1)
+            assert transaction.run(move) == order_id
+            found = transaction.run(orders.get_order(order_id=order_id))
+            assert found.status is (new if new in FORWARD.get(old, set()) else old)
+            assert found.filled_quantity == filled
+            active = transaction.run(positions.get_active_positions(session_id=world.session_id))
+            assert [one.current_quantity for one in active if one.symbol == "X"] == [filled] * (filled > 0)
+
+    each(list(permutations(OrderStatus, 2)), holds)
 
 
-@pytest.mark.parametrize(("old", "new"), list(permutations(OrderStatus, 2)))
-def test_no_statement_by_hand_moves_an_order_back(
-    world_db: Database, world: World, old: OrderStatus, new: OrderStatus
-) -> None:
-    with undone(world_db) as transaction:
-        order_id = walk(transaction, world.session_id, old)
-        query = "UPDATE orders SET status = %s WHERE id = %s"
-        cursor = psycopg.Cursor(transaction._connection)
-        if new in FORWARD.get(old, set()):
-            assert cursor.execute(query, [new, order_id]).rowcount == 1
-        else:
-            with pytest.raises(psycopg.Error, match="cannot become") as caught:
-                cursor.execute(query, [new, order_id])
-            assert caught.value.sqlstate == "AT409"
+def test_no_statement_by_hand_moves_an_order_back(world_db: Database, world: World) -> None:
+    def holds(case: tuple[OrderStatus, OrderStatus]) -> None:
+        old, new = case
+        with undone(world_db) as transaction:
+            order_id = walk(transaction, world.session_id, old)
+            query = "UPDATE orders SET status = %s WHERE id = %s"
+            cursor = psycopg.Cursor(transaction._connection)
+            if new in FORWARD.get(old, set()):
+                assert cursor.execute(query, [new, order_id]).rowcount == 1
+            else:
+                with pytest.raises(psycopg.Error, match="cannot become") as caught:
+                    cursor.execute(query, [new, order_id])
+                assert caught.value.sqlstate == "AT409"
+
+    each(list(permutations(OrderStatus, 2)), holds)

@@ -18,7 +18,9 @@ PARTS: Final = 4
 LENGTH: Final = 50
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))], ids=str
+)
 def test_the_books_are_the_models(db: Database, url: str, chance: Random, part: int) -> None:
     """In parts, so that several processes share them; a repeated seed makes other acts in each."""
     chance = Random(f"{chance.random()}:{part}")  # noqa: S311

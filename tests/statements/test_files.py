@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 
-import pytest
-
 from atb_db.repository import statements
 from atb_db.sqlfile import query_file, sql_root
 from atb_db.statement import Declared
+from tests.each import each
 
 STATEMENTS = statements()
 
@@ -19,8 +18,10 @@ def test_every_file_has_its_declaration_and_every_declaration_its_file() -> None
     assert declared == {declaration.path for declaration in STATEMENTS}
 
 
-@pytest.mark.parametrize("declaration", STATEMENTS, ids=str)
-def test_the_file_begins_with_the_first_line_of_the_docstring(declaration: Declared[object]) -> None:
-    sentence = (inspect.getdoc(declaration) or "").partition("\n")[0]
-    assert sentence
-    assert declaration.path.read_text(encoding="utf-8").partition("\n")[0] == f"-- {sentence}"
+def test_the_file_begins_with_the_first_line_of_the_docstring() -> None:
+    def holds(declaration: Declared[object]) -> None:
+        sentence = (inspect.getdoc(declaration) or "").partition("\n")[0]
+        assert sentence
+        assert declaration.path.read_text(encoding="utf-8").partition("\n")[0] == f"-- {sentence}"
+
+    each(STATEMENTS, holds)

@@ -97,7 +97,7 @@ def big_tables(connection: psycopg.Connection) -> dict[str, float]:
         [BIG],
     )
     tables: dict[str, float] = dict(found.fetchall())
-    assert (tables["trades"], tables["strategy_executions"]) >= (100_000, 1_000_000)
+    assert (tables["trades"], tables["strategy_executions"]) >= (100_000, 200_000)
     return tables
 
 

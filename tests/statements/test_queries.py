@@ -24,6 +24,7 @@ from atb_db.repository import account, statements
 from atb_db.rows import Column
 from atb_db.statement import Declared, Kind
 from atb_db.types import Json
+from tests.each import each
 from tests.statements.conforms import differences
 from tests.statements.examples import World, example, variants
 
@@ -55,42 +56,43 @@ def test_the_read_only_database_refuses_commands(read_only: Database, world: Wor
         read_only.run(account.adjust_balance(session_id=world.session_id, delta=1, reason="test"), timeout=2)
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=str)
-def test_a_query_only_reads_and_answers_what_it_declares(
-    read_only: Database, world: World, query: Declared[object]
-) -> None:
-    for statement in variants(query, world):
-        assert differences(statement, read_only.run(statement)) == []
+def test_a_query_only_reads_and_answers_what_it_declares(read_only: Database, world: World) -> None:
+    def holds(query: Declared[object]) -> None:
+        for statement in variants(query, world):
+            assert differences(statement, read_only.run(statement)) == []
+
+    each(QUERIES, holds)
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=str)
-def test_its_file_runs_in_psql_as_it_stands(
-    server: Server, world_url: str, world_db: Database, world: World, query: Declared[object]
-) -> None:
+def test_its_file_runs_in_psql_as_it_stands(server: Server, world_url: str, world_db: Database, world: World) -> None:
     """And answers what `Database.run` does."""
-    own = server.bin_dir / "psql"
-    psql = own if own.exists() else shutil.which("psql")
-    if psql is None:
-        pytest.skip("psql is not installed")
-    statement = example(query, world)
-    variables = [f"--set={name}={_literal(value)}" for name, value in statement.args.items()]
-    form = ["--no-psqlrc", "--csv", f"--pset=null={NULL}", "--set=ON_ERROR_STOP=1"]
-    done = subprocess.run(
-        [psql, *form, *variables, f"--file={query.path}", world_url],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PGTZ": "UTC"},
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    header, *rows = csv.reader(io.StringIO(done.stdout))
-    columns = query.reader.columns
-    assert [column.name for column in columns] in (header, [None])
-    found = query.read(
-        query.reader.make([_value(cell, column) for cell, column in zip(row, columns, strict=True)]) for row in rows
-    )
-    if query.name not in OF_THE_MOMENT:
-        assert found == world_db.run(statement)
+
+    def holds(query: Declared[object]) -> None:
+        own = server.bin_dir / "psql"
+        psql = own if own.exists() else shutil.which("psql")
+        if psql is None:
+            pytest.skip("psql is not installed")
+        statement = example(query, world)
+        variables = [f"--set={name}={_literal(value)}" for name, value in statement.args.items()]
+        form = ["--no-psqlrc", "--csv", f"--pset=null={NULL}", "--set=ON_ERROR_STOP=1"]
+        done = subprocess.run(
+            [psql, *form, *variables, f"--file={query.path}", world_url],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PGTZ": "UTC"},
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        header, *rows = csv.reader(io.StringIO(done.stdout))
+        columns = query.reader.columns
+        assert [column.name for column in columns] in (header, [None])
+        found = query.read(
+            query.reader.make([_value(cell, column) for cell, column in zip(row, columns, strict=True)]) for row in rows
+        )
+        if query.name not in OF_THE_MOMENT:
+            assert found == world_db.run(statement)
+
+    each(QUERIES, holds)
 
 
 def _literal(value: object) -> str:

@@ -15,10 +15,8 @@ def holds(case: int) -> None:
 
 
 def test_all_that_fail_are_named() -> None:
-    seen: list[int] = []
     with pytest.raises(ExceptionGroup, match="3 of 5 cases") as caught:
-        each([0, 1, 2, 3, 4], lambda case: (seen.append(case), holds(case)))
-    assert seen == [0, 1, 2, 3, 4]
+        each([0, 1, 2, 3, 4], holds)
     notes = [getattr(error, "__notes__", [str(error)])[-1] for error in caught.value.exceptions]
     assert notes[:2] == ["case: 1", "case: 3"]
     assert notes[2].startswith("4: DID NOT RAISE")

@@ -13,7 +13,7 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import atb_db
@@ -269,7 +269,8 @@ PLAIN = st.recursive(
 )
 
 
-@given(st.lists(PLAIN))
+@given(st.lists(PLAIN, max_size=5))
+@settings(max_examples=50, deadline=None)
 def test_json_that_is_looked_through_is_the_same_text(document: list[object]) -> None:
     """Or a request would have another hash for what is beside a value."""
     assert _quick_json(document) in {None, _slow_json(_plain(document, "details"))}

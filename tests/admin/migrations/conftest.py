@@ -9,9 +9,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from atb_db.admin.migrations import Release, migrate
+from atb_db.admin.migrations import Release
 from atb_db.admin.schema.catalog import write_catalog
-from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.sqlfile import sql_root
 from tests.admin.migrations.editing import Edit, catalog, change
@@ -19,17 +18,10 @@ from tests.admin.migrations.editing import Edit, catalog, change
 _numbers = count(1)
 
 
-@pytest.fixture(scope="session")
-def _migrated(server: Server) -> str:
-    """Name of a template: migrating takes long."""
-    migrate(Settings.load(server.create_database("migrated", template="template0")))
-    return "migrated"
-
-
 @pytest.fixture
-def live(server: Server, _migrated: str) -> str:
+def live(server: Server, migrated: str) -> str:
     """A database that this release has migrated."""
-    return server.create_database(f"migrated_{next(_numbers)}", template=_migrated)
+    return server.create_database(f"live_{next(_numbers)}", template=migrated)
 
 
 @pytest.fixture

@@ -41,12 +41,12 @@ def test_a_view_keeps_its_owner_and_what_others_were_granted_on_it_when_it_is_ma
     server: Server, live: str, edit: Edit
 ) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute("CREATE ROLE holder; CREATE ROLE grafana; CREATE ROLE auditor")
+        connection.execute("CREATE ROLE view_owner; CREATE ROLE view_reader; CREATE ROLE view_auditor")
     change(
         live,
-        f"ALTER VIEW {VIEW} OWNER TO holder",
-        f"GRANT SELECT ON {VIEW} TO grafana WITH GRANT OPTION",
-        f"GRANT SELECT (outcome) ON {VIEW} TO auditor",
+        f"ALTER VIEW {VIEW} OWNER TO view_owner",
+        f"GRANT SELECT ON {VIEW} TO view_reader WITH GRANT OPTION",
+        f"GRANT SELECT (outcome) ON {VIEW} TO view_auditor",
     )
     granted = (
         "SELECT jsonb_build_array(relowner::regrole::text, relacl::text, (SELECT attacl::text FROM pg_attribute"

@@ -200,14 +200,14 @@ def test_reading_writes_nothing_and_needs_no_more_than_reading(server: Server, e
     release = write(m0001_one=ONE, r0001_one="DROP TABLE one;")
     migrate(Settings.load(empty_url), release=release)
     with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute("CREATE ROLE looker LOGIN IN ROLE pg_read_all_data")
-    looker = Settings.load(empty_url.replace("postgres@", "looker@"))
+        connection.execute("CREATE ROLE states_reader LOGIN IN ROLE pg_read_all_data")
+    states_reader = Settings.load(empty_url.replace("postgres@", "states_reader@"))
     more = write(m0002_two="CREATE TABLE two ();")
-    with reading(looker) as (connection, info):
+    with reading(states_reader) as (connection, info):
         assert connection.read_only
         assert read_status(connection, info, release=more).pending == ("0002-two",)
-    assert [one.id for one in planned(looker, release=more).migrations] == ["0002-two"]
-    assert [one.migration.id for one in rollback_plan(looker, release=more)] == ["0001-one"]
+    assert [one.id for one in planned(states_reader, release=more).migrations] == ["0002-two"]
+    assert [one.migration.id for one in rollback_plan(states_reader, release=more)] == ["0001-one"]
 
 
 def test_rollback_runs_the_file_as_written_in_one_transaction(settings: Settings, empty_url: str, write: Write) -> None:

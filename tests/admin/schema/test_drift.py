@@ -13,7 +13,7 @@ import pytest
 from atb_db import types
 from atb_db.admin.access.roles import Members, set_roles
 from atb_db.admin.findings import Finding, Level
-from atb_db.admin.migrations import Release, migrate
+from atb_db.admin.migrations import Release
 from atb_db.admin.schema.verify import inspect
 from atb_db.config import Settings
 from atb_db.database.connecting import accept
@@ -242,11 +242,10 @@ DRIFTS: Final = [
 
 
 @pytest.fixture(scope="module")
-def drifted(server: Server) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+def drifted(server: Server, migrated: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A database made by migrations, with the groups; every test's changes are rolled back."""
-    url = server.create_database("drifted", template="template0")
+    url = server.create_database("drifted", template=migrated)
     settings = Settings.load(url)
-    migrate(settings)
     set_roles(settings, Members())
     with psycopg.connect(url) as connection:
         connection.execute("SET search_path TO public; SET TimeZone = 'UTC'")

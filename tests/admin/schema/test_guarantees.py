@@ -12,13 +12,6 @@ from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import known_migrations, migrate
 from atb_db.admin.schema.verify import mend, verify
 from atb_db.config import Settings
-from atb_db.embedded import Server
-
-
-@pytest.fixture
-def migrated_url(empty_url: str) -> str:
-    migrate(Settings.load(empty_url))
-    return empty_url
 
 
 def change(url: str, script: str) -> None:
@@ -86,9 +79,8 @@ def test_production_does_not_lose_commits(migrated_url: str, setting: str) -> No
         assert ("setting", f"{setting} of this session", "different") in {one[:3] for one in found}, command
 
 
-def test_a_stronger_setting_is_in_order(server: Server) -> None:
-    url = server.create_database("durable", template="template0")
-    migrate(Settings.load(url))
+def test_a_stronger_setting_is_in_order(migrated_url: str) -> None:
+    url = migrated_url
     change(url, "INSERT INTO deployment (environment, set_at, set_by) VALUES ('PRODUCTION', now(), 'test')")
     change(url, "ALTER DATABASE {database} SET synchronous_commit = remote_apply")
     found = {one.where for one in verify(Settings.load(url)).findings if one.what == "setting"}

@@ -8,7 +8,7 @@ import pytest
 
 from atb_db import Database
 from atb_db.admin.findings import Level
-from atb_db.admin.migrations import known_migrations, migrate
+from atb_db.admin.migrations import known_migrations
 from atb_db.admin.programs import tool_for
 from atb_db.admin.schema.verify import TableRows, Verification, mend, verify
 from atb_db.config import Settings
@@ -34,9 +34,8 @@ def seen(found: Verification) -> list[tuple[str, Level]]:
     return [(finding.what, finding.level) for finding in found.findings]
 
 
-def test_a_migrated_database_is_clean(empty_url: str) -> None:
-    migrate(Settings.load(empty_url))
-    found = verify(Settings.load(empty_url), statements=True)
+def test_a_migrated_database_is_clean(migrated_url: str) -> None:
+    found = verify(Settings.load(migrated_url), statements=True)
     assert found.clean
     assert seen(found) == [ROLES_UNUSED]
     assert found.statements == len(statements())
@@ -86,11 +85,10 @@ def test_rows_are_estimated_without_being_read(fresh_url: str) -> None:
     assert dict(found.rows)["system_events"] == 500
 
 
-def test_a_record_without_its_migration_is_not_clean(empty_url: str) -> None:
-    migrate(Settings.load(empty_url))
+def test_a_record_without_its_migration_is_not_clean(migrated_url: str) -> None:
     first = known_migrations()[0]
-    change(empty_url, f"UPDATE _yoyo_migration SET migration_id = '9999-later' WHERE migration_id = '{first}'")
-    found = verify(Settings.load(empty_url))
+    change(migrated_url, f"UPDATE _yoyo_migration SET migration_id = '9999-later' WHERE migration_id = '{first}'")
+    found = verify(Settings.load(migrated_url))
     assert {"9999-later", first} <= {one.where for one in found.findings if one.what == "migration"}
     assert not found.clean
 
@@ -119,10 +117,9 @@ def tampered(url: str) -> None:
     )
 
 
-def test_what_is_safe_is_mended_and_the_rest_is_left(empty_url: str) -> None:
-    settings = Settings.load(empty_url)
-    migrate(settings)
-    tampered(empty_url)
+def test_what_is_safe_is_mended_and_the_rest_is_left(migrated_url: str) -> None:
+    settings = Settings.load(migrated_url)
+    tampered(migrated_url)
     found = verify(settings)
     assert {(one.what, one.where) for one in found.mendable} == {
         ("index", "positions.positions_open_idx"),
