@@ -8,6 +8,7 @@ import pytest
 from atb_db import Database
 from atb_db.admin.doctor import diagnose
 from atb_db.admin.findings import Level
+from atb_db.admin.migrations import migrate
 from atb_db.admin.vital_signs import VitalSigns, signs_findings
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings, Source, sources
