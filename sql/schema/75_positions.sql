@@ -176,6 +176,11 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
             MESSAGE = 'an inverse contract has no value at a price of 0';
     END IF;
+    IF settles_in IS NULL AND strpos(traded, '/') > 0 THEN
+        SELECT settlement_of(NULL, traded, kind, s.base_currency) INTO settles_in
+          FROM trading_sessions AS s
+         WHERE s.id = session;
+    END IF;
     worth := contract_value(kind, units_per_contract, entered, price);
     IF worth IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
@@ -469,6 +474,9 @@ BEGIN
     m := book_fill(
         p, o, moved, worth, coalesce(fee, 0), at, told_pnl, rate, price, new_fill, request, content_hash, own_token
     );
+    IF m.unconverted <> 0 THEN
+        PERFORM known_rate(p, rate);
+    END IF;
     INSERT INTO order_fills (
         id, order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, booked_commission,
         released_cost, pnl

@@ -107,6 +107,9 @@ class Fill:
     released: Decimal = ZERO
     pnl: Decimal = ZERO
     rest: Fill | None = None
+    told_pnl: Decimal | None = None
+    rate: Decimal | None = None
+    unconverted: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +230,11 @@ class Books:
                 raise Refused("Conflict")
             if again.known is None and (told or commission is not None):
                 self._complete(again, before, told=told, known=known, base_fee=base_fee, base_value=base_value)
+            if again.unconverted is not None:
+                self._convert(again, pnl, rate)
+            elif not again.booked:
+                again.told_pnl = pnl if again.told_pnl is None else again.told_pnl
+                again.rate = rate if again.rate is None else again.rate
             return
         fill = Fill(order, "FILL", at, ZERO, ZERO, ZERO, name, (quantity, price), told, known)
         order.fills[name] = fill
@@ -264,8 +272,13 @@ class Books:
             order.filled_at = max(order.filled_at or at, at)
         if order.status not in FINAL:
             order.status = self._state(order, status, now, told)
-        if order.truth() != before:
+        after = order.truth()
+        if after != before:
             self._take_up(order, before, Fill(order, "CHANGE", at, ZERO, ZERO, ZERO), pnl, rate)
+        due = pnl if (after.units, after.value) == (before.units, before.value) else None
+        for one in [one for one in self.fills if one.order is order and one.unconverted is not None]:
+            self._convert(one, due, rate)
+            due = None if due is None else ZERO
 
     @staticmethod
     def _told(
@@ -347,6 +360,8 @@ class Books:
             self._pay_interest(p, interest)
         order = Order(label, kind, p.side, moved, price, p, reason=reason)
         self._fill_at_once(order, price, deal)
+        if any(one.order is order and one.unconverted is not None for one in self.fills):
+            raise Refused("InvalidInput")
         return None
 
     def end(self) -> None:
@@ -466,6 +481,7 @@ class Books:
         fill.quantity = after.units - before.units
         fill.value = after.value - before.value
         fill.commission = after.commission - before.commission
+        fill.told_pnl, fill.rate = pnl, rate
         if order.position:
             self._book(order.position, fill, pnl, rate)
         self.fills.append(fill)
@@ -480,12 +496,21 @@ class Books:
                 one.position, one.booked, one.quantity, one.value, one.commission = p, True, ZERO, ZERO, ZERO
             nothing = Truth(ZERO, ZERO, ZERO)
             assert order.filled_at
-            return self._take_up(order, nothing, Fill(order, "CHANGE", order.filled_at, ZERO, ZERO, ZERO), None, None)
+            pnls, rates = self._reported(waiting)
+            return self._take_up(order, nothing, Fill(order, "CHANGE", order.filled_at, ZERO, ZERO, ZERO), pnls, rates)
         for one in waiting:
-            self._book(p, one, None, None)
+            self._book(p, one, one.told_pnl, one.rate)
         if order.enters and waiting and waiting[-1].position:
             self._settle_rests(waiting[-1].position, None)
         return None
+
+    @staticmethod
+    def _reported(waiting: list[Fill]) -> tuple[Decimal | None, Decimal | None]:
+        """The P&L and the rate of fills that are booked as one."""
+        saying = [one for one in waiting if one.kind == "FILL" or one.told_pnl is not None or one.rate is not None]
+        pnls, rates = [one.told_pnl for one in saying], {one.rate for one in saying if one.rate is not None}
+        pnl = sum((one for one in pnls if one is not None), ZERO) if pnls and None not in pnls else None
+        return pnl, rates.pop() if len(rates) == 1 else None
 
     @staticmethod
     def _values_again(order: Order, contract: Contract) -> bool:
@@ -517,8 +542,11 @@ class Books:
         before = p.status
         from_prices = self._enter(p, fill) if order.enters else self._leave(p, fill)
         taken, gain = fill.quantity, told_pnl
+        fill.unconverted = None
         if gain is None or not (taken or (moved == 0 and worth)):
-            gain = rounded(from_prices * self._rate(p, rate)) if from_prices else ZERO
+            known = self._rate(p, rate) if from_prices else ZERO
+            gain = ZERO if known is None else rounded(from_prices * known)
+            fill.unconverted = from_prices if known is None else None
         p.pnl += gain
         p.commission += fill.commission
         p.unbooked += abs(moved - taken)
@@ -532,7 +560,9 @@ class Books:
         if before == "CLOSED":
             self._revise(p)
         if moved != taken:
-            fill.rest = Fill(order, "REST", fill.at, moved - taken, worth - fill.value, ZERO, position=p)
+            fill.rest = Fill(
+                order, "REST", fill.at, moved - taken, worth - fill.value, ZERO, position=p, rate=fill.rate
+            )
             self.fills.append(fill.rest)
 
     @staticmethod
@@ -584,12 +614,30 @@ class Books:
         if p.label in self.trades:
             self.trades[p.label] = p.pnl, p.commission, p.interest, p.quantity
 
-    def _rate(self, p: Position, rate: Decimal | None) -> Decimal:
+    @staticmethod
+    def _rate(p: Position, rate: Decimal | None) -> Decimal | None:
         if p.contract.currency == "USDT":
             return Decimal(1)
-        if rate is None and p.contract.rate is None:
-            raise Refused("InvalidInput")
-        return p.contract.rate if rate is None else rate  # type: ignore[return-value]
+        return p.contract.rate if rate is None else rate
+
+    def _convert(self, fill: Fill, pnl: Decimal | None, rate: Decimal | None) -> None:
+        """Book the P&L of a fill for which no rate was known, if it is now."""
+        if pnl is None and rate is None:
+            return
+        p, due = fill.position, fill.unconverted
+        assert p
+        assert due is not None
+        known = self._rate(p, rate)
+        assert pnl is not None or known is not None
+        gain = rounded(due * known) if pnl is None and known is not None else pnl or ZERO
+        fill.pnl += gain
+        fill.unconverted = None
+        p.pnl += gain
+        if (key := (fill.order.label, p.label)) in self.partials and not fill.order.enters:
+            self.partials[key][1] += gain
+        if gain:
+            self._post("FILL", gain, ZERO, ZERO)
+        self._revise(p)
 
     def _note_partial(self, p: Position, order: Order, quantity: Decimal, gain: Decimal) -> None:
         if order.kind not in ("PARTIAL_EXIT", "SCALE_IN"):
@@ -619,4 +667,4 @@ class Books:
             if one.quantity < 0 and not one.order.enters and p.exited == 0:
                 continue
             p.unbooked -= abs(one.quantity)
-            self._book(p, one, None, rate)
+            self._book(p, one, None, rate if one.rate is None else one.rate)
