@@ -203,7 +203,7 @@ def test_unrealised_pnl_in_another_currency_without_a_rate_is_not_known(book: Bo
     opened = open_short(book, price="0.05", quantity=2, symbol="ETHBTC", settlement_currency="BTC")
     book.run(positions.update_position(position_id=opened, current_price="0.06"))
     held = book.position(opened)
-    assert (held.unrealized_pnl, held.unrealized_pnl_percent) == (None, 20)
+    assert (held.unrealized_pnl, held.unrealized_pnl_percent) == (None, Decimal(20))
     book.run(positions.apply_scale_in(position_id=opened, quantity=1, price="0.06"))
     assert book.position(opened).unrealized_pnl is None
     # In the session's own currency a rate says nothing.
@@ -277,18 +277,18 @@ def test_a_fill_whose_rate_is_not_known_is_recorded_and_its_pnl_completed_once(b
     exit_fill = {"quantity": 1, "price": "0.06", "filled_at": START + timedelta(hours=1)}
     first = record(book, leaving, **exit_fill)
     held = book.position(book.position_of(entry))
-    assert (held.current_quantity, held.realized_pnl, book.balance()) == (1, 0, 1000)
+    assert (held.current_quantity, held.realized_pnl, book.balance()) == (Decimal(1), Decimal(0), Decimal(1000))
     [warning] = book.warnings()
     assert f"Order {leaving} earned 0.01 BTC with position {held.id}, and no rate is known" in warning
     assert unconverted(book) == [(f"order {leaving}, pnl", "0.01")]
     assert record(book, leaving, **exit_fill, settlement_rate=60_000) == first
     assert record(book, leaving, **exit_fill, settlement_rate=61_000) == first
-    assert (book.position(held.id).realized_pnl, book.balance()) == (600, 1600)
+    assert (book.position(held.id).realized_pnl, book.balance()) == (Decimal(600), Decimal(1600))
     record(book, leaving, **exit_fill | {"exchange_fill_id": "b", "price": "0.04"})
     assert [trade.pnl for trade in book.trades()] == [600]
     assert unconverted(book) == [(f"order {leaving}, pnl", "-0.01")]
     record(book, leaving, **exit_fill | {"exchange_fill_id": "b", "price": "0.04"}, pnl=-599)
-    assert ([trade.pnl for trade in book.trades()], book.balance()) == ([1], 1001)
+    assert ([trade.pnl for trade in book.trades()], book.balance()) == ([Decimal(1)], Decimal(1001))
     assert book.balances()
 
 
@@ -314,7 +314,7 @@ def test_pnl_and_rate_of_fills_wait_for_the_position_with_them(book: Book) -> No
     record(book, loose, exchange_fill_id="c", price="0.06", pnl=502)
     book.run(orders.update_order_status(order_id=loose, filled_quantity=4, filled_price="0.06", pnl=503))
     book.run(orders.link_order_to_position(order_id=loose, position_id=held))
-    assert (book.position(held).realized_pnl, book.balance()) == (2006, 3006)
+    assert (book.position(held).realized_pnl, book.balance()) == (Decimal(2006), Decimal(3006))
     assert book.balances()
 
 
