@@ -105,7 +105,8 @@ BEGIN
     -- Single fills are exact: they take the total's place as soon as they reach it.
     o.filled_quantity := greatest(o.recorded_quantity, o.told_quantity);
     o.commission := CASE
-        WHEN by_total OR o.unknown_fees > 0 THEN coalesce(o.told_commission, o.recorded_commission)
+        -- The fees of a total may be older than those of the single fills.
+        WHEN (by_total OR o.unknown_fees > 0) AND abs(o.told_commission) >= abs(o.recorded_commission) THEN o.told_commission
         ELSE o.recorded_commission
     END;
     IF by_total AND o.told_value IS NOT NULL THEN

@@ -104,6 +104,19 @@ def test_a_fee_after_the_close_reaches_trade_metrics_and_ledger(book: Book) -> N
     assert book.balances()
 
 
+def test_older_fees_of_a_total_do_not_replace_what_the_single_fills_cost(book: Book) -> None:
+    entry = book.journal(quantity=3)
+    book.run(orders.update_order_status(order_id=entry, filled_quantity=1, filled_price=100, commission="0.1"))
+    for name in ("a", "b"):
+        record(book, entry, exchange_fill_id=name, commission="0.1")
+    assert book.balance() == Decimal("999.8")
+    record(book, entry, exchange_fill_id="c")
+    assert (book.balance(), book.order(entry).commission) == (Decimal("999.8"), Decimal("0.2"))
+    record(book, entry, exchange_fill_id="c", commission="0.1")
+    assert book.balance() == Decimal("999.7")
+    assert book.balances()
+
+
 def test_a_rebate_adds(book: Book) -> None:
     entry = book.journal()
     record(book, entry, fee=Decimal("-0.02"), fee_currency="USDT")

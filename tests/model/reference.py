@@ -25,6 +25,15 @@ def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return value if part == whole else rounded(value * part / whole)
 
 
+def agrees(given: Decimal | None, known: Decimal | None) -> bool:
+    """Whether a figure is the known one, perhaps rounded to the digits that it is given with."""
+    if given is None or known is None:
+        return True
+    digits = max(-int(given.as_tuple().exponent), 0)
+    last = min(Decimal(5).scaleb(-digits - 1), abs(known) * Decimal("0.001"))
+    return abs(given - known) <= max(last, abs(known) * Decimal("1e-9"))
+
+
 @dataclass(frozen=True)
 class Contract:
     """What is traded; a rate of None in a foreign currency is not known."""
@@ -168,8 +177,8 @@ class Order:
             value = share(self.total_value, units, self.total)
         else:
             units, value = recorded - self.base_fee, self.value
-        exact = recorded >= self.total and all_known
-        commission = known if exact or self.total_commission is None else self.total_commission
+        told = None if recorded >= self.total and all_known else self.total_commission
+        commission = known if told is None or abs(told) < abs(known) else told
         return Truth(units, value, commission)
 
 
@@ -402,10 +411,27 @@ class Books:
                 raise Refused("SessionClosed")
             self.positions[label] = planned = Position(label, order.side, contract)
             self._link(order, planned)
+        else:
+            self._take_contract(order.position, contract)
         self._settle(order, deal)
         assert order.position
         if order.position.status == "PLANNED":
             raise Refused("InvalidInput")
+
+    def _take_contract(self, p: Position, given: Contract) -> None:
+        """A contract that is given again: what was planned stays, what was not is taken until something is filled."""
+        planned, unfilled = p.contract, not any(one.filled > 0 for one in self.orders.values() if one.position is p)
+        asset = given.base_asset if planned.base_asset is None and unfilled else planned.base_asset
+        currency = given.currency if planned.currency == "USDT" and unfilled else planned.currency
+        if (
+            (given.kind == "INVERSE" and planned.kind != "INVERSE")
+            or given.size not in (1, planned.size)
+            or given.base_asset not in (None, asset)
+            or given.currency not in ("USDT", currency)
+        ):
+            raise Refused("Conflict")
+        rate = given.rate if planned.rate is None else planned.rate
+        p.contract = replace(planned, base_asset=asset, currency=currency, rate=rate)
 
     def _adopt(
         self, order: Order, p: Position, deal: Deal, *, kind: str, size: Decimal | None, interest: Decimal | None,
@@ -420,24 +446,44 @@ class Books:
         order.reason = order.reason or reason
         if interest and p.status == "OPEN":
             self._pay_interest(p, interest)
-        if deal.quantity is None and size is not None and kind not in ENTRIES and order.filled == 0:
-            deal = replace(deal, quantity=self._leaving(p, size, None))
+        if size is not None:
+            if deal.quantity is not None or (order.enters and size > 10):
+                raise Refused("InvalidInput")
+            is_known = order.filled > 0 or order.enters
+            given = self._fraction(p, size, order.filled) if is_known else self._leaving(p, size, None)
+            deal = replace(deal, quantity=given)
         self._settle(order, deal)
         if kind in ("FULL_EXIT", "STOP_LOSS") and p.label not in self.trades:
             raise Refused("InvalidInput")
 
     def _settle(self, order: Order, deal: Deal) -> None:
-        if order.status in FINAL and order.total > order.recorded:
-            known = order.average
-            other_price = deal.price is not None and known is not None and deal.price != known
-            if (deal.quantity is not None and deal.quantity != order.total) or other_price:
-                raise Refused("Conflict")
-        if order.filled == 0 or any(one is not None for one in (deal.quantity, deal.price, deal.fee)):
+        is_final = order.status in FINAL or deal.quantity is None or deal.quantity <= order.filled
+        is_settled = order.filled > 0 and is_final
+        if is_settled:
+            self._refuse_other_figures(order, deal)
+        given = deal.quantity, deal.price, deal.fee, deal.pnl, deal.rate
+        if order.filled == 0 or any(one is not None for one in given):
             self.report(
                 order.label, status="FILLED", total=deal.quantity or order.filled or order.quantity,
-                average=self.price_of(order) if deal.price is None else deal.price, commission=deal.fee, quantity=None,
-                price=None, pnl=deal.pnl, rate=deal.rate, at=deal.at,
+                average=self.price_of(order) if is_settled or deal.price is None else deal.price, commission=deal.fee,
+                quantity=None, price=None, pnl=deal.pnl, rate=deal.rate, at=deal.at,
             )  # fmt: skip
+
+    def _refuse_other_figures(self, order: Order, deal: Deal) -> None:
+        """What an order was filled with is a fact; what is not known of it contradicts nothing."""
+        fills = order.fills.values()
+        is_known = order.recorded >= order.total and all(one.known is not None for one in fills)
+        fee = sum((one.known for one in fills if one.known is not None), ZERO) if is_known else order.total_commission
+        booked = [one for one in self.fills if one.order is order]
+        gain = sum((one.pnl for one in booked), ZERO)
+        is_whole = booked and all(one.booked and one.unconverted is None for one in booked)
+        if (
+            (deal.quantity is not None and deal.quantity != order.filled)
+            or not agrees(deal.price, self.price_of(order))
+            or not agrees(deal.fee, fee)
+            or not agrees(deal.pnl, gain if is_whole else None)
+        ):
+            raise Refused("Conflict")
 
     @staticmethod
     def price_of(order: Order) -> Decimal | None:
