@@ -156,8 +156,8 @@ END
 $$;
 COMMENT ON FUNCTION settle_in_total IS
 'Fills a journaled order that a short form adopts: with what is given, else with what it was filled with, else as it '
-'was ordered. What it was filled with is a fact: more is filled only into an order that is not final, and other figures '
-'raise AT409. Single fills that reach the total take its place.';
+'was ordered. What it was filled with is a fact: more is filled only into an order that is not final, and other '
+'figures raise AT409. Single fills that reach the total take its place.';
 
 CREATE FUNCTION refuse_other_contract(
     o orders, p positions, kind contract_type, units_per_contract numeric, asset text, settles_in text

@@ -188,7 +188,7 @@ def test_more_than_its_fills_completes_an_order_that_is_not_final(book: Book) ->
     assert (book.order(leaving).target_level, book.balance()) == (1, Decimal("1021.9"))
     for other in ({"quantity": 3}, {"size": "0.25"}, {"target_level": 2}, {"pnl": 23}, {"quantity": 1}):
         with pytest.raises(Conflict):
-            book.run(positions.apply_partial_exit(position_id=opened, order_id=leaving, **other))  # type: ignore[arg-type]
+            book.run(positions.apply_partial_exit(position_id=opened, order_id=leaving, **other))
     assert book.run(positions.apply_partial_exit(position_id=opened, order_id=leaving, size="0.5", pnl=22)) == part
     assert book.balances()
 
