@@ -74,6 +74,7 @@ def audit_books(*, session_id: int) -> list[BookFinding]:
     - ``partial trade``: a partial trade is what its order's fills moved.
     - ``fills``, ``booked fills``: an order's totals are the sums of its fills, as reported and as booked.
     - ``unbooked``: what was filled and is in no position, or is worth nobody knows what.
+    - ``unconverted``: P&L in another currency that waits for a rate.
     - ``order``: an order has its position's symbol and side.
     - ``metrics``: performance_metrics equals recomputed_metrics in every column.
     """

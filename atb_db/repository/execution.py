@@ -140,7 +140,9 @@ class OpenPosition(NamedTuple):
     current_price: Decimal | None
     """Newest known market price, in quote currency."""
     unrealized_pnl: Decimal | None
-    """P&L of the open quantity at current_price, in the session's base currency."""
+    """P&L of the open quantity at current_price, in the session's base currency; NULL when it is not known: without a
+    price, or without a rate from another settlement currency.
+    """
     unrealized_pnl_percent: Decimal | None
     """The same in percent of the open quantity's entry value (5 = 5 %)."""
     realized_pnl: Decimal

@@ -209,8 +209,8 @@ def create_order(
     amount of a market order by amount, whose quantity is an estimate; size_fraction is a fraction of the position's
     original size; replaced_order_id is the order that this one takes the place of. contract, contract_size, base_asset
     (a fee in it lowers the position's quantity), settlement_currency with its settlement_rate and
-    allows_negative_prices say what is traded; without them it is spot or a linear contract in the session's base
-    currency.
+    allows_negative_prices say what is traded; without them it is spot or a linear contract in the currency that a
+    symbol of the form BASE/QUOTE or BASE/QUOTE:SETTLE names, or else in the session's base currency.
 
     Halted when the control flag `unless_flag`, or the session's own of that name, is active; SessionHeld when `token`
     no longer holds the session; Conflict when another order has one of the ids, with that order.
@@ -248,8 +248,8 @@ def update_order_status(
     into the order's position. FILLED without a quantity means all of it when no fill is known, without a price at the
     requested one. Single fills take the total's place as soon as they reach it. Nothing that the exchange did is
     refused: a state that would go back, or leave a final one, stays as it is, and a fill after the end is booked with a
-    WARNING event. needs_review takes an order out of the pending ones until a person has looked at it. Also of a
-    session that has ended.
+    WARNING event. pnl or settlement_rate complete P&L for which no rate was known. needs_review takes an order out of
+    the pending ones until a person has looked at it. Also of a session that has ended.
     """
     ...
 
@@ -284,9 +284,11 @@ def record_fill(
     converts it from another settlement currency.
 
     exchange_fill_id is the key, once per order: the same fill again changes nothing (another time of it neither),
-    completes a fee or commission that was not known, and is a Conflict with other figures. InvalidInput for a filled_at
-    before 2009. A fill after the order's end, or beyond its quantity, is booked and visible (a WARNING event,
-    is_overfilled). Also of a session that has ended: an exchange may report late.
+    completes a fee, commission or P&L that was not known, and is a Conflict with other figures. InvalidInput for a
+    filled_at before 2009. A fill after the order's end, or beyond its quantity, is booked and visible (a WARNING event,
+    is_overfilled). Also of a session that has ended: an exchange may report late. P&L in another currency for which
+    neither pnl nor a rate is known is left out of the books (a WARNING event, `unconverted` in the audit), until the
+    same fill is recorded again with one of them.
     """
     ...
 

@@ -107,7 +107,9 @@ class Position(NamedTuple):
     current_price: Decimal | None
     """Newest known market price, in quote currency."""
     unrealized_pnl: Decimal | None
-    """P&L of the open quantity at current_price, in the session's base currency."""
+    """P&L of the open quantity at current_price, in the session's base currency; NULL when it is not known: without a
+    price, or without a rate from another settlement currency.
+    """
     unrealized_pnl_percent: Decimal | None
     """The same in percent of the open quantity's entry value (5 = 5 %)."""
     mfe: Decimal | None
@@ -226,8 +228,10 @@ def open_position(
     booked at once, in the session's base currency. entry_order_id is the exchange's id of the entry order.
 
     Where the order is journaled (create_order), order_id, internal_order_id or entry_order_id names it, and it becomes
-    the position's order: with its average price, quantity, fees and times, unless they are given. The contract is as in
-    create_order.
+    the position's order: with its average price, quantity, fees and times; what of them is given and not known
+    completes it. What it was filled with is a fact: other figures, and another contract than was planned, are a
+    Conflict that shows both; a price or fee may be rounded to the digits that it is given with. More than the order's
+    fills completes one that is not final. The contract is as in create_order.
     """
     ...
 

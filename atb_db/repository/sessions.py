@@ -197,9 +197,10 @@ def resume_or_create(
     the arguments behind it.
 
     Conflict when a session would be started while another of this strategy, symbol and mode (on another timeframe or
-    exchange) has something open; it names them. Then give session_id, which takes up that very session; or move its
-    positions (positions.move_position_to_session); or say despite_open_positions, which starts beside it, and takes
-    nothing up that is older than max_age.
+    exchange) has something open, or one of another strategy or symbol holds an open position of this strategy in this
+    symbol; it names them. Then give session_id, which takes up that very session; or move its positions
+    (positions.move_position_to_session); or say despite_open_positions, which starts beside it, and takes nothing up
+    that is older than max_age.
 
     At most one engine holds a session: SessionHeld names the one that does. A hold lasts for the lease, by the
     server's clock, unless renew_hold prolongs it, so that a dead engine's is free after that; take_over ends it early,

@@ -112,7 +112,8 @@ COMMENT ON COLUMN positions.contract_size IS
 COMMENT ON COLUMN positions.base_asset IS
 'Asset that is traded, such as BTC: a fee in it lowers the quantity. NULL = not known, no fee is taken out of it.';
 COMMENT ON COLUMN positions.settlement_currency IS
-'Currency in which the position''s P&L falls due; NULL = the session''s base currency.';
+'Currency in which the position''s P&L falls due, as it was given or as a symbol of the form BASE/QUOTE:SETTLE says; '
+'NULL = the session''s base currency.';
 COMMENT ON COLUMN positions.settlement_rate IS
 'Value of one unit of settlement_currency in the session''s base currency, for P&L whose fill comes without a rate of '
 'its own.';
@@ -160,7 +161,8 @@ COMMENT ON COLUMN positions.breakeven_triggered IS 'Whether the stop was moved t
 COMMENT ON COLUMN positions.last_update IS 'When the row last changed.';
 COMMENT ON COLUMN positions.current_price IS 'Newest known market price, in quote currency.';
 COMMENT ON COLUMN positions.unrealized_pnl IS
-'P&L of the open quantity at current_price, in the session''s base currency.';
+'P&L of the open quantity at current_price, in the session''s base currency; NULL when it is not known: without a '
+'price, or without a rate from another settlement currency.';
 COMMENT ON COLUMN positions.unrealized_pnl_percent IS
 'The same in percent of the open quantity''s entry value (5 = 5 %).';
 COMMENT ON COLUMN positions.mfe IS 'Maximum favourable excursion since entry, as a fraction of the entry price.';

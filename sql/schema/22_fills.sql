@@ -18,6 +18,9 @@ CREATE TABLE order_fills (
     booked_commission amount NOT NULL DEFAULT 0,
     released_cost amount NOT NULL DEFAULT 0,
     pnl amount NOT NULL DEFAULT 0,
+    unconverted_pnl numeric,
+    told_pnl numeric,
+    settlement_rate numeric,
     CONSTRAINT order_fills_pkey PRIMARY KEY (id),
     CONSTRAINT order_fills_exchange_fill_id_key UNIQUE (order_id, exchange_fill_id),
     CONSTRAINT order_fills_order_id_fkey FOREIGN KEY (order_id) REFERENCES orders (id),
@@ -62,6 +65,14 @@ COMMENT ON COLUMN order_fills.released_cost IS
 'Cost that left the position with it, in settlement currency: of an exit its share of cost_basis, of a corrected entry '
 'price the share of what had been exited.';
 COMMENT ON COLUMN order_fills.pnl IS 'Gross P&L that it realised, in the session''s base currency.';
+COMMENT ON COLUMN order_fills.unconverted_pnl IS
+'Gross P&L that it realised in settlement currency, and that is not in pnl yet: neither a rate nor the P&L in the '
+'session''s base currency is known. NULL = nothing is missing.';
+COMMENT ON COLUMN order_fills.told_pnl IS
+'Gross P&L as it was reported with it, in the session''s base currency; NULL = it follows from the prices.';
+COMMENT ON COLUMN order_fills.settlement_rate IS
+'Value of one unit of settlement currency in the session''s base currency as it was reported with it; NULL = that of '
+'the position.';
 
 CREATE FUNCTION refuse_changed_fill() RETURNS trigger
 LANGUAGE plpgsql AS $$

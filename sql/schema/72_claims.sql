@@ -215,17 +215,33 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     stranded text;
 BEGIN
-    SELECT string_agg(
-               format(
-                   'session %s (timeframe %s, exchange %s) has %s',
-                   s.id, s.timeframe, coalesce(s.exchange, 'not given'), open_business(s.id)
-               ), '; ' ORDER BY s.id
-           ) INTO stranded
-      FROM trading_sessions AS s
-     WHERE s.strategy_name = strategy AND s.symbol = traded AND s.mode = source
-       AND NOT s.is_verification
-       AND s.purge_started_at IS NULL
-       AND open_business(s.id) IS NOT NULL;
+    SELECT string_agg(w.what, '; ' ORDER BY w.id) INTO stranded
+      FROM (
+               SELECT s.id,
+                      format(
+                          'session %s (timeframe %s, exchange %s) has %s',
+                          s.id, s.timeframe, coalesce(s.exchange, 'not given'), open_business(s.id)
+                      ) AS what
+                 FROM trading_sessions AS s
+                WHERE s.strategy_name = strategy AND s.symbol = traded AND s.mode = source
+                  AND NOT s.is_verification
+                  AND s.purge_started_at IS NULL
+                  AND open_business(s.id) IS NOT NULL
+                UNION ALL
+               -- A session may trade more than its own symbol, for more than its own strategy.
+               SELECT s.id,
+                      format(
+                          'session %s (strategy %s, symbol %s) holds position %s of %s in %s',
+                          s.id, s.strategy_name, s.symbol, string_agg(p.id::text, ', ' ORDER BY p.id), strategy, traded
+                      )
+                 FROM positions AS p
+                 JOIN trading_sessions AS s ON s.id = p.session_id
+                WHERE p.status = 'OPEN' AND p.strategy_name = strategy AND p.symbol = traded AND s.mode = source
+                  AND (s.strategy_name, s.symbol) IS DISTINCT FROM (strategy, traded)
+                  AND NOT s.is_verification
+                  AND s.purge_started_at IS NULL
+                GROUP BY s.id
+           ) AS w;
     IF stranded IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'session_id',
             MESSAGE = format(
@@ -237,7 +253,8 @@ END
 $$;
 COMMENT ON FUNCTION refuse_to_strand IS
 'Raises AT409, which names them, when sessions of the strategy, symbol and mode, of whatever timeframe and exchange, '
-'leave something open that a new session would not know of.';
+'leave something open that a new session would not know of, or other sessions of the mode hold open positions of that '
+'strategy in that symbol.';
 
 CREATE FUNCTION refuse_session(wanted bigint, strategy text, traded text, source trade_source) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

@@ -11,12 +11,13 @@ CREATE TYPE booking AS (
     rest_value numeric,
     owed_quantity numeric,
     trade_id bigint,
-    partial_trade_id bigint
+    partial_trade_id bigint,
+    unconverted numeric
 );
 COMMENT ON TYPE booking IS
 'What a fill moved: the position that took it up, quantity and value, the cost that an exit released and the P&L; the '
 'rest that could not be taken up; what the position still owes to exits that came before; the trade that it completed '
-'and the partial trade that it belongs to.';
+'and the partial trade that it belongs to; P&L in settlement currency for which no rate is known.';
 
 CREATE FUNCTION record_partial_trade(
     p positions, filled orders, moved booking, at timestamptz, OUT id bigint, OUT is_new boolean
@@ -97,7 +98,7 @@ COMMENT ON FUNCTION revise_trade IS
 'which are computed again from all trades of the session.';
 
 CREATE FUNCTION rate_of(p positions, rate numeric) RETURNS numeric
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     base text;
 BEGIN
@@ -105,22 +106,33 @@ BEGIN
         RETURN 1;
     END IF;
     SELECT s.base_currency INTO base FROM trading_sessions AS s WHERE s.id = p.session_id;
-    IF p.settlement_currency = base THEN
-        RETURN 1;
-    END IF;
-    IF coalesce(rate, p.settlement_rate) IS NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'settlement_rate',
-            MESSAGE = format(
-                'position %s settles in %s and the session''s books are in %s: give settlement_rate or pnl',
-                p.id, p.settlement_currency, base
-            );
-    END IF;
-    RETURN coalesce(rate, p.settlement_rate);
+    RETURN CASE WHEN upper(p.settlement_currency) = upper(base) THEN 1 ELSE coalesce(rate, p.settlement_rate) END;
 END
 $$;
 COMMENT ON FUNCTION rate_of IS
-'The value of one unit of a position''s settlement currency in the session''s base currency; raises AT422 when they '
-'differ and no rate is known.';
+'The value of one unit of a position''s settlement currency in the session''s base currency: 1 where they are the same '
+'or no settlement currency is known, else the given rate or the position''s; NULL when none is known.';
+
+CREATE FUNCTION known_rate(p positions, rate numeric) RETURNS numeric
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    known numeric := rate_of(p, rate);
+BEGIN
+    IF known IS NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'settlement_rate',
+            MESSAGE = (
+                SELECT format(
+                           'position %s settles in %s and the session''s books are in %s: give settlement_rate or pnl',
+                           p.id, p.settlement_currency, s.base_currency
+                       )
+                  FROM trading_sessions AS s
+                 WHERE s.id = p.session_id
+            );
+    END IF;
+    RETURN known;
+END
+$$;
+COMMENT ON FUNCTION known_rate IS 'As rate_of, but raises AT422 when no rate is known.';
 
 CREATE FUNCTION book_fill(
     p positions,
@@ -216,6 +228,18 @@ BEGIN
         WHEN from_prices = 0 OR p.settlement_currency IS NULL THEN from_prices
         ELSE trim_scale(round(from_prices * rate_of(p, rate), 18))
     END;
+    IF m.pnl IS NULL THEN
+        m.unconverted := from_prices;
+        m.pnl := 0;
+        PERFORM warn(
+            p.session_id, at,
+            format(
+                'Order %s earned %s %s with position %s, and no rate is known: it is not in the P&L', filled.id,
+                from_prices, p.settlement_currency, p.id
+            ),
+            jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'unconverted_pnl', from_prices::text)
+        );
+    END IF;
     p.realized_pnl := trim_scale(p.realized_pnl + m.pnl);
     p.pnl_correction := trim_scale(p.pnl_correction + m.pnl - from_prices);
     p.commission := p.commission + fee;
@@ -237,8 +261,8 @@ BEGIN
         p.entry_price := average_price(p.contract, p.contract_size, p.current_quantity, p.cost_basis);
         marked := direction * (contract_value(p.contract, p.contract_size, p.current_quantity, p.current_price) - p.cost_basis);
         p.unrealized_pnl := CASE
-            WHEN p.settlement_rate IS NULL THEN marked
-            ELSE trim_scale(round(marked * p.settlement_rate, 18))
+            WHEN p.settlement_currency IS NULL THEN marked
+            ELSE trim_scale(round(marked * rate_of(p, NULL), 18))
         END;
         p.unrealized_pnl_percent := trim_scale(round(marked / nullif(abs(p.cost_basis), 0) * 100, 12));
     ELSIF p.quantity > 0 THEN
@@ -313,7 +337,8 @@ COMMENT ON FUNCTION book_fill IS
 'The heart: a position takes up what an order was filled with. Of an entry it grows; of an exit it gives up the share '
 'of its cost, and the last exit releases what is left, so that the sum of the P&L is exact. A quantity of 0 with a '
 'value is a corrected price. What a CLOSED position cannot take goes to the one that continues it: CLOSED stays final. '
-'Beyond what is held an exit leaves a rest. Values are rounded to 18 digits where they are made, and then only added. '
+'Beyond what is held an exit leaves a rest. P&L in another currency whose rate is not known is left out, and kept with '
+'the fill until it is. Values are rounded to 18 digits where they are made, and then only added. '
 'Ledger, trade and metrics follow. Order and position are locked by the caller.';
 
 CREATE FUNCTION size_of(p positions, part numeric) RETURNS numeric
@@ -327,21 +352,21 @@ COMMENT ON FUNCTION size_of IS
 'without.';
 
 CREATE FUNCTION unrealized(p positions, held numeric, cost numeric, price numeric) RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN CASE
         WHEN held <= 0 THEN 0
         ELSE trim_scale(round(
             value_direction(p.side, p.contract) * (contract_value(p.contract, p.contract_size, held, price) - cost)
-            * coalesce(p.settlement_rate, 1),
+            * rate_of(p, NULL),
             18
         ))
     END;
 END
 $$;
 COMMENT ON FUNCTION unrealized IS
-'What a position''s open quantity would earn at a price, in the session''s base currency (at settlement_rate, if there '
-'is one); 0 when nothing is held, NULL without a price.';
+'What a position''s open quantity would earn at a price, in the session''s base currency; 0 when nothing is held, NULL '
+'without a price, or without a rate from another settlement currency.';
 
 CREATE FUNCTION unrealized_percent(p positions, held numeric, cost numeric, price numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -403,11 +428,12 @@ COMMENT ON FUNCTION continuing_position IS
 'The position that continues a closed one, locked: the newest of them, or, for an entry, one that is planned now with '
 'the same plan; without either the closed one itself.';
 
-CREATE FUNCTION book_rest(filled orders, moved booking, at timestamptz) RETURNS void
+CREATE FUNCTION book_rest(filled orders, moved booking, at timestamptz, rate numeric) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    INSERT INTO order_fills (order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value)
-    VALUES (filled.id, 'REST', at, moved.position_id, FALSE, moved.rest_quantity, moved.rest_value);
+    INSERT INTO order_fills (
+        order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, settlement_rate
+    ) VALUES (filled.id, 'REST', at, moved.position_id, FALSE, moved.rest_quantity, moved.rest_value, rate);
 END
 $$;
 COMMENT ON FUNCTION book_rest IS 'Keeps what a position could not take up, as a fill that is not booked.';
@@ -421,7 +447,7 @@ DECLARE
     m booking;
 BEGIN
     FOR r IN
-        SELECT f.id, f.order_id, f.booked_quantity, f.booked_value, f.filled_at
+        SELECT f.id, f.order_id, f.booked_quantity, f.booked_value, f.filled_at, f.settlement_rate
           FROM order_fills AS f
          WHERE NOT f.is_booked
            AND f.position_id = held
@@ -434,15 +460,15 @@ BEGIN
         CONTINUE WHEN r.booked_quantity < 0 AND p.exited_quantity = 0 AND NOT is_entry(filled.order_type);
         p.unbooked_quantity := p.unbooked_quantity - abs(r.booked_quantity);
         m := book_fill(
-            p, filled, r.booked_quantity, r.booked_value, 0, r.filled_at, NULL, rate, filled.filled_price, r.id,
-            NULL, NULL, own_token
+            p, filled, r.booked_quantity, r.booked_value, 0, r.filled_at, NULL, coalesce(r.settlement_rate, rate),
+            filled.filled_price, r.id, NULL, NULL, own_token
         );
         UPDATE order_fills AS f
            SET is_booked = TRUE, position_id = m.position_id, booked_quantity = m.quantity, booked_value = m.value,
-               released_cost = m.released_cost, pnl = m.pnl
+               released_cost = m.released_cost, pnl = m.pnl, unconverted_pnl = m.unconverted
          WHERE f.id = r.id;
         IF m.rest_quantity <> 0 THEN
-            PERFORM book_rest(filled, m, r.filled_at);
+            PERFORM book_rest(filled, m, r.filled_at, r.settlement_rate);
         END IF;
     END LOOP;
 END
@@ -450,6 +476,37 @@ $$;
 COMMENT ON FUNCTION settle_rests IS
 'Takes up what orders moved before there was enough of the position, oldest first, as far as the position now reaches. '
 'The position''s lock guards these rows; the sums of their orders do not change.';
+
+CREATE FUNCTION convert_pnl(known order_fills, told_pnl numeric, rate numeric, own_token uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    p positions;
+    gain numeric;
+BEGIN
+    SELECT * INTO p FROM positions WHERE id = known.position_id FOR NO KEY UPDATE;
+    gain := coalesce(told_pnl, trim_scale(round(known.unconverted_pnl * known_rate(p, rate), 18)));
+    UPDATE order_fills AS f
+       SET pnl = f.pnl + gain, unconverted_pnl = NULL, told_pnl = convert_pnl.told_pnl, settlement_rate = rate
+     WHERE f.id = known.id;
+    UPDATE positions AS x
+       SET realized_pnl = trim_scale(x.realized_pnl + gain), pnl_correction = trim_scale(x.pnl_correction + gain)
+     WHERE x.id = p.id
+    RETURNING * INTO p;
+    UPDATE partial_trades AS t SET pnl = t.pnl + gain WHERE t.order_id = known.order_id AND t.position_id = p.id;
+    IF gain <> 0 THEN
+        PERFORM post_entry(
+            p.session_id, 'FILL', gain, 0, 0, 'rate known later', 'engine', known.filled_at, p.id, known.id, NULL, NULL,
+            own_token, TRUE
+        );
+    END IF;
+    IF p.status = 'CLOSED' THEN
+        PERFORM revise_trade(p);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION convert_pnl IS
+'Books the P&L of a fill for which no rate was known, now that one or the P&L itself is: into position, partial trade, '
+'ledger, trade and metrics.';
 
 CREATE FUNCTION take_up(
     before orders,
@@ -495,15 +552,16 @@ BEGIN
     END IF;
     INSERT INTO order_fills (
         id, order_id, kind, exchange_fill_id, quantity, price, fee, fee_currency, commission, filled_at, position_id,
-        is_booked, booked_quantity, booked_value, booked_commission, released_cost, pnl
+        is_booked, booked_quantity, booked_value, booked_commission, released_cost, pnl, unconverted_pnl, told_pnl,
+        settlement_rate
     ) VALUES (
         row_id, filled.id, coalesce(execution.kind, 'CHANGE'), execution.exchange_fill_id, execution.quantity,
         execution.price, execution.fee, execution.fee_currency, execution.commission, at, m.position_id,
         filled.position_id IS NOT NULL, coalesce(m.quantity, moved), coalesce(m.value, worth), fee,
-        coalesce(m.released_cost, 0), coalesce(m.pnl, 0)
+        coalesce(m.released_cost, 0), coalesce(m.pnl, 0), m.unconverted, told_pnl, rate
     );
     IF m.rest_quantity <> 0 THEN
-        PERFORM book_rest(filled, m, at);
+        PERFORM book_rest(filled, m, at, rate);
     ELSIF m.owed_quantity > 0 AND is_entry(filled.order_type) THEN
         PERFORM settle_rests(m.position_id, rate, own_token);
     END IF;

@@ -105,7 +105,8 @@ BEGIN
     -- Single fills are exact: they take the total's place as soon as they reach it.
     o.filled_quantity := greatest(o.recorded_quantity, o.told_quantity);
     o.commission := CASE
-        WHEN by_total OR o.unknown_fees > 0 THEN coalesce(o.told_commission, o.recorded_commission)
+        -- The fees of a total may be older than those of the single fills.
+        WHEN (by_total OR o.unknown_fees > 0) AND abs(o.told_commission) >= abs(o.recorded_commission) THEN o.told_commission
         ELSE o.recorded_commission
     END;
     IF by_total AND o.told_value IS NOT NULL THEN
@@ -271,6 +272,16 @@ BEGIN
         IF known.commission IS NULL AND num_nonnulls(told_fee, told_commission) > 0 THEN
             PERFORM complete_fee(known, before, told_fee, told_currency, converted, base_fee, base_value, own_token);
         END IF;
+        IF num_nonnulls(told_pnl, rate) > 0 THEN
+            IF known.unconverted_pnl IS NOT NULL THEN
+                PERFORM convert_pnl(known, told_pnl, rate, own_token);
+            ELSIF NOT known.is_booked THEN
+                UPDATE order_fills AS f
+                   SET told_pnl = coalesce(f.told_pnl, record_fill.told_pnl),
+                       settlement_rate = coalesce(f.settlement_rate, rate)
+                 WHERE f.id = known.id;
+            END IF;
+        END IF;
         RETURN known.id;
     END IF;
 
@@ -304,8 +315,28 @@ END
 $$;
 COMMENT ON FUNCTION record_fill IS
 'Records one execution as the exchange reports it with its order, and books it into the position: all or nothing. fill '
-'is the key: the same one again changes nothing, or completes a fee that was not known; with other figures it is AT409 '
-'with both. The id of the fill.';
+'is the key: the same one again changes nothing, or completes a fee or a P&L that was not known; with other figures it '
+'is AT409 with both. The id of the fill.';
+
+CREATE FUNCTION convert_order(wanted bigint, told_pnl numeric, rate numeric, own_token uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    r order_fills;
+    due numeric := told_pnl;
+BEGIN
+    IF num_nonnulls(told_pnl, rate) = 0 THEN
+        RETURN;
+    END IF;
+    FOR r IN
+        SELECT * FROM order_fills AS f WHERE f.order_id = wanted AND f.unconverted_pnl IS NOT NULL ORDER BY f.id
+    LOOP
+        PERFORM convert_pnl(r, due, rate, own_token);
+        due := CASE WHEN told_pnl IS NOT NULL THEN 0 END;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION convert_order IS
+'As convert_pnl, of all that an order was filled with: a P&L is that of all of it, and is booked with the oldest.';
 
 CREATE FUNCTION update_order(
     own_id bigint,
@@ -401,6 +432,17 @@ BEGIN
     ELSIF own_token IS NOT NULL THEN
         PERFORM fence(o.session_id, own_token);
     END IF;
+    IF num_nonnulls(told_pnl, rate) > 0 THEN
+        -- A P&L is that of what is new, if anything is.
+        PERFORM convert_order(
+            o.id,
+            CASE
+                WHEN (o.filled_units, o.filled_value) IS NOT DISTINCT FROM (before.filled_units, before.filled_value)
+                    THEN told_pnl
+            END,
+            rate, own_token
+        );
+    END IF;
     RETURN o.id;
 END
 $$;
@@ -478,6 +520,25 @@ $$;
 COMMENT ON FUNCTION fitting_position IS
 'The position that an order is of; raises AT404 when there is none, AT422 when its symbol or side is another.';
 
+CREATE FUNCTION settlement_of(given text, traded text, kind contract_type, base text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    parts text[];
+    named text;
+BEGIN
+    IF given IS NOT NULL OR strpos(traded, '/') = 0 THEN
+        RETURN given;
+    END IF;
+    parts := regexp_match(traded, '^([^/:]+)/([^/:]{3,})(?::([^/:-]+)(?:-.*)?)?$');
+    named := coalesce(parts[3], CASE kind WHEN 'LINEAR' THEN parts[2] ELSE parts[1] END);
+    RETURN CASE WHEN upper(named) <> upper(base) THEN named END;
+END
+$$;
+COMMENT ON FUNCTION settlement_of IS
+'The currency in which a position''s P&L falls due: as it is given, else as a symbol of the form BASE/QUOTE or '
+'BASE/QUOTE:SETTLE says (an inverse contract without SETTLE: BASE). NULL where that is the session''s base currency, '
+'or the symbol says nothing.';
+
 CREATE FUNCTION plan_position(
     session bigint,
     traded symbol,
@@ -518,8 +579,8 @@ BEGIN
         trailing_stop, strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit, weekend_exit,
         time_restriction_group, last_update, request_id, request_hash
     )
-    SELECT s.id, traded, direction, 'PLANNED', kind, units_per_contract, asset, settles_in, rate,
-           negative_prices, size_of_balance, entry_quantity, at, balance, stop, target, trails,
+    SELECT s.id, traded, direction, 'PLANNED', kind, units_per_contract, asset,
+           settlement_of(settles_in, traded, kind, s.base_currency), rate, negative_prices, size_of_balance, entry_quantity, at, balance, stop, target, trails,
            coalesce(strategy, s.strategy_name), confidence, coalesce(venue, s.exchange), hold_until, end_of_day,
            weekend,
            restriction_group, at, request, content_hash
@@ -643,6 +704,7 @@ DECLARE
     base text;
     purchase boolean := is_entry(o.order_type) = (o.side = 'LONG');
     due record;
+    reported order_fills;
     nothing orders := o;
 BEGIN
     SELECT * INTO p FROM positions WHERE id = o.position_id FOR NO KEY UPDATE;
@@ -686,6 +748,12 @@ BEGIN
     o.recorded_base_fee := due.base_fee;
     o.recorded_value := due.value;
     o.told_value := due.told_value;
+    -- What was reported with the single reports is that of all of them, as far as it can be.
+    SELECT CASE WHEN count(*) = count(f.told_pnl) THEN sum(f.told_pnl) END,
+           CASE WHEN count(DISTINCT f.settlement_rate) = 1 THEN min(f.settlement_rate) END
+      INTO reported.told_pnl, reported.settlement_rate
+      FROM order_fills AS f
+     WHERE f.order_id = o.id AND (f.kind = 'FILL' OR f.told_pnl IS NOT NULL OR f.settlement_rate IS NOT NULL);
     IF due.told_value IS NULL THEN
         o.told_price := NULL;
     END IF;
@@ -698,7 +766,10 @@ BEGIN
     nothing.filled_units := 0;
     nothing.filled_value := 0;
     nothing.commission := 0;
-    PERFORM take_up(nothing, o, p, o.filled_at, NULL, NULL, o.filled_price, own_token, NULL, NULL, NULL);
+    PERFORM take_up(
+        nothing, o, p, o.filled_at, reported.told_pnl, reported.settlement_rate, o.filled_price, own_token, NULL, NULL,
+        NULL
+    );
     RETURN TRUE;
 END
 $$;
@@ -740,15 +811,15 @@ BEGIN
     FOR r IN SELECT * FROM order_fills AS f WHERE f.order_id = o.id AND NOT f.is_booked ORDER BY f.filled_at, f.id LOOP
         SELECT * INTO p FROM positions WHERE id = to_position FOR NO KEY UPDATE;
         m := book_fill(
-            p, o, r.booked_quantity, r.booked_value, r.booked_commission, r.filled_at, NULL, NULL,
+            p, o, r.booked_quantity, r.booked_value, r.booked_commission, r.filled_at, r.told_pnl, r.settlement_rate,
             coalesce(r.price, o.filled_price), r.id, NULL, NULL, own_token
         );
         UPDATE order_fills AS f
            SET is_booked = TRUE, position_id = m.position_id, booked_quantity = m.quantity, booked_value = m.value,
-               released_cost = m.released_cost, pnl = m.pnl
+               released_cost = m.released_cost, pnl = m.pnl, unconverted_pnl = m.unconverted
          WHERE f.id = r.id;
         IF m.rest_quantity <> 0 THEN
-            PERFORM book_rest(o, m, r.filled_at);
+            PERFORM book_rest(o, m, r.filled_at, r.settlement_rate);
         END IF;
     END LOOP;
     IF is_entry(o.order_type) AND m.owed_quantity > 0 THEN

@@ -81,34 +81,111 @@ $$;
 COMMENT ON FUNCTION acknowledge_adopted IS
 'Gives an order that is adopted by another id the exchange''s id that is told with it, as an acknowledgement does.';
 
+CREATE FUNCTION agrees(given numeric, known numeric) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(
+               abs(given - known) <= greatest(
+                   least(0.5 * power(10::numeric, -scale(given)), abs(known) * 0.001), abs(known) * 1e-9
+               ),
+               TRUE
+           )
+$$;
+COMMENT ON FUNCTION agrees IS
+'Whether a figure is the one that is known, perhaps rounded to the digits that it is given with: within half a unit of '
+'its last digit and 0.1 %, or a float''s. True when either is NULL.';
+
+CREATE FUNCTION refuse_other_figures(o orders, total numeric, average numeric, fee numeric, gain numeric) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    known_fee numeric := CASE
+        WHEN o.unknown_fees = 0 AND o.recorded_quantity >= o.told_quantity THEN o.recorded_commission
+        ELSE o.told_commission
+    END;
+    known_gain numeric;
+BEGIN
+    IF gain IS NOT NULL THEN
+        SELECT CASE WHEN bool_and(f.is_booked AND f.unconverted_pnl IS NULL) THEN sum(f.pnl) END INTO known_gain
+          FROM order_fills AS f
+         WHERE f.order_id = o.id;
+    END IF;
+    IF total <> o.filled_quantity OR NOT (
+        agrees(average, o.filled_price) AND agrees(fee, known_fee) AND agrees(gain, known_gain)
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+            MESSAGE = concat(
+                format(
+                    'order %s of session %s was filled with %s @ %s', o.id, o.session_id,
+                    trim_scale(o.filled_quantity), trim_scale(o.filled_price)
+                ),
+                ', fee ' || CASE WHEN fee IS NOT NULL THEN coalesce(trim_scale(known_fee)::text, 'not known') END,
+                ', P&L ' || CASE WHEN gain IS NOT NULL THEN coalesce(trim_scale(known_gain)::text, 'not known') END,
+                format(
+                    ', and now %s @ %s', trim_scale(coalesce(total, o.filled_quantity)),
+                    trim_scale(coalesce(average, o.filled_price))
+                ),
+                ', fee ' || trim_scale(fee), ', P&L ' || trim_scale(gain)
+            );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_other_figures IS
+'Raises AT409, with both, when a short form gives other figures than an order was filled with. What is not known of it '
+'contradicts nothing.';
+
 CREATE FUNCTION settle_in_total(
     adopted orders, total numeric, average numeric, total_commission numeric, told_pnl numeric, rate numeric,
     at timestamptz,
     own_token uuid
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    is_settled boolean := adopted.filled_quantity > 0
+    AND (is_final(adopted.status) OR coalesce(total, adopted.filled_quantity) <= adopted.filled_quantity);
 BEGIN
-    IF is_final(adopted.status) AND adopted.told_quantity > adopted.recorded_quantity
-        AND (total <> adopted.told_quantity OR average <> adopted.told_price) THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
-            MESSAGE = format(
-                'order %s of session %s was filled with %s @ %s, and now %s @ %s', adopted.id, adopted.session_id,
-                adopted.told_quantity, adopted.told_price, coalesce(total, adopted.told_quantity),
-                coalesce(average, adopted.told_price)
-            );
+    IF is_settled THEN
+        PERFORM refuse_other_figures(adopted, total, average, total_commission, told_pnl);
     END IF;
-    IF adopted.filled_quantity = 0 OR num_nonnulls(total, average, total_commission) > 0 THEN
+    IF adopted.filled_quantity = 0 OR num_nonnulls(total, average, total_commission, told_pnl, rate) > 0 THEN
         PERFORM update_order(
             adopted.id, NULL, NULL, NULL, 'FILLED', coalesce(total, nullif(adopted.filled_quantity, 0), adopted.quantity),
-            coalesce(average, adopted.filled_price), total_commission, NULL, NULL, NULL, NULL, told_pnl, rate, at,
-            own_token
+            CASE WHEN is_settled OR average IS NULL THEN adopted.filled_price ELSE average END, total_commission, NULL, NULL,
+            NULL, NULL, told_pnl, rate, at, own_token
         );
     END IF;
 END
 $$;
 COMMENT ON FUNCTION settle_in_total IS
 'Fills a journaled order that a short form adopts: with what is given, else with what it was filled with, else as it '
-'was ordered. Single fills that reach the total take its place.';
+'was ordered. What it was filled with is a fact: more is filled only into an order that is not final, and other '
+'figures raise AT409. Single fills that reach the total take its place.';
+
+CREATE FUNCTION refuse_other_contract(
+    o orders, p positions, kind contract_type, units_per_contract numeric, asset text, settles_in text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    is_filled boolean := EXISTS (SELECT FROM orders AS x WHERE x.position_id = p.id AND x.filled_quantity > 0);
+    base text;
+BEGIN
+    SELECT s.base_currency INTO base FROM trading_sessions AS s WHERE s.id = p.session_id;
+    -- What is not given has its default; what is not planned can be given until something is filled.
+    IF (kind <> 'LINEAR' AND kind <> p.contract)
+        OR (units_per_contract <> 1 AND units_per_contract <> p.contract_size)
+        OR (asset <> coalesce(p.base_asset, CASE WHEN is_filled THEN '' END))
+        OR (upper(settles_in) <> upper(coalesce(p.settlement_currency, CASE WHEN is_filled THEN base END))) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+            MESSAGE = format(
+                'order %s was planned as %s of %s, base asset %s, settled in %s, and now it is %s of %s, base asset %s, settled '
+                'in %s',
+                o.id, p.contract, trim_scale(p.contract_size), coalesce(p.base_asset, 'not given'),
+                coalesce(p.settlement_currency, 'the session''s currency'), kind, trim_scale(units_per_contract),
+                coalesce(asset, 'not given'), coalesce(settles_in, 'the session''s currency')
+            );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_other_contract IS
+'Raises AT409, with both, when an entry is adopted as something else than it was planned as.';
 
 CREATE FUNCTION open_position(
     session bigint,
@@ -175,6 +252,11 @@ BEGIN
     IF price = 0 AND kind = 'INVERSE' THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
             MESSAGE = 'an inverse contract has no value at a price of 0';
+    END IF;
+    IF settles_in IS NULL AND strpos(traded, '/') > 0 THEN
+        SELECT settlement_of(NULL, traded, kind, s.base_currency) INTO settles_in
+          FROM trading_sessions AS s
+         WHERE s.id = session;
     END IF;
     worth := contract_value(kind, units_per_contract, entered, price);
     IF worth IS NULL THEN
@@ -292,6 +374,15 @@ BEGIN
             at, own_token
         );
         SELECT * INTO o FROM orders WHERE id = adopted;
+    ELSE
+        SELECT * INTO opened FROM positions WHERE id = o.position_id FOR NO KEY UPDATE;
+        PERFORM refuse_other_contract(o, opened, kind, units_per_contract, asset, settles_in);
+        UPDATE positions AS p
+           SET base_asset = coalesce(p.base_asset, asset),
+               settlement_currency = coalesce(p.settlement_currency, settles_in),
+               settlement_rate = coalesce(p.settlement_rate, rate),
+               allows_negative_prices = negative_prices OR p.allows_negative_prices
+         WHERE p.id = o.position_id AND num_nonnulls(asset, settles_in, rate, nullif(negative_prices, FALSE)) > 0;
     END IF;
     PERFORM settle_in_total(o, entered, price, fee, NULL, rate, at, own_token);
     -- The plan is as it was given last; what is not given here stays as it was journaled.
@@ -344,6 +435,18 @@ $$;
 COMMENT ON FUNCTION fraction_of IS
 'The quantity that a fraction of a position''s original quantity means, as quantity_of says; NULL without a size. '
 'Raises AT422 where there is no original quantity.';
+
+CREATE FUNCTION refuse_percent(size numeric) RETURNS void
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF size > 10 THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
+            MESSAGE = format('size %s would add %s times the original quantity: size is a fraction (0.5 is half)', size, size);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_percent IS
+'Raises AT422 for a fraction of the original quantity that must be meant as percent: above 10. NULL is none.';
 
 CREATE FUNCTION leaving_quantity(p positions, size numeric, amount numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -409,7 +512,7 @@ BEGIN
         PERFORM refuse_reused_request(request, content_hash);
         PERFORM acknowledge_adopted(adopted, exchange_id, at, own_token);
         RETURN adopt_order(
-            adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, why, at, own_token, request,
+            adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, target, why, at, own_token, request,
             content_hash
         );
     END IF;
@@ -436,10 +539,8 @@ BEGIN
     IF kind = 'SCALE_IN' THEN
         IF num_nonnulls(size, amount) <> 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, one of them';
-        ELSIF size > 10 THEN
-            RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
-                MESSAGE = format('size %s would add %s times the original quantity: size is a fraction (0.5 is half)', size, size);
         END IF;
+        PERFORM refuse_percent(size);
         moved := coalesce(amount, fraction_of(p, size, 0));
     ELSE
         moved := leaving_quantity(p, size, amount);
@@ -469,6 +570,9 @@ BEGIN
     m := book_fill(
         p, o, moved, worth, coalesce(fee, 0), at, told_pnl, rate, price, new_fill, request, content_hash, own_token
     );
+    IF m.unconverted <> 0 THEN
+        PERFORM known_rate(p, rate);
+    END IF;
     INSERT INTO order_fills (
         id, order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, booked_commission,
         released_cost, pnl
@@ -510,6 +614,7 @@ CREATE FUNCTION adopt_order(
     rate numeric,
     fee numeric,
     interest numeric,
+    target integer,
     why text,
     at timestamptz,
     own_token uuid,
@@ -520,6 +625,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     o orders;
     held positions;
+    total numeric := amount;
     m booking;
 BEGIN
     SELECT * INTO o FROM orders WHERE id = adopted FOR NO KEY UPDATE;
@@ -536,6 +642,13 @@ BEGIN
     IF why IS NOT NULL AND o.reason IS NULL THEN
         UPDATE orders SET reason = why WHERE id = o.id;
     END IF;
+    IF target <> o.target_level THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT409', COLUMN = 'order_id',
+            MESSAGE = format('order %s is of target level %s, and now %s', o.id, o.target_level, target);
+    ELSIF target IS NOT NULL AND o.target_level IS NULL THEN
+        UPDATE orders SET target_level = target WHERE id = o.id;
+        UPDATE partial_trades AS t SET target_level = target WHERE t.order_id = o.id;
+    END IF;
     SELECT * INTO o FROM orders WHERE id = adopted;
     SELECT * INTO held FROM positions WHERE id = p.id FOR NO KEY UPDATE;
     IF interest <> 0 AND held.status = 'OPEN' THEN
@@ -545,10 +658,18 @@ BEGIN
             NULL, TRUE
         );
     END IF;
-    PERFORM settle_in_total(
-        o, coalesce(amount, CASE WHEN size IS NOT NULL AND NOT is_entry(kind) AND o.filled_quantity = 0 THEN leaving_quantity(held, size, NULL) END),
-        price, fee, told_pnl, rate, at, own_token
-    );
+    IF num_nonnulls(size, amount) = 2 THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, not both';
+    ELSIF size IS NOT NULL THEN
+        IF is_entry(kind) THEN
+            PERFORM refuse_percent(size);
+        END IF;
+        total := CASE
+            WHEN o.filled_quantity > 0 OR is_entry(kind) THEN fraction_of(held, size, o.filled_quantity)
+            ELSE leaving_quantity(held, size, NULL)
+        END;
+    END IF;
+    PERFORM settle_in_total(o, total, price, fee, told_pnl, rate, at, own_token);
     m := moved_by(o);
     IF kind IN ('FULL_EXIT', 'STOP_LOSS') AND m.trade_id IS NULL THEN
         SELECT * INTO held FROM positions WHERE id = p.id;

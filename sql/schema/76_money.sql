@@ -194,8 +194,9 @@ BEGIN
     RETURNING * INTO o;
     m := book_fill(p, o, 0, worth, 0, at, NULL, NULL, NULL, fill, NULL, NULL, NULL);
     INSERT INTO order_fills (
-        id, order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, released_cost, pnl
-    ) VALUES (fill, o.id, 'CHANGE', at, m.position_id, TRUE, 0, m.value, m.released_cost, m.pnl);
+        id, order_id, kind, filled_at, position_id, is_booked, booked_quantity, booked_value, released_cost, pnl,
+        unconverted_pnl
+    ) VALUES (fill, o.id, 'CHANGE', at, m.position_id, TRUE, 0, m.value, m.released_cost, m.pnl, m.unconverted);
     PERFORM log_correction(p, 'entry_price', before::text, actual::text, why, at, request, content_hash);
     RETURN held;
 END

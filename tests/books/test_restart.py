@@ -464,6 +464,27 @@ def test_what_is_open_elsewhere_is_never_left_behind_in_silence(
     assert (carried_on.session_id, carried_on.claim, carried_on.timeframe) == (session_id, SessionClaim.RESUMED, "1h")
 
 
+@pytest.mark.parametrize("theirs", [{"symbol": "ETHUSDT"}, {"strategy_name": "mean"}])
+def test_a_position_in_a_session_of_something_else_is_not_left_behind(
+    fresh_db: Database, theirs: dict[str, object]
+) -> None:
+    elsewhere = fresh_db.run(claim("engine-1", **theirs))
+    held = trade_a_little(fresh_db, elsewhere.session_id)
+    with pytest.raises(
+        Conflict,
+        match=rf"session {elsewhere.session_id} \(.*\) holds position {held} of trend in BTCUSDT: .*despite_open",
+    ):
+        fresh_db.run(claim("engine-2"))
+    # A session of its own is carried on, and in another mode nothing of it is left behind.
+    assert fresh_db.run(claim("engine-2", mode="LIVE")).claim is SessionClaim.CREATED
+    beside = fresh_db.run(claim("engine-2", despite_open_positions=True))
+    fresh_db.run(
+        positions.move_position_to_session(position_id=held, session_id=beside.session_id, reason="its own session")
+    )
+    fresh_db.run(sessions.release_hold(session_id=beside.session_id, token=beside.token))
+    assert fresh_db.run(claim("engine-3")).session_id == beside.session_id
+
+
 @pytest.mark.parametrize("other", [{"strategy_name": "mean"}, {"symbol": "ETHUSDT"}, {"mode": "LIVE"}])
 def test_a_session_of_another_strategy_symbol_or_mode_is_not_taken_up_by_its_id(
     fresh_db: Database, other: dict[str, object]

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from atb_db.errors import Conflict, InvalidInput
-from atb_db.repository import account, metrics, orders, positions, reconciliation, reports
+from atb_db.repository import account, audit, metrics, orders, positions, reconciliation, reports
 from atb_db.types import LedgerEntryType, PositionStatus
 from tests.exchange.conftest import START, Book
 from tests.exchange.test_short_forms import open_short
@@ -104,6 +104,19 @@ def test_a_fee_after_the_close_reaches_trade_metrics_and_ledger(book: Book) -> N
     assert book.balances()
 
 
+def test_older_fees_of_a_total_do_not_replace_what_the_single_fills_cost(book: Book) -> None:
+    entry = book.journal(quantity=3)
+    book.run(orders.update_order_status(order_id=entry, filled_quantity=1, filled_price=100, commission="0.1"))
+    for name in ("a", "b"):
+        record(book, entry, exchange_fill_id=name, commission="0.1")
+    assert book.balance() == Decimal("999.8")
+    record(book, entry, exchange_fill_id="c")
+    assert (book.balance(), book.order(entry).commission) == (Decimal("999.8"), Decimal("0.2"))
+    record(book, entry, exchange_fill_id="c", commission="0.1")
+    assert book.balance() == Decimal("999.7")
+    assert book.balances()
+
+
 def test_a_rebate_adds(book: Book) -> None:
     entry = book.journal()
     record(book, entry, fee=Decimal("-0.02"), fee_currency="USDT")
@@ -196,6 +209,125 @@ def test_another_settlement_currency_needs_a_rate_or_the_pnl(book: Book) -> None
     book.run(positions.apply_partial_exit(position_id=opened, quantity=1, price="0.06", settlement_rate=50_000))
     book.run(positions.close_position(position_id=opened, exit_price="0.06", exit_reason="x", pnl=501))
     assert book.position(opened).realized_pnl == 1001
+    assert book.balances()
+
+
+def test_unrealised_pnl_in_another_currency_without_a_rate_is_not_known(book: Book) -> None:
+    opened = open_short(book, price="0.05", quantity=2, symbol="ETHBTC", settlement_currency="BTC")
+    book.run(positions.update_position(position_id=opened, current_price="0.06"))
+    held = book.position(opened)
+    assert (held.unrealized_pnl, held.unrealized_pnl_percent) == (None, Decimal(20))
+    book.run(positions.apply_scale_in(position_id=opened, quantity=1, price="0.06"))
+    assert book.position(opened).unrealized_pnl is None
+    # In the session's own currency a rate says nothing.
+    own = open_short(book, settlement_currency="usdt", settlement_rate=2)
+    book.run(positions.update_position(position_id=own, current_price=110))
+    assert book.position(own).unrealized_pnl == 10
+    book.run(positions.apply_scale_in(position_id=own, quantity=1, price=120))
+    assert book.position(own).unrealized_pnl == 20
+    rated = open_short(book, symbol="ETHEUR", settlement_currency="EUR", settlement_rate="1.1")
+    book.run(positions.update_position(position_id=rated, current_price=110))
+    assert book.position(rated).unrealized_pnl == 11
+
+
+@pytest.mark.parametrize(
+    ("symbol", "contract", "settles_in"),
+    [
+        ("ETH/BTC", "LINEAR", "BTC"),
+        ("BTC/USD:BTC", "INVERSE", "BTC"),
+        ("BTC/USD", "INVERSE", "BTC"),
+        ("ETH/USDC:USDC-241227-3000-C", "LINEAR", "USDC"),
+        ("ETH/USDT", "LINEAR", None),
+        ("ETH/usdt:usdt", "LINEAR", None),
+        ("BRK/B", "LINEAR", None),
+        ("ETHBTC", "LINEAR", None),
+    ],
+)
+def test_a_symbol_says_in_what_it_is_settled(book: Book, symbol: str, contract: str, settles_in: str | None) -> None:
+    short = open_short(book, symbol=symbol, contract=contract, price=10)
+    planned = book.run(
+        orders.create_order.value(
+            {
+                "session_id": book.session_id,
+                "order_type": "ENTRY",
+                "symbol": symbol,
+                "side": "LONG",
+                "quantity": 1,
+                "internal_order_id": f"settled-{book.session_id}",
+                "contract": contract,
+            }
+        )
+    )
+    record(book, planned, price=10)
+    for opened in (short, book.position_of(planned)):
+        close = positions.close_position(position_id=opened, exit_price=20, exit_reason="x")
+        if settles_in is None:
+            book.run(close)
+        else:
+            with pytest.raises(InvalidInput, match=f"settles in {settles_in} and the session's books are in USDT"):
+                book.run(close)
+            book.run(positions.close_position(position_id=opened, exit_price=20, exit_reason="x", settlement_rate=2))
+    assert book.balances()
+
+
+def unconverted(book: Book) -> list[tuple[str, str]]:
+    everything = audit.audit_session(session_id=book.session_id)
+    found = everything.assemble([book.run(one) for one in everything.statements]).findings
+    assert {one.identity for one in found} <= {"unconverted"}
+    return [(one.subject, str(one.actual)) for one in found]
+
+
+def entered_in_bitcoin(book: Book, quantity: int = 2) -> tuple[int, int]:
+    """The orders of an entry in ETH/BTC at 0.05, filled, and of its exit, journaled."""
+    entry = book.journal(quantity=quantity, symbol="ETH/BTC")
+    record(book, entry, quantity=quantity, price="0.05")
+    leaving = book.journal("PARTIAL_EXIT", quantity, position_id=book.position_of(entry), symbol="ETH/BTC")
+    return entry, leaving
+
+
+def test_a_fill_whose_rate_is_not_known_is_recorded_and_its_pnl_completed_once(book: Book) -> None:
+    entry, leaving = entered_in_bitcoin(book)
+    exit_fill = {"quantity": 1, "price": "0.06", "filled_at": START + timedelta(hours=1)}
+    first = record(book, leaving, **exit_fill)
+    held = book.position(book.position_of(entry))
+    assert (held.current_quantity, held.realized_pnl, book.balance()) == (Decimal(1), Decimal(0), Decimal(1000))
+    [warning] = book.warnings()
+    assert f"Order {leaving} earned 0.01 BTC with position {held.id}, and no rate is known" in warning
+    assert unconverted(book) == [(f"order {leaving}, pnl", "0.01")]
+    assert record(book, leaving, **exit_fill, settlement_rate=60_000) == first
+    assert record(book, leaving, **exit_fill, settlement_rate=61_000) == first
+    assert (book.position(held.id).realized_pnl, book.balance()) == (Decimal(600), Decimal(1600))
+    record(book, leaving, **exit_fill | {"exchange_fill_id": "b", "price": "0.04"})
+    assert [trade.pnl for trade in book.trades()] == [600]
+    assert unconverted(book) == [(f"order {leaving}, pnl", "-0.01")]
+    record(book, leaving, **exit_fill | {"exchange_fill_id": "b", "price": "0.04"}, pnl=-599)
+    assert ([trade.pnl for trade in book.trades()], book.balance()) == ([Decimal(1)], Decimal(1001))
+    assert book.balances()
+
+
+def test_a_report_of_the_order_completes_the_pnl_of_all_of_it(book: Book) -> None:
+    for told in ({"settlement_rate": 50_000}, {"pnl": 1000}):
+        before = book.balance()
+        _, leaving = entered_in_bitcoin(book)
+        for name in ("a", "b"):
+            record(book, leaving, exchange_fill_id=name, price="0.06")
+        for _ in range(2):
+            book.run(orders.update_order_status(order_id=leaving, **told))  # type: ignore[arg-type]
+        assert book.balance() == before + 1000
+        assert book.balances()
+
+
+def test_pnl_and_rate_of_fills_wait_for_the_position_with_them(book: Book) -> None:
+    _, leaving = entered_in_bitcoin(book, quantity=4)
+    held = book.position_of(leaving)
+    loose = book.journal("PARTIAL_EXIT", 4, symbol="ETH/BTC")
+    record(book, loose, exchange_fill_id="a", price="0.06", settlement_rate=50_000)
+    record(book, loose, exchange_fill_id="b", price="0.06", pnl=501)
+    record(book, loose, exchange_fill_id="c", price="0.06")
+    record(book, loose, exchange_fill_id="c", price="0.06", pnl=502)
+    book.run(orders.update_order_status(order_id=loose, filled_quantity=4, filled_price="0.06", pnl=503))
+    book.run(orders.link_order_to_position(order_id=loose, position_id=held))
+    assert (book.position(held).realized_pnl, book.balance()) == (Decimal(2006), Decimal(3006))
     assert book.balances()
 
 

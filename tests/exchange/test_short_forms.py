@@ -152,6 +152,96 @@ def test_other_figures_for_an_order_that_is_filled_are_a_conflict(book: Book) ->
         open_short(book, quantity=2, entry_order_id=f"twice-{book.session_id}")
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"price": 101}, "was filled with 2 @ 100.4, and now 2 @ 101"),
+        ({"price": "100.5"}, "and now 2 @ 100.5"),
+        ({"quantity": 1}, "was filled with 2 @ 100.4, and now 1 @ 100.4"),
+        ({"quantity": 3}, "and now 3 @ 100.4"),
+        ({"entry_commission": "0.3"}, "was filled with 2 @ 100.4, fee 0.2, and now 2 @ 100.4, fee 0.3"),
+    ],
+)
+def test_other_figures_than_the_single_fills_are_a_conflict(book: Book, given: dict[str, object], shown: str) -> None:
+    entry = book.journal(quantity=2)
+    book.fill(entry, "a", 1, "100.3", "0.1")
+    book.fill(entry, "b", 1, "100.5", "0.1")
+    with pytest.raises(Conflict, match=shown):
+        open_short(book, **{"price": None, "quantity": None, **given}, order_id=entry)
+    opened = open_short(book, quantity=2, price="100.4", order_id=entry, entry_commission="0.2")
+    assert open_short(book, quantity=2, price=100.4000000001, order_id=entry) == opened
+    held = book.position(opened)
+    assert (held.quantity, held.entry_price, held.commission) == (Decimal(2), Decimal("100.4"), Decimal("0.2"))
+    assert book.balances()
+
+
+def test_more_than_its_fills_completes_an_order_that_is_not_final(book: Book) -> None:
+    opened = open_short(book, quantity=4)
+    leaving = book.journal("PARTIAL_EXIT", 2, position_id=opened)
+    book.fill(leaving, "a", 1, 110)
+    exit_of_two = positions.apply_partial_exit(
+        position_id=opened, quantity=2, price=111, order_id=leaving, target_level=1, commission="0.1"
+    )
+    part = book.run(exit_of_two)
+    assert book.run(exit_of_two) == part
+    assert (book.order(leaving).filled_quantity, book.position(opened).realized_pnl) == (Decimal(2), Decimal(22))
+    assert (book.order(leaving).target_level, book.balance()) == (1, Decimal("1021.9"))
+    for other in ({"quantity": 3}, {"size": "0.25"}, {"target_level": 2}, {"pnl": 23}, {"quantity": 1}):
+        with pytest.raises(Conflict):
+            book.run(positions.apply_partial_exit(position_id=opened, order_id=leaving, **other))
+    assert book.run(positions.apply_partial_exit(position_id=opened, order_id=leaving, size="0.5", pnl=22)) == part
+    assert book.balances()
+
+
+def test_a_cancelled_order_was_filled_with_what_it_was(book: Book) -> None:
+    opened = open_short(book, quantity=2)
+    leaving = book.journal("STOP_LOSS", 2, position_id=opened)
+    book.fill(leaving, "a", 1, 90)
+    book.run(orders.update_order_status(order_id=leaving, status="CANCELLED"))
+    with pytest.raises(Conflict, match="was filled with 1 @ 90, and now 2 @ 90"):
+        book.run(positions.apply_partial_exit(position_id=opened, order_id=leaving, quantity=2))
+    assert book.position(opened).current_quantity == 1
+
+
+def test_a_scale_in_s_size_is_what_its_order_is_filled_with(book: Book) -> None:
+    opened = open_short(book, quantity=2)
+    more = book.journal("SCALE_IN", 2, position_id=opened)
+    book.run(positions.apply_scale_in(position_id=opened, size="0.5", price=100, order_id=more))
+    assert (book.order(more).filled_quantity, book.position(opened).quantity) == (Decimal(1), Decimal(3))
+    with pytest.raises(InvalidInput, match="size is a fraction"):
+        book.run(positions.apply_scale_in(position_id=opened, size=50, order_id=more))
+    assert book.balances()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"contract": "INVERSE"}, "planned as LINEAR of 1, base asset BTC, .*and now it is INVERSE of 1"),
+        ({"contract_size": 10}, "and now it is LINEAR of 10"),
+        ({"base_asset": "ETH"}, "planned as LINEAR of 1, base asset BTC.*base asset ETH"),
+        ({"settlement_currency": "EUR"}, "settled in the session's currency, and now .* settled in EUR"),
+    ],
+)
+def test_another_contract_than_was_planned_is_a_conflict(book: Book, given: dict[str, object], shown: str) -> None:
+    entry = book.journal(base_asset="BTC")
+    book.fill(entry, "a", 1, 100)
+    with pytest.raises(Conflict, match=shown):
+        open_short(book, order_id=entry, **given)
+    opened = open_short(book, order_id=entry, base_asset="BTC", settlement_currency="USDT")
+    assert book.position_of(entry) == opened
+    assert book.balances()
+
+
+def test_what_was_not_planned_is_taken_until_something_is_filled(book: Book) -> None:
+    entry = book.journal()
+    with pytest.raises(Conflict, match="planned as LINEAR"):
+        open_short(book, order_id=entry, contract="INVERSE")
+    opened = open_short(book, order_id=entry, base_asset="BTC", settlement_currency="EUR", settlement_rate=2)
+    book.run(positions.close_position(position_id=opened, exit_price=110, exit_reason="x"))
+    assert book.balance() == 1020
+    assert book.balances()
+
+
 def test_order_quality_counts_one_order_for_one_purchase(book: Book) -> None:
     entry = book.run(
         orders.create_order(

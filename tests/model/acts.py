@@ -157,11 +157,13 @@ class Chance:
     def _open(self, books: Books) -> Act:
         adopted = self._adopted(books, ("ENTRY", "ENTRY", "SCALE_IN"), 0.5)
         given = 0.3 if adopted else 0.97
+        contract = self._chance.choice(CONTRACTS)
+        if adopted and self._chance.random() < 0.8:
+            contract = books.orders[adopted].contract
         return Act("open", self._label(), {
             "side": books.orders[adopted].side if adopted else self._chance.choice(["LONG", "SHORT"]),
             "quantity": self._maybe(self._quantity(), given), "price": self._maybe(self._price(), given),
-            "fee": self._maybe(self._fee()), "contract": self._chance.choice(CONTRACTS), "adopted": adopted,
-            "at": self._at(),
+            "fee": self._maybe(self._fee(), given), "contract": contract, "adopted": adopted, "at": self._at(),
         })  # fmt: skip
 
     def _move(self, books: Books) -> Act:

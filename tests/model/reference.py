@@ -25,6 +25,15 @@ def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return value if part == whole else rounded(value * part / whole)
 
 
+def agrees(given: Decimal | None, known: Decimal | None) -> bool:
+    """Whether a figure is the known one, perhaps rounded to the digits that it is given with."""
+    if given is None or known is None:
+        return True
+    digits = max(-int(given.as_tuple().exponent), 0)
+    last = min(Decimal(5).scaleb(-digits - 1), abs(known) * Decimal("0.001"))
+    return abs(given - known) <= max(last, abs(known) * Decimal("1e-9"))
+
+
 @dataclass(frozen=True)
 class Contract:
     """What is traded; a rate of None in a foreign currency is not known."""
@@ -107,6 +116,9 @@ class Fill:
     released: Decimal = ZERO
     pnl: Decimal = ZERO
     rest: Fill | None = None
+    told_pnl: Decimal | None = None
+    rate: Decimal | None = None
+    unconverted: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -165,8 +177,8 @@ class Order:
             value = share(self.total_value, units, self.total)
         else:
             units, value = recorded - self.base_fee, self.value
-        exact = recorded >= self.total and all_known
-        commission = known if exact or self.total_commission is None else self.total_commission
+        told = None if recorded >= self.total and all_known else self.total_commission
+        commission = known if told is None or abs(told) < abs(known) else told
         return Truth(units, value, commission)
 
 
@@ -227,6 +239,11 @@ class Books:
                 raise Refused("Conflict")
             if again.known is None and (told or commission is not None):
                 self._complete(again, before, told=told, known=known, base_fee=base_fee, base_value=base_value)
+            if again.unconverted is not None:
+                self._convert(again, pnl, rate)
+            elif not again.booked:
+                again.told_pnl = pnl if again.told_pnl is None else again.told_pnl
+                again.rate = rate if again.rate is None else again.rate
             return
         fill = Fill(order, "FILL", at, ZERO, ZERO, ZERO, name, (quantity, price), told, known)
         order.fills[name] = fill
@@ -264,8 +281,13 @@ class Books:
             order.filled_at = max(order.filled_at or at, at)
         if order.status not in FINAL:
             order.status = self._state(order, status, now, told)
-        if order.truth() != before:
+        after = order.truth()
+        if after != before:
             self._take_up(order, before, Fill(order, "CHANGE", at, ZERO, ZERO, ZERO), pnl, rate)
+        due = pnl if (after.units, after.value) == (before.units, before.value) else None
+        for one in [one for one in self.fills if one.order is order and one.unconverted is not None]:
+            self._convert(one, due, rate)
+            due = None if due is None else ZERO
 
     @staticmethod
     def _told(
@@ -347,6 +369,8 @@ class Books:
             self._pay_interest(p, interest)
         order = Order(label, kind, p.side, moved, price, p, reason=reason)
         self._fill_at_once(order, price, deal)
+        if any(one.order is order and one.unconverted is not None for one in self.fills):
+            raise Refused("InvalidInput")
         return None
 
     def end(self) -> None:
@@ -387,10 +411,27 @@ class Books:
                 raise Refused("SessionClosed")
             self.positions[label] = planned = Position(label, order.side, contract)
             self._link(order, planned)
+        else:
+            self._take_contract(order.position, contract)
         self._settle(order, deal)
         assert order.position
         if order.position.status == "PLANNED":
             raise Refused("InvalidInput")
+
+    def _take_contract(self, p: Position, given: Contract) -> None:
+        """A contract that is given again: what was planned stays, what was not is taken until something is filled."""
+        planned, unfilled = p.contract, not any(one.filled > 0 for one in self.orders.values() if one.position is p)
+        asset = given.base_asset if planned.base_asset is None and unfilled else planned.base_asset
+        currency = given.currency if planned.currency == "USDT" and unfilled else planned.currency
+        if (
+            (given.kind == "INVERSE" and planned.kind != "INVERSE")
+            or given.size not in (1, planned.size)
+            or given.base_asset not in (None, asset)
+            or given.currency not in ("USDT", currency)
+        ):
+            raise Refused("Conflict")
+        rate = given.rate if planned.rate is None else planned.rate
+        p.contract = replace(planned, base_asset=asset, currency=currency, rate=rate)
 
     def _adopt(
         self, order: Order, p: Position, deal: Deal, *, kind: str, size: Decimal | None, interest: Decimal | None,
@@ -405,24 +446,44 @@ class Books:
         order.reason = order.reason or reason
         if interest and p.status == "OPEN":
             self._pay_interest(p, interest)
-        if deal.quantity is None and size is not None and kind not in ENTRIES and order.filled == 0:
-            deal = replace(deal, quantity=self._leaving(p, size, None))
+        if size is not None:
+            if deal.quantity is not None or (order.enters and size > 10):
+                raise Refused("InvalidInput")
+            is_known = order.filled > 0 or order.enters
+            given = self._fraction(p, size, order.filled) if is_known else self._leaving(p, size, None)
+            deal = replace(deal, quantity=given)
         self._settle(order, deal)
         if kind in ("FULL_EXIT", "STOP_LOSS") and p.label not in self.trades:
             raise Refused("InvalidInput")
 
     def _settle(self, order: Order, deal: Deal) -> None:
-        if order.status in FINAL and order.total > order.recorded:
-            known = order.average
-            other_price = deal.price is not None and known is not None and deal.price != known
-            if (deal.quantity is not None and deal.quantity != order.total) or other_price:
-                raise Refused("Conflict")
-        if order.filled == 0 or any(one is not None for one in (deal.quantity, deal.price, deal.fee)):
+        is_final = order.status in FINAL or deal.quantity is None or deal.quantity <= order.filled
+        is_settled = order.filled > 0 and is_final
+        if is_settled:
+            self._refuse_other_figures(order, deal)
+        given = deal.quantity, deal.price, deal.fee, deal.pnl, deal.rate
+        if order.filled == 0 or any(one is not None for one in given):
             self.report(
                 order.label, status="FILLED", total=deal.quantity or order.filled or order.quantity,
-                average=self.price_of(order) if deal.price is None else deal.price, commission=deal.fee, quantity=None,
-                price=None, pnl=deal.pnl, rate=deal.rate, at=deal.at,
+                average=self.price_of(order) if is_settled or deal.price is None else deal.price, commission=deal.fee,
+                quantity=None, price=None, pnl=deal.pnl, rate=deal.rate, at=deal.at,
             )  # fmt: skip
+
+    def _refuse_other_figures(self, order: Order, deal: Deal) -> None:
+        """What an order was filled with is a fact; what is not known of it contradicts nothing."""
+        fills = order.fills.values()
+        is_known = order.recorded >= order.total and all(one.known is not None for one in fills)
+        fee = sum((one.known for one in fills if one.known is not None), ZERO) if is_known else order.total_commission
+        booked = [one for one in self.fills if one.order is order]
+        gain = sum((one.pnl for one in booked), ZERO)
+        is_whole = booked and all(one.booked and one.unconverted is None for one in booked)
+        if (
+            (deal.quantity is not None and deal.quantity != order.filled)
+            or not agrees(deal.price, self.price_of(order))
+            or not agrees(deal.fee, fee)
+            or not agrees(deal.pnl, gain if is_whole else None)
+        ):
+            raise Refused("Conflict")
 
     @staticmethod
     def price_of(order: Order) -> Decimal | None:
@@ -466,6 +527,7 @@ class Books:
         fill.quantity = after.units - before.units
         fill.value = after.value - before.value
         fill.commission = after.commission - before.commission
+        fill.told_pnl, fill.rate = pnl, rate
         if order.position:
             self._book(order.position, fill, pnl, rate)
         self.fills.append(fill)
@@ -480,12 +542,21 @@ class Books:
                 one.position, one.booked, one.quantity, one.value, one.commission = p, True, ZERO, ZERO, ZERO
             nothing = Truth(ZERO, ZERO, ZERO)
             assert order.filled_at
-            return self._take_up(order, nothing, Fill(order, "CHANGE", order.filled_at, ZERO, ZERO, ZERO), None, None)
+            pnls, rates = self._reported(waiting)
+            return self._take_up(order, nothing, Fill(order, "CHANGE", order.filled_at, ZERO, ZERO, ZERO), pnls, rates)
         for one in waiting:
-            self._book(p, one, None, None)
+            self._book(p, one, one.told_pnl, one.rate)
         if order.enters and waiting and waiting[-1].position:
             self._settle_rests(waiting[-1].position, None)
         return None
+
+    @staticmethod
+    def _reported(waiting: list[Fill]) -> tuple[Decimal | None, Decimal | None]:
+        """The P&L and the rate of fills that are booked as one."""
+        saying = [one for one in waiting if one.kind == "FILL" or one.told_pnl is not None or one.rate is not None]
+        pnls, rates = [one.told_pnl for one in saying], {one.rate for one in saying if one.rate is not None}
+        pnl = sum((one for one in pnls if one is not None), ZERO) if pnls and None not in pnls else None
+        return pnl, rates.pop() if len(rates) == 1 else None
 
     @staticmethod
     def _values_again(order: Order, contract: Contract) -> bool:
@@ -517,8 +588,11 @@ class Books:
         before = p.status
         from_prices = self._enter(p, fill) if order.enters else self._leave(p, fill)
         taken, gain = fill.quantity, told_pnl
+        fill.unconverted = None
         if gain is None or not (taken or (moved == 0 and worth)):
-            gain = rounded(from_prices * self._rate(p, rate)) if from_prices else ZERO
+            known = self._rate(p, rate) if from_prices else ZERO
+            gain = ZERO if known is None else rounded(from_prices * known)
+            fill.unconverted = from_prices if known is None else None
         p.pnl += gain
         p.commission += fill.commission
         p.unbooked += abs(moved - taken)
@@ -532,7 +606,9 @@ class Books:
         if before == "CLOSED":
             self._revise(p)
         if moved != taken:
-            fill.rest = Fill(order, "REST", fill.at, moved - taken, worth - fill.value, ZERO, position=p)
+            fill.rest = Fill(
+                order, "REST", fill.at, moved - taken, worth - fill.value, ZERO, position=p, rate=fill.rate
+            )
             self.fills.append(fill.rest)
 
     @staticmethod
@@ -584,12 +660,30 @@ class Books:
         if p.label in self.trades:
             self.trades[p.label] = p.pnl, p.commission, p.interest, p.quantity
 
-    def _rate(self, p: Position, rate: Decimal | None) -> Decimal:
+    @staticmethod
+    def _rate(p: Position, rate: Decimal | None) -> Decimal | None:
         if p.contract.currency == "USDT":
             return Decimal(1)
-        if rate is None and p.contract.rate is None:
-            raise Refused("InvalidInput")
-        return p.contract.rate if rate is None else rate  # type: ignore[return-value]
+        return p.contract.rate if rate is None else rate
+
+    def _convert(self, fill: Fill, pnl: Decimal | None, rate: Decimal | None) -> None:
+        """Book the P&L of a fill for which no rate was known, if it is now."""
+        if pnl is None and rate is None:
+            return
+        p, due = fill.position, fill.unconverted
+        assert p
+        assert due is not None
+        known = self._rate(p, rate)
+        assert pnl is not None or known is not None
+        gain = rounded(due * known) if pnl is None and known is not None else pnl or ZERO
+        fill.pnl += gain
+        fill.unconverted = None
+        p.pnl += gain
+        if (key := (fill.order.label, p.label)) in self.partials and not fill.order.enters:
+            self.partials[key][1] += gain
+        if gain:
+            self._post("FILL", gain, ZERO, ZERO)
+        self._revise(p)
 
     def _note_partial(self, p: Position, order: Order, quantity: Decimal, gain: Decimal) -> None:
         if order.kind not in ("PARTIAL_EXIT", "SCALE_IN"):
@@ -619,4 +713,4 @@ class Books:
             if one.quantity < 0 and not one.order.enters and p.exited == 0:
                 continue
             p.unbooked -= abs(one.quantity)
-            self._book(p, one, None, rate)
+            self._book(p, one, None, rate if one.rate is None else one.rate)

@@ -16,6 +16,7 @@ WITH session AS MATERIALIZED (
 ), fills AS MATERIALIZED (
     SELECT f.id, f.order_id, f.kind, f.quantity, f.price, f.fee, f.fee_currency, f.commission, f.filled_at,
            f.position_id, f.is_booked, f.booked_quantity, f.booked_value, f.booked_commission, f.released_cost, f.pnl,
+           f.unconverted_pnl,
            o.order_type, is_entry(o.order_type) AS is_entry, is_entry(o.order_type) = (o.side = 'LONG') AS is_purchase,
            coalesce(p.contract, 'LINEAR') AS contract, coalesce(p.contract_size, 1) AS contract_size,
            coalesce(f.fee_currency = p.base_asset, FALSE) AS is_base_fee
@@ -41,6 +42,7 @@ WITH session AS MATERIALIZED (
 ), moved AS (
     SELECT order_id, sum(booked_quantity) AS quantity, sum(booked_value) AS value, sum(booked_commission) AS commission,
            coalesce(sum(booked_quantity) FILTER (WHERE NOT is_booked), 0) AS unbooked,
+           coalesce(sum(unconverted_pnl), 0) AS unconverted,
            count(DISTINCT position_id) = 1 AND bool_and(is_booked) AS is_in_one_position
       FROM fills
      GROUP BY order_id
@@ -291,6 +293,7 @@ WITH session AS MATERIALIZED (
                       ('booked fills', 'filled_value', coalesce(m.value, 0), o.filled_value),
                       ('booked fills', 'commission', coalesce(m.commission, 0), o.commission),
                       ('unbooked', 'filled_quantity', 0, coalesce(m.unbooked, 0)),
+                      ('unconverted', 'pnl', 0, coalesce(m.unconverted, 0)),
                       (
                           'unbooked', 'without a price', 0,
                           CASE

@@ -59,8 +59,9 @@ WITH own AS MATERIALIZED (
                       (
                           'order figures', 'commission',
                           CASE
-                              WHEN o.is_by_total OR o.unknown_fees > 0
-                                  THEN coalesce(o.told_commission, o.recorded_commission)
+                              WHEN (o.is_by_total OR o.unknown_fees > 0)
+                               AND abs(o.told_commission) >= abs(o.recorded_commission)
+                                  THEN o.told_commission
                               ELSE o.recorded_commission
                           END,
                           o.commission

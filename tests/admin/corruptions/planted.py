@@ -303,6 +303,7 @@ _FILLS: Final = (
     _fill("booked_commission", "booked_commission + 1", "booked fills", f"{ENTRY}commission"),
     _fill("released_cost", "released_cost + 1", "position value", f"{CLOSED}cost_basis", of=_LAST),
     _fill("pnl", "pnl + 1", "ledger cause", f"{ANY}pnl", of=_LAST),
+    _fill("unconverted_pnl", "1", "unconverted", f"{ENTRY}pnl"),
     _fill("kind", "'CHANGE'", "fills", f"{ENTRY}recorded_quantity"),
     _gone("order_fills", "a fill", f"id = {_FIRST}", "fills", f"{ENTRY}recorded_quantity"),
     _gone(
