@@ -74,6 +74,26 @@ class QuarantinedRow(NamedTuple):
     """
 
 
+class NewestFill(NamedTuple):
+    """When a symbol was last filled in a session."""
+
+    symbol: str
+    """Instrument."""
+    filled_at: datetime
+    """When the newest fill happened."""
+
+
+class OrderKey(NamedTuple):
+    """An order by its key in the source."""
+
+    id: int
+    """Identifier."""
+    internal_order_id: str | None
+    """Our own identifier, sent as the client order id; once per session."""
+    position_id: int | None
+    """Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known."""
+
+
 class FoundRow(NamedTuple):
     """What became of a row of a source."""
 
@@ -162,6 +182,18 @@ def get_import_counts(*, source_id: int) -> list[ImportCount]:
 @query
 def get_quarantine(*, source_id: int) -> list[QuarantinedRow]:
     """The rows of a source that are in quarantine, each as it was, with the reason."""
+    ...
+
+
+@query
+def get_newest_fills(*, session_id: int) -> list[NewestFill]:
+    """When the newest fill of each symbol of a session happened."""
+    ...
+
+
+@query
+def get_order_keys(*, session_id: int) -> list[OrderKey]:
+    """The orders of a session by the identifier that their import gave them, and the positions that they belong to."""
     ...
 
 
