@@ -58,7 +58,7 @@ def _csv(path: Path, text: str) -> list[Row]:
         columns = reader.fieldnames or []
         rows = list(reader)
     except csv.Error as error:
-        raise UnusableSource(f"{path.name}, line {reader.line_num}: {error}") from None
+        raise UnusableSource(f"{path.name}, line {reader.line_num}: {error}; is the file whole?") from None
     if len(set(columns)) < len(columns):
         raise UnusableSource(f"{path.name} has a column twice in its first line")
     for number, row in enumerate(rows, 2):

@@ -10,6 +10,8 @@ from atb_db.database import Database
 from atb_db.importing.executing import BOOKS, Imported, Told, carry_out
 from atb_db.importing.executions import Held
 from atb_db.importing.files import read_rows
+from atb_db.importing.freqtrade import Choice, plan_freqtrade
+from atb_db.importing.freqtrade_file import read_freqtrade
 from atb_db.importing.plan import Source
 from atb_db.importing.trade_files import Before, Wishes, plan_trades, source_of
 from atb_db.repository import imports, positions
@@ -24,8 +26,21 @@ def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bo
         Unavailable: the database cannot be reached; what was stored is whole, and another run goes on.
     """
     rows = read_rows(path)
+    source = source_of(rows, wishes)
     with Database(_patient(settings)) as db:
-        plan = plan_trades(rows, wishes, _before(db, source_of(rows, wishes)))
+        plan = plan_trades(rows, wishes, _before(db, source))
+        return carry_out(db, plan, dry_run=dry_run, told=told)
+
+
+def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run: bool, told: Told) -> Imported:
+    """Import a freqtrade database, which may be in use.
+
+    Raises:
+        UnusableSource: the file cannot be read, or is not freqtrade's; nothing was written.
+        Unavailable: the database cannot be reached; what was stored is whole, and another run goes on.
+    """
+    plan = plan_freqtrade(read_freqtrade(path), choice)
+    with Database(_patient(settings)) as db:
         return carry_out(db, plan, dry_run=dry_run, told=told)
 
 

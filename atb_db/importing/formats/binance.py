@@ -69,6 +69,8 @@ def _execution(key: str, row: Row) -> Execution:
     if side not in {"BUY", "SELL"}:
         raise Unfit(f"Side is {side[:20]!r}, not BUY or SELL")
     quantity, _ = unglued(text(row, "Executed"), [base])
+    if quantity <= 0:
+        raise Unfit(f"Executed is {quantity}")
     fee, currency = _fee(text(row, "Fee"), base, quote)
     return Execution(
         key=key,

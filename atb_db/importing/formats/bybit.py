@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined
-from atb_db.importing.reading import number, text, utc
+from atb_db.importing.reading import number, text, text_or_none, utc
 from atb_db.repository import trades
 from atb_db.statement import Statement
 from atb_db.types import ImportOutcome, PositionSide
@@ -96,10 +96,8 @@ def _closed(key: str, row: Row) -> Closed:
     move = 1 / entry - 1 / exit_ if inverse else exit_ - entry
     gross = (quantity * move * (1 if side is PositionSide.LONG else -1)).quantize(_DIGITS)
     at = utc(row, "Trade Time(UTC+0)")
-    return Closed(
-        *(key, row, settle, at, side, quantity, entry, exit_, gross, number(row, "Closed P&L")),
-        (row.get("Exit Type") and text(row, "Exit Type")) or "closed",
-    )
+    reason = text_or_none(row, "Exit Type") or "closed"
+    return Closed(key, row, settle, at, side, quantity, entry, exit_, gross, number(row, "Closed P&L"), reason)
 
 
 def _trade(ids: Ids, *, one: Closed, strategy_name: str) -> Statement[object]:
