@@ -130,15 +130,25 @@ class NewImportedRow(NamedTuple):
     """A row of a source and what became of it: the columns of imported_rows, with the same meanings."""
 
     source_table: str
+    """Table, or kind of record, in the source."""
     source_key: str
+    """The row's identifier in the source."""
     outcome: ImportOutcome | ImportOutcomeLabel
+    """What became of it."""
     content_hash: int
+    """Hash of its content: a row that has changed in the source is looked at again."""
     session_id: int | None = None
+    """Session whose books it is in; None outside of any."""
     target_table: str | None = None
+    """Table of the record that was made of it; None where none was."""
     target_id: int | None = None
+    """Identifier of that record, where it was made by itself."""
     target_request_id: UUID | None = None
+    """request_id of that record, where it was loaded in bulk."""
     reason: str | None = None
+    """What was adjusted, with both figures, or why it is in quarantine."""
     content: Json | None = None
+    """Of a row in quarantine all of it, as it was; else what of it has no place in the record."""
 
 
 @command
