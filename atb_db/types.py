@@ -214,6 +214,17 @@ class Environment(StrEnum):
 EnvironmentLabel: TypeAlias = Literal["DEVELOPMENT", "STAGING", "PRODUCTION"]
 
 
+class ImportOutcome(StrEnum):
+    """What became of a row of an import's source."""
+
+    RECORD = "RECORD"
+    ADJUSTED = "ADJUSTED"
+    QUARANTINED = "QUARANTINED"
+
+
+ImportOutcomeLabel: TypeAlias = Literal["RECORD", "ADJUSTED", "QUARANTINED"]
+
+
 Number: TypeAlias = Decimal | SupportsFloat | str
 """An exact number as a parameter: stored as `Decimal(str(x))`, so that 0.1 is 0.1; NaN and Infinity are refused."""
 

@@ -33,6 +33,7 @@ _OF_POSITION: Final = sql.SQL("position_id IN (SELECT id FROM positions WHERE se
 
 # What refers to a row goes before it.
 SESSION_TABLES: Final[dict[str, sql.SQL]] = {
+    "imported_rows": _OF_SESSION,
     "strategy_executions": _OF_SESSION,
     "dynamic_performance_metrics": _OF_SESSION,
     "risk_adjustments": _OF_SESSION,

@@ -18,6 +18,7 @@ from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import exit_code
 from atb_db.cli.halt import halt_app
 from atb_db.cli.health import health_command
+from atb_db.cli.importing import import_app
 from atb_db.cli.journal import journal_app
 from atb_db.cli.migration_files import lint_command, new_command
 from atb_db.cli.migrations import migrate_command, rollback_command, status_command
@@ -67,6 +68,7 @@ app.command("reset-railway")(reset_command)
 app.command("doctor")(doctor_command)
 app.command("check-collation")(check_collation_command)
 app.command("fix-collation")(fix_collation_command)
+app.add_typer(import_app, name="import")
 app.add_typer(journal_app, name="journal")
 app.command("demo")(demo_command)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from atb_db.admin.errors import LockHeld, Refused, ToolMissing, Unusable
 from atb_db.errors import AtbDbError, ConfigurationError, JournalHeld, JournalUnusable, Unavailable
+from atb_db.importing.errors import UnusableSource
 
 
 class ExitCode(IntEnum):
@@ -32,6 +33,7 @@ _CODES: Final[tuple[tuple[type[AtbDbError], ExitCode], ...]] = (
     (ToolMissing, ExitCode.NO_TOOL),
     (Unusable, ExitCode.USAGE),
     (JournalUnusable, ExitCode.USAGE),
+    (UnusableSource, ExitCode.USAGE),
     (ConfigurationError, ExitCode.UNREACHABLE),
     (Unavailable, ExitCode.UNREACHABLE),
 )

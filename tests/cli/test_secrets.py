@@ -28,6 +28,7 @@ from atb_db.embedded.binaries import major_of
 from atb_db.repository import events
 from tests.cli.conftest import COMMAND, environment
 from tests.cli.test_help import COMMANDS
+from tests.importing.freqtrade_files import ORDER, TRADE, write_freqtrade
 
 NEEDLE: Final = "Xq7walk"
 """The beginning of the password, which is the same where the rest of it is quoted, escaped or cut off."""
@@ -38,7 +39,7 @@ OK, USAGE, FOUND, UNREACHABLE = ExitCode.OK, ExitCode.USAGE, ExitCode.FOUND, Exi
 
 
 class Case(NamedTuple):
-    """How a command is run: {name} is the database, {dump} a backup of it, {candles} and {journal} are files."""
+    """How a command is run: {name} is the database, {dump} a backup of it; the others are files."""
 
     arguments: str = ""
     reached: ExitCode = OK
@@ -84,6 +85,9 @@ CASES: Final = {
     "end-crashed": Case("--yes"),
     "purge": Case("--yes"),
     "purge-logs": Case("--yes"),
+    "import": Case(reached=USAGE, unreached=USAGE),
+    "import trades": Case("{trades}"),
+    "import freqtrade": Case("{bot}"),
     "journal": Case(reached=USAGE, unreached=USAGE),
     "journal status": Case("{journal}", reached=FOUND, unreached=FOUND),
     "journal inspect": Case("{journal}", unreached=OK),
@@ -138,6 +142,9 @@ def walked_url(server: Server, place: Place) -> Iterator[str]:
 def arguments(command: str, place: Place, folder: Path) -> list[str]:
     (folder / "sql" / "migrations").mkdir(parents=True, exist_ok=True)
     files = {"dump": place.dump, "candles": place.candles, "sql": folder / "sql", "journal": folder / "journal"}
+    files |= {"trades": folder / "trades.csv", "bot": folder / "bot.sqlite"}
+    files["trades"].write_text("time,symbol,side,quantity,price\n2025-11-05,X,buy,1,2\n")
+    write_freqtrade(files["bot"], [TRADE], [ORDER])
     if command.startswith("journal"):
         fill(files["journal"])
     filled = CASES[command].arguments.format(name="walked", **files)

@@ -18,6 +18,7 @@ from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_anal
 from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_bulk import BULK_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
+from tests.statements.examples_imports import IMPORT_EXAMPLES, prepare_imports
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 from tests.statements.examples_restart import RESTART_EXAMPLES, TOKEN, prepare_restart
 from tests.statements.examples_tearsheet import TEARSHEET_EXAMPLES
@@ -90,6 +91,7 @@ def prepare(db: Database, *, unbooked: bool = True) -> World:
     prepare_analytics(db, session_id)
     prepare_more(db, session_id)
     prepare_deployment(db)
+    prepare_imports(db)
     return World(
         session_id=session_id,
         other_session_id=other_session_id,
@@ -251,6 +253,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **BACKUP_EXAMPLES,
     **BULK_EXAMPLES,
     **DEPLOYMENT_EXAMPLES,
+    **IMPORT_EXAMPLES,
     **RESTART_EXAMPLES,
     "account.adjust_balance": lambda world: account.adjust_balance(
         session_id=world.session_id, delta=-10, reason="fee", updated_by="sync", timestamp=at(9), token=TOKEN

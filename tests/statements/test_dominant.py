@@ -29,6 +29,7 @@ PER_ROW: Final = 20
 
 HISTORY: Final = {
     "execution.get_order_quality": "adds up every order",
+    "imports.get_newest_fills": "looks for the newest fill of each symbol among all orders",
     "metrics.get_performance_metrics": "adds up every trade and snapshot",
     "reports.get_current_drawdown": "looks for the peak among all snapshots",
     "reports.get_drawdowns": "looks for peaks among all snapshots",

@@ -43,6 +43,10 @@ TABLES: Final = {
     "correlation_matrix": _updated("correlation_value p_value sample_size last_updated"),
     "deployment": _updated("environment set_at set_by collation_version collation_seen_at"),
     "dynamic_performance_metrics": APPENDED,
+    "import_sources": _updated("kind"),
+    "imported_rows": _updated(
+        "outcome content_hash session_id target_table target_id target_request_id reason content imported_at"
+    ),
     "market_sessions": _updated("timezone open_time close_time days_of_week is_24h"),
     "optimization_cycles": APPENDED,
     "order_fills": BY_COMMANDS,

@@ -1,0 +1,253 @@
+"""`atb-db import`: what other programs recorded becomes sessions of its own."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+
+import typer
+
+from atb_db.admin.readable import counted, shown_duration
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
+from atb_db.cli.output import print_json, print_message, print_table
+from atb_db.types import TradeSource
+
+if TYPE_CHECKING:
+    from atb_db.importing.executing import Imported
+
+import_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_SHOWN: Final = 20
+"""Rows that are named one by one."""
+
+
+@import_app.callback()
+def import_command() -> None:
+    """Import what other programs recorded: an exchange's file of trades, or a freqtrade database.
+
+    What is imported goes into sessions of its own. Every row of the source becomes a record, an adjusted record with
+    the reason, or goes into quarantine; nothing is imported twice, and an interrupted import is gone on with.
+
+    \b
+    Examples:
+      atb-db import trades binance.csv --dry-run
+      atb-db import freqtrade tradesv3.sqlite
+
+    \b
+    Exit codes: those of the command; 2 wrong usage.
+    """  # noqa: D301  \b keeps the lines apart in --help
+
+
+def _moment(text: str | datetime) -> datetime:
+    if isinstance(text, datetime):
+        return text
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text[:40]!r} is no time such as 2025-11-01 or 2025-11-01T09:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _amount(text: str | Decimal) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise typer.BadParameter(f"{text!r} is no amount") from None
+    if not found.is_finite() or found < 0:
+        raise typer.BadParameter(f"{text!r} is no amount of zero or more")
+    return found
+
+
+DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Report all of it, and keep nothing.")]
+SinceOption: TypeAlias = Annotated[
+    datetime | None, typer.Option(parser=_moment, metavar="TIME", help="Only what is not older, such as 2025-11-01.")
+]
+ModeOption: TypeAlias = Annotated[TradeSource, typer.Option(case_sensitive=False, help="Whose money it was.")]
+BalanceOption: TypeAlias = Annotated[
+    Decimal | None, typer.Option(parser=_amount, metavar="AMOUNT", help="Each session's initial balance.")
+]
+
+
+@import_app.command("trades")
+def import_trades_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON or Parquet.")],
+    *,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="binance, kraken, bybit, ccxt, ccxt-orders or plain; found by the columns if not given.",
+        ),
+    ] = None,
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=FIELD", help="Which column is which field of the plain layout."),
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose trades they are; the format's name if not given.")
+    ] = None,
+    currency: Annotated[
+        str, typer.Option(metavar="CODE", help="Currency of rows of the plain layout that name none.")
+    ] = "USDT",
+    strategy: Annotated[str, typer.Option(metavar="NAME", help="The sessions' strategy.")] = "imported",
+    mode: ModeOption = TradeSource.LIVE,
+    initial_balance: BalanceOption = None,
+    since: SinceOption = None,
+    dry_run: DryRunOption = False,
+    url: UrlOption = None,
+    env: EnvironmentOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import an exchange's file of trades: Binance, Kraken, Bybit, ccxt, or columns of your own.
+
+    One session for each currency. A trade opens, grows, reduces or closes the position of its symbol. Files of one
+    account continue each other: import the oldest first. What was imported before is not imported again.
+
+    \b
+    Fields of the plain layout, for --map:
+      time, symbol, side (buy or sell), quantity, price
+      and if known: currency, base, trade_id, order_id, fee, fee_currency, reason
+
+    \b
+    Examples:
+      atb-db import trades binance-2025.csv --dry-run
+      atb-db import trades kraken.csv --account main
+      atb-db import trades mine.csv --map when=time --map pair=symbol --map amount=quantity
+
+    \b
+    Exit codes: 0 everything is in the books, 2 wrong usage or an unusable file,
+    3 rows are in quarantine, 4 cannot connect.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.importing.importing import import_trades
+    from atb_db.importing.trade_files import Wishes
+
+    mapping = dict(_assignment(one) for one in columns or ())
+    wishes = Wishes(account, file_format, mapping, currency, strategy, mode, initial_balance or Decimal(0), since)
+    with _progress() as told:
+        done = import_trades(settings_for(url, env), file, wishes, dry_run=dry_run, told=told)
+    _finish(done, as_json=as_json)
+
+
+@import_app.command("freqtrade")
+def import_freqtrade_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The bot's sqlite file, such as tradesv3.sqlite.")],
+    *,
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The bot's name; the file's name if not given.")
+    ] = None,
+    mode: ModeOption = TradeSource.LIVE,
+    initial_balance: BalanceOption = None,
+    since: SinceOption = None,
+    dry_run: DryRunOption = False,
+    url: UrlOption = None,
+    env: EnvironmentOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import a freqtrade database: trades with their orders, funding, pair locks and wallets.
+
+    The file is only read, and may be in use. Run it again to import what is new; trades that were open are continued.
+    One session for each exchange and stake currency; the first wallet is its initial balance.
+
+    \b
+    Examples:
+      atb-db import freqtrade tradesv3.sqlite --dry-run
+      atb-db import freqtrade tradesv3.dryrun.sqlite --mode PAPER --account bot-1
+
+    \b
+    Exit codes: 0 everything is in the books, 2 wrong usage or an unusable file,
+    3 rows are in quarantine, 4 cannot connect.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.importing.freqtrade import Choice
+    from atb_db.importing.importing import import_freqtrade
+
+    with _progress() as told:
+        done = import_freqtrade(
+            settings_for(url, env), file, Choice(account, mode, initial_balance, since), dry_run=dry_run, told=told
+        )
+    _finish(done, as_json=as_json)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    column, equals, field = text.partition("=")
+    if not equals or not column or not field:
+        raise typer.BadParameter(f"{text[:40]!r} is not COLUMN=FIELD", param_hint="--map")
+    return column, field
+
+
+def _finish(done: Imported, *, as_json: bool) -> None:
+    if as_json:
+        print_json(done._replace(counts=tuple(done.counts)))
+    else:
+        _print(done)
+    if done.quarantined:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _print(done: Imported) -> None:
+    print_table(
+        ("Table", "Rows", "Records", "Adjusted", "Quarantined", "Imported before"),
+        [(one.table, one.rows, one.records, one.adjusted, one.quarantined, one.known) for one in done.counts],
+    )
+    if done.books:
+        print_table(
+            ("Session", "Name", "Trades", "Open", "Net P&L", "Balance", ""),
+            [
+                (
+                    *(one.session_id, one.name, one.trades, one.open_positions),
+                    *(f"{one.net_pnl:.8f}", f"{one.balance:.8f}", one.base_currency),
+                )
+                for one in done.books
+            ],
+        )
+    for difference in done.differences:
+        print_message(f"{difference.subject}: the source says {difference.source}, the books {difference.books}")
+    for fate in done.fates[:_SHOWN]:
+        print_message(f"{fate.outcome.lower()}: {fate.table} {fate.key}: {fate.reason}")
+    if len(done.fates) > _SHOWN:
+        print_message(f"and {len(done.fates) - _SHOWN} more: --json has all of them")
+    if done.left_out:
+        print_message(f"{counted(done.left_out, 'row')} older than --since left out")
+    if done.quarantined and not done.dry_run:
+        print_message(
+            f"{counted(done.quarantined, 'row')} in quarantine, in no book: "
+            f"atb-db query imports.get_quarantine --source-id {done.source_id}"
+        )
+    if done.dry_run:
+        print_message("A dry run: nothing was kept.")
+
+
+class _progress:  # noqa: N801  used as a function
+    """Tells how far it is and how long the rest may take, on a terminal only."""
+
+    def __enter__(self) -> Callable[[str, int, int | None], None]:
+        self._start = time.monotonic()
+        self._told = 0.0
+        return self._tell if sys.stderr.isatty() else _silent
+
+    def __exit__(self, *_: object) -> None:
+        if self._told:
+            typer.echo("\r\x1b[K", err=True, nl=False)
+
+    def _tell(self, what: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._told < 1 / 5:
+            return
+        self._told = now
+        left = ""
+        if total and done:
+            from datetime import timedelta
+
+            left = (
+                f", {shown_duration(timedelta(seconds=round((now - self._start) * (total - done) / done) or 1))} left"
+            )
+        typer.echo(f"\r{what}: {done:,} of {total or 0:,}{left}\x1b[K", err=True, nl=False)
+
+
+def _silent(_what: str, _done: int, _total: int | None) -> None:
+    """Nobody watches."""

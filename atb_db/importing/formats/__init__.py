@@ -1,0 +1,1 @@
+"""What each exchange's file says, as executions or trades; pure."""

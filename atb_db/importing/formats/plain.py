@@ -1,0 +1,82 @@
+"""The plain layout, for trades of any other origin: time, symbol, side, quantity, price, and what else is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from atb_db.importing.errors import Unfit, UnusableSource
+from atb_db.importing.executions import Execution
+from atb_db.importing.plan import Row, Unit, quarantined
+from atb_db.importing.reading import number, number_or_none, text, text_or_none, utc
+
+NEEDED: Final = ("time", "symbol", "side", "quantity", "price")
+OPTIONAL: Final = ("currency", "base", "trade_id", "order_id", "fee", "fee_currency", "reason")
+_SIDES: Final = {"buy": True, "b": True, "bid": True, "sell": False, "s": False, "ask": False}
+
+
+def executions(rows: Sequence[Row], *, mapping: Mapping[str, str], currency: str) -> tuple[list[Execution], list[Unit]]:
+    """The executions, oldest first, and what goes into quarantine.
+
+    `mapping` is from the file's columns to the layout's; `currency` is that of rows which name none.
+
+    Raises:
+        UnusableSource: a column that is needed is missing, or is mapped from one that is not there.
+    """
+    columns = rows[0].keys() if rows else ()
+    if absent := sorted(set(mapping) - set(columns)):
+        raise UnusableSource(f"the file has no column {absent[0]}; it has {', '.join(sorted(columns))}")
+    if unknown := sorted(set(mapping.values()) - {*NEEDED, *OPTIONAL}):
+        raise UnusableSource(f"there is no field {unknown[0]}; the fields are {', '.join((*NEEDED, *OPTIONAL))}")
+    there = {mapping.get(column, column) for column in columns}
+    if rows and (missing := [field for field in NEEDED if field not in there]):
+        raise UnusableSource(
+            f"no column is {missing[0]}: name one with --map COLUMN={missing[0]}; it has {', '.join(sorted(columns))}"
+        )
+    seen: Counter[str] = Counter()
+    found, bad = [], []
+    for row in rows:
+        named = {mapping.get(column, column): value for column, value in row.items()}
+        key = text_or_none(named, "trade_id")
+        if key is None:
+            content = "|".join(str(named.get(field, "")) for field in (*NEEDED, *OPTIONAL))[:240]
+            seen[content] += 1
+            key = f"{content}#{seen[content]}"
+        else:
+            key = f"{text_or_none(named, 'symbol')} {key}"
+        try:
+            extra = {name: value for name, value in named.items() if name not in {*NEEDED, *OPTIONAL}}
+            found.append(_execution(key, row, named, currency, extra))
+        except Unfit as why:
+            bad.append(quarantined("trades", key, row, f"{why}"))
+    return sorted(found, key=lambda one: one.at), bad
+
+
+def _execution(key: str, row: Row, named: Row, currency: str, extra: Row) -> Execution:
+    side = _SIDES.get(text(named, "side").lower())
+    if side is None:
+        raise Unfit(f"side is {text(named, 'side')[:20]!r}, not buy or sell")
+    quantity, price = number(named, "quantity"), number(named, "price")
+    if quantity <= 0:
+        raise Unfit(f"quantity is {quantity}")
+    fee, fee_currency = number_or_none(named, "fee"), text_or_none(named, "fee_currency")
+    book = text_or_none(named, "currency") or currency
+    return Execution(
+        key=key,
+        row=row,
+        book=book,
+        symbol=text(named, "symbol"),
+        is_buy=side,
+        quantity=quantity,
+        price=price,
+        at=utc(named, "time"),
+        base=text_or_none(named, "base"),
+        order=text_or_none(named, "order_id"),
+        fee=fee,
+        fee_currency=(fee_currency or book) if fee is not None else None,
+        commission=Decimal(0) if fee == 0 else None,
+        reason=text_or_none(named, "reason"),
+        extra=extra or None,
+    )

@@ -1,0 +1,75 @@
+"""Imports from beginning to end: a source is read, planned without I/O, and carried out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from atb_db.config import Settings
+from atb_db.database import Database
+from atb_db.importing.executing import BOOKS, Imported, Told, carry_out
+from atb_db.importing.executions import Held
+from atb_db.importing.files import read_rows
+from atb_db.importing.freqtrade import Choice, plan_freqtrade
+from atb_db.importing.freqtrade_file import read_freqtrade
+from atb_db.importing.plan import Source
+from atb_db.importing.trade_files import Before, Wishes, plan_trades, source_of
+from atb_db.repository import imports, positions
+from atb_db.types import OrderType, PositionSide
+
+
+def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bool, told: Told) -> Imported:
+    """Import a file of trades.
+
+    Raises:
+        UnusableSource: the file cannot be read, or is of no format that is known; nothing was written.
+        Unavailable: the database cannot be reached; what was stored is whole, and another run goes on.
+    """
+    rows = read_rows(path)
+    source = source_of(rows, wishes)
+    with Database(_patient(settings)) as db:
+        plan = plan_trades(rows, wishes, _before(db, source))
+        return carry_out(db, plan, dry_run=dry_run, told=told)
+
+
+def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run: bool, told: Told) -> Imported:
+    """Import a freqtrade database, which may be in use.
+
+    Raises:
+        UnusableSource: the file cannot be read, or is not freqtrade's; nothing was written.
+        Unavailable: the database cannot be reached; what was stored is whole, and another run goes on.
+    """
+    plan = plan_freqtrade(read_freqtrade(path), choice)
+    with Database(_patient(settings)) as db:
+        return carry_out(db, plan, dry_run=dry_run, told=told)
+
+
+def _patient(settings: Settings) -> Settings:
+    """One connection, whose transactions may take as long as a dry run of everything takes."""
+    return settings._replace(pool_min=1, pool_max=1, deadline=0, query_deadline=0, statement_timeout=0, idle_timeout=0)
+
+
+def _before(db: Database, source: Source) -> Before:
+    """What earlier imports of the account have left."""
+    earlier = [
+        one
+        for one in db.run(imports.get_import_sources())
+        if (one.kind, one.name, one.fingerprint) == (source.kind, source.name, source.fingerprint)
+    ]
+    if not earlier:
+        return Before()
+    keys = db.run(imports.get_imported_keys(source_id=earlier[0].id))
+    held: dict[tuple[str, str], Held] = {}
+    newest: dict[tuple[str, str], datetime] = {}
+    for book in keys:
+        if book.source_table != BOOKS or book.session_id is None:
+            continue
+        for fill in db.run(imports.get_newest_fills(session_id=book.session_id)):
+            newest[book.source_key, fill.symbol] = fill.filled_at
+        for position in db.run(positions.get_active_positions(session_id=book.session_id)):
+            entry = next((one.internal_order_id for one in position.orders if one.order_type is OrderType.ENTRY), None)
+            if entry is not None:
+                units = position.current_quantity * (1 if position.side is PositionSide.LONG else -1)
+                held[book.source_key, position.symbol] = Held(entry, units)
+    known = {(one.source_table, one.source_key): one.content_hash for one in keys if one.source_table != BOOKS}
+    return Before(known, held, newest)

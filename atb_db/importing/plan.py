@@ -1,0 +1,157 @@
+"""What an import will do, as values: books, units that are stored whole or not at all, and each row's fate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple, Protocol, TypeAlias
+from uuid import UUID
+
+from atb_db.statement import Statement
+from atb_db.types import ImportOutcome, TradeSource
+
+Row: TypeAlias = Mapping[str, object]
+"""A row of a source as it was read: its columns by name."""
+
+
+class Ids(Protocol):
+    """What the steps of a unit learn of the steps before."""
+
+    session_id: int
+
+    def order(self, key: str) -> int:
+        """The id of the order that a step made under this key, now or in an earlier run."""
+        ...
+
+    def position(self, key: str) -> int:
+        """The id of the position that this ENTRY order planned."""
+        ...
+
+    def request(self, key: str) -> UUID:
+        """The request_id that stands for something of this source, the same in every run."""
+        ...
+
+
+class Step(NamedTuple):
+    """One statement of a unit, made when the ids that it needs are known."""
+
+    make: Callable[[Ids], Statement[object]]
+    order: str | None = None
+    """Key of the order that it makes; what was made before is not made again."""
+    target: str | None = None
+    """Name of what its result is the id of, for the rows that became it."""
+
+
+class Origin(NamedTuple):
+    """A row of the source and what becomes of it."""
+
+    table: str
+    key: str
+    row: Row
+    outcome: ImportOutcome = ImportOutcome.RECORD
+    reason: str | None = None
+    extra: Row | None = None
+    """What of the row has no place in the record."""
+    target_table: str | None = None
+    target: str | None = None
+    """Key of the order that it became, or the name of a step's result."""
+    of_position: bool = False
+    """Whether it became that order's position."""
+
+    @property
+    def content_hash(self) -> int:
+        """The same for the same content, on every machine."""
+        text = json.dumps({name: _plain(value) for name, value in self.row.items()}, sort_keys=True)
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
+class Unit(NamedTuple):
+    """Steps that are stored together with the fate of the rows they come from, or not at all."""
+
+    book: str | None
+    """Key of the session; None for what belongs to none."""
+    steps: tuple[Step, ...]
+    origins: tuple[Origin, ...]
+
+
+class Book(NamedTuple):
+    """A session of its own that an import makes."""
+
+    key: str
+    name: str
+    strategy_name: str
+    symbol: str
+    timeframe: str
+    mode: TradeSource
+    initial_balance: Decimal
+    base_currency: str
+    start_time: datetime
+    exchange: str | None = None
+    end_time: datetime | None = None
+    """When to end it; None leaves it to an engine, or to whoever ends it."""
+    strategy_config: Row | None = None
+
+
+class Figure(NamedTuple):
+    """What the source says of a session, to be compared with the books that were made."""
+
+    book: str
+    name: str
+    """net_pnl, trades, open_positions or balance."""
+    value: Decimal
+
+
+class Difference(NamedTuple):
+    """Where the books do not say what the source says."""
+
+    subject: str
+    source: str
+    books: str
+
+
+class Source(NamedTuple):
+    """What identifies where rows come from."""
+
+    kind: str
+    name: str
+    fingerprint: str
+    time_zone: str | None = None
+
+
+class Plan(NamedTuple):
+    """An import, made from the rows of a source without any I/O."""
+
+    source: Source
+    books: tuple[Book, ...]
+    units: Iterable[Unit]
+    figures: tuple[Figure, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    left_out: int = 0
+    """Rows before --since."""
+
+
+def quarantined(table: str, key: str, row: Row, why: str) -> Unit:
+    """A row that goes into no book."""
+    return Unit(None, (), (Origin(table, key, row, ImportOutcome.QUARANTINED, why),))
+
+
+def as_document(row: Row) -> dict[str, object]:
+    """The row as a JSON document."""
+    return {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal | datetime):
+        return str(value)
+    if isinstance(value, float) and value != value:  # noqa: PLR0124  NaN
+        return "NaN"
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value

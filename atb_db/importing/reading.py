@@ -1,0 +1,88 @@
+"""Columns of a source as values: numbers, times, texts; what is not one of them speaks as a sentence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from atb_db.importing.errors import Unfit
+from atb_db.importing.plan import Row
+
+
+def number(row: Row, name: str) -> Decimal:
+    """A finite number.
+
+    Raises:
+        Unfit: there is none.
+    """
+    found = number_or_none(row, name)
+    if found is None:
+        raise Unfit(f"{name} is missing")
+    return found
+
+
+def number_or_none(row: Row, name: str) -> Decimal | None:
+    """A finite number, or None for nothing; thousands separators are taken out.
+
+    Raises:
+        Unfit: it is no finite number.
+    """
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        raise Unfit(f"{name} is no number: {value}")
+    try:
+        # A float's shortest text is what was written; its exact value is not.
+        found = value if isinstance(value, Decimal) else Decimal(str(value).strip().replace(",", ""))
+    except InvalidOperation:
+        raise Unfit(f"{name} is no number: {str(value)[:40]!r}") from None
+    if not found.is_finite():
+        raise Unfit(f"{name} is {found}")
+    return found
+
+
+def text(row: Row, name: str) -> str:
+    """A text that is not empty.
+
+    Raises:
+        Unfit: there is none.
+    """
+    found = text_or_none(row, name)
+    if found is None:
+        raise Unfit(f"{name} is missing")
+    return found
+
+
+def text_or_none(row: Row, name: str) -> str | None:
+    """A text without blanks at its ends; None for an empty one."""
+    value = row.get(name)
+    return (str(value).strip() or None) if value is not None else None
+
+
+def utc(row: Row, name: str) -> datetime:
+    """A moment: ISO text or a datetime, UTC where it says no zone, or milliseconds since 1970.
+
+    Raises:
+        Unfit: there is none.
+    """
+    value = row.get(name)
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _from_milliseconds(name, float(value))
+    written = text(row, name)
+    if written.isdigit() and len(written) > len("20251231"):
+        return _from_milliseconds(name, float(written))
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        raise Unfit(f"{name} is no time: {written[:40]!r}") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _from_milliseconds(name: str, value: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(value / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        raise Unfit(f"{name} is no time: {value}") from None

@@ -1,0 +1,3 @@
+DROP TABLE imported_rows;
+DROP TABLE import_sources;
+DROP TYPE import_outcome;

@@ -1,0 +1,90 @@
+"""`atb-db import`: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from atb_db.cli.exits import ExitCode
+from tests.cli.conftest import Run
+from tests.importing.freqtrade_files import EXIT, ORDER, TRADE, write_freqtrade
+
+GOOD = "time,symbol,side,quantity,price,fee\n2025-11-05,BTCUSDT,buy,2,100,1\n2025-11-06,BTCUSDT,sell,2,110,1\n"
+BAD = GOOD + "2025-11-07,BTCUSDT,hold,2,110,1\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "trades.csv"
+    path.write_text(GOOD)
+    return path
+
+
+def test_it_tells_what_became_of_the_rows(run: Run, fresh_url: str, file: Path) -> None:
+    code, out, err = run("import", "trades", str(file), "--initial-balance", "1000", url=fresh_url)
+    assert code == ExitCode.OK, err
+    assert out.splitlines()[1].split() == ["trades", "2", "2", "0", "0", "0"]
+    assert "1018.00000000" in out
+    code, out, _ = run("import", "trades", str(file), url=fresh_url)
+    assert (code, out.splitlines()[1].split()) == (ExitCode.OK, ["trades", "2", "2", "0", "0", "2"])
+
+
+def test_quarantine_is_exit_code_3_and_says_where(run: Run, fresh_url: str, file: Path) -> None:
+    file.write_text(BAD)
+    code, _, err = run("import", "trades", str(file), "--dry-run", url=fresh_url)
+    assert (code, "A dry run: nothing was kept." in err) == (ExitCode.FOUND, True)
+    code, _, err = run("import", "trades", str(file), url=fresh_url)
+    assert code == ExitCode.FOUND
+    assert "side is 'hold', not buy or sell" in err
+    [line] = [line for line in err.splitlines() if "get_quarantine" in line]
+    code, out, _ = run(*line.partition("atb-db ")[2].split(), "--json", url=fresh_url)
+    assert (code, json.loads(out)[0]["content"]["side"]) == (ExitCode.OK, "hold")
+
+
+def test_json_has_everything(run: Run, fresh_url: str, file: Path) -> None:
+    file.write_text(BAD)
+    code, out, _ = run("import", "trades", str(file), "--account", "main", "--json", url=fresh_url)
+    done = json.loads(out)
+    assert code == ExitCode.FOUND
+    assert done["source"] == {"kind": "plain", "name": "main", "fingerprint": "account", "time_zone": None}
+    assert [(one["records"], one["quarantined"]) for one in done["counts"]] == [(2, 1)]
+    assert [one["outcome"] for one in done["fates"]] == ["QUARANTINED"]
+
+
+def test_freqtrade(run: Run, fresh_url: str, tmp_path: Path) -> None:
+    closed = {**TRADE, "is_open": 0, "close_profit_abs": 84.51, "exit_reason": "roi"}
+    path = write_freqtrade(tmp_path / "bot.sqlite", [closed], [ORDER, EXIT])
+    code, out, err = run("import", "freqtrade", str(path), "--mode", "paper", url=fresh_url)
+    assert code == ExitCode.OK, err
+    assert "84.51000000" in out
+    key = ("--source-table", "orders", "--source-key", "2:x1")
+    code, out, _ = run("query", "imports.find_imported", *key, "--json", url=fresh_url)
+    assert (code, json.loads(out)[0]["target_table"]) == (ExitCode.OK, "orders")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--map", "when"], "is not COLUMN=FIELD"),
+        (["--map", "when=time"], "the file has no column when"),
+        (["--map", "time=when"], "there is no field when"),
+        (["--format", "mt5"], "there is no format mt5"),
+        (["--format", "kraken"], "as kraken files have"),
+        (["--since", "soon"], "is no time such as"),
+        (["--initial-balance", "-1"], "is no amount"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(run: Run, fresh_url: str, file: Path, arguments: list[str], said: str) -> None:
+    code, _, err = run("import", "trades", str(file), *arguments, url=fresh_url)
+    assert code == ExitCode.USAGE
+    assert said in " ".join(err.replace("│", " ").split())
+
+
+def test_an_unusable_file_is_exit_code_2_and_an_unreachable_database_4(run: Run, file: Path) -> None:
+    away = "postgresql://postgres@127.0.0.1:1/away"
+    assert run("import", "trades", str(file), url=away).code == ExitCode.UNREACHABLE
+    file.write_text("a,b\n1,2\n")
+    assert run("import", "trades", str(file), url=away).code == ExitCode.USAGE
+    assert run("import", "freqtrade", str(file), url=away).code == ExitCode.USAGE

@@ -1,0 +1,211 @@
+"""freqtrade's database: the sample gives freqtrade's own figures; open trades are continued; bad rows stand apart."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from atb_db import Database
+from atb_db.importing.errors import UnusableSource
+from atb_db.importing.executing import Imported
+from atb_db.importing.freqtrade import Choice
+from atb_db.importing.freqtrade_file import read_freqtrade
+from atb_db.importing.importing import import_freqtrade
+from atb_db.repository import imports, orders, positions, trades
+from atb_db.testing import settings_of
+from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
+from tests.importing.freqtrade_files import EXIT, ORDER, TRADE, write_freqtrade
+
+NAME = "freqtrade-spot-futures"
+ROUNDED = Decimal("0.00000001")
+"""freqtrade rounds each profit to 8 digits."""
+
+
+def imported(url: str, path: Path, choice: Choice = Choice(), *, dry_run: bool = False) -> Imported:  # noqa: B008
+    return import_freqtrade(settings_of(url), path, choice, dry_run=dry_run, told=told)
+
+
+def by_trade(db: Database, session_id: int) -> dict[str, int]:
+    """The position that each of freqtrade's trades became, by its id there."""
+    found = {}
+    for key in db.run(imports.get_imported_keys(source_id=1)):
+        if key.source_table == "trades" and key.session_id == session_id and key.target_id is not None:
+            found[key.source_key.partition(" ")[0]] = key.target_id
+    return found
+
+
+def test_the_sample_gives_freqtrades_own_figures(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
+    due = expected(sample(f"{NAME}.expected.json"))
+    done = imported(fresh_url, sample(f"{NAME}.sqlite"))
+    assert adds_up(done)
+    assert {one.table: one.rows for one in done.counts} == due["tables"]
+    assert done.quarantined == 0
+    [book] = done.books
+    assert (book.trades, book.base_currency) == (due["trades"]["closed"], "USDT")
+    assert abs(book.net_pnl - Decimal(str(due["totals"]["sum_close_profit_abs_closed"]))) < 54 * ROUNDED
+    closed = {one.position_id: one for one in fresh_db.run(trades.get_recent_trades(session_id=1, limit=100))}
+    places = by_trade(fresh_db, book.session_id)
+    for trade in due["all_trades"]:
+        if trade["is_open"]:
+            continue
+        ours = closed[places[str(trade["id"])]]
+        assert abs(ours.net_pnl - Decimal(str(trade["close_profit_abs"]))) <= ROUNDED, trade
+        assert ours.exit_reason == trade["exit_reason"], trade
+    assert sorted(one.pnl > 0 for one in closed.values()).count(True) >= due["trades"]["closed_wins"]
+    assert books_are_clean(fresh_url)
+
+
+def test_the_samples_open_trades_are_open(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
+    due = {str(one["id"]): one for one in expected(sample(f"{NAME}.expected.json"))["open_trades"]}
+    done = imported(fresh_url, sample(f"{NAME}.sqlite"))
+    places = by_trade(fresh_db, done.books[0].session_id)
+    held = {one.id: one for one in fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))}
+    told_apart = {"60", "62"}  # partly filled orders, which freqtrade does not count before they end
+    for trade, one in due.items():
+        position = held.get(places[trade])
+        if position is None:
+            assert Decimal(str(one["amount"])) == 0, trade
+        elif trade not in told_apart:
+            assert position.current_quantity == Decimal(str(one["amount"])), trade
+            assert position.stop_loss == Decimal(str(one["stop_loss"]))
+    assert {difference.subject.split()[1] for difference in done.differences if "quantity" in difference.subject} == (
+        told_apart
+    )
+    pending = {one.exchange_order_id for one in fresh_db.run(orders.get_pending_orders(session_id=1))}
+    assert pending == {order["order_id"] for one in due.values() for order in one["open_orders"]}
+
+
+def test_what_has_no_place_in_the_books_is_kept(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
+    imported(fresh_url, sample(f"{NAME}.sqlite"))
+    [found] = fresh_db.run(imports.find_imported(source_table="trades", source_key="1 2026-03-02 14:06:08.000000"))
+    assert isinstance(found.content, dict)
+    assert (found.content["leverage"], found.content["liquidation_price"]) == (3.0, 4112.89)
+
+
+def test_a_second_run_changes_nothing(sample: Sample, fresh_url: str) -> None:
+    tried = imported(fresh_url, sample(f"{NAME}.sqlite"), dry_run=True)
+    first = imported(fresh_url, sample(f"{NAME}.sqlite"))
+    again = imported(fresh_url, sample(f"{NAME}.sqlite"))
+    assert [one._replace(known=0) for one in again.counts] == list(first.counts) == list(tried.counts)
+    assert all(one.known == one.rows for one in again.counts)
+    assert again.books == first.books
+
+
+@pytest.mark.parametrize("base_fee", [None, 0.0009])
+def test_a_trade_that_was_open_is_continued(
+    fresh_url: str, fresh_db: Database, tmp_path: Path, base_fee: float | None
+) -> None:
+    entry = {**ORDER, "ft_fee_base": base_fee}
+    held = 0.9 if base_fee is None else 0.899
+    trade = {**TRADE, "amount": held}
+    path = tmp_path / "bot.sqlite"
+    first = imported(fresh_url, write_freqtrade(path, [trade], [entry]))
+    [position] = fresh_db.run(positions.get_active_positions(session_id=1))
+    assert (position.current_quantity, position.stop_loss) == (Decimal(str(held)), Decimal(2800))
+    closed = {**trade, "is_open": 0, "close_profit_abs": 80.0, "exit_reason": "roi", "close_date": "2026-03-03"}
+    exit_ = {**EXIT, "amount": held, "filled": held}
+    done = imported(fresh_url, write_freqtrade(path, [closed], [entry, exit_]))
+    assert done.source_id == first.source_id
+    [made] = fresh_db.run(trades.get_recent_trades(session_id=1))
+    sold = Decimal(str(held))
+    assert made.net_pnl == sold * 100 - sold * 3000 * Decimal("0.001") - sold * 3100 * Decimal("0.001")
+    assert books_are_clean(fresh_url)
+
+
+def test_an_entry_that_fills_later_opens_then(fresh_url: str, fresh_db: Database, tmp_path: Path) -> None:
+    waiting = {**ORDER, "status": "open", "filled": 0.0, "average": None, "order_filled_date": None}
+    path = tmp_path / "bot.sqlite"
+    imported(fresh_url, write_freqtrade(path, [{**TRADE, "amount": 0.0}], [waiting]))
+    assert fresh_db.run(positions.get_active_positions(session_id=1)) == []
+    imported(fresh_url, write_freqtrade(path, [TRADE], [ORDER]))
+    [position] = fresh_db.run(positions.get_active_positions(session_id=1))
+    assert position.current_quantity == Decimal("0.9")
+    assert books_are_clean(fresh_url)
+
+
+def test_another_bots_file_of_the_same_name_is_another_source(fresh_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "tradesv3.sqlite"
+    first = imported(fresh_url, write_freqtrade(path, [TRADE], [ORDER]))
+    other = imported(fresh_url, write_freqtrade(path, [TRADE], [{**ORDER, "order_id": "other-bot"}]))
+    assert other.source_id != first.source_id
+    assert other.books[0].session_id != first.books[0].session_id
+
+
+CLOSED = {**TRADE, "is_open": 0}
+BAD: Mapping[str, tuple[Mapping[str, object], list[Mapping[str, object]]]] = {
+    "it is closed, and none of its exit orders was filled": (CLOSED, [ORDER]),
+    "its exits sold 2.0, and its entries bought 0.9": (CLOSED, [ORDER, {**EXIT, "filled": 2.0}]),
+    "its entries bought 0.9, its exits sold 0.5": (CLOSED, [ORDER, {**EXIT, "filled": 0.5}]),
+    "which is no state of ccxt's": (TRADE, [{**ORDER, "status": "weird"}]),
+    "it has no entry order": (TRADE, [EXIT]),
+    "filled is NaN": (TRADE, [{**ORDER, "filled": "NaN"}]),
+}
+
+
+@pytest.mark.parametrize("why", BAD)
+def test_a_trade_that_cannot_be_is_in_quarantine_with_its_orders(
+    fresh_url: str, fresh_db: Database, tmp_path: Path, why: str
+) -> None:
+    trade, own = BAD[why]
+    good = ({**TRADE, "id": 9}, {**ORDER, "id": 9, "ft_trade_id": 9, "order_id": "good"})
+    done = imported(fresh_url, write_freqtrade(tmp_path / "bot.sqlite", [trade, good[0]], [*own, good[1]]))
+    assert adds_up(done)
+    assert done.quarantined == 1 + len(own)
+    kept = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
+    assert all(why in str(one.reason) for one in kept)
+    assert len(fresh_db.run(positions.get_active_positions(session_id=1))) == 1
+    assert books_are_clean(fresh_url)
+
+
+def test_orders_of_deleted_trades_are_in_quarantine(fresh_url: str, tmp_path: Path) -> None:
+    orphan = {**ORDER, "id": 5, "ft_trade_id": 5, "order_id": "gone"}
+    done = imported(fresh_url, write_freqtrade(tmp_path / "bot.sqlite", [TRADE], [ORDER, orphan]))
+    assert [fate.reason for fate in done.fates] == ["its trade 5 was deleted"]
+
+
+def test_rows_that_are_still_in_the_log_are_read(tmp_path: Path) -> None:
+    path = write_freqtrade(tmp_path / "bot.sqlite", [TRADE], [ORDER])
+    with closing(sqlite3.connect(path)) as bot:
+        bot.execute("PRAGMA journal_mode = wal")
+        bot.execute("PRAGMA wal_autocheckpoint = 0")
+        bot.execute("UPDATE trades SET enter_tag = 'fresh'")
+        bot.commit()
+        [trade] = read_freqtrade(path).tables["trades"]
+        assert trade["enter_tag"] == "fresh"
+
+
+@pytest.mark.parametrize(
+    ("why", "content"),
+    [
+        ("cannot be read as a sqlite file", b"time,symbol\n" * 100),
+        ("is not freqtrade's: it has no table trades", None),
+        ("is no file", b""),
+    ],
+)
+def test_a_bad_file_is_one_sentence_and_writes_nothing(
+    fresh_url: str, fresh_db: Database, tmp_path: Path, why: str, content: bytes | None
+) -> None:
+    path = tmp_path / "bot.sqlite"
+    if content is None:
+        with closing(sqlite3.connect(path)) as other:
+            other.execute("CREATE TABLE notes (id integer)")
+    elif content:
+        path.write_bytes(content)
+    with pytest.raises(UnusableSource, match=why):
+        imported(fresh_url, path)
+    assert fresh_db.run(imports.get_import_sources()) == []
+
+
+def test_half_a_file_is_one_sentence(fresh_url: str, sample: Sample, tmp_path: Path) -> None:
+    path = tmp_path / "half.sqlite"
+    shutil.copy(sample(f"{NAME}.sqlite"), path)
+    with path.open("r+b") as file:
+        file.truncate(90_000)
+    with pytest.raises(UnusableSource, match="cannot be read as a sqlite file"):
+        imported(fresh_url, path)

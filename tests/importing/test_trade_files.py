@@ -1,0 +1,304 @@
+"""Files of trades: those that exchanges have written give the expected figures, and bad ones one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atb_db import Database
+from atb_db.importing.errors import UnusableSource
+from atb_db.importing.executing import Imported
+from atb_db.importing.files import read_rows
+from atb_db.importing.importing import import_trades
+from atb_db.importing.plan import as_document
+from atb_db.importing.trade_files import Wishes
+from atb_db.repository import imports, orders, positions, trades
+from atb_db.testing import settings_of
+from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
+
+NOTHING = Decimal("0.00001")
+"""Kraken's costs are rounded to 5 digits, and its prices are not."""
+
+
+def imported(url: str, path: Path, wishes: Wishes = Wishes(), *, dry_run: bool = False) -> Imported:  # noqa: B008
+    return import_trades(settings_of(url), path, wishes, dry_run=dry_run, told=told)
+
+
+def round_trips(db: Database, done: Imported) -> list[tuple[str, str, str, Decimal]]:
+    """The closed trades of all sessions, as the expected figures have them."""
+    return sorted(
+        (one.symbol, str(one.side).lower(), f"{one.exit_time:%Y-%m-%d %H:%M:%S}", one.net_pnl)
+        for book in done.books
+        for one in db.run(trades.get_recent_trades(session_id=book.session_id, limit=1000))
+    )
+
+
+def same_round_trips(found: Iterable[tuple[str, str, str, Decimal]], due: Iterable[tuple[str, Any]]) -> bool:
+    wanted = sorted(
+        (str(symbol), str(trip["side"]), str(trip["closed"])[:19].replace("T", " "), Decimal(str(trip["realised"])))
+        for symbol, figures in due
+        for trip in figures["net"]["round_trips"]
+    )
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert ours[:3] == theirs[:3]
+        assert abs(ours[3] - theirs[3]) < NOTHING, (ours, theirs)
+    return True
+
+
+def open_quantities(db: Database, done: Imported) -> dict[str, Decimal]:
+    return {
+        one.symbol: one.current_quantity * (1 if str(one.side) == "LONG" else -1)
+        for book in done.books
+        for one in db.run(positions.get_active_positions(session_id=book.session_id))
+    }
+
+
+@pytest.mark.parametrize("name", ["binance-spot-trades.csv", "ccxt-my-trades.json"])
+def test_round_trips_and_open_positions_are_the_expected_ones(
+    sample: Sample, fresh_url: str, fresh_db: Database, name: str
+) -> None:
+    due = expected(sample("trade-files.expected.json"))[name]["symbols"]
+    done = imported(fresh_url, sample(name))
+    assert adds_up(done)
+    assert done.quarantined == 0
+    assert same_round_trips(round_trips(fresh_db, done), due.items())
+    held = {
+        symbol: Decimal(str(figures["net"]["average"]["open_quantity"]))
+        for symbol, figures in due.items()
+        if Decimal(str(figures["net"]["average"]["open_quantity"]))
+    }
+    assert open_quantities(fresh_db, done) == held
+    assert books_are_clean(fresh_url)
+
+
+def test_kraken_keeps_margin_apart(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
+    due = expected(sample("trade-files.expected.json"))["kraken-trades.csv"]
+    done = imported(fresh_url, sample("kraken-trades.csv"))
+    assert adds_up(done)
+    both = [*due["spot"]["symbols"].items(), *due["margin"]["symbols"].items()]
+    assert same_round_trips(round_trips(fresh_db, done), both)
+    assert sorted(book.name for book in done.books) == [
+        *("kraken BTC", "kraken EUR", "kraken EUR margin", "kraken USD margin"),
+    ]
+    assert books_are_clean(fresh_url)
+
+
+def test_bybits_results_are_net_by_settle_coin(sample: Sample, fresh_url: str) -> None:
+    due = expected(sample("trade-files.expected.json"))["bybit-closed-pnl.csv"]["by_settle_coin"]
+    done = imported(fresh_url, sample("bybit-closed-pnl.csv"))
+    assert adds_up(done)
+    found = {book.base_currency: (book.trades, book.net_pnl.normalize()) for book in done.books}
+    assert found == {coin: (one["rows"], Decimal(str(one["closed_pnl"])).normalize()) for coin, one in due.items()}
+    assert done.differences == ()
+    assert books_are_clean(fresh_url)
+
+
+def test_ccxts_orders_by_their_totals(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
+    due = expected(sample("trade-files.expected.json"))["ccxt-orders.json"]
+    done = imported(fresh_url, sample("ccxt-orders.json"))
+    assert adds_up(done)
+    assert open_quantities(fresh_db, done) == {
+        symbol: Decimal(str(held))
+        for symbol, held in due["open_quantity"].items()
+        if Decimal(str(held)) and "/" in symbol
+    }
+    usdt = next(book for book in done.books if book.base_currency == "USDT")
+    assert usdt.balance == sum(
+        Decimal(str(one)) for symbol, one in due["realised_fees_apart_fifo"].items() if symbol != "BTC/USD:BTC"
+    )
+    [pending] = fresh_db.run(orders.get_pending_orders(session_id=usdt.session_id))
+    assert pending.exchange_order_id == "880012601"
+    assert books_are_clean(fresh_url)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["binance-spot-trades.csv", "kraken-trades.csv", "bybit-closed-pnl.csv", "ccxt-my-trades.json", "ccxt-orders.json"],
+)
+def test_a_second_run_changes_nothing(sample: Sample, fresh_url: str, name: str) -> None:
+    tried = imported(fresh_url, sample(name), dry_run=True)
+    first = imported(fresh_url, sample(name))
+    again = imported(fresh_url, sample(name))
+    assert [one._replace(known=0) for one in again.counts] == list(first.counts) == list(tried.counts)
+    assert all(one.known == one.rows for one in again.counts)
+    assert again.books == first.books
+    assert again.fates == ()
+
+
+HEAD = '"Date(UTC)","Pair","Side","Price","Executed","Amount","Fee"\r\n'
+
+
+def binance(*rows: str) -> str:
+    return HEAD + "".join(f"{row}\r\n" for row in reversed(rows))
+
+
+BUY = '"2025-11-05 09:00:00","BTCUSDT","BUY","50,000.0000","2.0000000000BTC","100,000.0USDT","0.0000000000BNB"'
+SELL = '"2025-11-06 09:00:00","BTCUSDT","SELL","51,000.0000","1.0000000000BTC","51,000.0USDT","5.0000000000USDT"'
+LATER = '"2025-11-07 09:00:00","BTCUSDT","SELL","52,000.0000","3.0000000000BTC","156,000.0USDT","0.0010000000BTC"'
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def write_file(content: str | bytes, name: str = "trades.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write_file
+
+
+def test_a_dry_run_keeps_nothing(fresh_url: str, fresh_db: Database, write: Callable[..., Path]) -> None:
+    done = imported(fresh_url, write(binance(BUY, SELL)), dry_run=True)
+    assert [one.net_pnl for one in done.books] == [0]
+    assert done.books[0].balance == 995
+    assert fresh_db.run(imports.get_import_sources()) == []
+
+
+def test_the_next_file_continues_the_first(fresh_url: str, fresh_db: Database, write: Callable[..., Path]) -> None:
+    apart = imported(fresh_url, write(binance(BUY, SELL, SELL)))
+    assert apart.books[0].trades == 1
+    assert apart.books[0].net_pnl == 2 * (1000 - 5)  # two equal rows are two executions
+    own = Wishes(account="other")
+    imported(fresh_url, write(binance(BUY, SELL)), own)
+    done = imported(fresh_url, write(binance(SELL, LATER)), own)
+    assert [(one.rows, one.known, one.adjusted) for one in done.counts] == [(2, 1, 1)]
+    assert open_quantities(fresh_db, done) == {"BTCUSDT": Decimal("-2.001")}  # the fee was taken from what is owed
+    assert books_are_clean(fresh_url)
+
+
+def test_what_is_older_than_what_was_imported_is_in_quarantine(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    imported(fresh_url, write(binance(SELL)))
+    done = imported(fresh_url, write(binance(BUY, SELL)))
+    assert adds_up(done)
+    assert [fate.reason for fate in done.fates] == [
+        "newer trades of BTCUSDT were imported before it: import files oldest first"
+    ]
+    [kept] = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
+    assert isinstance(kept.content, dict)
+    assert kept.content["Executed"] == "2.0000000000BTC"
+
+
+def test_the_same_id_with_other_figures_is_in_quarantine(fresh_url: str, write: Callable[..., Path]) -> None:
+    rows = [{"time": "2025-11-05", "symbol": "X", "side": "buy", "quantity": 1, "price": 2, "trade_id": 7}]
+    imported(fresh_url, write(json.dumps(rows)))
+    rows[0]["price"] = 3
+    done = imported(fresh_url, write(json.dumps(rows)))
+    assert [fate.reason for fate in done.fates] == [
+        "it was imported before, with other figures; the first are in the books"
+    ]
+
+
+def test_an_order_that_was_open_is_continued(fresh_url: str, fresh_db: Database, write: Callable[..., Path]) -> None:
+    row = {
+        "id": "1",
+        "symbol": "BTC/USDT",
+        "side": "buy",
+        "amount": 3,
+        "timestamp": 1767603600000,
+        "status": "open",
+        "filled": 1,
+        "average": 100,
+        "lastUpdateTimestamp": 1767603600000,
+    }
+    imported(fresh_url, write(json.dumps([row]), "orders.json"))
+    row |= {"status": "closed", "filled": 3, "average": 110, "lastUpdateTimestamp": 1767603700000}
+    done = imported(fresh_url, write(json.dumps([row]), "orders.json"))
+    [position] = fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))
+    assert (position.current_quantity, position.entry_price) == (Decimal(3), Decimal(110))
+    assert books_are_clean(fresh_url)
+
+
+def test_since_leaves_older_rows_out(fresh_url: str, write: Callable[..., Path]) -> None:
+    from datetime import UTC, datetime
+
+    done = imported(fresh_url, write(binance(BUY, SELL)), Wishes(since=datetime(2025, 11, 6, tzinfo=UTC)))
+    assert (done.left_out, done.counts[0].rows) == (1, 1)
+
+
+def test_columns_of_ones_own(fresh_url: str, fresh_db: Database, write: Callable[..., Path]) -> None:
+    text = "when;pair;what;amount;price;cost;cc\n2025-11-05T10:00+01:00;A/B;Buy;2;3;0.5;B\n2025-11-06;A/B;sell;2;4;;B\n"
+    mapping = {"when": "time", "pair": "symbol", "what": "side", "amount": "quantity", "cost": "fee", "cc": "currency"}
+    done = imported(fresh_url, write(text), Wishes(mapping=mapping))
+    [trade] = fresh_db.run(trades.get_recent_trades(session_id=done.books[0].session_id))
+    assert (trade.net_pnl, f"{trade.entry_time:%H:%M}") == (Decimal("1.5"), "09:00")
+
+
+BAD_ROWS = {
+    "Side is 'SWAP', not BUY or SELL": BUY.replace('"BUY"', '"SWAP"'),
+    "Price is NaN": BUY.replace("50,000.0000", "NaN"),
+    "Price is no number": BUY.replace("50,000.0000", "fifty"),
+    "has no quote currency": BUY.replace("BTCUSDT", "BTCXYZ"),
+    "is in none of BTC": BUY.replace("2.0000000000BTC", "2.0000000000ETH"),
+    "Date(UTC) is no time": BUY.replace("2025-11-05 09:00:00", "yesterday"),
+    "Executed is 0.0": BUY.replace("2.0000000000BTC", "0.0BTC"),
+}
+
+
+@pytest.mark.parametrize("why", BAD_ROWS)
+def test_a_bad_row_is_in_quarantine_as_it_was_and_the_others_are_booked(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path], why: str
+) -> None:
+    path = write(binance(BAD_ROWS[why], SELL))
+    done = imported(fresh_url, path)
+    assert adds_up(done)
+    assert (done.quarantined, done.counts[0].rows) == (1, 2)
+    [kept] = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
+    assert why in str(kept.reason)
+    assert kept.content == as_document(read_rows(path)[1])
+    assert books_are_clean(fresh_url)
+
+
+def test_what_the_books_refuse_is_in_quarantine_with_their_words(fresh_url: str, write: Callable[..., Path]) -> None:
+    done = imported(fresh_url, write(binance(BUY, SELL, LATER.replace("52,000.0000", "1e31"))))
+    assert [(one.records, one.quarantined) for one in done.counts] == [(2, 1)]
+    assert "the books refuse it: orders.record_fill: price" in done.fates[-1].reason
+    assert books_are_clean(fresh_url)
+
+
+BAD_FILES = {
+    "is empty": b" \n",
+    "is not encoded in UTF-8": HEAD.encode() + BUY.encode().replace(b"BTCUSDT", b"BTC\xff"),
+    "is no file of text": b"SQLite format 3\0" + bytes(100),
+    "is the file whole": binance(BUY, SELL)[:-40].encode(),
+    "another number of columns": b"time,symbol,side,quantity,price\n2025-11-05,X,buy,1\n",
+    "is no whole JSON": b'[{"id": 1, "symbol": "A/B"}, {"id"',
+    "is no list of objects": b"[1, 2]",
+    "of no format that is known": b"a,b\n1,2\n",
+    "has a column twice": b"a,a\n1,2\n",
+    "is no whole Parquet file": b"PAR1" + bytes(100),
+}
+
+
+@pytest.mark.parametrize("why", BAD_FILES)
+def test_a_bad_file_is_one_sentence_and_writes_nothing(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path], why: str
+) -> None:
+    with pytest.raises(UnusableSource, match=why):
+        imported(fresh_url, write(BAD_FILES[why]))
+    assert fresh_db.run(imports.get_import_sources()) == []
+
+
+def test_a_file_too_large_for_memory_is_said(fresh_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+    with pytest.raises(UnusableSource, match="divide it by time"):
+        imported(fresh_url, path)
+
+
+def test_parquet(fresh_url: str, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [{"time": "2025-11-05", "symbol": "X", "side": "buy", "quantity": 1.5, "price": 2.0, "trade_id": "7"}]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "trades.parquet")
+    done = imported(fresh_url, tmp_path / "trades.parquet")
+    assert (done.counts[0].records, done.books[0].open_positions) == (1, 1)
