@@ -81,7 +81,7 @@ def _json(path: Path, text: str) -> list[Row]:
     rows = [found] if isinstance(found, dict) else found
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnusableSource(f"{path.name} is no list of objects")
-    return rows
+    return cast("list[Row]", rows)
 
 
 def _parquet(path: Path) -> list[Row]:

@@ -287,6 +287,8 @@ def _order(ids: Ids, *, trade: _Trade, row: Row, kind: OrderType, plan_key: str 
         trailing_stop=plans and bool(of.get("is_stop_loss_trailing")),
         exchange=text_or_none(of, "exchange") if plans else None,
         base_asset=(text_or_none(of, "base_currency") or text(of, "pair").partition("/")[0]) if plans else None,
+        # Whatever the pair says: freqtrade counts every profit in the stake currency.
+        settlement_currency=_stake_currency(of) if plans else None,
         created_at=utc(row, "order_date"),
         request_id=ids.request(f"order {_order_key(row)}"),
     )
@@ -440,9 +442,12 @@ def _timeframe(minutes: int) -> str:
     return f"{minutes}m" if minutes else "none"
 
 
+def _stake_currency(row: Row) -> str:
+    return text_or_none(row, "stake_currency") or text(row, "pair").partition("/")[2].partition(":")[0]
+
+
 def _book_of(row: Row) -> str:
-    stake = text_or_none(row, "stake_currency") or text(row, "pair").partition("/")[2].partition(":")[0]
-    return f"{text_or_none(row, 'exchange') or 'unknown'} {stake}"
+    return f"{text_or_none(row, 'exchange') or 'unknown'} {_stake_currency(row)}"
 
 
 def _key(row: Row) -> str:
