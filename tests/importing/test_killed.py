@@ -99,12 +99,13 @@ def test_the_sample_killed_once_in_the_middle(sample: Sample, fresh_url: str, em
     from atb_db.testing import migrate
 
     path = sample("freqtrade-spot-futures.sqlite")
-    assert start(fresh_url, path).wait() == 0
+    with start(fresh_url, path) as undisturbed:
+        assert undisturbed.wait() == 0
     migrate(empty_url)
-    process = start(empty_url, path)
-    while not books(empty_url):
-        sleep(0.01)
-    process.kill()
-    process.wait()
-    assert start(empty_url, path).wait() == 0
+    with start(empty_url, path) as process:
+        while not books(empty_url):
+            sleep(0.01)
+        process.kill()
+    with start(empty_url, path) as last:
+        assert last.wait() == 0
     assert books(empty_url) == books(fresh_url)
