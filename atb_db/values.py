@@ -166,7 +166,7 @@ REQUEST_NAMESPACE: Final = UUID("d683cd21-d21d-5298-8ef2-4d10d30c6873")
 def request_id_of(text: str) -> UUID:
     """The request_id that stands for a text of yours: always the same (UUID version 5 in `REQUEST_NAMESPACE`).
 
-    For what happens once, whoever asks for it and however often: an engine that died and starts again names its act as
+    For what happens once, however often it is asked for: an engine that died and starts again names its act as
     before, such as `request_id_of("engine-1: entry signal of 2024-03-01T09:00Z BTCUSDT")`, and it is the same act, of
     which the first attempt's result comes back. Other content under the same id is an IdempotencyConflict.
 

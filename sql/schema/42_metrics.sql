@@ -139,7 +139,7 @@ SELECT session_id, period, period_start, period_end, opening_balance,
   FROM measured
  GROUP BY session_id, period, period_start, period_end, opening_balance;
 COMMENT ON VIEW recomputed_metrics IS
-'What performance_metrics must say, computed anew from trades and ledger; the columns mean the same.';
+'What performance_metrics must say, computed again from trades and ledger; the columns mean the same.';
 COMMENT ON COLUMN recomputed_metrics.session_id IS 'Session whose trades are counted.';
 COMMENT ON COLUMN recomputed_metrics.period IS 'DAILY or ALL_TIME.';
 COMMENT ON COLUMN recomputed_metrics.opening_balance IS
