@@ -120,7 +120,7 @@ check: check-static dependencies test test-slow cov ## Everything that must be g
 check-static: lint types floors sql-lint ## The checks that run no tests
 
 lint: $(VENV)/.dev ## Format and lint of the Python files
-	@$(PY) -m ruff format --check --quiet . || { echo "make fmt mends the format" >&2; exit 1; }
+	@$(PY) -m ruff format --check --quiet . || { echo "make fmt fixes the format" >&2; exit 1; }
 	@$(PY) -m ruff check --quiet .
 
 types: $(VENV)/.dev ## mypy --strict, and pyright
@@ -165,7 +165,7 @@ growth: $(VENV)/.dev ## How writes and reads fare while the tables grow (ARGS="-
 
 ##@ Chores
 
-fmt: $(VENV)/.dev ## Format the Python files, mend what ruff can
+fmt: $(VENV)/.dev ## Format the Python files, fix what ruff can
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 

@@ -9,21 +9,10 @@ from enum import Enum
 from typing import Final, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
 
+from atb_db.documents import to_json, to_rows
 from atb_db.rows import UnsupportedAnnotationError, is_row_type, without_none
 from atb_db.types import NEW, NOW, UNSET, Json, Number, Span, Unset
-from atb_db.values import (
-    Coerce,
-    to_bool,
-    to_decimal,
-    to_int,
-    to_json,
-    to_label,
-    to_rows,
-    to_span,
-    to_text,
-    to_time,
-    to_uuid,
-)
+from atb_db.values import Coerce, to_bool, to_decimal, to_int, to_label, to_span, to_text, to_time, to_uuid
 
 MISSING: Final = inspect.Parameter.empty
 """The default of a parameter that has none."""

@@ -45,7 +45,7 @@ def _measured(results: Results) -> Iterator[str]:
         yield from _timings(found)
         yield f"\n![{title}](benchmarks/{group}.svg)"
     yield "\n### log_trade as the day grows\n\n![Growth](benchmarks/growth.svg)"
-    yield "\n### Bulk\n\nMilliseconds for all rows; a contender that would take minutes loads a part, and is told as if"
+    yield "\n### Bulk\n\nMilliseconds for all rows; a contender that would take minutes loads a part, and counts as if"
     yield "it had gone on at that pace.\n"
     yield from _timings(results.bulk)
     yield "\n### A full cache\n\nMilliseconds of set_prediction with a new key when the cache is at its bound: the"

@@ -1,4 +1,4 @@
-"""Collations whose library has changed under the indexes: noticing it, also where the server hides it, and mending it.
+"""Collations whose library has changed under the indexes: detecting it, also where the server hides it, and fixing it.
 
 The order of texts is the operating system's or ICU's, and a new version may have another one: an index that was built
 under the old one then misses rows, and a unique one lets duplicates in.
@@ -96,7 +96,7 @@ class CollationCheck(NamedTuple):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is to be mended."""
+        """Whether nothing needs to be fixed."""
         return not (self.due or self.leftovers or self.changed)
 
 
@@ -108,7 +108,7 @@ class CollationFix(NamedTuple):
     removed: tuple[str, ...]
     """Half-built indexes."""
     refreshed: tuple[str, ...]
-    """Collations whose version is recorded anew."""
+    """Collations whose version is recorded again."""
     undone: tuple[tuple[str, str], ...]
     """What could not be done, and why."""
     notes: tuple[str, ...] = ()

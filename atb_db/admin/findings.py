@@ -1,4 +1,4 @@
-"""What a check found, and what mends it."""
+"""What a check found, and how to fix it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ class Finding(NamedTuple):
     actual: str | None
     level: Level
     repair: str | None
-    """The SQL or the command that mends it; None where nothing has to be done."""
+    """The SQL or the command that fixes it; None where nothing has to be done."""
     safe: bool = False
     """Whether `repair` is SQL that changes no row, takes no long lock and cannot fail half-way."""

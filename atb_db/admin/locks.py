@@ -8,9 +8,9 @@ from typing import Final
 from atb_db.admin.connection import Connection, ask
 
 MIGRATIONS: Final = 0x6174625F6462
-"""Key of whoever changes the schema: "atb_db"."""
+"""Key of the process that changes the schema: "atb_db"."""
 COLLATIONS: Final = int.from_bytes(b"atb_coll")
-"""Key of whoever rebuilds indexes."""
+"""Key of the process that rebuilds indexes."""
 _LOW_BITS: Final = 32
 
 

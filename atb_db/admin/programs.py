@@ -147,7 +147,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _reason(said: bytes, name: str) -> str:
-    """The line that tells most: the last error, else the last line."""
+    """The most informative line: the last error, else the last line."""
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "error:" in line] or lines
     return re.sub(rf"^{re.escape(name)}: (?:error: )?", "", errors[-1]) if errors else ""

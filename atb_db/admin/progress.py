@@ -1,4 +1,4 @@
-"""What is told while something takes long."""
+"""Progress reports of long operations."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Progress: TypeAlias = Callable[[str, int, int | None], None]
-"""Is told what is being done, how much of it is done, and of how much; None: nobody knows."""
+"""Called with what is being done, how much of it is done, and the total; None if it is unknown."""
 
 
 def silent(_what: str, _done: int, _total: int | None) -> None:
-    """Tell nobody."""
+    """Report to nobody."""

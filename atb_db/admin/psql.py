@@ -18,7 +18,7 @@ def psql(settings: Settings, *, write: bool = False, arguments: Sequence[str] = 
     """Become psql, on the settings' database; its transactions are read-only unless `write`.
 
     It loads sql/psqlrc with its handy questions, and the user's own psqlrc behind them. Read-only is a default
-    against accidents: whoever types SQL can switch it off again.
+    against accidents: anybody who types SQL can switch it off again.
 
     Raises:
         ToolMissing: there is no psql on this machine.
@@ -40,7 +40,7 @@ def psql_invocation(settings: Settings, *, write: bool = False, arguments: Seque
 
 
 def _settled(*, interactive: bool) -> list[str]:
-    """Variables that tell our psqlrc about the user's own, which it stands in for, and whether to say what it has."""
+    """Variables for our psqlrc: the user's own, which it replaces, and whether to say what it has."""
     own = Path(os.environ.get("PSQLRC") or "~/.psqlrc").expanduser()
     told = [f"--set=ATB_DB_USER_PSQLRC={own}"] if own.is_file() else []
     return [*told, "--set=ATB_DB_BANNER=1"] if interactive and sys.stdin.isatty() else told

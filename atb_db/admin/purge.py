@@ -54,7 +54,7 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
 """Every table with rows of a session, in the order in which they are removed, and what makes them the session's."""
 
 LOG_TABLES: Final = ("system_events", "strategy_executions", "prediction_performance")
-"""What only tells what happened; no figure and no book is computed from it."""
+"""What only records what happened; no figure and no book is computed from it."""
 
 _GO_ON: Final = "run the purge again, which goes on with it"
 _INSTANT: Final = timedelta(microseconds=1)

@@ -205,7 +205,9 @@ def _connected(connection: Connection, server: ServerInfo, hosts: Sequence[str],
     if groups_used(connection):
         yield Step(Topic.ROLES, Outcome.DONE, "the groups of atb-db have their grants")
     else:
-        yield Step(Topic.ROLES, Outcome.TODO, "the bot works as whoever it logs in as", "atb-db roles --runtime LOGIN")
+        yield Step(
+            Topic.ROLES, Outcome.TODO, "the bot works as the role that it logs in as", "atb-db roles --runtime LOGIN"
+        )
     yield judge_environment(read_environment(connection), wanted.environment)
 
 
@@ -237,7 +239,7 @@ def _verify(settings: Settings, steps: Sequence[Step]) -> Step:
     if not missing and not _passed(steps, Topic.MIGRATIONS):
         missing = [Topic.MIGRATIONS]
     if missing:
-        return Step(Topic.VERIFICATION, Outcome.FAILED, f"nothing was written: first mend the {missing[0]}")
+        return Step(Topic.VERIFICATION, Outcome.FAILED, f"nothing was written: first fix the {missing[0]}")
     try:
         session_id, trade_id = record_trial(settings)
     except AtbDbError as error:

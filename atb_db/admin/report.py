@@ -61,7 +61,7 @@ def read_report(db: Database, choice: ReportChoice) -> Report:
 
 
 def write_report(db: Database, choice: ReportChoice, path: Path, *, refresh: int | None = None) -> WrittenReport:
-    """Read the report and put it in the place of the file; whoever reads that one has the old page or the new one.
+    """Read the report and put it in the place of the file; a reader of it gets the old page or the new one.
 
     `refresh` is after how many seconds the page loads itself again.
 

@@ -70,7 +70,7 @@ def read_place(connection: Connection) -> Place:
 def on_server(settings: Settings, purpose: Purpose, *, as_superuser: bool = False) -> Iterator[Scratch]:
     """A database on the settings' server, sorted as theirs is; those that killed runs have left are removed, too.
 
-    Whoever made a dump has written the code in it, and that runs with the rights of the role that restores. So a
+    The code in a dump was written by its author, and it runs with the rights of the role that restores. So a
     superuser does not restore, unless `as_superuser`: a login that lives as long as the database does, and owns nothing
     else.
 

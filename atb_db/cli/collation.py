@@ -109,4 +109,4 @@ def _print_check(found: CollationCheck) -> None:
     for note in found.notes:
         print_message(note)
     print_message(f"Indexes that depend on a collation's version: {len(found.indexes)}; amcheck: {found.amcheck}.")
-    print_message("The collations are in order." if found.clean else "atb-db fix-collation mends this.")
+    print_message("The collations are in order." if found.clean else "atb-db fix-collation fixes this.")

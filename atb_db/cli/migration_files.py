@@ -75,7 +75,7 @@ def lint_command(folder: FolderOption = None, as_json: JsonOption = False) -> No
             typer.echo(f"{file}:{line}: {severity}: {message} [{rule}]")
         if not found.squawk:
             print_message("squawk is not installed, and its rules were not checked: pip install squawk-cli")
-        print_message("Nothing must be mended." if found.clean else "Mend the errors, or see CONTRIBUTING.")
+        print_message("Nothing must be fixed." if found.clean else "Fix the errors, or see CONTRIBUTING.")
     if not found.clean:
         raise typer.Exit(ExitCode.FOUND)
 

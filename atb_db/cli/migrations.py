@@ -169,14 +169,14 @@ def status_command(url: UrlOption = None, as_json: JsonOption = False) -> None:
 
 
 class _Seconds:
-    """How long each migration took; told while they run, on a terminal."""
+    """How long each migration took; shown while they run, on a terminal."""
 
     def __init__(self) -> None:
         self.by_id: dict[str, float] = {}
         self._terminal = sys.stderr.isatty()
 
     def tell(self, event: Event) -> None:
-        """Remember, and tell a terminal."""
+        """Remember it, and show it on a terminal."""
         from atb_db.admin.migrations import Happened
 
         what = f"{event.id} ({event.number} of {event.total})"

@@ -1,4 +1,4 @@
-"""`atb-db nuke` and `atb-db reset-railway`: beginning anew."""
+"""`atb-db nuke` and `atb-db reset-railway`: starting over."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def nuke_command(
     if done.backed_up:
         typer.echo(done.backed_up)
     print_message(
-        f"Dropped {counted(len(done.dropped), 'object')} of {done.target.database} and made the schema anew, with "
+        f"Dropped {counted(len(done.dropped), 'object')} of {done.target.database} and made the schema again, with "
         f"{counted(done.granted, 'grant')} as before. Verified: the schema is as it should be."
     )
     if done.kept:

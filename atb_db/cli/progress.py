@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress | None]:
-    """What is to be told; None when nobody watches."""
+    """What is to be shown; None when nobody watches."""
     if not sys.stderr.isatty():
         yield None
         return

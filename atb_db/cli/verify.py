@@ -109,13 +109,13 @@ def audit_command(
 def _mend(settings: Settings, found: Verification, *, yes: bool) -> None:
     from atb_db.admin.schema.verify import mend
 
-    print_message("To be mended:")
+    print_message("To be fixed:")
     for finding in found.mendable:
         print_message(f"  {finding.repair};")
     confirm("Do it?", yes=yes)
     for finding, failure in mend(settings, found.mendable):
         if failure is not None:
-            print_message(f"Could not mend {finding.what} {finding.where}: {failure}")
+            print_message(f"Could not fix {finding.what} {finding.where}: {failure}")
 
 
 def _print_verification(found: Verification) -> None:

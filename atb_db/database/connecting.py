@@ -125,7 +125,7 @@ def connect_arguments(settings: Settings) -> ConnectArguments:
 
 
 def needs_utc(settings: Settings) -> bool:
-    """Whether a new connection must be told its time zone: libpq lets some variables go before the options."""
+    """Whether a new connection must be given its time zone: in libpq some variables override the options."""
     return settings.pgbouncer or any(os.environ.get(name) for name in _STRONGER)
 
 
@@ -165,7 +165,7 @@ class _Connection(Protocol):
 
 
 def accept(connection: _Connection) -> ServerInfo:
-    """Refuse a server that cannot hold the books, without asking it anything; what it told about itself.
+    """Refuse a server that cannot hold the books, without asking it anything; what it reports about itself.
 
     Raises:
         ConfigurationError: the server is older than PostgreSQL 14, or the database is not encoded in UTF-8.
@@ -240,7 +240,7 @@ def first_unanswered(
 
 
 def result(statement: Statement[R], rows: Iterable[object]) -> R:
-    """The statement's result from the made rows; an error tells which request has none."""
+    """The statement's result from the made rows; an error says which request has none."""
     try:
         return statement.declaration.read(rows)
     except AtbDbError as error:

@@ -57,7 +57,7 @@ def healthy(
     pool: PoolStatistics,
     journal: JournalDepth | None,
 ) -> Health:
-    """The health that the answers to `QUESTIONS` tell of."""
+    """The health according to the answers to `QUESTIONS`."""
     state, flags = answers
     assert isinstance(state, ServerState)  # noqa: S101  the questions' types
     assert isinstance(flags, list)  # noqa: S101
@@ -76,7 +76,7 @@ def healthy(
 def unhealthy(
     error: AtbDbError, replica_lag: float | None, pool: PoolStatistics, journal: JournalDepth | None
 ) -> Health:
-    """The health that an error tells of: a server that refuses a question is reachable, and no more is known."""
+    """The health according to an error: a server that refuses a question is reachable, and no more is known."""
     return Health(
         reachable=not is_disconnection(error) and not isinstance(error, PoolExhausted),
         writable=False,

@@ -56,7 +56,7 @@ class StatementLoaders:
             self._whole.set_pgresult(None, set_loaders=False)  # or the result would stay in memory
 
     def _unknown_label(self, result: PGresult) -> SchemaMismatch:
-        """Which label made a loader fail: it is told the value, and not the column."""
+        """Which label made a loader fail: a loader gets the value, and not the column."""
         for row, (place, labels) in product(range(result.ntuples), self._reader.labels.items()):
             value = result.get_value(row, place)
             if value is not None and not labels.is_open and (label := bytes(value).decode()) not in labels.members:

@@ -1,6 +1,6 @@
 """psycopg_pool's pools, with deadlines: nobody gets a connection that is dead, or waits longer than its call may take.
 
-psycopg_pool connects in the background. Each attempt is told its own deadline, the newest failure is the reason that
+psycopg_pool connects in the background. Each attempt gets its own deadline, the newest failure is the reason that
 callers are given, and as long as anybody waits there is another attempt every half second.
 """
 
@@ -81,7 +81,7 @@ class Attempts:
         )
 
     def arguments(self) -> dict[str, float]:
-        """What both of psycopg_pool's classes are told."""
+        """Arguments of both of psycopg_pool's classes."""
         return {
             "min_size": self.settings.pool_min,
             "max_size": self.settings.pool_max,

@@ -114,7 +114,7 @@ class Attempts:
 
         Raises:
             AtbDbError: the attempt's error, if there is to be no other. It is OutcomeUnknown when an earlier attempt
-                may have written and this one does not tell, and the earlier one's when only time ran out in this one.
+                may have written and this one does not say, and the earlier one's when only time ran out in this one.
         """
         now = monotonic()
         statement = self._statement

@@ -91,7 +91,7 @@ _DROPPED: Final = ("cache lookup failed", "could not open relation with OID")
 def translated(declaration: Declared[object] | None = None, *, writes: bool | None = None) -> Iterator[None]:
     """Raise psycopg's errors as ours.
 
-    `writes` tells whether a lost connection leaves open what was written; by default the declaration's kind does.
+    `writes` says whether a lost connection leaves open what was written; by default the declaration's kind does.
     psycopg's own error stays in `__context__` and out of the traceback: it may quote whole rows.
     """
     if writes is None:

@@ -1,4 +1,4 @@
-"""What the demo tells: the session, its P&L, and what the database took."""
+"""What the demo shows: the session, its P&L, and what the database took."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from atb_db.errors import ConfigurationError
 
 
 class Account(NamedTuple):
-    """A user of this machine; all None: whoever runs this process."""
+    """A user of this machine; all None: the user of this process."""
 
     uid: int | None = None
     gid: int | None = None

@@ -47,7 +47,7 @@ class Server(Postgresql):
 
     Its superuser is `postgres`. The unix socket asks for no password, and lies in a folder that only
     the account of this process and the server's (as root: another one) may enter; over TCP it listens on
-    127.0.0.1 alone, with a random password. Whoever else uses this machine gets in by neither, or
+    127.0.0.1 alone, with a random password. No other user of this machine gets in by either, or
     `COPY FROM PROGRAM` would make them the server's account. It ends with the process that made it,
     however that ends.
     """

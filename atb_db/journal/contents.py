@@ -73,7 +73,7 @@ class Contents(NamedTuple):
 
 
 def read_contents(path: Path) -> Contents:
-    """Read a file; whoever writes it may go on.
+    """Read a file; its writer may continue meanwhile.
 
     Raises:
         JournalUnusable: it cannot be read, is of a later format, or is no journal.

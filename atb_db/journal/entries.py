@@ -8,12 +8,13 @@ from enum import Enum
 from functools import cache
 from typing import Final
 
+from atb_db.documents import JsonText, to_json
 from atb_db.errors import InvalidInput, StatementError
 from atb_db.parameters import Parameter
 from atb_db.repository import statements
 from atb_db.statement import Declared, Kind, Statement, declaration_of
 from atb_db.types import NEW, NOW, UNSET, JsonValue
-from atb_db.values import JsonText, to_json, to_time
+from atb_db.values import to_time
 
 OF_THE_MOMENT: Final = frozenset(
     {

@@ -89,7 +89,7 @@ class Ticket:
         self.statement = statement
         self.size = size
         self.awaited = False
-        """Whether somebody will be told the error; else it must be kept."""
+        """Whether a caller will get the error; else it must be kept."""
         self.settled = False
         self.result: object = None
         self.error: AtbDbError | None = None
@@ -216,7 +216,7 @@ class Queue:
                 return False
             ticket.error = error
             if ticket.awaited:
-                self._settle(ticket)  # whoever recorded it is told
+                self._settle(ticket)  # its caller gets the error
             else:
                 self._set_aside(ticket, problem_of(error))
             return True

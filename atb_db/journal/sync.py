@@ -68,7 +68,7 @@ class Journal:
             StatementError: the statement is no command, or is about this very moment.
             ResourceFull: the file's limit is reached, or its disk is full; nothing was recorded.
             JournalUnusable: the file is closed, was removed, or its disk fails.
-            AtbDbError: the server refused it for good, as `Database.run` tells; it is not kept.
+            AtbDbError: the server refused it for good, as `Database.run` documents; it is not kept.
         """
         ticket = self._append(statement)
         try:

@@ -330,7 +330,7 @@ class _Period(NamedTuple):
 
 
 def _grouped(days: Sequence[PeriodPnl]) -> tuple[str, timedelta, list[_Period]]:
-    """The days, or as many weeks or months as can be told apart."""
+    """The days, or as many weeks or months as can be distinguished."""
     if not days:
         return "day", timedelta(days=1), []
     length = days[-1].period_start - days[0].period_start

@@ -12,7 +12,7 @@ from atb_db.types import TradeSource, TradeSourceLabel
 CURVE_POINTS: Final = 600
 EXCURSION_POINTS: Final = 500
 NEWEST_TRADES: Final = 20_000
-"""Of how many trades distribution, holding times and excursions are told; more take long to read."""
+"""Of how many trades distribution, holding times and excursions are shown; more take long to read."""
 WORST_DRAWDOWNS: Final = 10
 NEWEST_OUTCOMES: Final = 15
 

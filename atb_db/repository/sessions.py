@@ -193,7 +193,7 @@ def resume_or_create(
     open positions or unresolved orders, however old. An exchange of None, here or there, is any exchange. Its balance,
     positions, orders and counters are where they were: nothing expires, and orders that were PENDING when the engine
     died are among the unresolved ones. Ask the exchange for each, and expire what it does not know. An ENGINE_RESUME
-    event tells who took it up. Otherwise a session is started as by create_trading_session, with initial_balance and
+    event records who took it up. Otherwise a session is started as by create_trading_session, with initial_balance and
     the arguments behind it.
 
     Conflict when a session would be started while another of this strategy, symbol and mode (on another timeframe or
@@ -223,7 +223,7 @@ def renew_hold(
 
     For an engine's loop, several times within the lease (a timedelta or seconds, from now by the server's clock). It
     never shortens the hold. SessionHeld names the engine that has taken the session over: then stop trading.
-    SessionClosed when the session was ended. timestamp only tells a renewal from the same one repeated.
+    SessionClosed when the session was ended. timestamp only distinguishes a renewal from the same one repeated.
     """
     ...
 
@@ -250,7 +250,7 @@ def end_trading_session(*, session_id: int, end_time: datetime = NOW, token: UUI
     Open positions stay open; the session takes no more trades, orders or balance changes (SessionClosed). An end_time
     before the start, by a clock that was set back, is stored as the start.
     The hold is released. An engine gives its hold's token, so that it does not end what another has taken over
-    (SessionHeld); without one the session is ended whoever holds it.
+    (SessionHeld); without one the session is ended no matter who holds it.
     """
     ...
 

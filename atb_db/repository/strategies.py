@@ -62,9 +62,9 @@ class Strategy(NamedTuple):
     validation_results: Json | None
     """How it was validated when it was registered."""
     config_hash: str | None
-    """Hash of the configuration, made by whoever registered it."""
+    """Hash of the configuration, made by the registering program."""
     component_hash: str | None
-    """Hash of the components' code, made by whoever registered it."""
+    """Hash of the components' code, made by the registering program."""
     created_at: datetime
     """When it was registered."""
     updated_at: datetime

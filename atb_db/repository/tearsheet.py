@@ -75,7 +75,7 @@ class DayEquity(NamedTuple):
 class PnlBucket(NamedTuple):
     """The trades with lower <= net P&L < upper, in base currency; a bucket without trades has no row.
 
-    The first and the last bucket also hold the 1 % of the trades beyond each of them: smallest and largest tell.
+    The first and the last bucket also hold the 1 % of the trades beyond each of them, as smallest and largest show.
     """
 
     lower: Decimal

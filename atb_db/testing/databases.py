@@ -40,7 +40,7 @@ class Databases:
 
     @contextmanager
     def fresh(self) -> Generator[str, None, None]:
-        """A database with the schema and without rows; its URL. It is dropped at the end, whoever is connected."""
+        """A database with the schema and without rows; its URL. It is dropped at the end, even if in use."""
         name = f"atb_test_{next(self._numbers)}"
         url = self._server.create_database(name, template=_TEMPLATE)
         try:

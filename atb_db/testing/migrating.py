@@ -13,7 +13,7 @@ def migrate(database: Database | AsyncDatabase | Settings | str) -> Migrated:
     done on a connection of its own.
 
     Raises:
-        LockHeld: another migration, or whoever uses a table, did not finish in time.
+        LockHeld: another migration, or another user of a table, did not finish in time.
         Refused: what is recorded is not what it seems, or the database has these tables without any record.
         Unavailable: the server cannot be reached, or the connection was lost.
         ConfigurationError: the connection string cannot be used.

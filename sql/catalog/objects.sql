@@ -79,7 +79,7 @@ WITH extension_members AS (
       JOIN pg_attribute AS a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
       LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
      UNION ALL
-    -- From PostgreSQL 18 on, NOT NULL is a constraint too; it is told with the column.
+    -- From PostgreSQL 18 on, NOT NULL is a constraint too; it is listed with the column.
     SELECT 'constraint',
            format('%s.%s', coalesce(r.relname, t.typname), c.conname),
            pg_get_constraintdef(c.oid),

@@ -1,4 +1,4 @@
--- What anybody may do here by a grant or as the owner: the groups of atb_db, everybody (PUBLIC), and whoever gains by
+-- What anybody may do here by a grant or as the owner: the groups of atb_db, everybody (PUBLIC), and all who gain by
 -- a grant of his own; names are SQL. The large object functions are where everybody may make what only harms.
 WITH schemas AS (
     SELECT oid, nspname, nspowner, nspacl

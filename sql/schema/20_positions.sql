@@ -73,7 +73,7 @@ CREATE TABLE positions (
     CONSTRAINT positions_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT positions_continues_position_id_fkey FOREIGN KEY (continues_position_id, session_id)
     REFERENCES positions (id, session_id),
-    -- CHECKs of a wide row are read anew by every statement that writes it: these are as short as they can be.
+    -- CHECKs of a wide row are read again by every statement that writes it: these are as short as they can be.
     CONSTRAINT positions_status_follows_quantity CHECK (
         current_quantity = quantity - exited_quantity
         AND (status = 'OPEN') = (current_quantity > 0)

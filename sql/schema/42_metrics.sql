@@ -139,32 +139,20 @@ SELECT session_id, period, period_start, period_end, opening_balance,
   FROM measured
  GROUP BY session_id, period, period_start, period_end, opening_balance;
 COMMENT ON VIEW recomputed_metrics IS
-'What performance_metrics must say, computed anew from trades and ledger; the columns mean the same.';
+'What performance_metrics must say, computed again from trades and ledger; the columns mean the same.';
 COMMENT ON COLUMN recomputed_metrics.session_id IS 'Session whose trades are counted.';
 COMMENT ON COLUMN recomputed_metrics.period IS 'DAILY or ALL_TIME.';
-COMMENT ON COLUMN recomputed_metrics.period_start IS 'First moment of the period; 1970-01-01 for ALL_TIME.';
-COMMENT ON COLUMN recomputed_metrics.period_end IS 'First moment after the period; NULL for ALL_TIME.';
 COMMENT ON COLUMN recomputed_metrics.opening_balance IS
 'Where the period''s balance starts, in the session''s base currency.';
-COMMENT ON COLUMN recomputed_metrics.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN recomputed_metrics.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN recomputed_metrics.losing_trades IS 'Number of trades with pnl < 0.';
-COMMENT ON COLUMN recomputed_metrics.gross_profit IS 'Sum of the positive pnl, in the session''s base currency.';
-COMMENT ON COLUMN recomputed_metrics.gross_loss IS
-'Sum of the negative pnl without its sign, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.commission IS 'Sum of commission, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.margin_interest_cost IS
 'Sum of margin_interest_cost, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.funding IS
 'Sum of funding, in the session''s base currency: positive when received.';
-COMMENT ON COLUMN recomputed_metrics.best_trade_pnl IS 'Largest pnl of one trade, in the session''s base currency.';
-COMMENT ON COLUMN recomputed_metrics.worst_trade_pnl IS 'Smallest pnl of one trade, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.current_streak IS
 'Wins in a row up to the newest booking; negative: losses in a row; 0 after a trade with pnl = 0.';
 COMMENT ON COLUMN recomputed_metrics.largest_win_streak IS 'Longest run of winning trades, in order of booking.';
 COMMENT ON COLUMN recomputed_metrics.largest_loss_streak IS 'Longest run of losing trades, in order of booking.';
-COMMENT ON COLUMN recomputed_metrics.peak_balance IS
-'Highest value of opening_balance + cumulative net P&L, the opening included, in the session''s base currency.';
 COMMENT ON COLUMN recomputed_metrics.max_drawdown IS
 'Largest (running peak - value) / running peak of that value in order of booking, as a fraction.';
 

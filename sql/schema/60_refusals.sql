@@ -19,7 +19,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION permitted IS
-'True; raises 42501 (insufficient_privilege) unless whoever called the command, not the owner that it runs as, may '
+'True; raises 42501 (insufficient_privilege) unless the caller''s role, not the owner that it runs as, may '
 'INSERT into trades.';
 
 CREATE FUNCTION existing_session(wanted bigint) RETURNS bigint

@@ -265,7 +265,7 @@ BEGIN
     IF FOUND THEN
         IF (known.quantity, known.price) IS DISTINCT FROM (filled, at_price)
             OR (known.fee, known.fee_currency) <> (told_fee, told_currency)
-            -- Another conversion of the same fee is no other fee; a fee that is not the cost told before is one.
+            -- Another conversion of the same fee is no other fee; a fee that is not the cost given before is one.
             OR (known.fee IS NULL AND known.commission IS NOT NULL AND (base_fee <> 0 OR converted <> known.commission)) THEN
             PERFORM refuse_fill(known, filled, at_price, told_fee, told_currency, told_commission);
         END IF;
@@ -485,8 +485,9 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     f record;
 BEGIN
-    -- Whoever raises a flag waits for orders that are being journaled, so that none is after it was raised. A table that
-    -- hardly anybody writes stands for the gate: whoever only reads can take no such lock, an advisory one everybody.
+    -- Raising a flag waits for orders that are being journaled, so that none is after it was raised. A table that
+    -- is hardly ever written stands for the gate: a role that only reads cannot take a lock on it as it can take an
+    -- advisory one.
     LOCK TABLE deployment IN ROW SHARE MODE;
     SELECT * INTO f FROM system_control_flags WHERE name = flag AND active;
     IF FOUND THEN

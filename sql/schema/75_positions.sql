@@ -79,7 +79,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION acknowledge_adopted IS
-'Gives an order that is adopted by another id the exchange''s id that is told with it, as an acknowledgement does.';
+'Gives an order that is adopted by another id the exchange''s id that is given with it, as an acknowledgement does.';
 
 CREATE FUNCTION agrees(given numeric, known numeric) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$

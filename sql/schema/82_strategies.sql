@@ -64,8 +64,8 @@ COMMENT ON COLUMN strategy_registry.regime_detector_config IS 'Configuration of 
 COMMENT ON COLUMN strategy_registry.parameters IS 'Its own parameters.';
 COMMENT ON COLUMN strategy_registry.performance_summary IS 'How it performed when it was registered.';
 COMMENT ON COLUMN strategy_registry.validation_results IS 'How it was validated when it was registered.';
-COMMENT ON COLUMN strategy_registry.config_hash IS 'Hash of the configuration, made by whoever registered it.';
-COMMENT ON COLUMN strategy_registry.component_hash IS 'Hash of the components'' code, made by whoever registered it.';
+COMMENT ON COLUMN strategy_registry.config_hash IS 'Hash of the configuration, made by the registering program.';
+COMMENT ON COLUMN strategy_registry.component_hash IS 'Hash of the components'' code, made by the registering program.';
 COMMENT ON COLUMN strategy_registry.created_at IS 'When it was registered.';
 COMMENT ON COLUMN strategy_registry.updated_at IS 'When its version or status last changed.';
 COMMENT ON COLUMN strategy_registry.request_id IS

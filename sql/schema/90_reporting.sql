@@ -52,11 +52,6 @@ COMMENT ON COLUMN reporting.account_summary.equity IS
 'The equity of the newest snapshot, in base_currency; NULL without one.';
 COMMENT ON COLUMN reporting.account_summary.snapshot_time IS 'When the newest snapshot was taken.';
 COMMENT ON COLUMN reporting.account_summary.total_trades IS 'Number of completed trades.';
-COMMENT ON COLUMN reporting.account_summary.win_rate IS 'winning_trades / total_trades, as a fraction.';
-COMMENT ON COLUMN reporting.account_summary.profit_factor IS 'gross_profit / gross_loss; NULL without losses.';
-COMMENT ON COLUMN reporting.account_summary.expectancy IS 'Mean pnl of a trade, in the session''s base currency.';
-COMMENT ON COLUMN reporting.account_summary.current_streak IS
-'Wins in a row up to the newest trade; negative: losses in a row; 0 after a trade with pnl = 0.';
 COMMENT ON COLUMN reporting.account_summary.gross_pnl IS 'Gross P&L of all completed trades, in base_currency.';
 COMMENT ON COLUMN reporting.account_summary.net_pnl IS 'Net P&L of all completed trades, in base_currency.';
 COMMENT ON COLUMN reporting.account_summary.trades_today IS 'Number of trades closed since 00:00 UTC.';
@@ -77,10 +72,8 @@ SELECT e.timestamp AS time, e.session_id, s.mode, e.id AS event_id, e.event_type
   LEFT JOIN trading_sessions AS s ON s.id = e.session_id
  WHERE s.is_verification IS NOT TRUE;
 COMMENT ON VIEW reporting.events IS 'What happened, inside and outside of sessions.';
-COMMENT ON COLUMN reporting.events.time IS 'When it happened.';
 COMMENT ON COLUMN reporting.events.mode IS
 'Where the session''s money is: LIVE, BACKTEST or PAPER; NULL outside of any session.';
-COMMENT ON COLUMN reporting.events.event_id IS 'Identifier.';
 
 CREATE VIEW reporting.errors_by_hour AS
 SELECT date_trunc('hour', e.timestamp, 'UTC') AS time, s.session_id, s.mode, count(*)::integer AS errors,
@@ -136,5 +129,3 @@ SELECT x.timestamp AS time, x.session_id, s.mode, x.id AS decision_id, x.trade_i
   JOIN trading_sessions AS s ON s.id = x.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.decisions IS
 'Every decision of the strategies; always ask with a session_id and a span of time.';
-COMMENT ON COLUMN reporting.decisions.time IS 'When the decision was made.';
-COMMENT ON COLUMN reporting.decisions.decision_id IS 'Identifier.';

@@ -10,7 +10,6 @@ SELECT t.exit_time AS time, t.session_id, s.mode, t.id AS trade_id, t.position_i
   JOIN trading_sessions AS s ON s.id = t.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.trades IS 'Completed trades.';
 COMMENT ON COLUMN reporting.trades.time IS 'When the trade was closed.';
-COMMENT ON COLUMN reporting.trades.trade_id IS 'Identifier.';
 COMMENT ON COLUMN reporting.trades.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.trades.outcome IS '1 = win (gross_pnl > 0), -1 = loss, 0 = neither.';
 COMMENT ON COLUMN reporting.trades.holding_hours IS 'Time from entry to exit, in hours.';
@@ -32,7 +31,6 @@ SELECT t.exit_time AS time, s.id AS session_id, s.mode, t.place, t.trade_id, t.s
 COMMENT ON VIEW reporting.recent_outcomes IS 'How the last ten trades of every session ended.';
 COMMENT ON COLUMN reporting.recent_outcomes.time IS 'When the trade was closed.';
 COMMENT ON COLUMN reporting.recent_outcomes.place IS '1 = the newest.';
-COMMENT ON COLUMN reporting.recent_outcomes.trade_id IS 'Identifier.';
 COMMENT ON COLUMN reporting.recent_outcomes.outcome IS '1 = win (gross_pnl > 0), -1 = loss, 0 = neither.';
 COMMENT ON COLUMN reporting.recent_outcomes.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 
@@ -46,7 +44,6 @@ SELECT p.entry_time AS time, p.session_id, s.mode, p.id AS position_id, p.strate
  WHERE p.status = 'OPEN';
 COMMENT ON VIEW reporting.open_positions IS 'Positions that are open, and what they would earn now.';
 COMMENT ON COLUMN reporting.open_positions.time IS 'When the position was entered.';
-COMMENT ON COLUMN reporting.open_positions.position_id IS 'Identifier.';
 
 CREATE VIEW reporting.partial_trades AS
 SELECT t.timestamp AS time, p.session_id, s.mode, t.id AS partial_trade_id, t.position_id, p.strategy_name, p.symbol,
@@ -55,7 +52,3 @@ SELECT t.timestamp AS time, p.session_id, s.mode, t.id AS partial_trade_id, t.po
   JOIN positions AS p ON p.id = t.position_id
   JOIN trading_sessions AS s ON s.id = p.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.partial_trades IS 'Partial exits and scale-ins.';
-COMMENT ON COLUMN reporting.partial_trades.time IS 'When it was executed.';
-COMMENT ON COLUMN reporting.partial_trades.partial_trade_id IS 'Identifier.';
-COMMENT ON COLUMN reporting.partial_trades.gross_pnl IS
-'Gross P&L that a partial exit realised, in the session''s base currency; NULL for a scale-in.';

@@ -8,8 +8,6 @@ SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_
   FROM orders AS o
   JOIN trading_sessions AS s ON s.id = o.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.orders IS 'Every order, with its slippage.';
-COMMENT ON COLUMN reporting.orders.time IS 'When the order was journaled.';
-COMMENT ON COLUMN reporting.orders.order_id IS 'Identifier.';
 COMMENT ON COLUMN reporting.orders.slippage IS
 'How much worse than price the fills were, as a fraction of price: positive when bought for more or sold for less.';
 
@@ -22,8 +20,6 @@ SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_
   JOIN trading_sessions AS s ON s.id = o.session_id AND NOT s.is_verification
  WHERE o.status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN');
 COMMENT ON VIEW reporting.pending_orders IS 'Orders that may still be filled.';
-COMMENT ON COLUMN reporting.pending_orders.time IS 'When the order was journaled.';
-COMMENT ON COLUMN reporting.pending_orders.order_id IS 'Identifier.';
 COMMENT ON COLUMN reporting.pending_orders.slippage IS
 'How much worse than price the fills were, as a fraction of price: positive when bought for more or sold for less.';
 
@@ -36,8 +32,6 @@ SELECT o.created_at AS time, o.session_id, s.mode, o.id AS order_id, o.position_
   JOIN trading_sessions AS s ON s.id = o.session_id AND NOT s.is_verification
  WHERE o.status = 'FAILED';
 COMMENT ON VIEW reporting.failed_orders IS 'Orders that failed, with the reason.';
-COMMENT ON COLUMN reporting.failed_orders.time IS 'When the order was journaled.';
-COMMENT ON COLUMN reporting.failed_orders.order_id IS 'Identifier.';
 COMMENT ON COLUMN reporting.failed_orders.slippage IS
 'How much worse than price the fills were, as a fraction of price: positive when bought for more or sold for less.';
 
@@ -71,4 +65,3 @@ COMMENT ON COLUMN reporting.order_quality.avg_slippage IS
 COMMENT ON COLUMN reporting.order_quality.worst_slippage IS 'Their largest slippage, as a fraction.';
 COMMENT ON COLUMN reporting.order_quality.slippage_cost IS
 'Sum of slippage x price x filled quantity, in quote currency.';
-COMMENT ON COLUMN reporting.order_quality.commission IS 'Sum of commission, in the session''s base currency.';

@@ -14,7 +14,6 @@ SELECT c.timestamp AS time, c.session_id, s.mode, s.strategy_name, s.symbol, c.b
   JOIN trading_sessions AS s ON s.id = c.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.equity IS
 'The equity curve of every session: its snapshots with the running peak and the drawdown from it.';
-COMMENT ON COLUMN reporting.equity.time IS 'When the snapshot was taken.';
 COMMENT ON COLUMN reporting.equity.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.equity.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.equity.peak IS 'Highest equity so far, in the session''s base currency.';
@@ -73,9 +72,6 @@ COMMENT ON COLUMN reporting.performance.time IS 'When the session began.';
 COMMENT ON COLUMN reporting.performance.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.performance.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.performance.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.performance.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN reporting.performance.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.performance.losing_trades IS 'Number of trades with pnl < 0.';
 COMMENT ON COLUMN reporting.performance.win_rate IS
 'winning_trades / total_trades, as a fraction; NULL without trades.';
 COMMENT ON COLUMN reporting.performance.gross_profit IS 'Sum of the positive pnl, in base_currency.';
@@ -85,7 +81,6 @@ COMMENT ON COLUMN reporting.performance.commission IS 'Sum of commission, in bas
 COMMENT ON COLUMN reporting.performance.margin_interest_cost IS 'Sum of margin interest, in base_currency.';
 COMMENT ON COLUMN reporting.performance.net_pnl IS 'gross_pnl - commission - margin_interest_cost, in base_currency.';
 COMMENT ON COLUMN reporting.performance.total_return_percent IS 'net_pnl in percent of the initial balance (5 = 5 %).';
-COMMENT ON COLUMN reporting.performance.profit_factor IS 'gross_profit / gross_loss; NULL without losses.';
 COMMENT ON COLUMN reporting.performance.expectancy IS
 'Mean gross P&L of a trade, in base_currency; NULL without trades.';
 COMMENT ON COLUMN reporting.performance.avg_win IS

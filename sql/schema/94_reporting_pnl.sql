@@ -33,7 +33,6 @@ COMMENT ON COLUMN reporting.weekly_pnl.time IS
 COMMENT ON COLUMN reporting.weekly_pnl.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.weekly_pnl.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.weekly_pnl.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.weekly_pnl.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.weekly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.weekly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
 COMMENT ON COLUMN reporting.weekly_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
@@ -55,7 +54,6 @@ COMMENT ON COLUMN reporting.monthly_pnl.time IS
 COMMENT ON COLUMN reporting.monthly_pnl.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.monthly_pnl.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.monthly_pnl.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.monthly_pnl.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.monthly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.monthly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
 COMMENT ON COLUMN reporting.monthly_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
@@ -70,10 +68,6 @@ COMMENT ON VIEW reporting.pnl_by_strategy IS 'The P&L of every session by strate
 COMMENT ON COLUMN reporting.pnl_by_strategy.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.strategy_name IS 'Strategy that traded.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.losing_trades IS 'Number of trades with pnl < 0.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.costs IS 'Commission and margin interest, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
@@ -88,10 +82,6 @@ COMMENT ON VIEW reporting.pnl_by_symbol IS 'The P&L of every session by symbol.'
 COMMENT ON COLUMN reporting.pnl_by_symbol.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.symbol IS 'Instrument.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.losing_trades IS 'Number of trades with pnl < 0.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.costs IS 'Commission and margin interest, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
@@ -106,10 +96,6 @@ COMMENT ON VIEW reporting.pnl_by_exit_reason IS 'The P&L of every session by exi
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.exit_reason IS 'Why the trades were closed.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.total_trades IS 'Number of trades, those with pnl = 0 included.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.winning_trades IS 'Number of trades with pnl > 0.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.losing_trades IS 'Number of trades with pnl < 0.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.costs IS
 'Commission and margin interest, in the session''s base currency.';

@@ -6,7 +6,6 @@ SELECT b.last_updated AS time, b.session_id, s.mode, b.entry_number, b.entry_typ
   FROM account_balances AS b
   JOIN trading_sessions AS s ON s.id = b.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.balance_history IS 'The ledger: every change of every session''s balance.';
-COMMENT ON COLUMN reporting.balance_history.time IS 'When the change happened.';
 
 CREATE VIEW reporting.risk_factor AS
 SELECT a.timestamp AS time, s.id AS session_id, s.mode, a.adjustment_factor, a.trigger_reason, a.adjustment_type,
@@ -23,7 +22,6 @@ SELECT a.timestamp AS time, s.id AS session_id, s.mode, a.adjustment_factor, a.t
  WHERE NOT s.is_verification;
 COMMENT ON VIEW reporting.risk_factor IS
 'The risk factor of every session now: its newest adjustment and the reason for it.';
-COMMENT ON COLUMN reporting.risk_factor.time IS 'When it was changed.';
 
 CREATE VIEW reporting.dynamic_performance AS
 SELECT d.timestamp AS time, d.session_id, s.mode, d.rolling_win_rate, d.rolling_sharpe_ratio, d.current_drawdown,
@@ -32,20 +30,17 @@ SELECT d.timestamp AS time, d.session_id, s.mode, d.rolling_win_rate, d.rolling_
   FROM dynamic_performance_metrics AS d
   JOIN trading_sessions AS s ON s.id = d.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.dynamic_performance IS 'How the engine judged its recent performance, over time.';
-COMMENT ON COLUMN reporting.dynamic_performance.time IS 'When it was judged.';
 
 CREATE VIEW reporting.correlation_matrix AS
 SELECT c.last_updated AS time, c.window_days, c.first_symbol, c.second_symbol, c.symbol_pair, c.correlation_value,
        c.p_value, c.sample_size
   FROM correlation_matrix AS c;
 COMMENT ON VIEW reporting.correlation_matrix IS 'The newest correlation of every two symbols'' returns.';
-COMMENT ON COLUMN reporting.correlation_matrix.time IS 'When it was computed.';
 
 CREATE VIEW reporting.exposures AS
 SELECT e.last_updated AS time, e.mode, e.correlation_group, e.total_exposure, e.position_count, e.symbols
   FROM portfolio_exposures AS e;
 COMMENT ON VIEW reporting.exposures IS 'How much is at stake in each group of correlated symbols.';
-COMMENT ON COLUMN reporting.exposures.time IS 'When it was computed.';
 
 CREATE VIEW reporting.optimization_cycles AS
 SELECT c.timestamp AS time, c.session_id, c.id AS cycle_id, c.strategy_name, c.symbol, c.timeframe, c.decision,
@@ -54,11 +49,8 @@ SELECT c.timestamp AS time, c.session_id, c.id AS cycle_id, c.strategy_name, c.s
   LEFT JOIN trading_sessions AS s ON s.id = c.session_id
  WHERE s.is_verification IS NOT TRUE;
 COMMENT ON VIEW reporting.optimization_cycles IS 'Every run of the optimiser.';
-COMMENT ON COLUMN reporting.optimization_cycles.time IS 'When the cycle ended.';
-COMMENT ON COLUMN reporting.optimization_cycles.cycle_id IS 'Identifier.';
 
 CREATE VIEW reporting.kill_switches AS
 SELECT f.updated_at AS time, f.name, f.active, f.reason, f.source
   FROM system_control_flags AS f;
 COMMENT ON VIEW reporting.kill_switches IS 'The control flags: which were ever set or cleared, and how they stand.';
-COMMENT ON COLUMN reporting.kill_switches.time IS 'When it was last set or cleared.';

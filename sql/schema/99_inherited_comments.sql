@@ -1,25 +1,58 @@
--- What a view's column means that has no comment of its own: the same as the table's column of that name which the view
--- reads.
+-- What a view's column means that has no comment of its own: the same as the only table's column of its name that the
+-- view reads; else as the column that it shows by another name; else as the figure of its name in performance_metrics.
 DO $$
 DECLARE
     inherited record;
 BEGIN
     FOR inherited IN
-        SELECT format('%I.%I.%I', n.nspname, v.relname, a.attname) AS subject,
-               min(col_description(d.refobjid, d.refobjsubid)) AS comment
-          FROM pg_class AS v
-          JOIN pg_namespace AS n ON n.oid = v.relnamespace AND n.nspname IN ('public', 'reporting')
-          JOIN pg_attribute AS a ON a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped
-          JOIN pg_rewrite AS w ON w.ev_class = v.oid
-          JOIN pg_depend AS d
-            ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-               AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid
-          JOIN pg_attribute AS t ON t.attrelid = d.refobjid AND t.attnum = d.refobjsubid AND t.attname = a.attname
-         WHERE v.relkind = 'v'
-           AND col_description(v.oid, a.attnum) IS NULL
-         GROUP BY n.nspname, v.relname, a.attname
-        -- Where two tables have a column of that name, somebody has to say which is meant.
-        HAVING count(DISTINCT d.refobjid) = 1
+        WITH columns AS (
+            SELECT v.oid, a.attnum, a.attname, format('%I.%I.%I', n.nspname, v.relname, a.attname) AS subject
+              FROM pg_class AS v
+              JOIN pg_namespace AS n ON n.oid = v.relnamespace AND n.nspname IN ('public', 'reporting')
+              JOIN pg_attribute AS a ON a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped
+             WHERE v.relkind = 'v'
+               AND col_description(v.oid, a.attnum) IS NULL
+        ),
+        shown AS (
+            -- The server notes from which column of which table each column of a query is. The view's own list of
+            -- columns comes behind those of the queries in it.
+            SELECT DISTINCT ON (c.oid, c.attnum)
+                   c.oid, c.attnum, col_description(m.parts[3]::oid, m.parts[4]::integer) AS comment
+              FROM columns AS c
+              JOIN pg_rewrite AS w ON w.ev_class = c.oid
+             CROSS JOIN LATERAL regexp_matches(
+                       w.ev_action::text,
+                       ':resno (\d+) :resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+) :resjunk f',
+                       'g'
+                   ) WITH ORDINALITY AS m (parts, place)
+             WHERE m.parts[1]::integer = c.attnum
+               AND m.parts[2] = c.attname
+             ORDER BY c.oid, c.attnum, m.place DESC
+        ),
+        named AS (
+            SELECT c.oid, c.attnum, min(col_description(d.refobjid, d.refobjsubid)) AS comment
+              FROM columns AS c
+              JOIN pg_rewrite AS w ON w.ev_class = c.oid
+              JOIN pg_depend AS d
+                ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                   AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid
+              JOIN pg_attribute AS t
+                ON t.attrelid = d.refobjid AND t.attnum = d.refobjsubid AND t.attname = c.attname
+             GROUP BY c.oid, c.attnum
+            -- Where two tables have a column of that name, somebody has to say which is meant.
+            HAVING count(DISTINCT d.refobjid) = 1
+        ),
+        figures AS (
+            SELECT a.attname, col_description(a.attrelid, a.attnum) AS comment
+              FROM pg_attribute AS a
+             WHERE a.attrelid = 'public.performance_metrics'::regclass
+               AND a.attnum > 0
+        )
+        SELECT c.subject, coalesce(n.comment, s.comment, f.comment) AS comment
+          FROM columns AS c
+          LEFT JOIN shown AS s USING (oid, attnum)
+          LEFT JOIN named AS n USING (oid, attnum)
+          LEFT JOIN figures AS f USING (attname)
     LOOP
         EXECUTE format('COMMENT ON COLUMN %s IS %L', inherited.subject, inherited.comment);
     END LOOP;

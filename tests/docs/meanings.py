@@ -36,6 +36,7 @@ OF_ONE: Final[Mapping[tuple[str, str], str]] = {
     ("account.set_balance", "balance"): "The balance from now on, in the session's base currency.",
     ("account.set_balance", "reserved_balance"): "What of it is reserved for open orders, in base currency.",
     ("account.set_balance", "asset_balances"): "Each asset's quantity, as the exchange reports it.",
+    ("imports.record_imported_rows", "rows"): "The rows, each of another table and key.",
     ("markets.is_market_open", "at"): "The moment.",
     ("monitoring.get_errors_by_hour", "hours"): "How many, this one included.",
     ("optimization.fetch_optimization_cycles", "before"): "Only runs before it: the last one's timestamp.",

@@ -23,12 +23,13 @@ from psycopg import sql
 from atb_db import Database
 from atb_db.admin.schema.catalog import expected_catalog
 from atb_db.database import Transaction
+from atb_db.documents import JsonText
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.repository import statements, trades
 from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import Json, Number, Span
-from atb_db.values import JsonText, new_request_id
+from atb_db.values import new_request_id
 from tests.invariants.running import undone
 from tests.statements.examples import World, at, example
 

@@ -8,11 +8,12 @@ from decimal import Decimal
 import pytest
 
 from atb_db import Database, Settings
+from atb_db.documents import RowsText
 from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, SessionClosed
 from atb_db.repository import account, audit, metrics, positions, sessions, statements, trades
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import PositionStatus
-from atb_db.values import RowsText, new_request_id
+from atb_db.values import new_request_id
 from tests.invariants.running import run_together, together
 from tests.statements.books import contents, row_counts
 from tests.statements.examples import ALTERNATIVES, START, World, at, changed, example, opening, trade

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from atb_db import Database
+from atb_db.documents import JsonText, RowsText
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.values import JsonText, RowsText
 from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_analytics
 from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_bulk import BULK_EXAMPLES

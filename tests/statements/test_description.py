@@ -218,7 +218,7 @@ def test_nested_rows_are_absent_where_none_is_joined(problems: Find) -> None:
     join = "FROM positions AS p LEFT JOIN orders AS o ON o.position_id = p.id"
     assert problems(nested, f'SELECT p.id, o.id AS "orders.id", o.price AS "orders.price" {join}') == []
     assert problems(nested, f'SELECT p.id, o.target_level AS "orders.id", o.price AS "orders.price" {join}') == [
-        "orders.id tells whether there is a joined row, so it must come from a NOT NULL column",
+        "orders.id shows whether there is a joined row, so it must come from a NOT NULL column",
         "orders.id can be NULL and is not declared `| None`",
     ]
 

@@ -14,10 +14,10 @@ from psycopg import RawCursor
 from psycopg.adapt import Loader
 
 from atb_db import Database, Settings
+from atb_db.documents import RowsText
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, SchemaMismatch
 from atb_db.repository import account, orders, positions, statements
 from atb_db.statement import Declaration, Declared, Kind
-from atb_db.values import RowsText
 from tests.each import each
 from tests.statements.examples import World, example, order
 

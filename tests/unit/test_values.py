@@ -17,20 +17,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import atb_db
+from atb_db.documents import _plain, _quick_json, _slow_json, to_json
 from atb_db.errors import InvalidInput
 from atb_db.types import PositionSide
 from atb_db.values import (
     REQUEST_NAMESPACE,
     Coerce,
-    _plain,
-    _quick_json,
-    _slow_json,
     new_request_id,
     request_id_of,
     to_bool,
     to_decimal,
     to_int,
-    to_json,
     to_label,
     to_span,
     to_text,

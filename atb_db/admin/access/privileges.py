@@ -142,7 +142,7 @@ def wanted(objects: Iterable[Owned], *, keyed: frozenset[str]) -> Iterator[Privi
             case "function":
                 yield from _for(GROUPS, "FUNCTION", one, "EXECUTE")
             case "sequence":
-                # pg_dump reads it, and so does whoever wants to know how much of it is left.
+                # pg_dump reads it, and so do checks of how much of it is left.
                 yield from _for((RUNTIME, READER), "SEQUENCE", one, "SELECT")
                 if one.name in COUNTERS:
                     yield from _for((RUNTIME,), "SEQUENCE", one, "USAGE")

@@ -130,7 +130,7 @@ def groups_used(connection: Connection) -> bool:
 
 
 def grant_changes(connection: Connection) -> Iterator[RoleChange]:
-    """The grants that are missing, and those on objects of atb_db that are nobody's, whoever has them."""
+    """The grants that are missing, and those on objects of atb_db that no group should have, of any role."""
     expected = expected_catalog()
     ours = _ours(connection, expected)
     keys = (entry.name.rpartition(".") for entry in expected if entry.kind == "column")
@@ -246,7 +246,7 @@ def _setting(connection: Connection, login: str, name: str, value: str) -> RoleC
 
 def _may_work_as_owner(connection: Connection) -> bool:
     """Whether the login can use the owner group's rights and give things to it."""
-    # Since PostgreSQL 16, whoever creates a group is a member of it that can do neither.
+    # Since PostgreSQL 16, the role that creates a group is a member of it that can do neither.
     give = "SET" if connection.info.server_version >= _SET_OPTION else "MEMBER"
     query = "SELECT pg_has_role(session_user, %s, 'USAGE') AND pg_has_role(session_user, %s, %s)"
     return connection.execute(query, [OWNER, OWNER, give]).fetchone() == (True,)

@@ -149,7 +149,7 @@ def drill(
 
     The scratch is a database of its own on `target`'s server; without one, in an embedded PostgreSQL. It is removed in
     the end, or by the next drill if this process is killed. The report goes into `home`, the folder of the database's
-    backups, and as an event into the database `live`, which need not be there. RPO is told from the dump's age, or if
+    backups, and as an event into the database `live`, which need not be there. RPO comes from the dump's age, or if
     `by_newest` from the age of the newest good backup in `home`.
 
     Raises:

@@ -30,7 +30,7 @@ class Listed(NamedTuple):
     """By its name."""
     manifest: Manifest | None
     problem: str | None
-    """Why it is no good backup, as far as can be told without reading it; None if it seems to be one."""
+    """Why it is no good backup, as far as is known without reading it; None if it seems to be one."""
 
 
 class Freshness(NamedTuple):
@@ -115,7 +115,7 @@ def list_backups(home: Path, *, now: datetime | None = None) -> list[Listed]:
 
 
 def inspect(dump: Path, *, now: datetime | None = None, thorough: bool = False) -> Listed:
-    """What can be told about a dump without reading it, or when `thorough` with its checksum."""
+    """What is known about a dump without reading it, or when `thorough` with its checksum."""
     time = time_of(dump)
     try:
         manifest = read_manifest(dump)

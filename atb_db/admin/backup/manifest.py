@@ -76,7 +76,7 @@ def read_manifest(dump: Path) -> Manifest:
     if manifest.format != FORMAT:
         raise BadBackup(f"the manifest {path.name} was written by another version of atb-db")
     if time_of(dump) not in {None, manifest.started_at}:
-        raise BadBackup(f"the manifest {path.name} tells another time than its name")
+        raise BadBackup(f"the manifest {path.name} gives another time than its name")
     return manifest
 
 

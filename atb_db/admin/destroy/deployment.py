@@ -72,7 +72,7 @@ def mark_environment(settings: Settings, environment: Environment, *, replace: b
 
 
 def remark(connection: Connection, environment: Environment | None) -> None:
-    """Have the connected database say this of itself, or nothing, whatever it says; none is told without the table."""
+    """Have the connected database say this of itself, or nothing, whatever it says; nothing without the table."""
     if read_deployment(connection) is None:
         return
     connection.execute("UPDATE public.deployment SET environment = NULL, set_at = NULL, set_by = NULL")

@@ -1,4 +1,4 @@
-"""Dropping everything and making the schema anew, or only emptying the tables; each in one transaction."""
+"""Dropping everything and making the schema again, or only emptying the tables; each in one transaction."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def survey(settings: Settings) -> Contents:
 
 
 def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, everything: bool = False) -> Nuked:
-    """Drop all objects of atb_db and make the schema anew, in one transaction; then record its migrations and verify.
+    """Drop all objects of atb_db and make the schema again, in one transaction; then record its migrations and verify.
 
     The schema public itself is not touched: owner, grants and comment stay. Grants on our objects are made again, and
     what the database is used for is still known. Objects of others stay, unless `everything`. Without a
@@ -121,7 +121,7 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         _mark(connection, marker)
         perform(
             connection,
-            _told(f"Dropped {counted(len(doomed), 'object')} and made the schema anew.", target, map(str, doomed)),
+            _told(f"Dropped {counted(len(doomed), 'object')} and made the schema again.", target, map(str, doomed)),
         )
     migrate(settings)
     notes += _give_records(settings, owner, later)
@@ -129,7 +129,7 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         set_roles(settings, Members())
     # Settings of the server were not made here.
     if any(one.level is not Level.INFO and one.what != "setting" for one in verify(settings).findings):
-        raise AtbDbError("the schema was made anew and is not as it should be: atb-db verify lists what differs")
+        raise AtbDbError("the schema was made again and is not as it should be: atb-db verify lists what differs")
     kept = () if everything else objects.foreign
     return Nuked(
         target,
@@ -221,7 +221,7 @@ def _is_of_records(grant: str) -> bool:
 
 
 def _give_records(settings: Settings, owner: str, grants: Sequence[str]) -> list[str]:
-    """Give the records of migrations to the schema's owner, whoever has dropped everything, so that it can go on.
+    """Give the records of migrations to the schema's owner, whichever role dropped everything, so that it can continue.
 
     Grants on them are made again, as they were made only now; the notes of those that could not be.
     """

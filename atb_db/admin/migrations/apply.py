@@ -64,7 +64,7 @@ def migrate(
     are left as they are, unless `older_code` asks for this one's.
 
     Raises:
-        LockHeld: another migration, or whoever uses a table, did not finish in time.
+        LockHeld: another migration, or another user of a table, did not finish in time.
         Refused: what is recorded is not what it seems, or the database has these tables without any record.
         NotFound: there is no migration `to`.
         Unavailable: the server cannot be reached, or the connection was lost.
@@ -227,7 +227,7 @@ def _run(own: Engine, migration: Migration) -> None:
 def _apply(own: Engine, release: Release, migration: Migration) -> None:
     backend = own.backend
     if migration.transactional:
-        # yoyo's own way records it in a second transaction: whoever dies in between can never migrate again.
+        # yoyo's own way records it in a second transaction: a process that dies in between can never migrate again.
         with backend.transaction():
             _run(own, migration)
         return

@@ -39,7 +39,7 @@ class Engine(NamedTuple):
     progress: Progress
 
     def each(self, migrations: Sequence[Migration], do: Callable[[Migration], None]) -> tuple[str, ...]:
-        """Do it to each migration, telling of it; their ids."""
+        """Do it to each migration and report each; their ids."""
         if migrations:
             self.prepare()
         for number, migration in enumerate(migrations, 1):
@@ -54,7 +54,7 @@ class Engine(NamedTuple):
             self.until_free(lambda: do(migration), tell, again=migration.transactional)
 
     def until_free(self, do: Callable[[], T], tell: Callable[[Happened, float], None], *, again: bool = True) -> T:
-        """Do it, again when something that it changes is in use, until `wait` is over; tell of it with the seconds."""
+        """Do it, again when something that it changes is in use, until `wait` is over; report it with the seconds."""
         begun = time.monotonic()
         failures = 1
         tell(Happened.BEGUN, 0.0)

@@ -31,7 +31,7 @@ BIG_TABLES: Final = frozenset(
         "trades",
     }
 )
-"""Tables that grow with trading: whoever builds an index on one in a transaction locks the engine out meanwhile."""
+"""Tables that grow with trading: building an index on one in a transaction locks the engine out meanwhile."""
 
 _FILE_NAME: Final = re.compile(r"\d{4}-[a-z0-9]+(-[a-z0-9]+)*")
 _CONSTRAINTS: Final = frozenset({"PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN", "EXCLUDE"})
@@ -44,7 +44,7 @@ _REPEATABLE: Final = (
 
 
 class Severity(StrEnum):
-    """Whether a finding must be mended."""
+    """Whether a finding must be fixed."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -70,7 +70,7 @@ class Linted(NamedTuple):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing must be mended."""
+        """Whether nothing must be fixed."""
         return all(finding.severity is Severity.WARNING for finding in self.findings)
 
 

@@ -1,4 +1,4 @@
-"""What is told of migrations while they run."""
+"""Progress reports of migrations while they run."""
 
 from __future__ import annotations
 
@@ -32,4 +32,4 @@ Progress: TypeAlias = Callable[[Event], None]
 
 
 def silent(_: Event) -> None:
-    """Tell nobody."""
+    """Report to nobody."""

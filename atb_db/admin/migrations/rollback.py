@@ -48,7 +48,7 @@ def rollback(
 
     Raises:
         Refused: these are no longer the migrations that were applied last.
-        LockHeld: another migration, or whoever uses a table, did not finish in time.
+        LockHeld: another migration, or another user of a table, did not finish in time.
         Unavailable: the server cannot be reached, or the connection was lost.
         AtbDbError: a rollback failed and changed nothing; those before it are taken back. `statement` is its id.
     """

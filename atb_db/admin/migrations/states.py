@@ -1,4 +1,4 @@
-"""What can be said of a migration in a database, and what mends it."""
+"""What can be said of a migration in a database, and how to fix it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class Status(NamedTuple):
 
     @property
     def problems(self) -> tuple[MigrationStatus, ...]:
-        """Those that `migrate` does not mend by itself."""
+        """Those that `migrate` does not fix by itself."""
         return tuple(one for one in self.migrations if one.state not in HARMLESS)
 
 

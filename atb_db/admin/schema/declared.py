@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -76,22 +77,28 @@ def read_declared(folder: Path) -> Declared:
     Raises:
         ConfigurationError: something is declared twice, or is neither data, code nor a comment.
     """
+    return _divided(tuple((path.name, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.sql"))))
+
+
+@lru_cache(maxsize=2)
+def _divided(files: tuple[tuple[str, str], ...]) -> Declared:
+    """Of the names and texts of files; kept, as dividing thousands of lines takes longer than most that needs it."""
     data: list[str] = []
     made: dict[tuple[str, str], str] = {}
     comments: list[Comment] = []
-    for path in sorted(folder.glob("*.sql")):
-        for statement in statements(path.read_text(encoding="utf-8")):
+    for file, text in files:
+        for statement in statements(text):
             if found := _CODE.match(statement.shape):
                 key = _code_key(found)
                 if key in made or key[0] not in _CODE_KINDS:
-                    raise ConfigurationError(f"{path.name}:{statement.line}: {' '.join(key)} cannot be declared here")
+                    raise ConfigurationError(f"{file}:{statement.line}: {' '.join(key)} cannot be declared here")
                 made[key] = _CREATE.sub("CREATE OR REPLACE", statement.text, count=1)
             elif found := _COMMENT.match(statement.shape):
                 comments.append(Comment(*_subject(found), statement.text))
-            elif path.name == INHERITED:
+            elif file == INHERITED:
                 continue
             elif word := code_word(statement):
-                raise ConfigurationError(f"{path.name}:{statement.line}: {word} cannot be declared here")
+                raise ConfigurationError(f"{file}:{statement.line}: {word} cannot be declared here")
             else:
                 data.append(statement.text)
     return Declared(tuple(data), tuple(_units(made, comments)), tuple(_of_data(made, comments)))

@@ -1,4 +1,4 @@
-"""Differences between a schema and what it should be, told as findings with the SQL that mends each."""
+"""Differences between a schema and what it should be, as findings with the SQL that fixes each."""
 
 from __future__ import annotations
 

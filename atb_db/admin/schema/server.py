@@ -16,7 +16,7 @@ _NEEDED_EXTENSIONS: Final = frozenset({"plpgsql"})
 
 
 class Surroundings(NamedTuple):
-    """What the server told."""
+    """What the server reported."""
 
     time_zone: str
     """Of this session, as of every session of atb_db."""

@@ -189,7 +189,7 @@ def _columns(
         if not_null is None:
             continue
         if not not_null and column.nested and not declared[index - 1].nested:
-            yield answer.name, "tells whether there is a joined row, so it must come from a NOT NULL column"
+            yield answer.name, "shows whether there is a joined row, so it must come from a NOT NULL column"
         # Where no row is joined there is no nested row either: its columns are as NULL as their table lets them be.
         nullable = not not_null or (joined[index] and not column.nested)
         if nullable and not column.optional:

@@ -33,7 +33,7 @@ NOT_COMPARED: Final = (
     "statistics objects",
     "what the server's configuration file says",
 )
-_RELEASE: Final = "mend the schema first; if that is as it should be, install atb-db anew"
+_RELEASE: Final = "fix the schema first; if that is as it should be, reinstall atb-db"
 _NO_SCHEMA: Final = Finding("schema", "public", "missing", "the tables of atb-db", None, Level.ERROR, "atb-db migrate")
 _MIGRATION_LEVELS: Final = {
     State.INTERRUPTED: Level.WARNING,
@@ -74,12 +74,12 @@ class Verification(NamedTuple):
 
     @property
     def clean(self) -> bool:
-        """Whether nothing is to be mended."""
+        """Whether nothing needs to be fixed."""
         return all(finding.level is Level.INFO for finding in self.findings)
 
     @property
     def mendable(self) -> tuple[Finding, ...]:
-        """What `mend` can mend."""
+        """What `mend` can fix."""
         return tuple(finding for finding in self.findings if finding.safe)
 
 

@@ -47,7 +47,7 @@ class AsyncDatabase:
             balance = await db.run(account.get_current_balance(session_id=42))
 
     Every call ends by its deadline: the settings', or the `timeout` that it is given, in seconds. Until then a
-    statement whose connection is lost is run again, on another one; `on_retry` is told each time.
+    statement whose connection is lost is run again, on another one; `on_retry` is called each time.
     """
 
     def __init__(self, settings: Settings | str, *, on_retry: OnRetry | None = None) -> None:

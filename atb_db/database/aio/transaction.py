@@ -123,6 +123,6 @@ async def in_transaction(
         if connection.streaming is not None:
             connection.abandon()  # until its rows are read, neither COMMIT nor ROLLBACK can be sent
     connection.refuse_while_streaming("the end of the transaction")
-    # psycopg would commit, the server would roll back, or be gone, and nobody would be told.
+    # psycopg would commit, the server would roll back, or be gone, without an error.
     if connection.info.transaction_status != TransactionStatus.INTRANS:
         raise TransactionAborted

@@ -47,7 +47,7 @@ class Database:
             balance = db.run(account.get_current_balance(session_id=42))
 
     Every call ends by its deadline: the settings', or the `timeout` that it is given, in seconds. Until then a
-    statement whose connection is lost is run again, on another one; `on_retry` is told each time.
+    statement whose connection is lost is run again, on another one; `on_retry` is called each time.
     """
 
     def __init__(self, settings: Settings | str, *, on_retry: OnRetry | None = None) -> None:
@@ -84,9 +84,9 @@ class Database:
         return cls(settings, on_retry=on_retry)
 
     def open(self) -> ServerInfo:
-        """Connect, refuse an unfit server, and fill the pool; what the server is. Later calls only tell.
+        """Connect, refuse an unfit server, and fill the pool; what the server is. Later calls only return it.
 
-        Nothing is tried twice here: whoever starts wants to know.
+        Nothing is retried here: at the start an error should be seen at once.
 
         Raises:
             Unavailable: the server cannot be reached or refuses the credentials.
@@ -133,7 +133,7 @@ class Database:
         """Run statements in one transaction and one round trip; their results in order.
 
         None of them sees a result of another before it is sent. If the server refuses one, none has happened; a query
-        that should find a row and finds none is told after the others were committed.
+        that should find a row and finds none raises after the others were committed.
         """
         sent = list(statements)
         until = self._until(None, timeout)
@@ -240,7 +240,7 @@ class Database:
             return unhealthy(error, lag, self.statistics(), depth)
 
     def attach_journal(self, depth: Callable[[], JournalDepth] | None) -> None:
-        """Let `health` tell the depth of a journal, or of none; a Journal attaches itself."""
+        """Let `health` report the depth of a journal, or of none; a Journal attaches itself."""
         self._journal_depth = depth
 
     def ping(self) -> float:

@@ -137,7 +137,7 @@ class Pool:
         return True
 
     def _try_on(self, pool: ConnectionPool[Connection]) -> None:
-        """Attempt once more for whoever waits: psycopg_pool itself does so only for the next caller."""
+        """Attempt once more for waiting callers: psycopg_pool itself does so only for the next caller."""
         if pool.get_stats().get("requests_waiting"):
             least, most = pool.min_size, pool.max_size
             pool.resize(least + 1, max(most, least + 1))
@@ -153,6 +153,6 @@ class Pool:
         return self._attempts.statistics(self._pool.get_stats())
 
     def close(self) -> None:
-        """Close what is idle now and what is in use when it comes back; whoever waits is refused."""
+        """Close what is idle now and what is in use when it comes back; waiting callers are refused."""
         self._attempts.begun = True
         self._pool.close(timeout=CLOSING)

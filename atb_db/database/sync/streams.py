@@ -65,5 +65,5 @@ def _unhurried(connection: Connection) -> Iterator[None]:
         connection.execute(NO_TIMEOUT, prepare=False)
         yield
         if connection.info.transaction_status == TransactionStatus.INERROR:
-            raise Rollback(block)  # whoever read the rows stopped early, which cancelled the statement
+            raise Rollback(block)  # the reader of the rows stopped early, which cancelled the statement
         connection.execute(USUAL_TIMEOUT, prepare=False)
