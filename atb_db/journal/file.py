@@ -161,9 +161,7 @@ class JournalFile:
             JournalUnusable: this is such a process.
         """
         if self._is_left:
-            raise JournalUnusable(
-                f"{self.path} is written by the process that this one was forked from"
-            )
+            raise JournalUnusable(f"{self.path} is written by the process that this one was forked from")
 
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
