@@ -57,12 +57,11 @@ def test_an_empty_database_lacks_the_schema(empty_url: str) -> None:
     assert (found.rows, found.books, found.statements) == ((), None, None)
 
 
-def test_what_is_left_of_the_schema_is_compared(empty_url: str) -> None:
-    migrate(Settings.load(empty_url))
-    with psycopg.connect(empty_url) as connection:
+def test_what_is_left_of_the_schema_is_compared(migrated_url: str) -> None:
+    with psycopg.connect(migrated_url) as connection:
         for table in sorted(TABLES):
             connection.execute(sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(sql.Identifier(table)))
-    found = verify(Settings.load(empty_url))
+    found = verify(Settings.load(migrated_url))
     assert {"table", "view"} <= {one.what for one in found.findings if one.problem == "missing"}
 
 
