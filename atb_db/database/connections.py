@@ -29,6 +29,7 @@ R = TypeVar("R")
 
 _INTERVAL: Final = 0.1
 _TURN: Final = 0.001
+_CANCEL: Final = 30.0
 _REPLICATION_WAIT: Final = "SyncRepWaitForLSN"
 
 
@@ -194,6 +195,14 @@ class Connection(Guarded, psycopg.Connection[tuple[object, ...]]):
                 raise DeadlinePassed("the connection was in use until the deadline")
             sleep(_TURN)
 
+    def cancel_safe(self, *, timeout: float = _CANCEL) -> None:
+        """As psycopg's, but no longer than the server may take; one that does not answer is not waited for again."""
+        try:
+            super().cancel_safe(timeout=min(timeout, self._limit(None) or timeout))
+        except psycopg.errors.CancellationTimeout:
+            self.abandon()
+            raise
+
     def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """Run a statement; its rows, made but not joined."""
         known = self.prepared.run(declaration, values)
@@ -248,6 +257,14 @@ class AsyncConnection(Guarded, psycopg.AsyncConnection[tuple[object, ...]]):
             if monotonic() >= until:
                 raise DeadlinePassed("the connection was in use until the deadline")
             await asyncio.sleep(_TURN)
+
+    async def cancel_safe(self, *, timeout: float = _CANCEL) -> None:
+        """As `Connection.cancel_safe`."""
+        try:
+            await super().cancel_safe(timeout=min(timeout, self._limit(None) or timeout))
+        except psycopg.errors.CancellationTimeout:
+            self.abandon()
+            raise
 
     async def ask(self, declaration: Declared[object], values: Sequence[str | None]) -> list[object]:
         """As `Connection.ask`."""

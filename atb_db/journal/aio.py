@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar, cast
 
 from atb_db.database import AsyncDatabase
+from atb_db.database.forking import renew_in_children
 from atb_db.errors import AtbDbError, ResourceFull
 from atb_db.journal.contents import JournalStatus
 from atb_db.journal.queue import LIMIT, PATIENCE, Drained, Queue, Queued, Replayed, Ticket
@@ -28,7 +29,12 @@ class AsyncJournal:
         self._queue = Queue(Path(path), limit)
         self._patience = patience
         self._applying = asyncio.Lock()
+        renew_in_children(self, AsyncJournal._renew)
         db.attach_journal(self._queue.depth)
+
+    def _renew(self) -> None:
+        """As `Journal._renew`."""
+        self._applying = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         return self

@@ -67,6 +67,7 @@ class JournalFile:
                 raise JournalUnusable(f"{path} is a link to no journal: a new one is not made by way of a link")
             self._lock = _open(self._beside(".lock"), _WRITE | os.O_CREAT)
         self._file: int | None = None
+        self._is_left = False
         self.size = 0
         """Bytes that are surely written."""
         try:
@@ -119,6 +120,7 @@ class JournalFile:
             ResourceFull: the disk is full; everything is as it was.
             JournalUnusable: the disk fails.
         """
+        self.check()
         new = self._beside(".new")
         with _translated(self.path):
             # What a crash has left goes; what somebody else has put there is not written to, whatever it leads to.
@@ -147,10 +149,25 @@ class JournalFile:
             os.close(self._lock)
             self._lock = -1
 
+    def leave(self) -> None:
+        """In a forked child: leave the file and its lock to the parent."""
+        self.close()
+        self._is_left = True
+
+    def check(self) -> None:
+        """Refuse what the process does that was forked from the writer.
+
+        Raises:
+            JournalUnusable: this is such a process.
+        """
+        if self._is_left:
+            raise JournalUnusable(f"{self.path} is written by the process that this one was forked from")
+
     def _beside(self, suffix: str) -> Path:
         return self.path.with_name(self.path.name + suffix)
 
     def _opened(self) -> int:
+        self.check()
         if self._file is None:
             raise JournalUnusable(f"{self.path} is closed, or its disk failed before: open it again")
         return self._file

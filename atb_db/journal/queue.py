@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from atb_db.database.forking import renew_in_children
 from atb_db.database.health import JournalDepth
 from atb_db.database.retry import JOURNAL, log
 from atb_db.errors import (
@@ -134,6 +135,11 @@ class Queue:
         except BaseException:
             self._file.close()
             raise
+        renew_in_children(self, Queue._leave)
+
+    def _leave(self) -> None:
+        self._mutex = Lock()
+        self._file.leave()
 
     def _load(self) -> None:
         if self._file.is_new:
@@ -191,6 +197,7 @@ class Queue:
     def head(self) -> Ticket | None:
         """The entry that is to be applied next."""
         with self._mutex:
+            self._file.check()
             return self._pending[0] if self._pending else None
 
     def is_due(self) -> bool:
@@ -243,6 +250,7 @@ class Queue:
     def discard(self, numbers: Iterable[int]) -> int:
         """Give up entries that are set aside; how many there were."""
         with self._mutex:
+            self._file.check()
             found = [number for number in numbers if number in self._aside]
             for number in found:
                 self._kept -= self._aside.pop(number).size

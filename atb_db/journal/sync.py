@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar, cast
 
 from atb_db.database import Database
+from atb_db.database.forking import renew_in_children
 from atb_db.errors import AtbDbError, ResourceFull
 from atb_db.journal.contents import JournalStatus
 from atb_db.journal.queue import LIMIT, PATIENCE, Drained, Queue, Queued, Replayed, Ticket
@@ -42,7 +43,12 @@ class Journal:
         self._queue = Queue(Path(path), limit)
         self._patience = patience
         self._applying = Lock()
+        renew_in_children(self, Journal._renew)
         db.attach_journal(self._queue.depth)
+
+    def _renew(self) -> None:
+        """In a forked child."""
+        self._applying = Lock()  # a thread of the parent may have it
 
     def __enter__(self) -> Self:
         return self

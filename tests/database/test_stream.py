@@ -4,20 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from itertools import islice
+from math import inf
 from time import monotonic, sleep
 
 import psycopg
 import pytest
 
-from atb_db import Database, Settings
+from atb_db import AsyncDatabase, Database, Settings
 from atb_db.embedded import Server
 from atb_db.errors import NotFound, StatementError, Timeout, Unavailable
 from atb_db.repository import events, positions, sessions
 from atb_db.statement import Statement
+from tests.faults.proxy import proxied
 
 ROWS = 20_000
 AT_ONCE = 4.0
@@ -169,6 +172,39 @@ def test_streams_and_loads_live_as_long_as_their_reader(large: Large) -> None:
             assert transaction.copy_in(slowly(1)) == 1
             limit = transaction._connection.execute("SHOW idle_in_transaction_session_timeout").fetchone()
             assert limit == ("500ms",)
+
+
+def leave_in_threads(large: Large, settings: Settings, act: Callable[[], object]) -> None:
+    with Database(settings) as db, db.stream(large.events()) as rows:
+        next(rows)
+        act()
+
+
+def leave_in_tasks(large: Large, settings: Settings, act: Callable[[], object]) -> None:
+    async def work() -> None:
+        async with AsyncDatabase(settings) as db, db.stream(large.events()) as rows:
+            await anext(rows)
+            act()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("leave", [leave_in_threads, leave_in_tasks])
+def test_a_server_that_says_nothing_any_more_is_left_in_the_time_of_one_answer(
+    large: Large, server: Server, leave: Callable[[Large, Settings, Callable[[], object]], None]
+) -> None:
+    with proxied(server.url(database="large")) as proxy:
+        settings = Settings.load(proxy.url, environ={}, query_deadline=1.0)
+        began = inf
+
+        def fall_silent() -> None:
+            nonlocal began
+            proxy.swallow()
+            began = monotonic()
+
+        with pytest.raises(Unavailable):
+            leave(large, settings, fall_silent)
+        assert monotonic() - began < AT_ONCE
 
 
 def test_an_error_of_the_query_has_its_name(large: Large) -> None:

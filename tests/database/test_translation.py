@@ -152,6 +152,28 @@ def test_a_deaf_port_and_a_black_hole_end_at_the_deadline(
         assert db.health().ok
 
 
+def test_what_a_block_raises_goes_before_its_rollback(
+    connect: Callable[..., Client], url: str, session_id: int, messages: Messages
+) -> None:
+    class Mine(Exception):  # noqa: N818  nobody handles it
+        pass
+
+    with proxied(url) as proxy:
+        db = connect(proxy.url, deadline=0.5)
+
+        def work() -> Iterator[Statement[object]]:
+            yield note(session_id, "undone")
+            proxy.swallow()
+            raise Mine
+
+        for run in (db.transaction, db.retrying):
+            with within(0.5), pytest.raises(Mine):
+                run(work)
+            proxy.flow()
+            proxy.cut()
+    assert messages() == []
+
+
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
     with embedded.postgresql() as running:

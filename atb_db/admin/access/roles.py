@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Final, NamedTuple, cast
+from typing import Final, LiteralString, NamedTuple, cast
 
 import psycopg
+from psycopg.sql import SQL, Identifier, Literal
 
 from atb_db.admin.access.privileges import (
     EVERYBODY,
@@ -24,7 +25,7 @@ from atb_db.admin.access.privileges import (
     wanted,
 )
 from atb_db.admin.connection import Connection, ask, changing, reading
-from atb_db.admin.quoting import literal, quoted
+from atb_db.admin.quoting import Written, composed
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
@@ -60,6 +61,8 @@ _EVERYBODYS_EXCESS: Final = {
     # Also in a read-only transaction: a large object that pg_dump, as another login, may not read ends every backup.
     ("LARGE OBJECTS", EVERYBODY, "EXECUTE"),
 }
+_GRANT: Final = "GRANT {what} ON {of} TO {grantee}"
+_REVOKE: Final = "REVOKE {what} ON {of} FROM {grantee}"
 _SET_OPTION: Final = 160000
 _ROUNDS: Final = 3
 
@@ -191,8 +194,12 @@ def settle_roles(connection: Connection, members: Members) -> tuple[tuple[RoleCh
 
 
 def _creation(group: str) -> RoleChange:
-    sql = f"CREATE ROLE {group} NOLOGIN; COMMENT ON ROLE {group} IS {literal(GROUPS[group])}"
-    return RoleChange("role", group, "NOLOGIN", None, sql)
+    create = composed(
+        "CREATE ROLE {group} NOLOGIN; COMMENT ON ROLE {group} IS {meaning}",
+        group=Written(group),
+        meaning=Literal(GROUPS[group]),
+    )
+    return RoleChange("role", group, "NOLOGIN", None, create)
 
 
 def group_changes(connection: Connection) -> Iterator[RoleChange]:
@@ -201,10 +208,12 @@ def group_changes(connection: Connection) -> Iterator[RoleChange]:
         if group not in GROUPS:
             continue
         if attributes:
-            sql = f"ALTER ROLE {group} " + " ".join(f"NO{attribute}" for attribute in attributes)
-            yield RoleChange("role", group, "NOLOGIN", " ".join(attributes), sql)
+            none = SQL(" ").join(Written(f"NO{attribute}") for attribute in attributes)
+            alter = composed("ALTER ROLE {group} {none}", group=Written(group), none=none)
+            yield RoleChange("role", group, "NOLOGIN", " ".join(attributes), alter)
         for other in sorted(_TOO_MUCH[group].intersection(member_of)):
-            yield RoleChange("member", f"{group} in {other}", None, "member", f"REVOKE {other} FROM {group}")
+            revoke = composed("REVOKE {other} FROM {group}", other=Written(other), group=Written(group))
+            yield RoleChange("member", f"{group} in {other}", None, "member", revoke)
 
 
 def membership_changes(connection: Connection, members: Members) -> Iterator[RoleChange]:
@@ -213,7 +222,8 @@ def membership_changes(connection: Connection, members: Members) -> Iterator[Rol
         if more == OWNER and login in members.owners:
             continue
         where = f"{login} in {given}" if given == more else f"{login} in {given}, which is in {more}"
-        yield RoleChange("member", where, None, "member", f"REVOKE {quoted(given)} FROM {quoted(login)}")
+        revoke = composed("REVOKE {given} FROM {login}", given=Identifier(given), login=Identifier(login))
+        yield RoleChange("member", where, None, "member", revoke)
 
 
 def _member_changes(connection: Connection, roles: Mapping[str, _Role], members: Members) -> Iterator[RoleChange]:
@@ -235,13 +245,19 @@ def _member_changes(connection: Connection, roles: Mapping[str, _Role], members:
 
 
 def _membership(group: str, login: str) -> RoleChange:
-    return RoleChange("member", f"{login} in {group}", "member", None, f"GRANT {group} TO {quoted(login)}")
+    grant = composed("GRANT {group} TO {login}", group=Written(group), login=Identifier(login))
+    return RoleChange("member", f"{login} in {group}", "member", None, grant)
 
 
 def _setting(connection: Connection, login: str, name: str, value: str) -> RoleChange:
-    database = quoted(connection.info.dbname)
-    sql = f"ALTER ROLE {quoted(login)} IN DATABASE {database} SET {name} = {literal(value)}"
-    return RoleChange("setting", f"{name} of {login}", value, None, sql)
+    alter = composed(
+        "ALTER ROLE {login} IN DATABASE {database} SET {name} = {value}",
+        login=Identifier(login),
+        database=Identifier(connection.info.dbname),
+        name=Written(name),
+        value=Literal(value),
+    )
+    return RoleChange("setting", f"{name} of {login}", value, None, alter)
 
 
 def _may_work_as_owner(connection: Connection) -> bool:
@@ -266,8 +282,13 @@ def _owner_changes(connection: Connection) -> Iterator[RoleChange]:
     """What the owner group should own: all of atb_db but the database, the schema public, and what follows a table."""
     for one in _ours(connection, expected_catalog()):
         if one.kind in _OWNABLE and one.owner != OWNER and one.sql_name != "public":
-            sql = f"ALTER {_OWNABLE[one.kind]} {one.sql_name} OWNER TO {OWNER}"
-            yield RoleChange("owner", f"{one.kind} {one.name}", OWNER, one.owner, sql)
+            alter = composed(
+                "ALTER {kind} {name} OWNER TO {owner}",
+                kind=Written(_OWNABLE[one.kind]),
+                name=Written(one.sql_name),
+                owner=Written(OWNER),
+            )
+            yield RoleChange("owner", f"{one.kind} {one.name}", OWNER, one.owner, alter)
 
 
 def _ours(connection: Connection, expected: Catalog) -> list[Owned]:
@@ -296,11 +317,11 @@ def _grouped(privileges: Iterable[Privilege]) -> Iterator[tuple[Privilege, list[
 
 
 def _granting(one: Privilege, names: Sequence[str]) -> RoleChange:
-    return RoleChange("grant", _where(one), ", ".join(names), None, _grant("GRANT", one, names, "TO"))
+    return RoleChange("grant", _where(one), ", ".join(names), None, _grant(_GRANT, one, names))
 
 
 def _revoking(one: Privilege, names: Sequence[str]) -> RoleChange:
-    return RoleChange("grant", _where(one), None, ", ".join(names), _grant("REVOKE", one, names, "FROM"))
+    return RoleChange("grant", _where(one), None, ", ".join(names), _grant(_REVOKE, one, names))
 
 
 def _where(one: Privilege) -> str:
@@ -310,10 +331,14 @@ def _where(one: Privilege) -> str:
     return f"{one.grantee} on {one.kind.lower()} {one.name.removeprefix('public.')}{column}"
 
 
-def _grant(verb: str, one: Privilege, names: Sequence[str], preposition: str) -> str:
-    what = ", ".join(f"{name} ({one.column_name})" if one.column_name else name for name in names)
-    if one.kind.startswith("FUTURE "):
-        default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA {one.name}"
-        return f"{default} {verb} {what} ON {one.kind.removeprefix('FUTURE ')} {preposition} {one.grantee}"
+def _grant(statement: LiteralString, one: Privilege, names: Sequence[str]) -> str:
+    columns = Written(f" ({one.column_name})" if one.column_name else "")
+    what = SQL(", ").join(Written(name) + columns for name in names)
     kind = "FUNCTION" if one.kind == "LARGE OBJECTS" else one.kind
-    return f"{verb} {what} ON {kind} {one.name} {preposition} {one.grantee}"
+    if one.kind.startswith("FUTURE "):
+        defaults = SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} ")
+        return defaults.format(Written(OWNER), Written(one.name)).as_string(None) + composed(
+            statement, what=what, of=Written(kind.removeprefix("FUTURE ")), grantee=Written(one.grantee)
+        )
+    of = SQL("{} {}").format(Written(kind), Written(one.name))
+    return composed(statement, what=what, of=of, grantee=Written(one.grantee))

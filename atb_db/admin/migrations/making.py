@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, cast
 
 import psycopg
+from psycopg import sql
 
 from atb_db.admin.access.grants import grant_again, read_grants
 from atb_db.admin.connection import Connection, ask
@@ -14,7 +15,7 @@ from atb_db.admin.migrations.code import CODE_KINDS, CodePlan, bare, code_entrie
 from atb_db.admin.migrations.files import Release
 from atb_db.admin.migrations.objects import Object
 from atb_db.admin.migrations.reading import read_code_record
-from atb_db.admin.quoting import quoted
+from atb_db.admin.quoting import Written, composed
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.schema.declared import Comment, Unit
 
@@ -95,7 +96,10 @@ class Maker:
             if comment.kind == "function":
                 # By its parameters, as there may be another of this name.
                 name = self._full_names.get(("function", comment.name), comment.name)
-                statement = f"COMMENT ON FUNCTION {name} IS {statement.partition(' IS')[2]}"
+                meaning = statement.partition(" IS")[2].strip()
+                statement = composed(
+                    "COMMENT ON FUNCTION {name} IS {meaning}", name=_named("function", name), meaning=Written(meaning)
+                )
             self._connection.execute(statement.encode())
 
     def drop_named(self, names: Iterable[str]) -> None:
@@ -139,11 +143,10 @@ class Maker:
             doomed = left
 
     def _dropped_now(self, kind: str, name: str) -> bool:
-        table, _, trigger = name.rpartition(".")
-        what = f"{trigger} ON {table}" if kind == "trigger" else name
+        drop = sql.SQL("DROP {} {}").format(Written(kind), _named(kind, name))
         try:
             with self._connection.transaction():
-                self._connection.execute(f"DROP {kind} {what}".encode())
+                self._connection.execute(drop)
         except psycopg.errors.DependentObjectsStillExist:
             return False
         self._dropped.add((kind, name))
@@ -163,7 +166,8 @@ class Maker:
         for (kind, name), owner in self._read_owners().items():
             before = self._owners.get((kind, name), owner)
             if (kind, name) in self._dropped and owner != before:
-                self._connection.execute(f"ALTER {kind} {name} OWNER TO {quoted(before)}".encode())
+                alter = sql.SQL("ALTER {} {} OWNER TO {}")
+                self._connection.execute(alter.format(Written(kind), _named(kind, name), sql.Identifier(before)))
         there = set(read_grants(self._connection))
         lost = [statement for statement in self._grants if statement not in there]
         return tuple(note for statement in lost if (note := grant_again(self._connection, statement)))
@@ -171,3 +175,12 @@ class Maker:
     def _read_owners(self) -> dict[tuple[str, str], str]:
         rows = cast("list[tuple[str, str, str, str, str]]", ask(self._connection, "owned_objects"))
         return {(kind, name): owner for kind, name, _, owner, _ in rows if kind in CODE_KINDS}
+
+
+def _named(kind: str, name: str) -> sql.Composable:
+    """An object by its name in the catalog: a function has its parameters' types, a trigger its table."""
+    if kind == "trigger":
+        table, _, trigger = name.rpartition(".")
+        return sql.SQL("{} ON {}").format(sql.Identifier(trigger), sql.Identifier(*table.split(".")))
+    called, parenthesis, types = name.partition("(")
+    return sql.Identifier(*called.split(".")) + Written(parenthesis + types)

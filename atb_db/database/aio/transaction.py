@@ -16,8 +16,8 @@ from atb_db.database.aio.streams import copy_in, stream
 from atb_db.database.connecting import deadline, runnable
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.retry import Requests
-from atb_db.database.translation import check_replicated, translated
-from atb_db.errors import StatementError, TransactionAborted
+from atb_db.database.translation import DRIVER_ERRORS, check_replicated, translated
+from atb_db.errors import AtbDbError, StatementError, TransactionAborted
 from atb_db.statement import Kind, Statement
 
 R = TypeVar("R")
@@ -99,13 +99,28 @@ class AsyncTransaction:
 
 @asynccontextmanager
 async def begun(connection: AsyncConnection) -> AsyncIterator[None]:
-    """A transaction or savepoint. Lost at its beginning, it has not happened; at its COMMIT, nobody knows."""
-    async with AsyncExitStack() as stack:
-        stack.enter_context(translated(writes=True))
-        with translated():
-            await stack.enter_async_context(connection.transaction())
-        with connection.interruptible():
-            yield
+    """A transaction or savepoint. Lost at its beginning, it has not happened; at its COMMIT, nobody knows.
+
+    What the block itself raised goes before what became of its ROLLBACK: without a COMMIT nothing is stored.
+    """
+    raised: Exception | None = None
+    try:
+        async with AsyncExitStack() as stack:
+            stack.enter_context(translated(writes=True))
+            with translated():
+                await stack.enter_async_context(connection.transaction())
+            with connection.interruptible():
+                try:
+                    yield
+                except Exception as error:
+                    raised = error
+                    raise
+    except AtbDbError:
+        if raised is None or isinstance(raised, DRIVER_ERRORS):
+            raise
+        raise raised from None
+    finally:
+        del raised
     check_replicated(connection)
 
 

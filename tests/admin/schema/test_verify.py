@@ -5,8 +5,10 @@ from typing import Final
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from atb_db import Database
+from atb_db.admin.access.privileges import TABLES
 from atb_db.admin.findings import Level
 from atb_db.admin.migrations import known_migrations
 from atb_db.admin.programs import tool_for
@@ -47,15 +49,20 @@ def test_a_database_made_from_the_schema_is_clean(fresh_url: str) -> None:
     assert seen(found) == [ROLES_UNUSED]
 
 
-def test_an_empty_database_lacks_everything_once(empty_url: str) -> None:
-    found = verify(Settings.load(empty_url))
+def test_an_empty_database_lacks_the_schema(empty_url: str) -> None:
+    found = verify(Settings.load(empty_url), statements=True)
     assert not found.clean
-    schema = [one for one in found.findings if one.what not in {"migration", "grant"}]
-    assert {finding.problem for finding in schema} == {"missing"}
-    assert not {"column", "constraint", "index"} & {finding.what for finding in schema}
-    pending = [(one.where, one.problem) for one in found.findings if one.what == "migration"]
-    assert pending == [(name, "pending") for name in known_migrations()]
-    assert (found.rows, found.books) == ((), None)
+    [schema] = [one for one in found.findings if one.what != "grant"]
+    assert (schema.what, schema.problem, schema.repair) == ("schema", "missing", "atb-db migrate")
+    assert (found.rows, found.books, found.statements) == ((), None, None)
+
+
+def test_what_is_left_of_the_schema_is_compared(migrated_url: str) -> None:
+    with psycopg.connect(migrated_url) as connection:
+        for table in sorted(TABLES):
+            connection.execute(sql.SQL("DROP TABLE IF EXISTS {} CASCADE").format(sql.Identifier(table)))
+    found = verify(Settings.load(migrated_url))
+    assert {"table", "view"} <= {one.what for one in found.findings if one.problem == "missing"}
 
 
 def test_rows_are_counted_in_the_tables_that_should_be_there(fresh_db: Database, fresh_url: str) -> None:
