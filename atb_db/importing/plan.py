@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, TypeAlias
@@ -45,6 +45,14 @@ class Step(NamedTuple):
     """Name of what its result is the id of, for the rows that became it."""
 
 
+class Copy(NamedTuple):
+    """One row of a bulk load."""
+
+    make: Callable[[Ids], Statement[None]]
+    request: str
+    """What its request_id stands for."""
+
+
 class Origin(NamedTuple):
     """A row of the source and what becomes of it."""
 
@@ -60,6 +68,8 @@ class Origin(NamedTuple):
     """Key of the order that it became, or the name of a step's result."""
     of_position: bool = False
     """Whether it became that order's position."""
+    request: str | None = None
+    """What the request_id of the record stands for, of one that was loaded in bulk."""
 
     @property
     def content_hash(self) -> int:
@@ -75,6 +85,29 @@ class Unit(NamedTuple):
     """Key of the session; None for what belongs to none."""
     steps: tuple[Step, ...]
     origins: tuple[Origin, ...]
+    copies: tuple[Copy, ...] = ()
+    """Rows of one bulk load, one for each origin; then there are no steps."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether its steps have nothing to do with each other, and each is what one row becomes."""
+        targets = [step.target for step in self.steps]
+        return (
+            len(targets) > 1
+            and targets == [origin.target for origin in self.origins]
+            and len(set(targets)) == len(targets)
+            and not any(step.order for step in self.steps)
+        )
+
+    def halves(self) -> list[Unit]:
+        """Both halves of a unit whose rows have nothing to do with each other; else itself."""
+        half = len(self.origins) // 2
+        if not half or not (self.copies or self.apart):
+            return [self]
+        return [
+            Unit(self.book, self.steps[part], self.origins[part], self.copies[part])
+            for part in (slice(half), slice(half, None))
+        ]
 
 
 class Book(NamedTuple):
@@ -127,10 +160,14 @@ class Plan(NamedTuple):
     source: Source
     books: tuple[Book, ...]
     units: Iterable[Unit]
+    """In the order in which they are carried out; read once."""
     figures: tuple[Figure, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: Sequence[Difference] = ()
+    """Complete when the units have been read."""
     left_out: int = 0
     """Rows before --since."""
+    expected: int | None = None
+    """About how many units there are."""
 
 
 def quarantined(table: str, key: str, row: Row, why: str) -> Unit:
@@ -144,8 +181,6 @@ def as_document(row: Row) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Decimal | datetime):
-        return str(value)
     if isinstance(value, float) and value != value:  # noqa: PLR0124  NaN
         return "NaN"
     if isinstance(value, bytes):
@@ -154,4 +189,4 @@ def _plain(value: object) -> object:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
