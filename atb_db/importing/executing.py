@@ -29,7 +29,7 @@ _AT_ONCE: Final = 200
 BOOKS: Final = "(book)"
 """In the place of a source's table: the sessions that were made."""
 _Begin: TypeAlias = Callable[[], AbstractContextManager[Transaction]]
-"""Units in one transaction; where one of them is refused, each has its own."""
+"""Rows in one transaction, or a few more; where a unit is refused, each has its own."""
 
 
 class Counted(NamedTuple):
@@ -162,7 +162,9 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, told: Told) -> Importe
         tally: dict[str, Counter[str]] = {}
         fates: list[Fate] = []
         new: list[Unit] = []
-        for done, unit in enumerate(plan.units):
+        done = waiting = 0
+        for unit in plan.units:
+            done += len(unit.origins)
             for origin in unit.origins:
                 tally.setdefault(origin.table, Counter())["rows"] += 1
             if all(_is_known(run, origin) for origin in unit.origins):
@@ -171,9 +173,11 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, told: Told) -> Importe
                     tally[origin.table][run.known[origin.table, origin.key].outcome] += 1
                 continue
             new.append(unit)
-            if len(new) == _AT_ONCE:
+            waiting += len(unit.origins)
+            if waiting >= _AT_ONCE:
                 fates += _store(begin, run, new, tally)
                 new.clear()
+                waiting = 0
             told("Importing", done, plan.expected)
         fates += _store(begin, run, new, tally)
         with begin() as tx:

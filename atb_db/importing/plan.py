@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, TypeAlias
@@ -74,7 +74,7 @@ class Origin(NamedTuple):
     @property
     def content_hash(self) -> int:
         """The same for the same content, on every machine."""
-        text = json.dumps({name: _plain(value) for name, value in self.row.items()}, sort_keys=True)
+        text = json.dumps(self.row, sort_keys=True, default=str)
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
 
 
@@ -168,6 +168,34 @@ class Plan(NamedTuple):
     """Rows before --since."""
     expected: int | None = None
     """About how many units there are."""
+
+
+def merged(units: Iterable[Unit], *, at_once: int) -> Iterator[Unit]:
+    """The same units, where one row becomes one record and neighbours are of one session, so many of them in one."""
+    group: list[Unit] = []
+    for unit in units:
+        alone = len(unit.steps) == len(unit.origins) == 1 and unit.steps[0].order is None and not unit.copies
+        alone = alone and unit.steps[0].target is not None and unit.steps[0].target == unit.origins[0].target
+        if group and (not alone or unit.book != group[0].book or len(group) == at_once):
+            yield _together(group)
+            group = []
+        if alone:
+            group.append(unit)
+        else:
+            yield unit
+    if group:
+        yield _together(group)
+
+
+def _together(group: Sequence[Unit]) -> Unit:
+    """Their results by number, since all have the same name."""
+    if len(group) == 1:
+        return group[0]
+    return Unit(
+        group[0].book,
+        tuple(unit.steps[0]._replace(target=str(number)) for number, unit in enumerate(group)),
+        tuple(unit.origins[0]._replace(target=str(number)) for number, unit in enumerate(group)),
+    )
 
 
 def quarantined(table: str, key: str, row: Row, why: str) -> Unit:

@@ -25,6 +25,7 @@ from atb_db.importing.plan import (
     Source,
     Step,
     Unit,
+    merged,
     quarantined,
 )
 from atb_db.importing.reading import number, number_or_none, text, text_or_none
@@ -35,6 +36,7 @@ from atb_db.types import ImportOutcome, TradeSource
 _ZERO: Final = Decimal(0)
 _CAUSED: Final = ("realized_pnl", "entry_fee", "exit_fee", "partial_exit", "commission", "trade_")
 """How reasons begin whose amounts come with trades and their fees."""
+_AT_ONCE: Final = 500
 _TRANSFERS: Final = ("withdrawal", "deposit", "transfer")
 _IN_MEMORY: Final = ("positions", "orders", "partial_trades", "trades", "account_balances")
 _LATER: Final = (
@@ -86,7 +88,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     units = chain(
         (_session_unit(row) for row in sessions),
         apart,
-        (one.unit for one in sorted(timed, key=_order_of)),
+        merged((one.unit for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
         _balances(rows["account_balances"], clock, chosen),
         _rest(source, clock, chosen, everything=choice.since is None),
         _told_of_times(clock, differences),
@@ -100,6 +102,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
         figures,
         differences,
         left_out,
+        sum(source.count(table) for table in source.columns),
     )
 
 
