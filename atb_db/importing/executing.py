@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from atb_db.database import Database
-from atb_db.database.sync import Transaction
+from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Book, Difference, Ids, Origin, Plan, Source, Unit, as_document
