@@ -14,7 +14,7 @@ import typer
 
 from atb_db.admin.readable import counted, shown_duration
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.types import TradeSource
 
@@ -28,7 +28,7 @@ _SHOWN: Final = 20
 
 @import_app.callback()
 def import_command() -> None:
-    """Import what other programs recorded: an exchange's file of trades, or a freqtrade database.
+    """Import what other programs recorded: an exchange's file of trades, a freqtrade or the incumbent's database.
 
     What is imported goes into sessions of its own. Every row of the source becomes a record, an adjusted record with
     the reason, or goes into quarantine; nothing is imported twice, and an interrupted import is gone on with.
@@ -37,6 +37,7 @@ def import_command() -> None:
     Examples:
       atb-db import trades binance.csv --dry-run
       atb-db import freqtrade tradesv3.sqlite
+      atb-db import incumbent --from URL --timezone UTC
 
     \b
     Exit codes: those of the command; 2 wrong usage.
@@ -171,6 +172,69 @@ def import_freqtrade_command(
             settings_for(url, env), file, Choice(account, mode, initial_balance, since), dry_run=dry_run, told=told
         )
     _finish(done, as_json=as_json)
+
+
+@import_app.command("incumbent")
+def import_incumbent_command(
+    *,
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar="URL",
+            envvar="INCUMBENT_DATABASE_URL",
+            show_envvar=False,
+            help="Its database, instead of INCUMBENT_DATABASE_URL; every local user can see a password in it.",
+        ),
+    ],
+    timezone: Annotated[
+        str | None,
+        typer.Option("--timezone", metavar="ZONE", help="Zone of its times, such as UTC or Europe/Berlin; see below."),
+    ] = None,
+    base_currency: Annotated[str, typer.Option(metavar="CODE", help="Currency of its balances.")] = "USD",
+    account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its name here; the database's name if not given.")
+    ] = None,
+    since: SinceOption = None,
+    dry_run: DryRunOption = False,
+    url: UrlOption = None,
+    env: EnvironmentOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Import the incumbent's PostgreSQL database, of either generation; it is only read, in one snapshot.
+
+    Its times have no zone. Without --timezone one of them is shown in both readings, and nothing is imported: the later
+    generation stored wall time of the server's zone, most of the older one UTC. Compare with an event that you know.
+
+    \b
+    Examples:
+      atb-db import incumbent --from postgresql://bot@localhost/ai_trading_bot
+      atb-db import incumbent --timezone UTC --dry-run
+      atb-db import incumbent --timezone Europe/Berlin --base-currency USDT
+
+    \b
+    Exit codes: 0 everything is in the books, 2 wrong usage or not the incumbent's database,
+    3 rows are in quarantine, 4 cannot connect.
+    """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.importing.importing import import_incumbent, time_in_both_readings
+    from atb_db.importing.incumbent.planning import Choice
+
+    there = settings_of(source)
+    if timezone is None:
+        raise typer.BadParameter(time_in_both_readings(there), param_hint="--timezone")
+    choice = Choice(_zone(timezone), account, base_currency, since)
+    with _progress() as told:
+        done = import_incumbent(settings_for(url, env), there, choice, dry_run=dry_run, told=told)
+    _finish(done, as_json=as_json)
+
+
+def _zone(text: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(text).key
+    except (ZoneInfoNotFoundError, ValueError):
+        raise typer.BadParameter(f"{text[:40]!r} is no time zone such as Europe/Berlin") from None
 
 
 def _assignment(text: str) -> tuple[str, str]:

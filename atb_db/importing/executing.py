@@ -12,6 +12,7 @@ from uuid import UUID
 from atb_db.database import Database
 from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
+from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Book, Difference, Ids, Origin, Plan, Source, Unit, as_document
 from atb_db.repository import account, imports, metrics, orders, positions, sessions
 from atb_db.repository.imports import ImportedKey, NewImportedRow
@@ -21,14 +22,14 @@ from atb_db.values import request_id_of
 Told: TypeAlias = Callable[[str, int, int | None], None]
 """Is told what is being done, how much of it is done, and of how much."""
 
-_REFUSALS: Final = (InvalidInput, Conflict, NotFound)
+_REFUSALS: Final = (InvalidInput, Conflict, NotFound, Unfit)
 """What the books refuse for what a row says; anything else ends the import."""
 _TOLERANCE: Final = Decimal("0.000001")
 _AT_ONCE: Final = 200
 BOOKS: Final = "(book)"
 """In the place of a source's table: the sessions that were made."""
 _Begin: TypeAlias = Callable[[], AbstractContextManager[Transaction]]
-"""Units in one transaction; where one of them is refused, each has its own."""
+"""Rows in one transaction, or a few more; where a unit is refused, each has its own."""
 
 
 class Counted(NamedTuple):
@@ -161,8 +162,9 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, told: Told) -> Importe
         tally: dict[str, Counter[str]] = {}
         fates: list[Fate] = []
         new: list[Unit] = []
-        units = list(plan.units)
-        for done, unit in enumerate(units):
+        done = waiting = 0
+        for unit in plan.units:
+            done += len(unit.origins)
             for origin in unit.origins:
                 tally.setdefault(origin.table, Counter())["rows"] += 1
             if all(_is_known(run, origin) for origin in unit.origins):
@@ -171,10 +173,12 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, told: Told) -> Importe
                     tally[origin.table][run.known[origin.table, origin.key].outcome] += 1
                 continue
             new.append(unit)
-            if len(new) == _AT_ONCE:
+            waiting += len(unit.origins)
+            if waiting >= _AT_ONCE:
                 fates += _store(begin, run, new, tally)
                 new.clear()
-            told("Importing", done, len(units))
+                waiting = 0
+            told("Importing", done, plan.expected)
         fates += _store(begin, run, new, tally)
         with begin() as tx:
             for book in plan.books:
@@ -256,6 +260,8 @@ def _store(begin: _Begin, run: _Run, units: list[Unit], tally: dict[str, Counter
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
     except _REFUSALS as refusal:
         run.forget()
+        if len(units) == 1:
+            units = units[0].halves()
         if len(units) > 1:
             return [fate for unit in units for fate in _store(begin, run, [unit], tally)]
         rows = [_refused(origin, refusal) for origin in units[0].origins]
@@ -273,24 +279,32 @@ def _store(begin: _Begin, run: _Run, units: list[Unit], tally: dict[str, Counter
 def _carried_out(tx: Transaction, run: _Run, unit: Unit) -> list[NewImportedRow]:
     session_id = run.sessions[unit.book] if unit.book is not None else None
     run.within(tx, session_id)
-    results: dict[str, int] = {}
+    results: dict[str, int | None] = {}
+    if unit.copies:
+        tx.copy_in(copy.make(run) for copy in unit.copies)
+    elif unit.apart:
+        made = tx.run_many([step.make(run) for step in unit.steps])
+        for step, result in zip(unit.steps, made, strict=True):
+            results[str(step.target)] = result if isinstance(result, int) else None
+        return [_row(run, origin, session_id, results) for origin in unit.origins]
     for step in unit.steps:
         if step.order is not None and run.knows(step.order):
             continue
         result = tx.run(step.make(run))
         if step.order is not None and isinstance(result, int):
             run.made(step.order, result)
-        if step.target is not None and isinstance(result, int):
-            results[step.target] = result
+        if step.target is not None:
+            results[step.target] = result if isinstance(result, int) else None
     return [_row(run, origin, session_id, results) for origin in unit.origins]
 
 
-def _row(run: _Run, origin: Origin, session_id: int | None, results: dict[str, int]) -> NewImportedRow:
+def _row(run: _Run, origin: Origin, session_id: int | None, results: dict[str, int | None]) -> NewImportedRow:
     kept = origin.row if origin.outcome is ImportOutcome.QUARANTINED else origin.extra
     target_id = None
     if origin.target is not None:
-        target_id = results.get(origin.target)
-        if target_id is None:
+        if origin.target in results:
+            target_id = results[origin.target]
+        else:
             target_id = run.position(origin.target) if origin.of_position else run.order(origin.target)
     return NewImportedRow(
         origin.table,
@@ -300,19 +314,19 @@ def _row(run: _Run, origin: Origin, session_id: int | None, results: dict[str, i
         session_id,
         origin.target_table,
         target_id,
-        None,
+        None if origin.request is None else run.request(origin.request),
         origin.reason,
         None if kept is None else as_document(kept),
     )
 
 
-def _refused(origin: Origin, refusal: AtbDbError) -> NewImportedRow:
+def _refused(origin: Origin, refusal: AtbDbError | Unfit) -> NewImportedRow:
     return NewImportedRow(
         origin.table,
         origin.key,
         ImportOutcome.QUARANTINED,
         origin.content_hash,
-        reason=f"the books refuse it: {refusal}",
+        reason=f"{refusal}" if isinstance(refusal, Unfit) else f"the books refuse it: {refusal}",
         content=as_document(origin.row),
     )
 

@@ -12,6 +12,9 @@ from atb_db.importing.executions import Held
 from atb_db.importing.files import read_rows
 from atb_db.importing.freqtrade import Choice, plan_freqtrade
 from atb_db.importing.freqtrade_file import read_freqtrade
+from atb_db.importing.incumbent.planning import Choice as IncumbentChoice
+from atb_db.importing.incumbent.planning import plan_incumbent
+from atb_db.importing.incumbent.reading import both_readings, reading_incumbent
 from atb_db.importing.plan import Source
 from atb_db.importing.trade_files import Before, Wishes, plan_trades, source_of
 from atb_db.repository import imports, positions
@@ -42,6 +45,32 @@ def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run:
     plan = plan_freqtrade(read_freqtrade(path), choice)
     with Database(_patient(settings)) as db:
         return carry_out(db, plan, dry_run=dry_run, told=told)
+
+
+def import_incumbent(
+    settings: Settings, source: Settings, choice: IncumbentChoice, *, dry_run: bool, told: Told
+) -> Imported:
+    """Import the incumbent's database, which may be in use: one snapshot of it is read.
+
+    Raises:
+        UnusableSource: it is not the incumbent's; nothing was written.
+        Unavailable: one of the two cannot be reached; what was stored is whole, and another run goes on.
+    """
+    with reading_incumbent(source) as incumbent, Database(_patient(settings)) as db:
+        return carry_out(db, plan_incumbent(incumbent, choice), dry_run=dry_run, told=told)
+
+
+def time_in_both_readings(source: Settings) -> str:
+    """Why a zone is needed: a time of the incumbent's, read as UTC and as its server's zone.
+
+    Raises:
+        UnusableSource: it is not the incumbent's.
+        Unavailable: it cannot be reached.
+    """
+    with reading_incumbent(source) as incumbent:
+        zone = incumbent.identity.server_zone
+        shown = both_readings(incumbent, zone)
+        return f"its times have no zone: say which; its server's is {zone} now. {shown}".strip()
 
 
 def _patient(settings: Settings) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, TypeAlias
@@ -45,6 +45,14 @@ class Step(NamedTuple):
     """Name of what its result is the id of, for the rows that became it."""
 
 
+class Copy(NamedTuple):
+    """One row of a bulk load."""
+
+    make: Callable[[Ids], Statement[None]]
+    request: str
+    """What its request_id stands for."""
+
+
 class Origin(NamedTuple):
     """A row of the source and what becomes of it."""
 
@@ -60,11 +68,13 @@ class Origin(NamedTuple):
     """Key of the order that it became, or the name of a step's result."""
     of_position: bool = False
     """Whether it became that order's position."""
+    request: str | None = None
+    """What the request_id of the record stands for, of one that was loaded in bulk."""
 
     @property
     def content_hash(self) -> int:
         """The same for the same content, on every machine."""
-        text = json.dumps({name: _plain(value) for name, value in self.row.items()}, sort_keys=True)
+        text = json.dumps(self.row, sort_keys=True, default=str)
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
 
 
@@ -75,6 +85,29 @@ class Unit(NamedTuple):
     """Key of the session; None for what belongs to none."""
     steps: tuple[Step, ...]
     origins: tuple[Origin, ...]
+    copies: tuple[Copy, ...] = ()
+    """Rows of one bulk load, one for each origin; then there are no steps."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether its steps have nothing to do with each other, and each is what one row becomes."""
+        targets = [step.target for step in self.steps]
+        return (
+            len(targets) > 1
+            and targets == [origin.target for origin in self.origins]
+            and len(set(targets)) == len(targets)
+            and not any(step.order for step in self.steps)
+        )
+
+    def halves(self) -> list[Unit]:
+        """Both halves of a unit whose rows have nothing to do with each other; else itself."""
+        half = len(self.origins) // 2
+        if not half or not (self.copies or self.apart):
+            return [self]
+        return [
+            Unit(self.book, self.steps[part], self.origins[part], self.copies[part])
+            for part in (slice(half), slice(half, None))
+        ]
 
 
 class Book(NamedTuple):
@@ -127,10 +160,42 @@ class Plan(NamedTuple):
     source: Source
     books: tuple[Book, ...]
     units: Iterable[Unit]
+    """In the order in which they are carried out; read once."""
     figures: tuple[Figure, ...] = ()
-    differences: tuple[Difference, ...] = ()
+    differences: Sequence[Difference] = ()
+    """Complete when the units have been read."""
     left_out: int = 0
     """Rows before --since."""
+    expected: int | None = None
+    """About how many units there are."""
+
+
+def merged(units: Iterable[Unit], *, at_once: int) -> Iterator[Unit]:
+    """The same units, where one row becomes one record and neighbours are of one session, so many of them in one."""
+    group: list[Unit] = []
+    for unit in units:
+        alone = len(unit.steps) == len(unit.origins) == 1 and unit.steps[0].order is None and not unit.copies
+        alone = alone and unit.steps[0].target is not None and unit.steps[0].target == unit.origins[0].target
+        if group and (not alone or unit.book != group[0].book or len(group) == at_once):
+            yield _together(group)
+            group = []
+        if alone:
+            group.append(unit)
+        else:
+            yield unit
+    if group:
+        yield _together(group)
+
+
+def _together(group: Sequence[Unit]) -> Unit:
+    """Their results by number, since all have the same name."""
+    if len(group) == 1:
+        return group[0]
+    return Unit(
+        group[0].book,
+        tuple(unit.steps[0]._replace(target=str(number)) for number, unit in enumerate(group)),
+        tuple(unit.origins[0]._replace(target=str(number)) for number, unit in enumerate(group)),
+    )
 
 
 def quarantined(table: str, key: str, row: Row, why: str) -> Unit:
@@ -144,8 +209,6 @@ def as_document(row: Row) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Decimal | datetime):
-        return str(value)
     if isinstance(value, float) and value != value:  # noqa: PLR0124  NaN
         return "NaN"
     if isinstance(value, bytes):
@@ -154,4 +217,4 @@ def _plain(value: object) -> object:
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

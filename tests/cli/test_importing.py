@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from atb_db.cli.exits import ExitCode
+from atb_db.embedded import Server
 from tests.cli.conftest import Run
 from tests.importing.freqtrade_files import EXIT, ORDER, TRADE, write_freqtrade
+from tests.importing.incumbents import ROWS, SCHEMA
 
 GOOD = "time,symbol,side,quantity,price,fee\n2025-11-05,BTCUSDT,buy,2,100,1\n2025-11-06,BTCUSDT,sell,2,110,1\n"
 BAD = GOOD + "2025-11-07,BTCUSDT,hold,2,110,1\n"
@@ -88,3 +92,41 @@ def test_an_unusable_file_is_exit_code_2_and_an_unreachable_database_4(run: Run,
     file.write_text("a,b\n1,2\n")
     assert run("import", "trades", str(file), url=away).code == ExitCode.USAGE
     assert run("import", "freqtrade", str(file), url=away).code == ExitCode.USAGE
+
+
+@pytest.fixture
+def incumbent(server: Server) -> Iterator[str]:
+    url = server.create_database("incumbent_cli", template="template0")
+    with psycopg.connect(url) as connection:
+        connection.execute((SCHEMA + ROWS).encode())
+    yield url
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("DROP DATABASE incumbent_cli WITH (FORCE)")
+
+
+def test_the_incumbent(run: Run, fresh_url: str, incumbent: str) -> None:
+    arguments = ("import", "incumbent", "--from", incumbent, "--timezone", "UTC")
+    code, out, err = run(*arguments, url=fresh_url)
+    assert code == ExitCode.OK, err
+    assert "916.00000000" in out
+    code, out, _ = run(*arguments, "--json", url=fresh_url)
+    assert code == ExitCode.OK
+    assert all(one["known"] == one["rows"] for one in json.loads(out)["counts"])
+
+
+def test_without_a_zone_one_time_is_shown_in_both_readings(run: Run, fresh_url: str, incumbent: str) -> None:
+    code, out, err = run("import", "incumbent", "--from", incumbent, url=fresh_url)
+    assert (code, out) == (ExitCode.USAGE, "")
+    said = " ".join(err.split())
+    assert "system_events 2 says 2026-01-02 00:00:00" in said
+    assert "2026-01-02 00:00 UTC with --timezone UTC" in said
+    assert "2026-01-01 23:00 UTC with --timezone Europe/Berlin" in said
+
+
+def test_a_zone_that_there_is_not_and_a_database_that_is_not_the_incumbents(
+    run: Run, fresh_url: str, incumbent: str
+) -> None:
+    code, _, err = run("import", "incumbent", "--from", incumbent, "--timezone", "Mars", url=fresh_url)
+    assert (code, "'Mars' is no time zone" in err) == (ExitCode.USAGE, True)
+    code, _, err = run("import", "incumbent", "--from", fresh_url, "--timezone", "UTC", url=fresh_url)
+    assert (code, "atb_db's own" in err) == (ExitCode.USAGE, True)

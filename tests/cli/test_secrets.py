@@ -88,6 +88,7 @@ CASES: Final = {
     "import": Case(reached=USAGE, unreached=USAGE),
     "import trades": Case("{trades}"),
     "import freqtrade": Case("{bot}"),
+    "import incumbent": Case("--from postgresql://127.0.0.1:1/x --timezone UTC", reached=UNREACHABLE),
     "journal": Case(reached=USAGE, unreached=USAGE),
     "journal status": Case("{journal}", reached=FOUND, unreached=FOUND),
     "journal inspect": Case("{journal}", unreached=OK),

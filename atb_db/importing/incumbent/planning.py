@@ -1,0 +1,318 @@
+"""Planning the import of the incumbent's database: its sessions, in the order of time, then what stands for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from itertools import chain
+from typing import Final, NamedTuple
+
+from atb_db.importing.errors import Unfit
+from atb_db.importing.incumbent.reading import Incumbent
+from atb_db.importing.incumbent.records import cache_units, kept_only, newest_units, plain_units, version_units
+from atb_db.importing.incumbent.times import Clock
+from atb_db.importing.incumbent.trading import Planned, Timed, order_units, position_units, trade_units
+from atb_db.importing.plan import (
+    Book,
+    Difference,
+    Figure,
+    Ids,
+    Origin,
+    Plan,
+    Row,
+    Source,
+    Step,
+    Unit,
+    merged,
+    quarantined,
+)
+from atb_db.importing.reading import number, number_or_none, text, text_or_none
+from atb_db.repository import account
+from atb_db.statement import Statement
+from atb_db.types import ImportOutcome, TradeSource
+
+_ZERO: Final = Decimal(0)
+_CAUSED: Final = ("realized_pnl", "entry_fee", "exit_fee", "partial_exit", "commission", "trade_")
+"""How reasons begin whose amounts come with trades and their fees."""
+_AT_ONCE: Final = 500
+_TRANSFERS: Final = ("withdrawal", "deposit", "transfer")
+_IN_MEMORY: Final = ("positions", "orders", "partial_trades", "trades", "account_balances")
+_LATER: Final = (
+    *("system_events", "strategy_executions", "account_history", "dynamic_performance_metrics", "risk_adjustments"),
+    *("optimization_cycles", "prediction_performance", "market_sessions", "strategy_registry"),
+    *("strategy_performance", "strategy_lineage", "system_control_flags", "reconciliation_audit_events"),
+)
+
+
+class Choice(NamedTuple):
+    """What the operator says of an import."""
+
+    time_zone: str
+    account: str | None = None
+    base_currency: str = "USD"
+    since: datetime | None = None
+
+
+def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
+    """Plan an import from an open snapshot; rows of the big tables are read while the plan is carried out."""
+    clock = Clock(choice.time_zone)
+    left_out = 0
+    sessions: list[Row] = []
+    apart: list[Unit] = []
+    books: list[Book] = []
+    for row in source.rows("trading_sessions"):
+        if choice.since is not None and (clock.at_or_none(row, "end_time") or choice.since) < choice.since:
+            left_out += 1
+            continue
+        try:
+            books.append(_book(row, clock, choice))
+        except (Unfit, ValueError) as why:
+            apart.append(quarantined("trading_sessions", str(row["id"]), row, f"{why}"))
+            continue
+        sessions.append(row)
+    chosen = {row["id"] for row in sessions}
+    rows: dict[str, list[Row]] = {}
+    for table in _IN_MEMORY:
+        read = list(source.rows(table))
+        rows[table] = read if choice.since is None else [row for row in read if _is_chosen(row, chosen)]
+        left_out += len(read) - len(rows[table])
+    if choice.since is not None:
+        places = {row["id"] for row in rows["positions"]}
+        rows["partial_trades"] = [row for row in rows["partial_trades"] if row["position_id"] in places]
+    differences: list[Difference] = []
+    timed = _trading(rows, clock, differences, later=_is_later(source))
+    known = {str(row["id"]) for row in sessions}
+    timed = [_within(one, known) for one in timed]
+    units = chain(
+        (_session_unit(row) for row in sessions),
+        apart,
+        merged((one.unit for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
+        _balances(rows["account_balances"], clock, chosen),
+        _rest(source, clock, chosen, everything=choice.since is None),
+        _told_of_times(clock, differences),
+    )
+    figures = tuple(_figures(sessions, rows))
+    identity = source.identity
+    return Plan(
+        Source("incumbent", choice.account or identity.database, _fingerprint(sessions), choice.time_zone),
+        tuple(books),
+        units,
+        figures,
+        differences,
+        left_out,
+        sum(source.count(table) for table in source.columns),
+    )
+
+
+def _told_of_times(clock: Clock, differences: list[Difference]) -> Iterator[Unit]:
+    """At the end of all rows it is known how many of their times are ambiguous."""
+    if clock.ambiguous:
+        differences.append(
+            Difference("times", f"{clock.ambiguous} lie in an hour that comes twice", "the first of the two")
+        )
+    yield from ()
+
+
+def _is_later(source: Incumbent) -> bool:
+    """Whether it is of the generation whose orders have client_order_id; its partial sizes are of the balance."""
+    return "client_order_id" in source.columns.get("orders", ())
+
+
+def _is_chosen(row: Row, sessions: set[object]) -> bool:
+    return "session_id" not in row or row["session_id"] in sessions
+
+
+def _order_of(one: Timed) -> datetime:
+    return one.at
+
+
+def _within(one: Timed, sessions: set[str]) -> Timed:
+    """What belongs to a session that is not in the books goes into quarantine."""
+    unit = one.unit
+    if unit.book is None or unit.book in sessions:
+        return one
+    why = f"its session {unit.book} is not in the books"
+    origins = tuple(
+        Origin(origin.table, origin.key, origin.row, ImportOutcome.QUARANTINED, why) for origin in unit.origins
+    )
+    return one._replace(unit=Unit(None, (), origins))
+
+
+def _trading(
+    rows: Mapping[str, Sequence[Row]], clock: Clock, differences: list[Difference], *, later: bool
+) -> list[Timed]:
+    timed: list[Timed] = []
+    used: dict[str, set[object]] = {"orders": set(), "trades": set(), "partial_trades": set()}
+    plans: dict[object, Planned] = {}
+    for one, found in position_units(rows, clock, later_generation=later):
+        timed.append(one)
+        differences += found
+        if one.unit.book is not None:
+            row = one.unit.origins[0].row
+            plans[row["id"]] = Planned(row, str(one.unit.steps[0].order), one.at)
+        for origin in one.unit.origins:
+            if origin.table in used:
+                used[origin.table].add(origin.row["id"])
+    timed += trade_units(rows["trades"], used["trades"], clock)
+    timed += order_units(rows["orders"], used["orders"], plans, clock)
+    for row in rows["partial_trades"]:
+        if row["id"] not in used["partial_trades"]:
+            why = f"its position {row['position_id']} is not there"
+            timed.append(Timed(clock.at(row, "timestamp"), quarantined("partial_trades", str(row["id"]), row, why)))
+    return timed
+
+
+def _session_unit(row: Row) -> Unit:
+    names = ("final_balance", "total_pnl", "total_trades", "win_rate", "max_drawdown", "created_at", "updated_at")
+    extra = {name: row[name] for name in names if row.get(name) is not None}
+    origin = Origin("trading_sessions", str(row["id"]), row, extra=extra or None, target_table="trading_sessions")
+    return Unit(str(row["id"]), (), (origin,))
+
+
+def _book(row: Row, clock: Clock, choice: Choice) -> Book:
+    begun = clock.at(row, "start_time")
+    return Book(
+        key=str(row["id"]),
+        name=text(row, "session_name"),
+        strategy_name=text(row, "strategy_name"),
+        symbol=text(row, "symbol"),
+        timeframe=text_or_none(row, "timeframe") or "none",
+        mode=TradeSource(text(row, "mode").upper()),
+        initial_balance=number(row, "initial_balance"),
+        base_currency=choice.base_currency,
+        start_time=begun,
+        exchange=text_or_none(row, "exchange"),
+        end_time=None if row.get("is_active") else clock.at_or_none(row, "end_time"),
+        strategy_config=row.get("strategy_config"),  # type: ignore[arg-type]  # as the driver read it
+    )
+
+
+def _balances(rows: Sequence[Row], clock: Clock, sessions: set[object]) -> Iterator[Unit]:
+    """The ledger: what trades do not cause is a transfer or an adjustment, and the last balance is the source's."""
+    last: dict[object, Row] = {}
+    for row in rows:
+        session = row.get("session_id")
+        if session not in sessions:
+            why = "it belongs to no session" if session is None else f"its session {session} is not in the books"
+            yield quarantined("account_balances", str(row["id"]), row, why)
+            continue
+        try:
+            balance, at = number(row, "total_balance"), clock.at(row, "last_updated")
+        except Unfit as why:
+            yield quarantined("account_balances", str(row["id"]), row, f"{why}")
+            continue
+        before = last.get(session)
+        last[session] = row
+        yield _balance_unit(row, None if before is None else balance - number(before, "total_balance"), at)
+    for session, row in last.items():
+        yield Unit(str(session), (Step(partial(_settle, row=row, at=clock.at(row, "last_updated"))),), (_settled(row),))
+
+
+def _balance_unit(row: Row, delta: Decimal | None, at: datetime) -> Unit:
+    reason = (text_or_none(row, "update_reason") or "not recorded")[:255]
+    key, book = str(row["id"]), str(row["session_id"])
+    if delta is None or delta == 0 or reason.lower().startswith(_CAUSED):
+        return Unit(book, (), (Origin("account_balances", key, row, target_table="account_balances"),))
+    is_transfer = reason.lower().startswith(_TRANSFERS)
+    step = Step(partial(_changed, row=row, delta=delta, at=at, reason=reason, is_transfer=is_transfer))
+    note = None if is_transfer else f"{delta:f} that no trade or fee causes is an adjustment"
+    origin = Origin(
+        *("account_balances", key, row),
+        ImportOutcome.RECORD if note is None else ImportOutcome.ADJUSTED,
+        note,
+        target_table="account_balances",
+    )
+    return Unit(book, (step,), (origin,))
+
+
+def _changed(ids: Ids, *, row: Row, delta: Decimal, at: datetime, reason: str, is_transfer: bool) -> Statement[object]:
+    by = text_or_none(row, "updated_by") or "incumbent"
+    request = ids.request(f"balance {row['id']}")
+    if is_transfer:
+        return account.record_transfer(
+            session_id=ids.session_id, amount=delta, reason=reason, updated_by=by, timestamp=at, request_id=request
+        )
+    return account.adjust_balance(
+        session_id=ids.session_id, delta=delta, reason=reason, updated_by=by, timestamp=at, request_id=request
+    )
+
+
+def _settle(ids: Ids, *, row: Row, at: datetime) -> Statement[object]:
+    return account.set_balance(
+        session_id=ids.session_id,
+        balance=number(row, "total_balance"),
+        reserved_balance=number_or_none(row, "reserved_balance") or _ZERO,
+        reason="the incumbent's last balance",
+        updated_by="import",
+        timestamp=at,
+        request_id=ids.request(f"last balance {row['id']}"),
+    )
+
+
+def _settled(row: Row) -> Origin:
+    """The adjustment to the last balance, counted beside the tables."""
+    kept = {"session_id": row["session_id"], "total_balance": row["total_balance"]}
+    return Origin("(last balance)", f"{row['session_id']}: {row['id']}", kept, target_table="account_balances")
+
+
+def _rest(source: Incumbent, clock: Clock, sessions: set[object], *, everything: bool) -> Iterator[Unit]:
+    if not everything:
+        for table in ("system_events", "strategy_executions", "account_history"):
+            yield from plain_units(
+                table, (row for row in source.rows(table) if row.get("session_id") in sessions), clock
+            )
+        return
+    for table in _LATER:
+        yield from plain_units(table, source.rows(table), clock)
+        if table == "strategy_registry":
+            registered = list(source.rows("strategy_registry"))
+            yield from version_units(source.rows("strategy_versions"), registered, clock)
+    yield from newest_units(
+        "correlation_matrix", source.rows("correlation_matrix"), clock, ("symbol_pair", "window_days")
+    )
+    yield from newest_units("portfolio_exposures", source.rows("portfolio_exposures"), clock, ("correlation_group",))
+    yield from cache_units(source.rows("prediction_cache"), clock, datetime.now(UTC))
+    yield from kept_only("performance_metrics", source.rows("performance_metrics"), "it follows from the trades")
+
+
+def _figures(sessions: Sequence[Row], rows: Mapping[str, Sequence[Row]]) -> Iterator[Figure]:
+    for row in sessions:
+        key = str(row["id"])
+        own = [trade for trade in rows["trades"] if trade.get("session_id") == row["id"]]
+        yield Figure(key, "trades", Decimal(len(own)))
+        yield Figure(key, "net_pnl", sum((_net(trade) for trade in own), _ZERO))
+        yield Figure(
+            key,
+            "open_positions",
+            Decimal(
+                sum(
+                    one.get("session_id") == row["id"] and str(one["status"]).upper() == "OPEN"
+                    for one in rows["positions"]
+                )
+            ),
+        )
+        balances = [one for one in rows["account_balances"] if one.get("session_id") == row["id"]]
+        if balances:
+            yield Figure(key, "balance", number(balances[-1], "total_balance"))
+
+
+def _net(trade: Row) -> Decimal:
+    """P&L less costs; nothing of a trade whose P&L is no number, which the incumbent does not add up either."""
+    try:
+        return (
+            number(trade, "pnl")
+            - (number_or_none(trade, "commission") or _ZERO)
+            - (number_or_none(trade, "margin_interest_cost") or _ZERO)
+        )
+    except Unfit:
+        return _ZERO
+
+
+def _fingerprint(sessions: Sequence[Row]) -> str:
+    """The first session, which does not change while the bot trades on."""
+    if not sessions:
+        return "empty"
+    first = sessions[0]
+    return f"{first['id']} {first['session_name']} {first['start_time']}"[:255]

@@ -1,0 +1,134 @@
+"""The incumbent's tables as plain rows: read-only, in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import psycopg
+from psycopg import IsolationLevel, sql
+from psycopg.rows import dict_row
+
+from atb_db.config import Settings
+from atb_db.database.connecting import connect_arguments
+from atb_db.database.translation import translated
+from atb_db.importing.errors import UnusableSource
+from atb_db.importing.plan import Row
+
+TABLES: Final = (
+    *("trading_sessions", "positions", "orders", "partial_trades", "trades", "account_balances", "account_history"),
+    *("performance_metrics", "system_events", "strategy_executions", "dynamic_performance_metrics"),
+    *("risk_adjustments", "optimization_cycles", "prediction_performance", "prediction_cache", "correlation_matrix"),
+    *("portfolio_exposures", "market_sessions", "strategy_registry", "strategy_versions", "strategy_performance"),
+    *("strategy_lineage", "system_control_flags", "reconciliation_audit_events"),
+)
+"""Those that are imported, in the order in which they are."""
+_NEEDED: Final = {
+    "trading_sessions": {"id", "session_name", "mode", "initial_balance", "start_time", "strategy_name"},
+    "positions": {"id", "symbol", "side", "status", "entry_price", "size", "entry_time", "current_size"},
+    "trades": {"id", "symbol", "side", "entry_price", "exit_price", "pnl", "entry_time", "exit_time", "session_id"},
+    "orders": {"id", "position_id", "order_type", "status", "internal_order_id"},
+}
+_FETCHED: Final = 2000
+
+
+class Identity(NamedTuple):
+    """Which database it is."""
+
+    database: str
+    system: str
+    """What tells its server from another."""
+    server_zone: str
+
+
+class Incumbent(NamedTuple):
+    """An open snapshot of the incumbent's database."""
+
+    connection: psycopg.Connection[dict[str, object]]
+    identity: Identity
+    columns: dict[str, frozenset[str]]
+    """Of the tables that are there."""
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """A table's rows by id, as they arrive; none where the table is not there."""
+        if table not in self.columns:
+            return
+        statement = sql.SQL("SELECT * FROM {} ORDER BY id").format(sql.Identifier("public", table))
+        with self.connection.cursor(name=f"import_{table}", row_factory=dict_row) as cursor:
+            cursor.itersize = _FETCHED
+            cursor.execute(statement)
+            yield from cursor
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        if table not in self.columns:
+            return 0
+        statement = sql.SQL("SELECT count(*) AS rows FROM {}").format(sql.Identifier("public", table))
+        row = self.connection.execute(statement).fetchone()
+        return int(str(row["rows"])) if row is not None else 0
+
+
+@contextmanager
+def reading_incumbent(settings: Settings) -> Iterator[Incumbent]:
+    """Open a snapshot in which the server refuses every write.
+
+    Raises:
+        UnusableSource: the database is not the incumbent's, or is atb_db's own.
+        Unavailable: the server cannot be reached.
+    """
+    conninfo = connect_arguments(settings._replace(statement_timeout=0, idle_timeout=0)).conninfo
+    with (
+        translated(),
+        psycopg.connect(conninfo, row_factory=dict_row) as connection,
+    ):
+        connection.read_only = True
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        yield Incumbent(connection, _identity(connection), _columns(connection))
+
+
+def _columns(connection: psycopg.Connection[dict[str, object]]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+    ):
+        found.setdefault(str(row["table_name"]), set()).add(str(row["column_name"]))
+    if {"order_fills", "account_balances"} <= found.keys():
+        raise UnusableSource("the database is atb_db's own, not the incumbent's: restore a backup instead")
+    for table, columns in _NEEDED.items():
+        if table not in found:
+            raise UnusableSource(f"the database is not the incumbent's: it has no table {table}")
+        if missing := sorted(columns - found[table]):
+            raise UnusableSource(f"the database is not the incumbent's: {table} has no column {missing[0]}")
+    return {table: frozenset(columns) for table, columns in found.items() if table in TABLES}
+
+
+def _identity(connection: psycopg.Connection[dict[str, object]]) -> Identity:
+    row = connection.execute(
+        "SELECT current_database() AS database, current_setting('TimeZone') AS zone,"
+        " (SELECT oid::text FROM pg_database WHERE datname = current_database()) AS oid"
+    ).fetchone()
+    assert row is not None  # noqa: S101  it has no FROM
+    return Identity(str(row["database"]), str(row["oid"]), str(row["zone"]))
+
+
+def both_readings(incumbent: Incumbent, zone: str) -> str:
+    """One row's time, read in both ways, for an operator who has to say which is right; nothing without any row."""
+    for table, column in (("system_events", "timestamp"), ("trades", "exit_time"), ("trading_sessions", "start_time")):
+        statement = sql.SQL("SELECT id, {0} AS at FROM {1} WHERE {0} IS NOT NULL ORDER BY id DESC LIMIT 1").format(
+            sql.Identifier(column), sql.Identifier("public", table)
+        )
+        row = incumbent.connection.execute(statement).fetchone() if table in incumbent.columns else None
+        if row is None or not isinstance(row["at"], datetime):
+            continue
+        naive = row["at"].replace(tzinfo=None)
+        # Where the server's own zone is UTC, another one shows what is meant.
+        other = zone if zone not in {"UTC", "Etc/UTC", "GMT"} else "Europe/Berlin"
+        there = naive.replace(tzinfo=ZoneInfo(other)).astimezone(UTC)
+        return (
+            f"{table} {row['id']} says {naive:%Y-%m-%d %H:%M:%S}: that is {naive:%Y-%m-%d %H:%M} UTC with --timezone "
+            f"UTC, and {there:%Y-%m-%d %H:%M} UTC with --timezone {other}"
+        )
+    return ""

@@ -1,0 +1,43 @@
+"""The incumbent's naive times, read as wall time of a zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from atb_db.importing.errors import Unfit
+from atb_db.importing.plan import Row
+
+
+class Clock:
+    """Reads naive times in a zone, and counts those that the end of a summer time makes ambiguous."""
+
+    def __init__(self, zone: str) -> None:
+        self.zone = ZoneInfo(zone)
+        self.ambiguous = 0
+
+    def at(self, row: Row, name: str) -> datetime:
+        """A moment.
+
+        Raises:
+            Unfit: there is none.
+        """
+        found = self.at_or_none(row, name)
+        if found is None:
+            raise Unfit(f"{name} is missing")
+        return found
+
+    def at_or_none(self, row: Row, name: str) -> datetime | None:
+        """A moment, or None; of an ambiguous hour the first."""
+        value = row.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, datetime):
+            raise Unfit(f"{name} is no time: {str(value)[:40]!r}")
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+        there = value.replace(tzinfo=self.zone)
+        # Where a zone goes back, the offsets of the two readings differ; where it goes forward, they do, too.
+        if there.utcoffset() != there.replace(fold=1).utcoffset():
+            self.ambiguous += 1
+        return there.astimezone(UTC)

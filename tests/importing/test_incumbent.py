@@ -1,0 +1,311 @@
+"""The incumbent's database: its own figures, what is different in them, and everything that its rows may not say."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from atb_db import Database
+from atb_db.embedded import Server
+from atb_db.importing.errors import UnusableSource
+from atb_db.importing.executing import Imported
+from atb_db.importing.importing import import_incumbent
+from atb_db.importing.incumbent.planning import Choice
+from atb_db.repository import account, imports, orders, positions, sessions, trades
+from atb_db.testing import settings_of
+from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
+from tests.importing.incumbents import ROWS, SCHEMA
+
+GENERATIONS = ["incumbent-2025-10", "incumbent-head"]
+_numbers = count(1)
+
+
+def imported(url: str, source: str, choice: Choice = Choice("UTC"), *, dry_run: bool = False) -> Imported:  # noqa: B008
+    return import_incumbent(settings_of(url), settings_of(source), choice, dry_run=dry_run, told=told)
+
+
+@pytest.fixture
+def source(server: Server) -> Iterator[Callable[[str], str]]:
+    """Make a database of the incumbent's, with what the test changes in it; its URL."""
+    made: list[str] = []
+
+    def make(changes: str = "") -> str:
+        made.append(f"incumbent_{next(_numbers)}")
+        url = server.create_database(made[-1], template="template0")
+        with psycopg.connect(url) as connection:
+            connection.execute((SCHEMA + ROWS + changes).encode())
+        return url
+
+    yield make
+    drop(server, made)
+
+
+def drop(server: Server, names: list[str]) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        for name in names:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def restored(server: Server, sample: Sample) -> Iterator[Callable[[str], str]]:
+    """A sample's dump, restored; its URL."""
+    there: dict[str, str] = {}
+
+    def restore(name: str) -> str:
+        if name not in there:
+            path: Path = sample(f"{name}.sql.gz")
+            there[name] = server.create_database(name, template="template0")
+            subprocess.run(
+                [server.bin_dir / "psql", "-q", there[name]],
+                input=gzip.decompress(path.read_bytes()),
+                capture_output=True,
+                check=True,
+            )
+        return there[name]
+
+    yield restore
+    drop(server, list(there))
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_the_samples_give_the_incumbents_own_figures(
+    sample: Sample, restored: Callable[[str], str], fresh_url: str, fresh_db: Database, name: str
+) -> None:
+    due = expected(sample(f"{name}.expected.json"))
+    done = imported(fresh_url, restored(name))
+    assert adds_up(done)
+    assert {one.table: one.rows for one in done.counts if one.table != "(last balance)"} == due["tables"]
+    kept = {
+        one.source_key: one.content
+        for one in fresh_db.run(imports.get_quarantine(source_id=done.source_id))
+        if one.source_table == "trades" and isinstance(one.content, dict)
+    }
+    for session, book in zip([one for one in due["sessions"] if one["id"]], done.books, strict=True):
+        own = fresh_db.run(trades.get_recent_trades(session_id=book.session_id, limit=1000))
+        apart = [one for one in kept.values() if one["session_id"] == session["id"] and one["pnl"] != "NaN"]
+        extra = sum((one.pnl for one in own if one.exit_reason == "partial_exit"), Decimal(0))
+        pnl = sum((one.pnl for one in own), Decimal(0)) + sum(Decimal(str(one["pnl"])) for one in apart)
+        assert pnl - extra == Decimal(session["trades"]["sum_pnl"]), session["session_name"]
+        fees = sum((one.commission for one in own), Decimal(0)) + sum(Decimal(str(one["commission"])) for one in apart)
+        assert fees == Decimal(session["trades"]["sum_commission"])
+        if session["last_balance"]:
+            assert book.balance == Decimal(session["last_balance"]["total_balance"])
+        found = sorted(
+            (one.symbol, str(one.side))
+            for one in fresh_db.run(positions.get_active_positions(session_id=book.session_id))
+        )
+        assert found == sorted(
+            (one["symbol"], one["side"])
+            for one in session["open_positions"]
+            if Decimal(one["current_size"] or 1) and (one["quantity"] is None or Decimal(one["quantity"]))
+        )
+    assert books_are_clean(fresh_url)
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_every_difference_in_the_samples_has_both_figures(
+    restored: Callable[[str], str], fresh_url: str, name: str
+) -> None:
+    done = imported(fresh_url, restored(name), dry_run=True)
+    subjects = {one.subject.partition(":")[2].strip() for one in done.differences}
+    assert {"current size of its original", "trades", "net_pnl", "open_positions"} <= subjects
+    assert any("partial exit" in one.subject and "are left" in one.books for one in done.differences)
+    assert "balance" not in subjects
+
+
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_a_second_run_of_the_samples_changes_nothing(restored: Callable[[str], str], fresh_url: str, name: str) -> None:
+    first = imported(fresh_url, restored(name))
+    again = imported(fresh_url, restored(name))
+    assert [one._replace(known=0) for one in again.counts] == list(first.counts)
+    assert all(one.known == one.rows for one in again.counts)
+    assert again.books == first.books
+    assert again.fates == ()
+
+
+def test_orders_and_partials_make_the_position_and_the_trade_says_its_result(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database
+) -> None:
+    done = imported(fresh_url, source(""))
+    assert adds_up(done)
+    assert done.quarantined == 0
+    live, over = done.books
+    [trade] = fresh_db.run(trades.get_recent_trades(session_id=live.session_id))
+    assert (trade.pnl, trade.commission, trade.margin_interest_cost) == (Decimal(15), Decimal(1), Decimal("0.25"))
+    assert (trade.exit_reason, trade.quantity) == ("target", Decimal(2))
+    [held] = fresh_db.run(positions.get_active_positions(session_id=live.session_id))
+    assert (held.side, held.current_quantity, held.realized_pnl) == ("SHORT", Decimal(1), Decimal(1))
+    assert live.balance == Decimal(916)
+    reasons = [one.update_reason for one in fresh_db.run(account.get_balance_history(session_id=live.session_id))]
+    assert {"withdrawal", "Manual adjustment", "the incumbent's last balance"} <= set(reasons)
+    assert (over.trades, over.net_pnl) == (1, Decimal(10))
+    assert fresh_db.run(sessions.get_trading_session(session_id=over.session_id)).end_time == datetime(
+        2026, 1, 9, tzinfo=UTC
+    )
+    assert books_are_clean(fresh_url)
+
+
+def test_the_zone_says_when_it_was(source: Callable[[str], str], fresh_url: str, fresh_db: Database) -> None:
+    done = imported(fresh_url, source(""), Choice("Europe/Berlin"))
+    [trade] = fresh_db.run(trades.get_recent_trades(session_id=done.books[0].session_id))
+    assert trade.entry_time == datetime(2026, 1, 1, 23, tzinfo=UTC)
+    [known] = fresh_db.run(imports.get_import_sources())
+    assert known.time_zone == "Europe/Berlin"
+
+
+def test_times_of_an_hour_that_comes_twice_are_counted(source: Callable[[str], str], fresh_url: str) -> None:
+    url = source("UPDATE system_events SET timestamp = '2025-10-26 02:30' WHERE id = 1")
+    done = imported(fresh_url, url, Choice("Europe/Berlin"), dry_run=True)
+    [told_of] = [one for one in done.differences if one.subject == "times"]
+    assert told_of.source == "1 lie in an hour that comes twice"
+
+
+def test_the_bot_goes_on_here_with_its_open_position(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database
+) -> None:
+    """Cutting over: import while the old bot runs, stop it, import the rest, take its session up."""
+    url = source(
+        "DELETE FROM positions WHERE id = 2; DELETE FROM orders WHERE id > 1; DELETE FROM partial_trades WHERE id = 2;"
+    )
+    first = imported(fresh_url, url)
+    with psycopg.connect(url) as old:
+        old.execute(
+            "INSERT INTO positions (id, symbol, side, status, entry_price, size, quantity, entry_balance, current_size,"
+            " entry_time, strategy_name, session_id) VALUES"
+            " (7, 'BTCUSDT', 'LONG', 'OPEN', 100, 0.1, 1, 1000, 0.1, '2026-01-08', 'ml', 1)"
+        )
+        old.execute("INSERT INTO account_balances VALUES (9, 920, '2026-01-08', 'user', 'sync', 1)")
+    done = imported(fresh_url, url)
+    assert [one.known for one in done.counts if one.table == "positions"] == [1]
+    assert (done.source_id, done.books[0].session_id) == (first.source_id, first.books[0].session_id)
+    with fresh_db.transaction() as tx:
+        held = tx.run(
+            sessions.resume_or_create(
+                strategy_name="ml",
+                symbol="BTCUSDT",
+                timeframe="1h",
+                mode="LIVE",
+                initial_balance=1,
+                holder="new",
+                base_currency="USD",
+                exchange="binance",
+            )
+        )
+        [position] = tx.run(positions.get_active_positions(session_id=held.session_id))
+    assert (held.session_id, str(held.claim), held.balance) == (first.books[0].session_id, "RESUMED", Decimal(920))
+    fresh_db.run(positions.close_position(position_id=position.id, exit_price=110, exit_reason="target"))
+    assert fresh_db.run(account.get_current_balance(session_id=held.session_id)) == 930
+    assert books_are_clean(fresh_url)
+
+
+REFUSED = {
+    "positions: it belongs to no session": "UPDATE positions SET session_id = NULL WHERE id = 2",
+    "positions: it has no quantity": "UPDATE positions SET quantity = 0, entry_balance = NULL WHERE id = 2; "
+    "UPDATE orders SET filled_quantity = NULL WHERE id = 2",
+    "trades: pnl is NaN": "UPDATE trades SET pnl = 'NaN' WHERE id = 2",
+    "trades: it belongs to no session": "UPDATE trades SET session_id = NULL WHERE id = 2",
+    "trades: it repeats trade 2": "CREATE TEMP TABLE twin AS SELECT * FROM trades WHERE id = 2; "
+    "UPDATE twin SET id = 5; INSERT INTO trades SELECT * FROM twin",
+    "strategy_executions: its confidence_score is 1.35": "UPDATE strategy_executions SET confidence_score = 1.35",
+    "strategy_executions: signal_type is missing": "UPDATE strategy_executions SET signal_type = NULL",
+    "strategy_executions: price is NaN": "UPDATE strategy_executions SET price = 'NaN'",
+    "system_events: its severity is 'LOUD'": "UPDATE system_events SET severity = 'loud' WHERE id = 1",
+    "account_history: equity is missing": "UPDATE account_history SET equity = NULL",
+    "account_balances: it belongs to no session": "UPDATE account_balances SET session_id = NULL WHERE id = 4",
+    "orders: its status is 'maybe'": "UPDATE orders SET status = 'maybe' WHERE id = 3",
+    "partial_trades: its position 99 is not there": "UPDATE partial_trades SET position_id = 99 WHERE id = 2",
+    "trading_sessions: initial_balance is missing": "UPDATE trading_sessions SET initial_balance = NULL WHERE id = 2",
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_a_record_is_in_quarantine_as_it_was(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database, what: str
+) -> None:
+    done = imported(fresh_url, source(REFUSED[what]))
+    assert adds_up(done)
+    table, _, why = what.partition(": ")
+    kept = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
+    assert any(one.source_table == table and why in str(one.reason) for one in kept), kept
+    assert all(one.content for one in kept)
+    assert books_are_clean(fresh_url)
+
+
+ADJUSTED = {
+    "trades: its confidence was 1.2": "UPDATE trades SET confidence_score = 1.2 WHERE id = 2",
+    "trades: its quantity was 0": "UPDATE trades SET quantity = 0 WHERE id = 2",
+    "trades: before its entry": "UPDATE trades SET exit_time = '2026-01-01' WHERE id = 2",
+    "trades: it had no exit_reason": "UPDATE trades SET exit_reason = NULL WHERE id = 2",
+    "positions: its quantity was 2, and its entry order was filled with 2.1": (
+        "UPDATE orders SET filled_quantity = 2.1 WHERE id = 2"
+    ),
+    "positions: it had no quantity: 2 is size": (
+        "UPDATE positions SET quantity = NULL WHERE id = 2; UPDATE orders SET filled_quantity = NULL WHERE id = 2"
+    ),
+    "positions: its partial trades leave 0.5": "UPDATE positions SET current_size = 0.2 WHERE id = 2",
+    "positions: it is closed without a trade": "DELETE FROM trades WHERE id = 1",
+    "partial_trades: that are left": "UPDATE partial_trades SET size = 0.3 WHERE id = 2",
+    "partial_trades: was after the position's exit": "UPDATE partial_trades SET timestamp = '2026-02-01' WHERE id = 1",
+    "partial_trades: it had no pnl": "SELECT 1",
+    "system_events: is one of the incumbent's own": "SELECT 1",
+    "system_events: it had no message": "UPDATE system_events SET message = '' WHERE id = 1",
+    "system_events: its severity was DEBUG": "UPDATE system_events SET severity = 'debug' WHERE id = 1",
+    "account_balances: 2 that no trade or fee causes": "SELECT 1",
+    "orders: its position is closed, and it is not": "UPDATE orders SET position_id = 1 WHERE id = 3",
+    "orders: its position 99 is not in the books": "UPDATE orders SET position_id = 99 WHERE id = 3",
+}
+
+
+@pytest.mark.parametrize("what", ADJUSTED)
+def test_what_is_adjusted_says_so(source: Callable[[str], str], fresh_url: str, what: str) -> None:
+    done = imported(fresh_url, source(ADJUSTED[what]))
+    assert adds_up(done)
+    table, _, why = what.partition(": ")
+    assert any(fate.table == table and why in fate.reason and fate.outcome == "ADJUSTED" for fate in done.fates), (
+        done.fates
+    )
+    assert books_are_clean(fresh_url)
+
+
+def test_the_unresolved_need_a_person(source: Callable[[str], str], fresh_url: str, fresh_db: Database) -> None:
+    done = imported(fresh_url, source(""))
+    session_id = done.books[0].session_id
+    found = fresh_db.run(orders.get_order(session_id=session_id, internal_order_id="c4"))
+    assert (str(found.status), found.needs_review) == ("UNKNOWN", True)
+    [stop] = fresh_db.run(orders.get_pending_orders(session_id=session_id))
+    assert (stop.internal_order_id, str(stop.order_type), stop.price) == ("i3", "STOP_LOSS", Decimal(110))
+
+
+def test_since_takes_the_sessions_that_had_not_ended(source: Callable[[str], str], fresh_url: str) -> None:
+    done = imported(fresh_url, source(""), Choice("UTC", since=datetime(2026, 1, 20, tzinfo=UTC)))
+    assert [book.name for book in done.books] == ["live"]
+    assert done.left_out == 2  # the session, and its trade
+
+
+@pytest.mark.parametrize(
+    ("why", "change"),
+    [
+        ("it has no table positions", "DROP TABLE positions"),
+        ("trades has no column pnl", "ALTER TABLE trades DROP COLUMN pnl"),
+    ],
+)
+def test_another_applications_database_is_one_sentence(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database, why: str, change: str
+) -> None:
+    with pytest.raises(UnusableSource, match=why):
+        imported(fresh_url, source(change))
+    assert fresh_db.run(imports.get_import_sources()) == []
+
+
+def test_atb_dbs_own_database_is_refused(fresh_url: str, url: str) -> None:
+    with pytest.raises(UnusableSource, match="atb_db's own"):
+        imported(fresh_url, url)
