@@ -228,7 +228,7 @@ def test_a_large_session_is_a_small_page(fresh_db: Database, fresh_url: str) -> 
     view = shown(report)
     text = render(view)
     assert len(text.encode()) < LARGEST
-    assert "Of the newest 20,000 trades." in text
+    assert "Of the newest 20,000 of 30,000 trades." in text
     symbols = view.breakdowns[2].rows
     assert [len(rows) for rows in (symbols, view.positions.rows)] == [21, 50]
     shown_net = sum(Decimal(row[-1].exact) for row in symbols)
