@@ -14,7 +14,7 @@ COMMENT ON COLUMN reporting.daily_pnl.strategy_name IS 'Strategy of the session.
 COMMENT ON COLUMN reporting.daily_pnl.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.daily_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.daily_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.daily_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.daily_pnl.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.weekly_pnl AS
 SELECT date_trunc('week', m.period_start, 'UTC') AS time, m.session_id, s.mode, s.strategy_name, s.symbol,
@@ -36,7 +36,7 @@ COMMENT ON COLUMN reporting.weekly_pnl.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.weekly_pnl.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.weekly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.weekly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.weekly_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.weekly_pnl.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.monthly_pnl AS
 SELECT date_trunc('month', m.period_start, 'UTC') AS time, m.session_id, s.mode, s.strategy_name, s.symbol,
@@ -58,7 +58,7 @@ COMMENT ON COLUMN reporting.monthly_pnl.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.monthly_pnl.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.monthly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.monthly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.monthly_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.monthly_pnl.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.pnl_by_strategy AS
 SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS strategy_name, p.total_trades, p.winning_trades,
@@ -76,7 +76,7 @@ COMMENT ON COLUMN reporting.pnl_by_strategy.losing_trades IS 'Number of trades w
 COMMENT ON COLUMN reporting.pnl_by_strategy.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.pnl_by_strategy.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.pnl_by_symbol AS
 SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS symbol, p.total_trades, p.winning_trades,
@@ -94,7 +94,7 @@ COMMENT ON COLUMN reporting.pnl_by_symbol.losing_trades IS 'Number of trades wit
 COMMENT ON COLUMN reporting.pnl_by_symbol.win_rate IS 'winning_trades / total_trades, as a fraction.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.pnl_by_symbol.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.pnl_by_exit_reason AS
 SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS exit_reason, p.total_trades, p.winning_trades,
@@ -113,4 +113,5 @@ COMMENT ON COLUMN reporting.pnl_by_exit_reason.win_rate IS 'winning_trades / tot
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.costs IS
 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.pnl_by_exit_reason.net_pnl IS
+'gross_pnl - costs + funding, in the session''s base currency.';

@@ -106,6 +106,17 @@ def test_the_page_has_the_exact_figures(told: Told) -> None:
     assert values["sharpe_ratio"] == f"{report.performance.sharpe_ratio:f}"
 
 
+def test_net_is_defined_as_it_is_computed(told: Told) -> None:
+    report = read(told, told.replayed)
+    figures = report.performance
+    costs = figures.commission + figures.margin_interest_cost
+    assert figures.funding
+    assert figures.net_pnl == figures.gross_pnl - costs + figures.funding
+    said = [one for one in report.definitions if one.column_name == "net_pnl" and "gross" in one.definition]
+    assert len(said) > 5
+    assert [one for one in said if "funding" not in one.definition] == []
+
+
 def test_parts_add_up_to_the_whole(told: Told) -> None:
     report = read(told, told.replayed)
     net, trades = report.performance.net_pnl, report.performance.total_trades
