@@ -1,4 +1,4 @@
-"""Writing the report of sessions into a file: whole, or as it was before."""
+"""Reports of sessions: read in one snapshot, written into a file that is whole or as it was before."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import NotFound
 from atb_db.report import Report, report_batch
+from atb_db.report.live import Live, live_batch
 from atb_db.repository.metrics import PerformanceMetrics
+from atb_db.repository.tearsheet import Scope
 from atb_db.types import TradeSource
 
 PATIENCE: Final = 120.0
@@ -55,9 +57,27 @@ def read_report(db: Database, choice: ReportChoice) -> Report:
         ),
         timeout=PATIENCE,
     )
-    if choice.strategy_name is not None and not report.scope.total_sessions:
-        raise NotFound(f"no session has traded with the strategy {choice.strategy_name[:60]!r}")
+    _refuse_nobody(choice, report.scope)
     return report
+
+
+def read_live(db: Database, choice: ReportChoice) -> Live:
+    """What `atb-db watch` shows, in one snapshot.
+
+    Raises:
+        NotFound: as `read_report`.
+    """
+    live = db.run_batch(
+        live_batch(
+            session_id=choice.session_id,
+            source=choice.source,
+            strategy_name=choice.strategy_name,
+            start=choice.since,
+        ),
+        timeout=PATIENCE,
+    )
+    _refuse_nobody(choice, live.scope)
+    return live
 
 
 def write_report(db: Database, choice: ReportChoice, path: Path, *, refresh: int | None = None) -> WrittenReport:
@@ -87,6 +107,11 @@ def write_report(db: Database, choice: ReportChoice, path: Path, *, refresh: int
 def report_settings(settings: Settings) -> Settings:
     """The settings for reading reports: a single connection, whose statements may take as long as the report may."""
     return settings._replace(pool_min=0, pool_max=1, statement_timeout=PATIENCE)
+
+
+def _refuse_nobody(choice: ReportChoice, scope: Scope) -> None:
+    if choice.strategy_name is not None and not scope.total_sessions:
+        raise NotFound(f"no session has traded with the strategy {choice.strategy_name[:60]!r}")
 
 
 def _replace(path: Path, text: bytes) -> None:

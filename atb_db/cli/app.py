@@ -31,6 +31,7 @@ from atb_db.cli.report import report_command
 from atb_db.cli.restore import restore_command
 from atb_db.cli.roles import roles_command
 from atb_db.cli.verify import audit_command, verify_command
+from atb_db.cli.watch import watch_command
 from atb_db.errors import AtbDbError
 
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
@@ -60,6 +61,7 @@ app.command("queries")(queries_command)
 app.command("health")(health_command)
 app.add_typer(halt_app, name="halt")
 app.command("report")(report_command)
+app.command("watch")(watch_command)
 app.command("end-crashed")(end_crashed_command)
 app.command("purge")(purge_command)
 app.command("purge-logs")(purge_logs_command)

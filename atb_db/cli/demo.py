@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -13,14 +13,13 @@ import typer
 
 from atb_db.admin.readable import counted, shown_size
 from atb_db.cli.output import print_json, print_message
+from atb_db.cli.sparkline import blocks_for, sparkline
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from atb_db.demo.report import DemoReport
 
-BLOCKS: Final = "▁▂▃▄▅▆▇█"
-ASCII_BLOCKS: Final = "_.-=+*%#"
 LONGEST_LIST: Final = 20
 
 
@@ -132,24 +131,6 @@ def _print_session(console: Console, report: DemoReport) -> None:
         facts.add_row("Equity", f"[{colour}]{sparkline(curve, blocks_for(console.encoding))}[/]")
         facts.add_row("", f"{_money(min(curve))} to {_money(max(curve))}")
     console.print(facts)
-
-
-def sparkline(values: Sequence[Decimal], blocks: str = BLOCKS) -> str:
-    """One block a value, the lowest for the least of them and the highest for the greatest."""
-    low, high = min(values), max(values)
-    if low == high:
-        return blocks[0] * len(values)
-    top = len(blocks) - 1
-    return "".join(blocks[round((value - low) / (high - low) * top)] for value in values)
-
-
-def blocks_for(encoding: str) -> str:
-    """The blocks that the encoding can express."""
-    try:
-        BLOCKS.encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return ASCII_BLOCKS
-    return BLOCKS
 
 
 def _print_exits(console: Console, report: DemoReport) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atb_db.cli.choosing import ModeOption, SessionOption, SinceOption, StrategyOption, chosen
 from atb_db.cli.durations import parse_duration
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import print_json, print_message
-from atb_db.types import TradeSource
 
 if TYPE_CHECKING:
     from atb_db.admin.report import ReportChoice, WrittenReport
@@ -24,14 +24,10 @@ def report_command(
     out: Annotated[Path, typer.Option(metavar="FILE", help="The page; one that is there is replaced.")] = Path(
         "report.html"
     ),
-    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session.", min=1)] = None,
-    strategy: Annotated[str | None, typer.Option(metavar="NAME", help="Only the trades of this strategy.")] = None,
-    mode: Annotated[
-        TradeSource | None, typer.Option(case_sensitive=False, help="Only sessions of this mode.", show_default=False)
-    ] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="From a day, a time or so long ago: 2024-03-01, 90d.")
-    ] = None,
+    session: SessionOption = None,
+    strategy: StrategyOption = None,
+    mode: ModeOption = None,
+    since: SinceOption = None,
     every: Annotated[
         timedelta | None,
         typer.Option(
@@ -63,37 +59,18 @@ def report_command(
     Exit codes: 0 written, 1 there is no such session or strategy, 2 wrong options or a file that cannot be written,
     4 cannot connect, 7 Jinja is not installed, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.report import ReportChoice, report_settings, write_report
+    from atb_db.admin.report import report_settings, write_report
     from atb_db.database import Database
 
-    if session is not None and strategy is not None:
-        raise typer.BadParameter("--session and --strategy exclude each other")
     if every is not None and every < timedelta(seconds=1):
         raise typer.BadParameter("--every is a second or longer")
-    choice = ReportChoice(session, strategy, mode, None if since is None else moment_of(since, datetime.now(UTC)))
+    choice = chosen(session=session, strategy=strategy, mode=mode, since=since)
     settings = report_settings(settings_of(url))
     if every is None:
         with Database(settings) as db:
             _tell(write_report(db, choice, out), as_json=as_json)
     else:
         _write_forever(settings, choice, out, every, as_json=as_json)
-
-
-def moment_of(text: str, now: datetime) -> datetime:
-    """The moment that a UTC day, a time with its offset, or a length of time before now says."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            return now - parse_duration(text)
-        except typer.BadParameter:
-            said = f"{text[:40]!r} is no day, no time and no length of time: 2024-03-01, 2024-03-01T09:00Z, 90d"
-            raise typer.BadParameter(said) from None
-    if moment.tzinfo is None:
-        if "T" in text or " " in text.strip() or ":" in text:
-            raise typer.BadParameter(f"{text[:40]!r} has no offset: append Z if it is UTC")
-        moment = moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
 
 
 def _write_forever(settings: Settings, choice: ReportChoice, out: Path, every: timedelta, *, as_json: bool) -> None:

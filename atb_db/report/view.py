@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from atb_db.report import charts, figures, formats, tables
 from atb_db.report.charts import Plot
-from atb_db.report.data import NEWEST_TRADES, Report
+from atb_db.report.data import Report
 from atb_db.report.figures import Figure, Group
 from atb_db.report.tables import Table
 
@@ -73,7 +73,7 @@ def page(
     defined = _definitions(report)
     every = figures.groups(report.performance, defined("performance"), digits)
     unit, pnl = charts.pnl_plot(report.days, digits)
-    newest = "" if report.performance.total_trades <= NEWEST_TRADES else f" Of the newest {NEWEST_TRADES:,} trades."
+    newest = _newest(report)
     curve = [charts.equity_plot(report.equity, report.drawdowns, digits), charts.drawdown_plot(report.equity, digits)]
     return Page(
         title=title or scope.session_name or scope.strategy_name or "All sessions",
@@ -203,6 +203,12 @@ def _last(report: Report, written_at: datetime) -> datetime:
     if report.scope.end_time is not None:
         return report.scope.end_time
     return written_at
+
+
+def _newest(report: Report) -> str:
+    """Which trades the charts of single trades are about, if they are not all."""
+    told, there = sum(bucket.total_trades for bucket in report.distribution), report.performance.total_trades
+    return f" Of the newest {told:,} of {there:,} trades." if told < there else ""
 
 
 def _warning(report: Report) -> str:

@@ -49,7 +49,7 @@ class PerformanceMetrics(NamedTuple):
     funding: Decimal
     """Sum of funding, in base_currency: positive when received."""
     net_pnl: Decimal
-    """gross_pnl - commission - margin_interest_cost, in base_currency."""
+    """gross_pnl - commission - margin_interest_cost + funding, in base_currency."""
     total_return_percent: Decimal | None
     """net_pnl in percent of the initial balance (5 = 5 %)."""
     profit_factor: Decimal | None
@@ -77,17 +77,17 @@ class PerformanceMetrics(NamedTuple):
     avg_holding_hours: Decimal | None
     """Mean time from entry to exit, in hours."""
     avg_win_holding_hours: Decimal | None
-    """The same of the winning trades."""
+    """Mean time from entry to exit of the winning trades, in hours."""
     avg_loss_holding_hours: Decimal | None
-    """The same of the losing trades."""
+    """Mean time from entry to exit of the losing trades, in hours."""
     best_day: datetime | None
     """UTC day of exit with the largest net P&L."""
     best_day_net_pnl: Decimal | None
-    """Its net P&L, in base_currency."""
+    """Net P&L of the best day, in base_currency."""
     worst_day: datetime | None
     """UTC day of exit with the smallest net P&L."""
     worst_day_net_pnl: Decimal | None
-    """Its net P&L, in base_currency."""
+    """Net P&L of the worst day, in base_currency."""
     equity_days: int
     """Number of UTC days from the first to the last equity; the ratios that follow need two."""
     annualized_return: Decimal | None
@@ -140,7 +140,7 @@ class DailyMetrics(NamedTuple):
     funding: Decimal
     """Sum of funding, in the session's base currency: positive when received."""
     net_pnl: Decimal
-    """Sum of net P&L: gross profit - gross loss - commission - margin interest."""
+    """Sum of net P&L: gross profit - gross loss - commission - margin interest + funding."""
     profit_factor: Decimal | None
     """gross_profit / gross_loss; NULL without losses."""
     expectancy: Decimal
@@ -194,7 +194,7 @@ class TotalMetrics(NamedTuple):
     funding: Decimal
     """Sum of funding, in the session's base currency: positive when received."""
     net_pnl: Decimal
-    """Sum of net P&L: gross profit - gross loss - commission - margin interest."""
+    """Sum of net P&L: gross profit - gross loss - commission - margin interest + funding."""
     profit_factor: Decimal | None
     """gross_profit / gross_loss; NULL without losses."""
     expectancy: Decimal

@@ -32,7 +32,7 @@ class ExitReasonPnl(NamedTuple):
     costs: Decimal
     """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
-    """gross_pnl - costs, in the session's base currency."""
+    """gross_pnl - costs + funding, in the session's base currency."""
 
 
 class StrategyPnl(NamedTuple):
@@ -53,7 +53,7 @@ class StrategyPnl(NamedTuple):
     costs: Decimal
     """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
-    """gross_pnl - costs, in the session's base currency."""
+    """gross_pnl - costs + funding, in the session's base currency."""
 
 
 class SymbolPnl(NamedTuple):
@@ -74,7 +74,7 @@ class SymbolPnl(NamedTuple):
     costs: Decimal
     """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
-    """gross_pnl - costs, in the session's base currency."""
+    """gross_pnl - costs + funding, in the session's base currency."""
 
 
 class PeriodPnl(NamedTuple):
@@ -95,7 +95,7 @@ class PeriodPnl(NamedTuple):
     costs: Decimal
     """Commission and margin interest, in the session's base currency."""
     net_pnl: Decimal
-    """gross_pnl - costs, in the session's base currency."""
+    """gross_pnl - costs + funding, in the session's base currency."""
 
 
 class EquityPoint(NamedTuple):
@@ -184,7 +184,7 @@ class SessionSummary(NamedTuple):
     gross_pnl: Decimal
     """Sum of pnl, before costs, in base_currency."""
     net_pnl: Decimal
-    """Sum of net P&L, after commission and margin interest, in base_currency."""
+    """Sum of net P&L, after commission, margin interest and funding, in base_currency."""
     profit_factor: Decimal | None
     """gross_profit / gross_loss; NULL without losses."""
     max_drawdown: Decimal

@@ -1,6 +1,7 @@
 """What a tear sheet shows beside the figures of `metrics`, `reports` and `execution`: scope, days, distributions.
 
-Filters are those of `reports`. What is about single trades reads the newest ones only, at most `newest` of them.
+Filters are those of `reports`. What is about single trades looks at the `newest` trades
+of each session in the span, and of these at the chosen ones.
 """
 
 from __future__ import annotations

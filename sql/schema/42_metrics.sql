@@ -67,7 +67,7 @@ COMMENT ON COLUMN performance_metrics.margin_interest_cost IS
 COMMENT ON COLUMN performance_metrics.funding IS
 'Sum of funding, in the session''s base currency: positive when received.';
 COMMENT ON COLUMN performance_metrics.net_pnl IS
-'Sum of net P&L: gross profit - gross loss - commission - margin interest.';
+'Sum of net P&L: gross profit - gross loss - commission - margin interest + funding.';
 COMMENT ON COLUMN performance_metrics.best_trade_pnl IS 'Largest pnl of one trade, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.worst_trade_pnl IS 'Smallest pnl of one trade, in the session''s base currency.';
 COMMENT ON COLUMN performance_metrics.current_streak IS

@@ -184,4 +184,4 @@ $$;
 COMMENT ON FUNCTION pnl_by IS
 'The trades that chosen_trades chooses, added up by exit_reason, strategy_name or symbol (label), or by the UTC day, '
 'ISO week (from Monday) or month of their exit (period_start; ''all'' is one period from 1970 on). costs = commission '
-'+ margin interest; net = gross - costs; win_rate is a fraction.';
+'+ margin interest; net = gross - costs + funding; win_rate is a fraction.';

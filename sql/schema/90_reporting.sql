@@ -27,7 +27,7 @@ COMMENT ON COLUMN reporting.sessions.current_balance IS
 COMMENT ON COLUMN reporting.sessions.total_trades IS 'Number of completed trades.';
 COMMENT ON COLUMN reporting.sessions.gross_pnl IS 'Sum of pnl, before costs, in base_currency.';
 COMMENT ON COLUMN reporting.sessions.net_pnl IS
-'Sum of net P&L, after commission and margin interest, in base_currency.';
+'Sum of net P&L, after commission, margin interest and funding, in base_currency.';
 COMMENT ON COLUMN reporting.sessions.max_drawdown IS
 'Largest (running peak - value) / running peak, as a fraction: of the equity in account_history when there is any, '
 'else of initial balance + cumulative net P&L; so far, if the session is active.';

@@ -79,7 +79,8 @@ COMMENT ON COLUMN reporting.performance.gross_loss IS 'Sum of the negative pnl w
 COMMENT ON COLUMN reporting.performance.gross_pnl IS 'gross_profit - gross_loss, in base_currency.';
 COMMENT ON COLUMN reporting.performance.commission IS 'Sum of commission, in base_currency.';
 COMMENT ON COLUMN reporting.performance.margin_interest_cost IS 'Sum of margin interest, in base_currency.';
-COMMENT ON COLUMN reporting.performance.net_pnl IS 'gross_pnl - commission - margin_interest_cost, in base_currency.';
+COMMENT ON COLUMN reporting.performance.net_pnl IS
+'gross_pnl - commission - margin_interest_cost + funding, in base_currency.';
 COMMENT ON COLUMN reporting.performance.total_return_percent IS 'net_pnl in percent of the initial balance (5 = 5 %).';
 COMMENT ON COLUMN reporting.performance.expectancy IS
 'Mean gross P&L of a trade, in base_currency; NULL without trades.';
@@ -99,12 +100,14 @@ COMMENT ON COLUMN reporting.performance.max_drawdown IS
 'Largest (running peak - equity) / running peak, as a fraction: of the snapshots in account_history when there are '
 'any, else of initial balance + cumulative net P&L.';
 COMMENT ON COLUMN reporting.performance.avg_holding_hours IS 'Mean time from entry to exit, in hours.';
-COMMENT ON COLUMN reporting.performance.avg_win_holding_hours IS 'The same of the winning trades.';
-COMMENT ON COLUMN reporting.performance.avg_loss_holding_hours IS 'The same of the losing trades.';
+COMMENT ON COLUMN reporting.performance.avg_win_holding_hours IS
+'Mean time from entry to exit of the winning trades, in hours.';
+COMMENT ON COLUMN reporting.performance.avg_loss_holding_hours IS
+'Mean time from entry to exit of the losing trades, in hours.';
 COMMENT ON COLUMN reporting.performance.best_day IS 'UTC day of exit with the largest net P&L.';
-COMMENT ON COLUMN reporting.performance.best_day_net_pnl IS 'Its net P&L, in base_currency.';
+COMMENT ON COLUMN reporting.performance.best_day_net_pnl IS 'Net P&L of the best day, in base_currency.';
 COMMENT ON COLUMN reporting.performance.worst_day IS 'UTC day of exit with the smallest net P&L.';
-COMMENT ON COLUMN reporting.performance.worst_day_net_pnl IS 'Its net P&L, in base_currency.';
+COMMENT ON COLUMN reporting.performance.worst_day_net_pnl IS 'Net P&L of the worst day, in base_currency.';
 COMMENT ON COLUMN reporting.performance.equity_days IS
 'Number of UTC days from the first to the last equity; the ratios that follow need two.';
 COMMENT ON COLUMN reporting.performance.annualized_return IS

@@ -14,7 +14,7 @@ COMMENT ON COLUMN reporting.daily_pnl.strategy_name IS 'Strategy of the session.
 COMMENT ON COLUMN reporting.daily_pnl.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.daily_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.daily_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.daily_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.daily_pnl.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.weekly_pnl AS
 SELECT date_trunc('week', m.period_start, 'UTC') AS time, m.session_id, s.mode, s.strategy_name, s.symbol,
@@ -35,7 +35,7 @@ COMMENT ON COLUMN reporting.weekly_pnl.strategy_name IS 'Strategy of the session
 COMMENT ON COLUMN reporting.weekly_pnl.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.weekly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.weekly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.weekly_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.weekly_pnl.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.monthly_pnl AS
 SELECT date_trunc('month', m.period_start, 'UTC') AS time, m.session_id, s.mode, s.strategy_name, s.symbol,
@@ -56,7 +56,7 @@ COMMENT ON COLUMN reporting.monthly_pnl.strategy_name IS 'Strategy of the sessio
 COMMENT ON COLUMN reporting.monthly_pnl.symbol IS 'Instrument of the session.';
 COMMENT ON COLUMN reporting.monthly_pnl.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.monthly_pnl.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.monthly_pnl.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.monthly_pnl.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.pnl_by_strategy AS
 SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS strategy_name, p.total_trades, p.winning_trades,
@@ -70,7 +70,7 @@ COMMENT ON COLUMN reporting.pnl_by_strategy.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.strategy_name IS 'Strategy that traded.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.pnl_by_strategy.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.pnl_by_symbol AS
 SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS symbol, p.total_trades, p.winning_trades,
@@ -84,7 +84,7 @@ COMMENT ON COLUMN reporting.pnl_by_symbol.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.symbol IS 'Instrument.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.costs IS 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.pnl_by_symbol.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
 
 CREATE VIEW reporting.pnl_by_exit_reason AS
 SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS exit_reason, p.total_trades, p.winning_trades,
@@ -99,4 +99,5 @@ COMMENT ON COLUMN reporting.pnl_by_exit_reason.exit_reason IS 'Why the trades we
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.costs IS
 'Commission and margin interest, in the session''s base currency.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.net_pnl IS 'gross_pnl - costs, in the session''s base currency.';
+COMMENT ON COLUMN reporting.pnl_by_exit_reason.net_pnl IS
+'gross_pnl - costs + funding, in the session''s base currency.';

@@ -17,8 +17,8 @@ import pytest
 import typer
 
 from atb_db import Database
+from atb_db.cli.choosing import moment_of
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.report import moment_of
 from atb_db.repository import metrics
 from tests.cli.conftest import COMMAND, Run, environment
 from tests.statements.examples import World, prepare

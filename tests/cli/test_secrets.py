@@ -82,6 +82,7 @@ CASES: Final = {
     "halt off": Case("--reason test"),
     "halt status": Case(),
     "report": Case("--out page.html"),
+    "watch": Case(),
     "end-crashed": Case("--yes"),
     "purge": Case("--yes"),
     "purge-logs": Case("--yes"),

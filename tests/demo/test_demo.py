@@ -20,7 +20,8 @@ import typer
 
 from atb_db import Database, demo
 from atb_db.admin.demo import run_demo
-from atb_db.cli.demo import ASCII_BLOCKS, BLOCKS, _progress, blocks_for, demo_command, sparkline
+from atb_db.cli.demo import _progress, demo_command
+from atb_db.cli.sparkline import ASCII_BLOCKS, BLOCKS, blocks_for, sparkline
 from atb_db.demo.candles import CandleFileError, Market, built_in, read
 from atb_db.demo.report import DemoReport, KeptServer, read_report
 from atb_db.embedded import Server

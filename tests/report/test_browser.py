@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
 
 driving = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+Axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 SHOTS: Final = os.environ.get("ATB_DB_SHOTS")
@@ -70,7 +70,8 @@ def opened(
     width, height = SIZES[size]
     file = tmp_path / "report.html"
     file.write_text(render(views[name]))
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=light)
+    # Axe comes in by a script, which the page's own policy forbids.
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=light, bypass_csp=True)
     tab = context.new_page()
     found = Opened(tab, views[name], [], [])
     tab.on("console", lambda message: found.said.append(message.text))
@@ -127,42 +128,12 @@ def test_every_chart_is_drawn(opened: Opened) -> None:
         assert min(box["width"], box["height"]) > 50
 
 
-CONTRAST = """
-() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true})
-  const read = colour => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1)
-    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data; return [r, g, b, a / 255]
-  }
-  const over = (top, below) => top.slice(0, 3).map((one, i) => one * top[3] + below[i] * (1 - top[3]))
-  const ground = element => {
-    const layers = []
-    for (let one = element; one; one = one.parentElement) layers.push(read(getComputedStyle(one).backgroundColor))
-    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255])
-  }
-  const light = colour => colour.map(one => one / 255)
-    .map(one => one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, one, i) => sum + one * [0.2126, 0.7152, 0.0722][i], 0)
-  const found = {}
-  for (const element of document.querySelectorAll('body *')) {
-    const own = [...element.childNodes].some(one => one.nodeType === 3 && one.data.trim())
-    if (!own || element.closest('svg, .skip') || !element.checkVisibility()) continue
-    const below = ground(element), ink = over(read(getComputedStyle(element).color), below)
-    const [a, b] = [light(ink), light(below)], ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)
-    const name = `${element.tagName} ${element.className} ${element.parentElement.className}`
-    found[name] = Math.min(found[name] ?? 99, ratio)
-  }
-  return found
-}
-"""
-
-
-@every("replayed", "hostile")
-def test_every_text_can_be_told_from_its_ground(opened: Opened) -> None:
-    """WCAG 2.1 AA: 4.5 to 1."""
-    found = opened.tab.evaluate(CONTRAST)
-    assert len(found) > 20
-    assert {name: ratio for name, ratio in found.items() if ratio < 4.5} == {}
+@every("replayed", "hostile", "empty")
+def test_nothing_is_found_by_axe(opened: Opened) -> None:
+    """Its rules are those of WCAG 2.2 AA and its own best practices: contrast, names, headings, landmarks, tables."""
+    found = Axe().run(opened.tab)
+    assert found.response["passes"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found.response["violations"]] == []
 
 
 @REPLAYED
@@ -171,9 +142,6 @@ def test_every_picture_has_its_words(opened: Opened) -> None:
     assert pictures.count() >= 10
     for number in range(pictures.count()):
         assert len(pictures.nth(number).get_attribute("aria-label") or "") > 40
-    headings = opened.tab.evaluate("[...document.querySelectorAll('h1,h2,h3')].map(e => +e.tagName[1])")
-    assert headings[0] == 1
-    assert all(after - before <= 1 for before, after in pairwise(headings))
 
 
 @REPLAYED
@@ -194,6 +162,37 @@ def test_definitions_appear_when_pointed_at_and_by_the_keyboard(opened: Opened) 
         shown = tab.evaluate("[...document.querySelectorAll('.figure .tip')].filter(e => e.checkVisibility())[0]?.id")
         reached.add(shown)
     assert {f"means-{name}" for name in PerformanceMetrics._fields} <= reached
+
+
+EXPLAINED = ".headline .card, .figure, .term"
+
+
+@every("replayed", "hostile")
+def test_a_definition_is_seen_whole(opened: Opened) -> None:
+    """Also at the edge of the window and in a table with one row; and nothing begins to scroll."""
+    tab = opened.tab
+    explained = tab.locator(EXPLAINED)
+    assert explained.count() > 50
+    for number in range(explained.count()):
+        one = explained.nth(number)
+        one.focus()
+        tip = one.locator(".tip")
+        assert tip.is_visible()
+        wrong = tip.evaluate(HIDDEN)
+        assert not wrong, (one.inner_text(), wrong)
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+HIDDEN = """
+tip => {
+  const box = tip.getBoundingClientRect(), wrong = []
+  if (box.left < 0 || box.right > innerWidth) wrong.push(`from ${box.left} to ${box.right} of ${innerWidth}`)
+  for (let one = tip.parentElement; one && getComputedStyle(tip).position !== 'fixed'; one = one.parentElement)
+    if (one !== document.documentElement && one !== document.body && getComputedStyle(one).overflowX !== 'visible')
+      wrong.push(`cut off by ${one.className}`)
+  return wrong
+}
+"""
 
 
 @pytest.mark.parametrize("opened", [("replayed", "dark", "wide")], indirect=True, ids=["replayed"])

@@ -106,6 +106,17 @@ def test_the_page_has_the_exact_figures(told: Told) -> None:
     assert values["sharpe_ratio"] == f"{report.performance.sharpe_ratio:f}"
 
 
+def test_net_is_defined_as_it_is_computed(told: Told) -> None:
+    report = read(told, told.replayed)
+    figures = report.performance
+    costs = figures.commission + figures.margin_interest_cost
+    assert figures.funding
+    assert figures.net_pnl == figures.gross_pnl - costs + figures.funding
+    said = [one for one in report.definitions if one.column_name == "net_pnl" and "gross" in one.definition]
+    assert len(said) > 5
+    assert [one for one in said if "funding" not in one.definition] == []
+
+
 def test_parts_add_up_to_the_whole(told: Told) -> None:
     report = read(told, told.replayed)
     net, trades = report.performance.net_pnl, report.performance.total_trades
@@ -228,7 +239,7 @@ def test_a_large_session_is_a_small_page(fresh_db: Database, fresh_url: str) -> 
     view = shown(report)
     text = render(view)
     assert len(text.encode()) < LARGEST
-    assert "Of the newest 20,000 trades." in text
+    assert "Of the newest 20,000 of 30,000 trades." in text
     symbols = view.breakdowns[2].rows
     assert [len(rows) for rows in (symbols, view.positions.rows)] == [21, 50]
     shown_net = sum(Decimal(row[-1].exact) for row in symbols)

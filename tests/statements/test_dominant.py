@@ -39,6 +39,7 @@ HISTORY: Final = {
     "reports.get_pnl_by_strategy": "adds up every trade",
     "reports.get_pnl_by_symbol": "adds up every trade",
     "reports.get_session_summaries": "looks for the peak among all snapshots",
+    "tearsheet.get_daily_equity": "looks at all snapshots",
     "sessions.end_trading_session": "looks for the peak among all snapshots",
     "sessions.resume_or_create": "looks for the peak among all snapshots",
 }

@@ -3,16 +3,16 @@ WITH newest AS MATERIALIZED (
     SELECT t.net_pnl
       FROM chosen_sessions(:session_id, :source, NULL, NULL) AS s
      CROSS JOIN LATERAL (
-               SELECT r.id, r.exit_time, r.net_pnl::numeric
+               SELECT r.id, r.symbol, r.strategy_name, r.exit_time, r.net_pnl::numeric
                  FROM trades AS r
                 WHERE r.session_id = s.session_id
-                  AND (:start::timestamptz IS NULL OR r.exit_time >= :start)
-                  AND (:end::timestamptz IS NULL OR r.exit_time < :end)
-                  AND (:strategy_name::text IS NULL OR r.strategy_name = :strategy_name)
-                  AND (:symbol::text IS NULL OR r.symbol = :symbol)
+                  AND r.exit_time >= coalesce(:start::timestamptz, '-infinity')
+                  AND r.exit_time < coalesce(:end::timestamptz, 'infinity')
                 ORDER BY r.exit_time DESC, r.id DESC
                 LIMIT :newest
            ) AS t
+     WHERE (:strategy_name::text IS NULL OR t.strategy_name = :strategy_name)
+       AND (:symbol::text IS NULL OR t.symbol = :symbol)
      ORDER BY t.exit_time DESC, t.id DESC
      LIMIT :newest
 ), spread AS (
