@@ -12,7 +12,7 @@ import typer
 from atb_db.admin.readable import counted, shown_duration
 from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, environment_of, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
@@ -49,10 +49,17 @@ def backup_command(
     keep_daily: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N days.")] = 0,
     keep_weekly: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N weeks.")] = 0,
     keep_monthly: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N months.")] = 0,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Also other schemas, extensions and large objects: a provider's.")
+    ] = False,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Back up the whole database, and check the backup.
+    """Back up the database, and check the backup.
+
+    Takes the schemas public and reporting, which is all that atb-db has and what restores on a server where nobody is
+    superuser; a note says what else is in the database. Any role that may read their tables will do. With --env, a
+    database that is marked as something else is refused.
 
     Makes DIR/<database>/<YYYY>/<MM>/<DD>/backup-<time>.dump in pg_dump's custom format, and its manifest. The dump
     gets this name only after it was read completely, its row counts were compared with the database's, and it was
@@ -71,17 +78,22 @@ def backup_command(
 
     \b
     Exit codes: 0 done, 1 failed, 2 wrong usage or unusable folder,
-    4 cannot connect, 6 another backup is under way, 7 there is no pg_dump
-    as new as the server, 130 interrupted.
+    4 cannot connect, 5 it is marked as another environment than --env,
+    6 another backup is under way, 7 there is no pg_dump as new as the server,
+    130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     if context.invoked_subcommand is not None:
         return
     from atb_db.admin.backup.dump import backup
     from atb_db.admin.backup.retention import Retention
+    from atb_db.admin.destroy.deployment import refuse_others
 
+    settings = settings_for(url, env)
+    if env is not None:
+        refuse_others(settings, environment_of(env))
     rules = Retention(retention, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
     with progress_bar() as progress:
-        made = backup(settings_for(url, env), folder=backup_dir, retention=rules, progress=progress)
+        made = backup(settings, folder=backup_dir, retention=rules, everything=everything, progress=progress)
     for note in made.notes:
         print_message(note)
     command = f"atb-db restore {shlex.quote(str(made.path))} --target URL"

@@ -1,4 +1,5 @@
--- Everything that a DROP can name outside of the system's schemas, with that DROP: kinds and names as in objects.sql.
+-- Everything that a DROP can name outside of the system's schemas, or in those of $1, with that DROP: kinds and names
+-- as in objects.sql.
 -- Left out: members of extensions, the schema public itself, operators, collations and text search.
 WITH extension_members AS (
     SELECT classid, objid
@@ -9,6 +10,7 @@ WITH extension_members AS (
       FROM pg_namespace
      WHERE nspname !~ '^pg_'
        AND nspname <> 'information_schema'
+       AND ($1::text[] IS NULL OR nspname IN (SELECT unnest($1::text[])))
 ), objects AS (
     SELECT 'schema' AS kind,
            nspname::text AS name,

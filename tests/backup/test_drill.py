@@ -48,7 +48,7 @@ def test_beside_the_live_database(server: Server, saved: Saved) -> None:
     assert (found.passed, found.problems, found.missed, notes) == (True, (), (), ())
     assert found.sessions_audited == 3
     assert found.statements_run > 30
-    assert set(found.seconds) == {"check", "load", "migrate", "verify", "audit", "reads"}
+    assert set(found.seconds) == {"check", "load", "migrate", "analyze", "verify", "audit", "reads"}
     assert found.rto_seconds == pytest.approx(sum(found.seconds.values()))
     written = json.loads(report.read_text())
     assert written["passed"] is True

@@ -41,7 +41,7 @@ def source(server: Server, migrated: str) -> str:
 
 @pytest.fixture(scope="module")
 def dump(source: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return backup(Settings.load(source), folder=tmp_path_factory.mktemp("backups")).path
+    return backup(Settings.load(source), folder=tmp_path_factory.mktemp("backups"), everything=True).path
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_a_dump_of_a_newer_version_is_refused(dump: Path, empty_url: str, tmp_pa
         ({"migration": "9999-later"}, "does not know"),
         ({"server_version": "99.1"}, "of PostgreSQL 99.1"),
         ({"client_version": "99.1"}, "needs a pg_restore"),
-        ({"format": 2}, "another version of atb-db"),
+        ({"format": 3}, "another version of atb-db"),
     ):
         manifest_file(copy).write_text(json.dumps(manifest | change))
         code, _, err = call("restore", str(copy), url=empty_url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +26,8 @@ _PSQL: Final = rb"\\(?:un)?restrict \w+\n"
 _IDLE: Final = re.compile(rb"--.*\n|\n|" + _PSQL + rb"|BEGIN;\n|COMMIT;\n")
 _PSQL_LINE: Final = re.compile(rb"^" + _PSQL, re.MULTILINE)
 _GRANT: Final = re.compile(rb"\d+; \d+ \d+ (?:DEFAULT )?ACL ")
+_ENTRY: Final = re.compile(rb"\d+; \d+ \d+ (SCHEMA|EXTENSION|COMMENT) - (.+) [^ ]*\n")
+_PUBLIC: Final = (b"SCHEMA", b"public")
 _BATCH_BYTES: Final = 1 << 18
 
 
@@ -40,13 +42,56 @@ class Rows(NamedTuple):
     """Some lines at a time; they must be read before the next piece is."""
 
 
-def pieces(dump: Path, tool: Tool, section: str) -> Generator[bytes | Rows, None, None]:
+class Contents(NamedTuple):
+    """The entries of a dump's list, by what a target may refuse or have already; each is a line of the list."""
+
+    schemas: dict[str, bytes]
+    """Those that it makes: public is in every database, and is none of them."""
+    extensions: dict[str, bytes]
+    rest: tuple[bytes, ...]
+    """In order; without comments on extensions and on public, which belong to others than the owner of the database."""
+
+
+def contents(dump: Path, tool: Tool) -> Contents:
+    """What is in the dump, as its list says.
+
+    Raises:
+        BadBackup: the list cannot be read.
+    """
+    schemas: dict[str, bytes] = {}
+    extensions: dict[str, bytes] = {}
+    rest: list[bytes] = []
+    with _output(dump, tool, "--list") as stream:
+        for line in stream:
+            found = _ENTRY.fullmatch(line)
+            kind, name = found.groups() if found else (b"", b"")
+            if kind == b"EXTENSION":
+                extensions[name.decode()] = line
+            elif kind == b"SCHEMA" and name != b"public":
+                schemas[name.decode()] = line
+            elif not (line.startswith(b";") or (kind, name) == _PUBLIC or _is_comment_of_others(kind, name)):
+                rest.append(line)
+    return Contents(schemas, extensions, tuple(rest))
+
+
+def _is_comment_of_others(kind: bytes, name: bytes) -> bool:
+    return kind == b"COMMENT" and (name.startswith(b"EXTENSION ") or name == b"SCHEMA public")
+
+
+def pieces(
+    dump: Path, tool: Tool, section: str, *, entries: Iterable[bytes] | None = None
+) -> Generator[bytes | Rows, None, None]:
     """A section of the dump as SQL, which may be several statements, and as tables' rows; no owners and no grants.
+
+    Of the whole dump, or only of these lines of its list.
 
     Raises:
         BadBackup: pg_restore could not read all of it; what came before must not be kept.
     """
-    with _output(dump, tool, "--file=-", f"--section={section}", "--no-owner", "--no-privileges") as stream:
+    with (
+        _chosen(entries) as choice,
+        _output(dump, tool, "--file=-", f"--section={section}", "--no-owner", "--no-privileges", *choice) as stream,
+    ):
         if section == "data":
             yield from _split(stream)
         else:
@@ -63,11 +108,8 @@ def grants(dump: Path, tool: Tool) -> bytes:
         entries = [line for line in stream if _GRANT.match(line)]
     if not entries:
         return b""
-    with NamedTemporaryFile() as chosen:
-        chosen.write(b"".join(entries))
-        chosen.flush()
-        with _output(dump, tool, "--file=-", "--no-owner", f"--use-list={chosen.name}") as stream:
-            return _PSQL_LINE.sub(b"", stream.read())
+    with _chosen(entries) as choice, _output(dump, tool, "--file=-", "--no-owner", *choice) as stream:
+        return _PSQL_LINE.sub(b"", stream.read())
 
 
 def read_through(
@@ -91,6 +133,18 @@ def read_through(
                         if progress is not None:
                             progress("Reading through", done, total)
     return rows
+
+
+@contextmanager
+def _chosen(entries: Iterable[bytes] | None) -> Iterator[tuple[str, ...]]:
+    """The argument that has pg_restore take these lines of the list only."""
+    if entries is None:
+        yield ()
+        return
+    with NamedTemporaryFile() as chosen:
+        chosen.write(b"".join(entries))
+        chosen.flush()
+        yield (f"--use-list={chosen.name}",)
 
 
 @contextmanager

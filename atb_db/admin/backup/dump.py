@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,10 +16,10 @@ from atb_db.admin.backup.archive import read_through
 from atb_db.admin.backup.checking import compare_rows
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.folder import list_backups, locked, make_private, remove, sync, usable
-from atb_db.admin.backup.manifest import FORMAT, Manifest, checksum, count_rows, fingerprint, to_json
+from atb_db.admin.backup.manifest import FORMAT, OWN_SCHEMAS, Manifest, checksum, count_rows, fingerprint, to_json
 from atb_db.admin.backup.names import database_folder, dump_file, leftovers, manifest_file, part_file
 from atb_db.admin.backup.retention import Retention, expired
-from atb_db.admin.connection import Connection, reading
+from atb_db.admin.connection import Connection, ask, reading
 from atb_db.admin.destroy.deployment import read_environment
 from atb_db.admin.migrations import read_status
 from atb_db.admin.privacy import backup_notes
@@ -34,6 +34,7 @@ from atb_db.types import EventType
 
 _LOCK_WAIT_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.2
+_NAMED: Final = 6
 
 
 class Backup(NamedTuple):
@@ -47,10 +48,32 @@ class Backup(NamedTuple):
     """What somebody should know, one sentence each."""
 
 
+class _LeftOut(NamedTuple):
+    """Something in the database that is not in the dump."""
+
+    kind: str
+    name: str
+    number: int
+    """Of a schema's tables, or of large objects."""
+
+    def __str__(self) -> str:
+        if self.kind == "schema":
+            return f"schema {self.name} ({counted(self.number, 'table')})"
+        return counted(self.number, "large object") if self.kind == "large objects" else f"{self.kind} {self.name}"
+
+
 def backup(
-    settings: Settings, *, folder: Path, retention: Retention | None = None, progress: Progress | None = None
+    settings: Settings,
+    *,
+    folder: Path,
+    retention: Retention | None = None,
+    everything: bool = False,
+    progress: Progress | None = None,
 ) -> Backup:
-    """Dump the whole database into `folder`, and remove older backups of it that `retention` does not keep.
+    """Dump the schemas public and reporting into `folder`, and remove older backups that `retention` does not keep.
+
+    What else is in the database is a provider's, or another program's: a note says what, and with `everything` it is
+    dumped, too.
 
     The dump and the row counts of its manifest show one moment. Killed at any time, or out of space, it leaves no
     `.dump` and no older backup is touched; what it leaves is removed by the next one.
@@ -69,15 +92,30 @@ def backup(
         with locked(home), usable(home):
             for path in leftovers(home):
                 path.unlink()
-            path, manifest = _make(connection, server, settings, home=home, progress=progress)
+            left_out = [] if everything else ask(connection, "not_dumped", _LeftOut, values=[list(OWN_SCHEMAS)])
+            path, manifest = _make(connection, server, settings, home=home, everything=everything, progress=progress)
             removed = _retain(home, retention) if retention else ()
     noted = record(
         settings,
         EventType.BACKUP,
         f"Backup of {server.database}: {counted(manifest.total_rows, 'row')}, {counted(manifest.bytes, 'byte')}.",
-        {"file": str(path), **manifest._asdict(), "started_at": manifest.started_at, "removed": len(removed)},
+        {
+            "file": str(path),
+            **manifest._asdict(),
+            "started_at": manifest.started_at,
+            "extensions": dict(manifest.extensions),
+            "removed": len(removed),
+        },
     )
-    return Backup(path, manifest, removed, (*noted, *backup_notes(home), *volume_notes(folder, os.environ)))
+    notes = (*_left_out_notes(left_out), *noted, *backup_notes(home), *volume_notes(folder, os.environ))
+    return Backup(path, manifest, removed, notes)
+
+
+def _left_out_notes(left_out: Sequence[_LeftOut]) -> tuple[str, ...]:
+    if not left_out:
+        return ()
+    more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+    return (f"Not in the backup: {', '.join(map(str, left_out[:_NAMED]))}{more}; --everything takes all.",)
 
 
 def volume_notes(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -92,8 +130,15 @@ def volume_notes(folder: Path, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _make(
-    connection: Connection, server: ServerInfo, settings: Settings, *, home: Path, progress: Progress | None
+    connection: Connection,
+    server: ServerInfo,
+    settings: Settings,
+    *,
+    home: Path,
+    everything: bool,
+    progress: Progress | None,
 ) -> tuple[Path, Manifest]:
+    schemas = None if everything else OWN_SCHEMAS
     major = major_of(server.version)
     pg_dump = tool_for("pg_dump", major)
     pg_restore = tool_for("pg_restore", pg_dump.major)
@@ -106,10 +151,11 @@ def _make(
         environment, rest = connection_environment(settings)
         arguments = [
             *("--format=custom", f"--file={part}", f"--snapshot={snapshot}", "--no-password", "--no-sync"),
+            *(f"--schema={schema}" for schema in schemas or ()),
             *(f"--lock-wait-timeout={_LOCK_WAIT_SECONDS * 1000}", *([f"--dbname={rest}"] if rest else [])),
         ]
         with running(Invocation(pg_dump.path, (str(pg_dump.path), *arguments), environment)) as child:
-            rows = count_rows(connection)
+            rows = count_rows(connection, schemas)
             while progress is not None and child.poll() is None:
                 progress("Dumping", part.stat().st_size, None)
                 with suppress(TimeoutExpired):
@@ -131,6 +177,8 @@ def _make(
             migration=next((one.id for one in read_status(connection, server).applied[::-1]), None),
             schema_fingerprint=fingerprint(read_catalog(connection)),
             rows=rows,
+            everything=everything,
+            extensions=_needed_extensions(connection, schemas),
         )
         manifest_part.write_text(to_json(manifest), encoding="utf-8")
         sync(manifest_part)
@@ -141,6 +189,13 @@ def _make(
         for changed in (dump.parent, *dump.parent.parents[:3]):
             sync(changed)
     return dump, manifest
+
+
+def _needed_extensions(connection: Connection, schemas: Sequence[str] | None) -> dict[str, str]:
+    """Extensions that the schemas depend on: those of a whole database are in its dump."""
+    if schemas is None:
+        return {}
+    return {str(name): str(schema) for name, schema in ask(connection, "needed_extensions", values=[list(schemas)])}
 
 
 @contextmanager

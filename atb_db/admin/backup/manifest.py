@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 from psycopg import sql
@@ -19,7 +20,11 @@ from atb_db.admin.schema.expressions import flattened
 
 T = TypeVar("T")
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+_WHOLE: Final = 1
+"""Of versions that dumped the whole database, with whatever else was in it."""
+OWN_SCHEMAS: Final = ("public", "reporting")
+"""What atb_db and its users have in a database; the rest is a provider's, or another program's."""
 _CHUNK: Final = 1 << 20
 
 
@@ -47,6 +52,10 @@ class Manifest(NamedTuple):
     """`fingerprint` of the catalog."""
     rows: Mapping[str, int]
     """Rows of every table at that moment."""
+    everything: bool = False
+    """Whether it is of the whole database; else of OWN_SCHEMAS alone."""
+    extensions: Mapping[str, str] = MappingProxyType({})
+    """Extensions that what is in it depends on, and the schema that each was in; only of one of OWN_SCHEMAS."""
 
     @property
     def total_rows(self) -> int:
@@ -56,7 +65,10 @@ class Manifest(NamedTuple):
 
 def to_json(manifest: Manifest) -> str:
     """The manifest as it is written."""
-    fields = manifest._asdict() | {"started_at": manifest.started_at.isoformat(timespec="milliseconds")}
+    fields = manifest._asdict() | {
+        "started_at": manifest.started_at.isoformat(timespec="milliseconds"),
+        "extensions": dict(manifest.extensions),
+    }
     return json.dumps(fields, indent=2) + "\n"
 
 
@@ -73,7 +85,7 @@ def read_manifest(dump: Path) -> Manifest:
         raise BadBackup(f"{dump.name} has no manifest beside it, so it is not a finished backup of atb-db") from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BadBackup(f"the manifest {path.name} cannot be read: {type(error).__name__}") from None
-    if manifest.format != FORMAT:
+    if manifest.format not in {FORMAT, _WHOLE}:
         raise BadBackup(f"the manifest {path.name} was written by another version of atb-db")
     if time_of(dump) not in {None, manifest.started_at}:
         raise BadBackup(f"the manifest {path.name} gives another time than its name")
@@ -95,9 +107,10 @@ def fingerprint(catalog: Catalog) -> str:
     return sha256(json.dumps(entries).encode()).hexdigest()
 
 
-def count_rows(connection: Connection) -> dict[str, int]:
-    """Rows of every table that a dump of the connected database holds; names are qualified, and quoted where needed."""
-    names = sorted(str(name) for (name,) in ask(connection, "dumped_tables"))
+def count_rows(connection: Connection, schemas: Sequence[str] | None = None) -> dict[str, int]:
+    """Rows of every table that a dump of these schemas, or of all, holds; names are qualified, and quoted as needed."""
+    values = [None if schemas is None else list(schemas)]
+    names = sorted(str(name) for (name,) in ask(connection, "dumped_tables", values=values))
     if not names:
         return {}
     tables = [(name, sql.SQL(name)) for name in names]  # pyright: ignore[reportArgumentType]  # quoted by the server
@@ -111,6 +124,7 @@ def _parse(found: object) -> Manifest:
     environment, migration = fields["environment"], fields["migration"]
     rows: dict[object, object] = _typed(fields["rows"], dict)
     started_at = datetime.fromisoformat(_typed(fields["started_at"], str))
+    extensions: dict[object, object] = _typed(fields.get("extensions", {}), dict)
     return Manifest(
         format=_typed(fields["format"], int),
         database=_typed(fields["database"], str),
@@ -125,6 +139,8 @@ def _parse(found: object) -> Manifest:
         migration=None if migration is None else _typed(migration, str),
         schema_fingerprint=_typed(fields["schema_fingerprint"], str),
         rows={_typed(name, str): _typed(count, int) for name, count in rows.items()},
+        everything=_typed(fields.get("everything", True), bool),
+        extensions={_typed(name, str): _typed(schema, str) for name, schema in extensions.items()},
     )
 
 

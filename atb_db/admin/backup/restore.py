@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import psycopg
+from psycopg import sql
 
 from atb_db.admin.access.roles import Members, groups_used, set_roles
-from atb_db.admin.backup.archive import SECTIONS, Rows, grants, pieces
+from atb_db.admin.backup.archive import SECTIONS, Contents, Rows, contents, grants, pieces
 from atb_db.admin.backup.checking import check_file, compare_rows
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.events import record
-from atb_db.admin.backup.manifest import Manifest, count_rows, fingerprint
+from atb_db.admin.backup.manifest import OWN_SCHEMAS, Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
-from atb_db.admin.connection import CATALOG_SETTINGS, Connection, reading, writing
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, changing, reading, writing
 from atb_db.admin.destroy.deployment import mark_environment, remark
 from atb_db.admin.destroy.guards import Request, guard, read_target
 from atb_db.admin.destroy.objects import droppable_objects
@@ -24,6 +26,7 @@ from atb_db.admin.errors import BadBackup, Refused
 from atb_db.admin.migrations import known_migrations, migrate
 from atb_db.admin.programs import Tool, tool_for
 from atb_db.admin.progress import Progress
+from atb_db.admin.quoting import quoted
 from atb_db.admin.readable import counted
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.admin.schema.verify import Verification, verify
@@ -77,7 +80,8 @@ def restore(
 
     Dropping what is there, restoring, and comparing rows and schema with the manifest are one transaction: whatever
     goes wrong there leaves the target as it was. Objects belong to the role that restores. Grants are restored if their
-    roles exist.
+    roles exist, extensions if the role may make them. Only the schemas that the dump has count, and are replaced: what
+    a provider has in others stays.
 
     Raises:
         BadBackup: the dump is not what was written.
@@ -90,26 +94,30 @@ def restore(
     manifest = check_file(dump)
     _refuse_foreign(manifest, dump)
     tool = tool_for("pg_restore", major_of(manifest.client_version))
+    found = contents(dump, tool)
+    schemas = sorted({*OWN_SCHEMAS, *found.schemas})
     watch.lap("check")
     with reading(settings) as (connection, server):
         if major_of(server.version) < major_of(manifest.server_version):
             raise Refused(
                 f"{dump.name} is of PostgreSQL {manifest.server_version}, which {server.version} cannot restore"
             )
-        present = _guard(connection, replacement)
+        present = _guard(connection, replacement, schemas)
     before = None
     if present and replacement is not None and replacement.backup_folder is not None:
-        before = backup(settings, folder=replacement.backup_folder, progress=progress).path
+        more = not set(schemas) <= set(OWN_SCHEMAS)
+        before = backup(settings, folder=replacement.backup_folder, everything=more, progress=progress).path
         watch.lap("backup")
     with writing(settings) as (connection, server):
-        for obsolete in droppable_objects(connection):
+        for obsolete in droppable_objects(connection, schemas):
             if replacement is None:
                 raise Refused(f"{obsolete.kind} {obsolete.name} has just been made in {server.database}")
             connection.execute(obsolete.statement.encode())
-        _restore_rows(connection, dump, tool, total=manifest.total_rows, progress=progress)
-        notes = _grant(connection, dump, tool)
+        notes = _prepare(connection, dump, tool, found, manifest)
+        _restore_rows(connection, dump, tool, found, total=manifest.total_rows, progress=progress)
+        notes += _grant(connection, dump, tool)
         connection.execute(CATALOG_SETTINGS)
-        rows = count_rows(connection)
+        rows = count_rows(connection, schemas)
         compare_rows(manifest.rows, rows, dump)
         if fingerprint(read_catalog(connection)) != manifest.schema_fingerprint:
             raise BadBackup(f"{dump.name} holds another schema than its manifest says")
@@ -127,6 +135,10 @@ def restore(
         undone = set_roles(settings, Members()).undone
         notes += tuple(f"Not set up: {change.sql}: {reason}." for change, reason in undone)
     watch.lap("migrate")
+    # The planner knows nothing of the new tables, and autovacuum takes its time.
+    with changing(settings) as (connection, _):
+        connection.execute(_analyze(rows))
+    watch.lap("analyze")
     verification = verify(settings)
     watch.lap("verify")
     noted = record(
@@ -148,9 +160,9 @@ def _refuse_foreign(manifest: Manifest, dump: Path) -> None:
         )
 
 
-def _guard(connection: Connection, replacement: Replacement | None) -> _Present | None:
-    """What is in the target and may be replaced; None if there is nothing."""
-    objects = droppable_objects(connection)
+def _guard(connection: Connection, replacement: Replacement | None, schemas: Sequence[str]) -> _Present | None:
+    """What is in the target's schemas and may be replaced; None if there is nothing."""
+    objects = droppable_objects(connection, schemas)
     if not objects:
         return None
     target = read_target(connection)
@@ -163,10 +175,49 @@ def _guard(connection: Connection, replacement: Replacement | None) -> _Present 
     return _Present(target.environment)
 
 
-def _restore_rows(connection: Connection, dump: Path, tool: Tool, *, total: int, progress: Progress | None) -> None:
+def _prepare(connection: Connection, dump: Path, tool: Tool, found: Contents, manifest: Manifest) -> tuple[str, ...]:
+    """Make the dump's schemas, and the extensions that the target lacks and lets the role make; what could not be."""
+    if found.schemas:
+        _execute(connection, _sql(dump, tool, found.schemas.values()))
+    notes: list[str] = []
+    present = {str(name) for (name,) in connection.execute("SELECT extname FROM pg_extension")}
+    wanted = {name: _sql(dump, tool, [line]) for name, line in found.extensions.items()}
+    wanted |= {name: _extension(connection, name, schema) for name, schema in manifest.extensions.items()}
+    for name, statement in wanted.items():
+        if name in present:
+            continue
+        try:
+            with connection.transaction():
+                _execute(connection, statement)
+        except psycopg.Error as error:
+            notes.append(f"Extension {name} is left out: {error.diag.message_primary}.")
+    return tuple(notes)
+
+
+def _extension(connection: Connection, name: str, schema: str) -> bytes:
+    create = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name))
+    if connection.execute("SELECT to_regnamespace(%s) IS NOT NULL", [quoted(schema)]).fetchall() == [(True,)]:
+        create += sql.SQL(" WITH SCHEMA {}").format(sql.Identifier(schema))
+    return create.as_bytes(connection)
+
+
+def _sql(dump: Path, tool: Tool, entries: Iterable[bytes]) -> bytes:
+    """What these lines of the dump's list make, before any rows."""
+    with closing(pieces(dump, tool, SECTIONS[0], entries=entries)) as found:
+        return b"".join(piece for piece in found if not isinstance(piece, Rows))
+
+
+def _analyze(tables: Iterable[str]) -> sql.Composed:
+    names = [sql.SQL(name) for name in tables]  # pyright: ignore[reportArgumentType]  # quoted by the server
+    return sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(names))
+
+
+def _restore_rows(
+    connection: Connection, dump: Path, tool: Tool, listed: Contents, *, total: int, progress: Progress | None
+) -> None:
     done = 0
     for section in SECTIONS:
-        with closing(pieces(dump, tool, section)) as found:
+        with closing(pieces(dump, tool, section, entries=listed.rest)) as found:
             for piece in found:
                 if not isinstance(piece, Rows):
                     _execute(connection, piece)

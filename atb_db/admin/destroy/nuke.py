@@ -95,7 +95,7 @@ def nuke(settings: Settings, request: Request, *, backup_folder: Path | None, ev
         PermissionDenied: an object belongs to somebody else.
         AtbDbError: the new schema is not as it should be.
     """
-    backed_up = _back_up(settings, request, backup_folder)
+    backed_up = _back_up(settings, request, backup_folder, everything=everything)
     with writing(settings) as (connection, _):
         target = _begin(connection, request)
         objects, marker, groups = read_objects(connection), read_deployment(connection), groups_used(connection)
@@ -177,7 +177,7 @@ def reset(settings: Settings, request: Request, *, backup_folder: Path | None) -
     return Emptied(target, tuple(tables), rows, backed_up)
 
 
-def _back_up(settings: Settings, request: Request, folder: Path | None) -> Path | None:
+def _back_up(settings: Settings, request: Request, folder: Path | None, *, everything: bool = False) -> Path | None:
     with reading(settings) as (connection, _):
         guard(read_target(connection), request)
         has_books = connection.execute("SELECT to_regclass('public.trading_sessions') IS NOT NULL").fetchone()
@@ -185,7 +185,7 @@ def _back_up(settings: Settings, request: Request, folder: Path | None) -> Path 
     if folder is None or has_books != (True,):
         return None
     try:
-        return backup(settings, folder=folder).path
+        return backup(settings, folder=folder, everything=everything).path
     except AtbDbError as error:
         error.message = f"the backup before it failed, so nothing was dropped: {error.message}"
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from atb_db.admin.access.privileges import is_bookkeeping
@@ -32,9 +33,9 @@ class Objects(NamedTuple):
     foreign: tuple[Droppable, ...]
 
 
-def droppable_objects(connection: Connection) -> list[Droppable]:
-    """Everything that a DROP can name; names are those of the connection's search path."""
-    return ask(connection, "droppable_objects", Droppable)
+def droppable_objects(connection: Connection, schemas: Sequence[str] | None = None) -> list[Droppable]:
+    """Everything that a DROP can name, in these schemas or in all; names are those of the connection's search path."""
+    return ask(connection, "droppable_objects", Droppable, values=[None if schemas is None else list(schemas)])
 
 
 def read_objects(connection: Connection) -> Objects:

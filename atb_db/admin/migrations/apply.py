@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import psycopg
 
-from atb_db.admin.connection import CATALOG_SETTINGS, reading
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, reading
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.code import CodePlan, plan_code
 from atb_db.admin.migrations.files import Migration, Release
@@ -65,7 +65,8 @@ def migrate(
 
     Raises:
         LockHeld: another migration, or another user of a table, did not finish in time.
-        Refused: what is recorded is not what it seems, or the database has these tables without any record.
+        Refused: what is recorded is not what it seems, or the database has these tables without any record, or the role
+            lacks a right to make the schema: the message has the GRANTs.
         NotFound: there is no migration `to`.
         Unavailable: the server cannot be reached, or the connection was lost.
         AtbDbError: a migration failed and was rolled back; those before it stay. `statement` is its id.
@@ -75,12 +76,27 @@ def migrate(
     release = release or Release()
     with engine(settings, release, wait=wait, progress=progress) as own:
         plan = plan_migrate(release, own.facts, to=to)
+        if plan.apply or plan.adopt:
+            _refuse_without_rights(own.backend.connection)
         _record(own, plan)
         own.each(
             [one for one in plan.apply if one not in plan.together], lambda migration: _apply(own, release, migration)
         )
         made = _make(own, release, plan, older_code=older_code) if to is None else _Made()
         return Migrated(tuple(one.id for one in plan.apply), tuple(one.id for one in (*plan.adopt, *plan.fold)), *made)
+
+
+def _refuse_without_rights(connection: Connection) -> None:
+    """Refuse before the first statement what would fail half-way.
+
+    Raises:
+        Refused: the role may not create in the schema, or no schema in the database.
+    """
+    if grants := [f"{statement};" for (statement,) in ask(connection, "missing_rights")]:
+        raise Refused(
+            f"the role {connection.info.user} may not make the schema; an administrator, or the database's owner, lets "
+            f"it: {' '.join(grants)}"
+        )
 
 
 def _record(own: Engine, plan: Plan) -> None:
