@@ -82,7 +82,7 @@ def reading_incumbent(settings: Settings) -> Iterator[Incumbent]:
     conninfo = connect_arguments(settings._replace(statement_timeout=0, idle_timeout=0)).conninfo
     with (
         translated(),
-        psycopg.connect(conninfo, row_factory=dict_row) as connection,
+        psycopg.Connection[dict[str, object]].connect(conninfo, row_factory=dict_row) as connection,
     ):
         connection.read_only = True
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
