@@ -67,6 +67,7 @@ _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
 _PARAMETER: Final = re.compile(r"\$(\d+)")
 _WORD: Final = re.compile(r"\w+")
 _QUOTED: Final = re.compile(rf'"([^"]{{{LONGEST_VALUE}}})[^"]*"')
+_NUMBER: Final = re.compile(rf"([\d.]{{{LONGEST_VALUE}}})[\d.]+")
 
 
 # The server ended the connection: on demand, in a crash, after idling.
@@ -180,7 +181,7 @@ def translation(error: Exception, declaration: Declared[object] | None = None, *
     diag = error.diag
     field = diag.column_name or _field(diag.context, declaration)
     constraint = diag.constraint_name
-    message = _QUOTED.sub(r'"\1…"', diag.message_primary or "")
+    message = _NUMBER.sub(r"\1…", _QUOTED.sub(r'"\1…"', diag.message_primary or ""))
     if state[:2] == "23" and constraint in VIOLATIONS:
         kind, meant, sentence = VIOLATIONS[constraint]
         if kind is IdempotencyConflict and declaration is not None and declaration.kind is Kind.COPY:

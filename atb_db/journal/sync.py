@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import inf
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar, cast
@@ -42,13 +42,13 @@ class Journal:
         self._db = db
         self._queue = Queue(Path(path), limit)
         self._patience = patience
-        self._applying = Lock()
+        self._applying = RLock()
         renew_in_children(self, Journal._renew)
         db.attach_journal(self._queue.depth)
 
     def _renew(self) -> None:
         """In a forked child."""
-        self._applying = Lock()  # a thread of the parent may have it
+        self._applying = RLock()  # a thread of the parent may have it
 
     def __enter__(self) -> Self:
         return self
@@ -114,13 +114,19 @@ class Journal:
 
     def _drain_to(self, goal: Ticket | None) -> int:
         """How many were applied."""
-        if not self._queue.is_due() or not self._applying.acquire(timeout=self._patience):
+        if not self._queue.is_due():
             return 0
         try:
+            if not self._applying.acquire(timeout=self._patience):
+                return 0
             drained = self._drain(monotonic() + self._patience, timeout=self._patience, goal=goal)
             return drained.applied
         finally:
-            self._applying.release()
+            # An interruption may have come just after it was taken; nothing may come between here and its release.
+            try:  # noqa: SIM105
+                self._applying.release()
+            except RuntimeError:  # this thread does not have it
+                pass
 
     def _drain(self, until: float, *, timeout: float | None, goal: Ticket | None) -> Drained:
         applied = set_aside = 0

@@ -40,6 +40,10 @@ LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
+# What psycopg had begun on a connection that is closed now has nobody to tell.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in.*Pipeline._exit_gen:pytest.PytestUnraisableExceptionWarning"
+)
 Work = Callable[[AsyncDatabase], Coroutine[Any, Any, None]]
 
 every_act = pytest.mark.parametrize("act", ACTS, ids=[act.name for act in ACTS])

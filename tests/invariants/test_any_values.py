@@ -45,6 +45,7 @@ REFUSALS: Final = (InvalidInput, NotFound, Conflict)
 DERIVED: Final = {
     ("positions.close_position", "pnl"),  # the whole position's, partial exits included
     ("positions.close_position", "exit_price"),  # the average of all exits
+    ("positions.move_position_to_session", "session_id"),  # the correction is on record in the session that it left
     ("positions.correct_position_quantity", "quantity"),  # what was there before and what the order adds
 }
 

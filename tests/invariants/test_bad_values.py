@@ -15,7 +15,7 @@ import pytest
 
 from atb_db import Database
 from atb_db.errors import InvalidInput
-from atb_db.repository import statements
+from atb_db.repository import positions, statements
 from atb_db.statement import Declared, Kind
 from atb_db.types import Json, Number, Span
 from tests.each import each
@@ -227,3 +227,10 @@ def test_empty_and_overlong_text(server_refuses: ServerRefuses) -> None:
                 server_refuses(writing, name, value)
 
     each(WRITING, holds)
+
+
+def test_a_number_in_a_refusal_is_shown_by_its_beginning(world_db: Database, world: World) -> None:
+    tiny = positions.update_position(position_id=world.position_id, current_price=-4.4e-305)
+    with pytest.raises(InvalidInput, match=r"-0\.0{78}… is negative") as caught:
+        world_db.run(tiny)
+    assert caught.value.field == "current_price"

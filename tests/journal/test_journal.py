@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import RLock
 from time import monotonic, sleep
 
 import psycopg
@@ -218,6 +219,27 @@ def test_a_second_writer_is_told(connect: Connect, url: str, tmp_path: Path) -> 
         Journal(tmp_path / "journal", other)
     journal.close()
     connect(url)
+
+
+class StruckWhenTaken:
+    """A lock whose taker is interrupted as soon as it has it, as by a signal."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.release = self.lock.release
+
+    def acquire(self, timeout: float) -> bool:
+        self.lock.acquire(timeout=timeout)
+        raise KeyboardInterrupt
+
+
+def test_no_interruption_leaves_the_journal_taken(url: str, session_id: int, tmp_path: Path) -> None:
+    with Database(url) as own, Journal(tmp_path / "journal", own) as journal, ThreadPoolExecutor(1) as other:
+        journal._applying = taken = StruckWhenTaken()  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            journal.record(note(session_id, "interrupted"))
+        assert other.submit(taken.lock.acquire, timeout=1).result()
+        assert journal.status().waiting == 1
 
 
 def test_threads_share_a_journal(db: Database, url: str, session_id: int, tmp_path: Path) -> None:

@@ -121,16 +121,35 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +    return asyncio.to_thread(self._queue.append, statement)
 """,
     ),
-    "journal/sync.py: Journal._drain_to": Difference(
-        "a lock of asyncio has no timeout of its own",
+    "journal/sync.py: Journal.__init__": Difference(
+        "only a lock that knows its thread can be given back by one that may not have it",
         """
--    if not self._queue.is_due() or not self._applying.acquire(timeout=self._patience):
-+    if not self._queue.is_due():
-+        return 0
-+    try:
+-    self._applying = RLock()
++    self._applying = Lock()
+""",
+    ),
+    "journal/sync.py: Journal._renew": Difference(
+        "as above",
+        """
+-    self._applying = RLock()
++    self._applying = Lock()
+""",
+    ),
+    "journal/sync.py: Journal._drain_to": Difference(
+        "a lock of asyncio has no timeout of its own, and no signal ends a task between two steps",
+        """
+-        if not self._applying.acquire(timeout=self._patience):
+-            return 0
 +        with asyncio.timeout(self._patience):
 +            self._applying.acquire()
 +    except TimeoutError:
++        return 0
++    try:
+-        try:
+-            self._applying.release()
+-        except RuntimeError:
+-            pass
++        self._applying.release()
 """,
     ),
     "journal/sync.py: Journal._drain": Difference(
