@@ -10,7 +10,8 @@ CLUSTER := .venv-cluster
 CLUSTER_PYTHON ?= /usr/bin/python3
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
-WORKERS ?= 2
+# One more than the two processors of CI: some tests mostly wait.
+WORKERS ?= 3
 DIST := --dist loadscope --no-loadscope-reorder
 COVERAGE_FLOOR ?= 95
 ARGS ?=

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -59,6 +60,12 @@ _numbers = count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort by file: the long ones first."""
     items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).as_posix() not in LONG)
+
+
+def pytest_collection_finish() -> None:
+    """What is collected stays: no garbage collection of a test needs to look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ from typing import Final
 
 from atb_db.database import Database
 from atb_db.demo.candles import Candle, Market
+from atb_db.demo.records import Decided, Recorder
 from atb_db.demo.strategy import Action, Add, Averages, Enter, Leave, Rules, TakePart, Trend, Wait, decide
-from atb_db.demo.watch import unrealized, watch
-from atb_db.repository import account, events, orders, positions, sessions, trades
+from atb_db.repository import account, orders, positions, sessions, trades
 from atb_db.repository.positions import Position
 from atb_db.statement import Statement
-from atb_db.types import EventType, OrderStatus, OrderType, PositionSide, Severity, TradeSource
+from atb_db.types import OrderStatus, OrderType, PositionSide, TradeSource
 
 STRATEGY: Final = "moving averages"
 EXCHANGE: Final = "demo exchange"
@@ -25,8 +25,6 @@ INTEREST: Final = Decimal("0.00001")
 """Of a short position's value at entry, an hour."""
 FUNDING: Final = Decimal("0.00005")
 """Of a position's value, every eight hours."""
-ALERT_STEP: Final = Decimal("0.05")
-"""Every such step that the drawdown deepens is an alert."""
 _EIGHT_DIGITS: Final = Decimal("1e-8")
 
 
@@ -41,12 +39,10 @@ class Engine:
         self._market = market
         self._rules = rules
         self._averages = Averages(rules)
-        self._initial = self._balance = self._peak = self._day_start = balance
-        self._alerted = Decimal(0)
+        self._balance = balance
         self._position: Position | None = None
         self._stop_order = 0
         self._ids = count(1)
-        self._before: Candle | None = None
         self.session_id = db.run(
             sessions.create_trading_session(
                 session_name=f"Demo: {market.symbol}",
@@ -61,6 +57,7 @@ class Engine:
                 start_time=market.candles[0].timestamp,
             )
         )
+        self._recorder = Recorder(db, market, rules, self.session_id, balance=balance, strategy=STRATEGY)
 
     def step(self, candle: Candle) -> None:
         """Take one candle in: decide at its close, act, and record both."""
@@ -68,7 +65,6 @@ class Engine:
         trend = self._averages.after(candle)
         action = decide(candle, trend, self._position, balance=self._balance, rules=self._rules)
         self._act(candle, trend, action)
-        self._before = candle
 
     def stop(self) -> None:
         """Leave the market and end the session."""
@@ -88,7 +84,8 @@ class Engine:
                 trade_id = self._leave(candle, action)
             case Wait():
                 pass
-        self._record(candle, self._decision(candle, trend, action, trade_id))
+        decided = Decided(candle, trend, action, trade_id)
+        self._position = self._recorder.record(decided, self._position, self._balance)
 
     def _enter(self, candle: Candle, action: Enter) -> None:
         """Journal the entry with its plan, send it, record its fills; then leave a stop order at the exchange."""
@@ -233,95 +230,6 @@ class Engine:
             )
         )
 
-    def _record(self, candle: Candle, decision: Statement[int]) -> None:
-        """The candle's decision, the position's state, the account and what is remarkable: one round trip."""
-        records = [decision]
-        open_pnl = exposure = Decimal(0)
-        if self._position is not None:
-            seen = watch(candle, self._position, self._rules)
-            self._position = self._position._replace(**seen._asdict())
-            records.append(
-                positions.update_position(position_id=self._position.id, last_update=candle.timestamp, **seen._asdict())
-            )
-            open_pnl = unrealized(self._position, candle.close)
-            exposure = self._position.current_quantity * candle.close
-        equity = self._balance + open_pnl
-        self._peak = max(self._peak, equity)
-        drawdown = ((self._peak - equity) / self._peak).quantize(_EIGHT_DIGITS)
-        if self._before is None or self._before.timestamp.date() != candle.timestamp.date():
-            self._day_start = self._balance
-        records.append(
-            account.log_account_snapshot(
-                session_id=self.session_id,
-                timestamp=candle.timestamp,
-                balance=self._balance,
-                equity=equity,
-                margin_used=exposure,
-                margin_available=self._balance - exposure,
-                total_pnl=self._balance - self._initial,
-                daily_pnl=self._balance - self._day_start,
-                drawdown=drawdown,
-                open_positions=int(self._position is not None),
-                total_exposure=exposure,
-            )
-        )
-        records += self._remarks(candle, drawdown)
-        self._db.run_many(records)
-
-    def _remarks(self, candle: Candle, drawdown: Decimal) -> list[Statement[int]]:
-        """Events: candles are missing, or the drawdown is deeper than ever by a step."""
-        remarks: list[Statement[int]] = []
-        before = self._before
-        if before is not None and candle.timestamp - before.timestamp > self._market.interval:
-            remarks.append(
-                events.log_event(
-                    session_id=self.session_id,
-                    timestamp=candle.timestamp,
-                    event_type=EventType.WARNING,
-                    severity=Severity.WARNING,
-                    component="candles",
-                    message=f"No candles after {before.timestamp:%Y-%m-%d %H:%M} UTC",
-                    details={"from": before.timestamp, "to": candle.timestamp},
-                )
-            )
-        if drawdown >= self._alerted + ALERT_STEP:
-            self._alerted += ALERT_STEP
-            remarks.append(
-                events.log_event(
-                    session_id=self.session_id,
-                    timestamp=candle.timestamp,
-                    event_type=EventType.ALERT,
-                    severity=Severity.WARNING,
-                    component="risk",
-                    message=f"Drawdown has reached {self._alerted:.0%}",
-                    details={"drawdown": drawdown, "balance": self._balance},
-                )
-            )
-        return remarks
-
-    def _decision(self, candle: Candle, trend: Trend | None, action: Action, trade_id: int | None) -> Statement[int]:
-        signal, taken, reason = _described(action)
-        return events.log_strategy_execution(
-            session_id=self.session_id,
-            trade_id=trade_id,
-            timestamp=candle.timestamp,
-            strategy_name=STRATEGY,
-            symbol=self._market.symbol,
-            timeframe=self._market.timeframe,
-            signal_type=signal,
-            action_taken=taken,
-            signal_strength=None if trend is None else trend.strength.quantize(_EIGHT_DIGITS),
-            confidence_score=action.confidence if isinstance(action, Enter) else None,
-            position_size=action.size if isinstance(action, Enter) else None,
-            price=candle.close,
-            volume=candle.volume,
-            volatility=None if trend is None else (trend.range / candle.close).quantize(_EIGHT_DIGITS),
-            indicators=None
-            if trend is None
-            else {"fast": trend.fast.quantize(_EIGHT_DIGITS), "slow": trend.slow.quantize(_EIGHT_DIGITS)},
-            reasons=[reason],
-        )
-
     def _exchange_id(self) -> str:
         """What the exchange would call the next order."""
         return f"X{next(self._ids):07}"
@@ -330,21 +238,6 @@ class Engine:
         if self._position is None:
             raise RuntimeError("there is no position")
         return self._position
-
-
-def _described(action: Action) -> tuple[str, str, str]:
-    """The decision's signal_type, action_taken and reason."""
-    match action:
-        case Enter(side=side):
-            return "entry", f"opened_{side.lower()}", "averages crossed"
-        case TakePart(level=level):
-            return "partial_exit", "took_profit", f"target {level + 1}"
-        case Add():
-            return "scale_in", "added", "trend goes on"
-        case Leave(reason=reason):
-            return "exit", "closed", reason
-        case Wait(reason=reason):
-            return "hold", "no_action", reason
 
 
 def _fee(value: Decimal) -> Decimal:

@@ -24,11 +24,11 @@ from atb_db.repository import audit, events, sessions
 from atb_db.repository.audit import get_session_ids
 from atb_db.types import SessionClaim, TradeSource
 from tests.admin.roles import execute, remove_roles
-from tests.cli.conftest import COMMAND, Run, environment, run
+from tests.cli.conftest import COMMAND, Run, call, environment
 from tests.statements.books import row_counts
 from tests.statements.examples import World, opening, prepare
 
-__all__ = ["run"]
+__all__ = ["call"]
 
 FAR = datetime(2199, 1, 1, tzinfo=UTC)
 
@@ -219,48 +219,48 @@ def test_logs_go_by_age(fresh_db: Database, fresh_url: str, settings: Settings) 
     assert not set(LOG_TABLES) & {"account_history", "account_balances", "trades", "orders"}
 
 
-def test_purge_asks_counts_and_records(run: Run, fresh_db: Database, fresh_url: str, world: World) -> None:
+def test_purge_asks_counts_and_records(call: Run, fresh_db: Database, fresh_url: str, world: World) -> None:
     fresh_db.run(sessions.end_trading_session(session_id=world.session_id, end_time=datetime(2024, 4, 1, tzinfo=UTC)))
     before = counts(fresh_url)
-    assert run("purge", url=fresh_url).code == ExitCode.REFUSED
-    dry = run("purge", "--dry-run", "--json", url=fresh_url)
+    assert call("purge", url=fresh_url).code == ExitCode.REFUSED
+    dry = call("purge", "--dry-run", "--json", url=fresh_url)
     assert counts(fresh_url) == before
-    assert run("purge", "--mode", "live", url=fresh_url).code == ExitCode.USAGE
-    assert run("purge", "--session", "99", "--yes", url=fresh_url).code == ExitCode.FAILED
-    assert run("purge", "--older-than", "30000d", "--yes", url=fresh_url).code == ExitCode.OK
+    assert call("purge", "--mode", "live", url=fresh_url).code == ExitCode.USAGE
+    assert call("purge", "--session", "99", "--yes", url=fresh_url).code == ExitCode.FAILED
+    assert call("purge", "--older-than", "30000d", "--yes", url=fresh_url).code == ExitCode.OK
     assert counts(fresh_url) == before
-    done = run("purge", "--yes", "--json", url=fresh_url)
+    done = call("purge", "--yes", "--json", url=fresh_url)
     assert (done.code, json.loads(done.out)["rows"]) == (ExitCode.OK, json.loads(dry.out)["rows"])
     with psycopg.connect(fresh_url) as connection:
         assert connection.execute("SELECT count(*) FROM trades").fetchone() == (1,)
         [(details,)] = connection.execute("SELECT details FROM system_events WHERE event_type = 'PURGE'").fetchall()
         assert details["sessions"] == [world.session_id]
         assert sum(details["rows"].values()) == json.loads(dry.out)["rows"]
-    logs = run("purge-logs", "--older-than", "30d", "--yes", "--json", url=fresh_url)
+    logs = call("purge-logs", "--older-than", "30d", "--yes", "--json", url=fresh_url)
     assert (logs.code, json.loads(logs.out)["rows"] > 0) == (ExitCode.OK, True)
-    again = run("purge-logs", "--older-than", "30d", "--dry-run", "--json", url=fresh_url)
+    again = call("purge-logs", "--older-than", "30d", "--dry-run", "--json", url=fresh_url)
     assert json.loads(again.out)["rows"] == 0
 
 
 def test_crashed_sessions_end_at_their_last_sign_of_life(
-    run: Run, fresh_db: Database, fresh_url: str, world: World
+    call: Run, fresh_db: Database, fresh_url: str, world: World
 ) -> None:
     alive = fresh_db.run(
         sessions.create_trading_session(
             strategy_name="alive", symbol="X", timeframe="1h", mode="LIVE", initial_balance=1
         )
     )
-    assert run("end-crashed", url=fresh_url).code == ExitCode.REFUSED
-    dry = run("end-crashed", "--dry-run", "--json", url=fresh_url)
+    assert call("end-crashed", url=fresh_url).code == ExitCode.REFUSED
+    dry = call("end-crashed", "--dry-run", "--json", url=fresh_url)
     found = {one["session_id"]: one["last_sign_of_life"] for one in json.loads(dry.out)["sessions"]}
     # The example's session was claimed just now.
     assert set(found) == {world.other_session_id, world.empty_session_id}
-    assert run("end-crashed", "--idle", "12h", "--yes", url=fresh_url).code == ExitCode.OK
+    assert call("end-crashed", "--idle", "12h", "--yes", url=fresh_url).code == ExitCode.OK
     ended = fresh_db.run(sessions.get_trading_session(session_id=world.other_session_id))
     assert ended.end_time == datetime.fromisoformat(found[world.other_session_id])
     assert ended.total_trades == 1
     assert fresh_db.run(sessions.get_trading_session(session_id=alive)).is_active
-    again = run("end-crashed", "--yes", url=fresh_url)
+    again = call("end-crashed", "--yes", url=fresh_url)
     assert (again.code, again.err) == (ExitCode.OK, "Ended 0 sessions.\n")
     assert contradictions(fresh_db, world.other_session_id) == []
 

@@ -23,7 +23,14 @@ def only(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
     monkeypatch.delenv("ATB_DB_PG_BIN", raising=False)
 
 
-@pytest.mark.parametrize("folder", wheel_binaries(), ids=lambda folder: folder.parent.name)
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(folder, marks=[pytest.mark.slow] if number else [])
+        for number, folder in enumerate(wheel_binaries())
+    ],
+    ids=lambda folder: folder.parent.name,
+)
 def test_a_newer_pg_dump_will_do(
     saved: Saved, folder: Path, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
@@ -19,6 +20,7 @@ GROUPS = {"journal", "halt", "import"}
 OFFLINE = {"demo", "new", "lint", "queries", "journal status", "journal inspect", "journal discard", *GROUPS}
 
 
+@cache
 def shown(*arguments: str) -> str:
     result = CliRunner().invoke(app, [*arguments, "--help"], prog_name="atb-db")
     assert result.exit_code == 0

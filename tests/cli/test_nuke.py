@@ -330,7 +330,9 @@ def test_who_owns_the_database_needs_no_other_right(server: Server, empty_url: s
         assert code == 0, (command, err)
 
 
-@pytest.mark.parametrize("seconds", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize(
+    "seconds", [pytest.param(0.3, marks=pytest.mark.slow), 0.5, pytest.param(0.7, marks=pytest.mark.slow)], ids=str
+)
 def test_killed_at_any_moment_nothing_is_half_done(used_url: str, seconds: float, call: Run) -> None:
     before = contents(used_url)
     command = (*COMMAND, "nuke", "--no-backup", "--confirm", name_of(used_url))

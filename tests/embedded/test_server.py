@@ -113,7 +113,7 @@ def test_a_port_taken_meanwhile_is_left_to_its_owner(monkeypatch: pytest.MonkeyP
             assert server.port == free
 
 
-@pytest.mark.parametrize("crash", [False, True], ids=["tidy", "crash"])
+@pytest.mark.parametrize("crash", [pytest.param(False, marks=pytest.mark.slow), True], ids=["tidy", "crash"])
 def test_after_an_outage_it_answers_at_the_same_url(*, crash: bool) -> None:
     with postgresql(settings={"synchronous_commit": "on"}) as server:
         url, tcp_url, before = server.url(), server.tcp_url(), server.pid
@@ -268,7 +268,14 @@ with postgresql() as server:
 """
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        signal.SIGKILL,
+    ],
+)
 def test_ends_with_its_process(ending: signal.Signals) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PARENT],

@@ -178,8 +178,15 @@ def test_the_same_value_from_eight_threads_is_written_once(
         assert pool.run_batch(audit.audit_session(session_id=world.session_id)).findings == []
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(3, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("command", KEYED, ids=str)
+@pytest.mark.parametrize(
+    ("command", "rounds"),
+    [
+        pytest.param(command, rounds, marks=[pytest.mark.slow] if rounds == 3 or number % 2 else [])
+        for number, command in enumerate(KEYED)
+        for rounds in (1, 3)
+    ],
+    ids=str,
+)
 def test_of_two_contents_with_one_request_id_one_is_written(
     fresh_world_url: str, world: World, command: Declared[object], rounds: int
 ) -> None:
