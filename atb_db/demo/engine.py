@@ -25,6 +25,8 @@ INTEREST: Final = Decimal("0.00001")
 """Of a short position's value at entry, an hour."""
 FUNDING: Final = Decimal("0.00005")
 """Of a position's value, every eight hours."""
+WITHDRAWN: Final = Decimal("0.1")
+"""Of what the account began with, once."""
 _EIGHT_DIGITS: Final = Decimal("1e-8")
 
 
@@ -39,9 +41,12 @@ class Engine:
         self._market = market
         self._rules = rules
         self._averages = Averages(rules)
-        self._balance = balance
+        self._balance = self._began_with = balance
         self._position: Position | None = None
         self._stop_order = 0
+        self._late: list[Statement[int]] | None = None
+        self._middle = market.candles[len(market.candles) // 2].timestamp
+        self._has_withdrawn = False
         self._ids = count(1)
         self.session_id = db.run(
             sessions.create_trading_session(
@@ -61,7 +66,9 @@ class Engine:
 
     def step(self, candle: Candle) -> None:
         """Take one candle in: decide at its close, act, and record both."""
+        self._hear_late()
         self._fund(candle)
+        self._withdraw(candle)
         trend = self._averages.after(candle)
         action = decide(candle, trend, self._position, balance=self._balance, rules=self._rules)
         self._act(candle, trend, action)
@@ -69,6 +76,7 @@ class Engine:
     def stop(self) -> None:
         """Leave the market and end the session."""
         last = self._market.candles[-1]
+        self._hear_late()
         if self._position is not None:
             self._act(last, None, Leave(last.close, "end of replay"))
         self._db.run(sessions.end_trading_session(session_id=self.session_id, end_time=last.timestamp))
@@ -128,7 +136,9 @@ class Engine:
         else:
             kind, level = OrderType.SCALE_IN, position.scale_ins_taken
         order_id = self._journal(candle, position, kind, quantity, size=action.size, level=level)
-        self._fill(candle, order_id, quantity, action.price)
+        self._fill(
+            candle, order_id, quantity, action.price, is_cancelled=self._late is None and isinstance(action, TakePart)
+        )
         self._look(position.id)
 
     def _leave(self, candle: Candle, action: Leave) -> int:
@@ -163,8 +173,13 @@ class Engine:
             timestamp=candle.timestamp,
         )
 
-    def _fill(self, candle: Candle, order_id: int, quantity: Decimal, price: Decimal) -> None:
-        """The exchange takes the order and fills it in two parts, each with its fee."""
+    def _fill(
+        self, candle: Candle, order_id: int, quantity: Decimal, price: Decimal, *, is_cancelled: bool = False
+    ) -> None:
+        """The exchange takes the order and fills it in two parts, each with its fee.
+
+        A cancelled one is filled with the other half all the same, and the engine hears of it one candle later.
+        """
         first = (quantity / 2).quantize(_EIGHT_DIGITS)
         fills = [
             orders.record_fill(
@@ -179,7 +194,35 @@ class Engine:
             for part in (first, quantity - first)
             if part
         ]
-        self._db.run_many([self._acknowledgement(candle, order_id), *fills])
+        if not is_cancelled:
+            self._db.run_many([self._acknowledgement(candle, order_id), *fills])
+            return
+        cancel = orders.update_order_status(
+            order_id=order_id, status=OrderStatus.CANCELLED, failure_reason="half of it is enough",
+            timestamp=candle.timestamp,
+        )  # fmt: skip
+        self._db.run_many([self._acknowledgement(candle, order_id), *fills[:1], cancel])
+        self._late = fills[1:]
+
+    def _hear_late(self) -> None:
+        """What an order was filled with after it was cancelled is booked as soon as the exchange says so."""
+        if self._late and self._position is not None:
+            self._db.run_many(self._late)
+            self._late = []
+            self._look(self._position.id)
+
+    def _withdraw(self, candle: Candle) -> None:
+        """Halfway, a tenth of what the account began with is taken out: neither a loss nor a drawdown."""
+        if self._has_withdrawn or candle.timestamp < self._middle:
+            return
+        self._has_withdrawn = True
+        amount = (self._began_with * WITHDRAWN).quantize(_EIGHT_DIGITS)
+        self._balance = self._db.run(
+            account.record_transfer(
+                session_id=self.session_id, amount=-amount, reason="withdrawal", timestamp=candle.timestamp
+            )
+        )
+        self._recorder.withdraw(amount)
 
     def _fund(self, candle: Candle) -> None:
         """Every eight hours longs pay shorts."""

@@ -43,6 +43,12 @@ class Recorder:
         self._alerted = Decimal(0)
         self._before: Candle | None = None
 
+    def withdraw(self, amount: Decimal) -> None:
+        """Count a withdrawal as no loss."""
+        self._initial -= amount
+        self._peak -= amount
+        self._day_start -= amount
+
     def record(self, decided: Decided, position: Position | None, balance: Decimal) -> Position | None:
         """The decision, the position's state, the account and what is remarkable, in one round trip; the position."""
         candle = decided.candle

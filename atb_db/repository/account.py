@@ -117,7 +117,8 @@ def adjust_balance(
 ) -> Decimal:
     """Change a session's balance by an amount, with a ledger entry; the balance after.
 
-    delta is in the session's base currency, negative to take away. A deposit or withdrawal is a record_transfer.
+    delta is in the session's base currency, negative to take away. A deposit or withdrawal is a record_transfer; what
+    the exchange says the balance is, a set_balance.
     """
     ...
 
@@ -141,8 +142,9 @@ def set_balance(
     reserved_balance is the part that orders hold, asset_balances each asset's quantity as the exchange reports it.
 
     Record the fills first and set the balance then: P&L and fees are in the balance as soon as their fill is recorded,
-    so that the difference is what the books do not know. A fill from before `timestamp` that is recorded afterwards is
-    booked all the same, with a WARNING event, because the exchange's figure may have included it.
+    so that the difference is what the books do not know. A fill, fee, funding, interest or transfer from before
+    `timestamp` that is recorded afterwards is booked all the same, with a WARNING event, because the exchange's figure
+    may have included it.
     """
     ...
 
@@ -161,7 +163,8 @@ def record_transfer(
     """Record a deposit or a withdrawal, with a ledger entry; the balance after.
 
     amount is in the session's base currency, negative for a withdrawal. A transfer is neither profit nor loss: it moves
-    balance and peak alike, and is left out of returns, drawdowns and risk figures.
+    balance and peak alike, and is left out of returns, drawdowns and risk figures. InvalidInput for a timestamp before
+    2009: an exchange's time that was never set.
     """
     ...
 

@@ -249,7 +249,8 @@ def update_order_status(
     requested one. Single fills take the total's place as soon as they reach it. Nothing that the exchange did is
     refused: a state that would go back, or leave a final one, stays as it is, and a fill after the end is booked with a
     WARNING event. pnl or settlement_rate complete P&L for which no rate was known. needs_review takes an order out of
-    the pending ones until a person has looked at it. Also of a session that has ended.
+    the pending ones until it is taken back, or the exchange reports another state than UNKNOWN. Also of a session that
+    has ended.
     """
     ...
 

@@ -218,6 +218,7 @@ def open_position(
     settlement_currency: str | None = None,
     settlement_rate: Number | None = None,
     allows_negative_prices: bool = False,
+    unless_flag: str | None = None,
     token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
@@ -232,6 +233,8 @@ def open_position(
     completes it. What it was filled with is a fact: other figures, and another contract than was planned, are a
     Conflict that shows both; a price or fee may be rounded to the digits that it is given with. More than the order's
     fills completes one that is not final. The contract is as in create_order.
+
+    Halted when the control flag `unless_flag` is active and the order is made here; a journaled one was sent before.
     """
     ...
 
@@ -310,13 +313,15 @@ def apply_scale_in(
     order_id: int | None = None,
     internal_order_id: str | None = None,
     timestamp: datetime = NOW,
+    unless_flag: str | None = None,
     token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Add to an open position, with a partial trade and its share of the cost, atomically; the partial trade's id.
 
     quantity is in units of the base asset, size a fraction of the position's ORIGINAL quantity; price is that of the
-    added quantity. The id of a journaled order makes that one the scale-in's order, as in open_position.
+    added quantity. The id of a journaled order makes that one the scale-in's order, as in open_position. Halted as
+    there.
     """
     ...
 
@@ -363,7 +368,7 @@ def record_funding(
 
     amount is in the session's base currency: positive when received, negative when paid. It is part of the position's
     net and of its trade's, also when it comes after the close. A request_id made from the exchange's id of the payment
-    (request_id_of) records each payment once.
+    (request_id_of) records each payment once. InvalidInput for a timestamp before 2009.
     """
     ...
 
@@ -380,7 +385,8 @@ def record_margin_interest(
 ) -> Decimal:
     """Record interest that a position's borrowed funds cost, with a ledger entry; the balance after.
 
-    cost is in the session's base currency; it is part of the position's net and of its trade's.
+    cost is in the session's base currency; it is part of the position's net and of its trade's. InvalidInput for a
+    timestamp before 2009.
     """
     ...
 

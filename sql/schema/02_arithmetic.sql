@@ -27,6 +27,14 @@ COMMENT ON FUNCTION value_direction IS
 'The sign of exit value - entry value in a position''s P&L: the value of an inverse contract falls when its price '
 'rises.';
 
+CREATE FUNCTION as_booked(amount numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT trim_scale(round(amount, CASE WHEN abs(amount) < 1e16 THEN 18 WHEN abs(amount) < 1e23 THEN 11 ELSE 4 END))
+$$;
+COMMENT ON FUNCTION as_booked IS
+'An amount as the books keep it: rounded to 18 digits, and to fewer from 1e16 on, so that it fits the 34 of a '
+'Decimal128.';
+
 CREATE FUNCTION contract_value(contract contract_type, contract_size numeric, quantity numeric, price numeric)
 RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$
@@ -36,12 +44,17 @@ LANGUAGE sql IMMUTABLE AS $$
                    -- The server divides to 16 significant digits, or to as many decimals as the numerator has.
                    ELSE quantity * contract_size * 1.000000000000000000000000 / nullif(price, 0)
                END,
-               18
+               CASE
+                   WHEN contract = 'INVERSE' OR abs(quantity * contract_size * price) < 1e16 THEN 18
+                   WHEN abs(quantity * contract_size * price) < 1e23 THEN 11
+                   ELSE 4
+               END
            ))
 $$;
 COMMENT ON FUNCTION contract_value IS
-'What a quantity is worth at a price, in the settlement currency, rounded to 18 digits: quantity x contract size x '
-'price, or quantity x contract size / price of an INVERSE contract (NULL at price 0).';
+'What a quantity is worth at a price, in the settlement currency, rounded to 18 digits (fewer from 1e16 on, as '
+'as_booked): quantity x contract size x price, or quantity x contract size / price of an INVERSE contract (NULL at '
+'price 0).';
 
 CREATE FUNCTION average_price(contract contract_type, contract_size numeric, quantity numeric, value numeric)
 RETURNS numeric
@@ -51,12 +64,16 @@ LANGUAGE sql IMMUTABLE AS $$
                    WHEN 'LINEAR' THEN value * 1.000000000000000000000000 / nullif(quantity * contract_size, 0)
                    ELSE quantity * contract_size * 1.000000000000000000000000 / nullif(value, 0)
                END,
-               24
+               CASE
+                   WHEN contract = 'INVERSE' OR abs(value) < 1e10 * abs(quantity * contract_size) THEN 24
+                   WHEN abs(value) < 1e20 * abs(quantity * contract_size) THEN 14
+                   ELSE 4
+               END
            ))
 $$;
 COMMENT ON FUNCTION average_price IS
-'The price at which a quantity is worth a value, rounded to 24 digits: the reverse of contract_value. NULL for '
-'nothing.';
+'The price at which a quantity is worth a value, rounded to 24 digits (to 14 from 1e10 on, so that it fits the 34 of a '
+'Decimal128): the reverse of contract_value. NULL for nothing.';
 
 CREATE FUNCTION share_of(value numeric, part numeric, whole numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$

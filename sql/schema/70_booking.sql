@@ -40,7 +40,7 @@ CREATE FUNCTION post_entry(
     content_hash bigint,
     own_token uuid,
     is_fact boolean,
-    reserved numeric DEFAULT 0,
+    reserved numeric DEFAULT NULL,
     assets jsonb DEFAULT NULL,
     OUT balance numeric,
     OUT has_ended boolean
@@ -54,9 +54,9 @@ BEGIN
        SET current_balance = trim_scale(t.current_balance + change),
            ledger_entries = t.ledger_entries + 1,
            transferred = CASE kind WHEN 'TRANSFER' THEN t.transferred + other ELSE t.transferred END,
-           balance_set_at = CASE kind
-               WHEN 'ADJUSTMENT' THEN greatest(t.balance_set_at, booked_at)
-               ELSE t.balance_set_at
+           balance_set_at = CASE
+               WHEN reserved IS NULL THEN t.balance_set_at
+               ELSE greatest(t.balance_set_at, booked_at)
            END,
            final_balance = CASE WHEN t.end_time IS NOT NULL THEN trim_scale(t.current_balance + change) END
      WHERE t.id = session
@@ -72,16 +72,20 @@ BEGIN
         request_hash
     ) VALUES (
         session, s.ledger_entries, kind, s.current_balance - change, gross, fee, other, change, s.current_balance,
-        s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request,
+        s.base_currency, coalesce(reserved, 0), assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request,
         gen_random_uuid()),
         coalesce(content_hash, 0)
     );
-    IF kind IN ('FILL', 'FEE') AND booked_at < s.balance_set_at THEN
+    IF kind IN ('FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER') AND booked_at < s.balance_set_at THEN
         PERFORM warn(
             session, booked_at,
             format(
-                'A %s of %s happened before the balance was set at %s and is booked after it: it may be counted twice',
-                lower(kind::text), booked_at, s.balance_set_at
+                '%s of %s happened before the balance was set at %s and is booked after it: it may be counted twice',
+                CASE kind
+                    WHEN 'FILL' THEN 'A fill' WHEN 'FEE' THEN 'A fee' WHEN 'TRANSFER' THEN 'A transfer'
+                    ELSE initcap(kind::text)
+                END,
+                booked_at, s.balance_set_at
             ),
             jsonb_build_object('position_id', of_position, 'change', change::text)
         );
@@ -96,8 +100,9 @@ $$;
 COMMENT ON FUNCTION post_entry IS
 'Changes a session''s balance by gross - fee + other and appends the ledger entry for it; the balance after, in the '
 'session''s base currency, and whether the session has ended. The session''s row is locked until the transaction ends. '
-'is_fact: what an exchange did is booked also after the session has ended. Raises AT404 and AT410 as active_session '
-'does, AT423 as fence does.';
+'is_fact: what an exchange did is booked also after the session has ended. reserved: the balance is set to what an '
+'exchange says, and what happened before that and is booked later is a WARNING event. Raises AT404 and AT410 as '
+'active_session does, AT423 as fence does.';
 
 CREATE FUNCTION warn(session bigint, at timestamptz, sentence text, details jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
@@ -154,12 +159,33 @@ $$;
 COMMENT ON FUNCTION count_trade IS
 'Adds a completed trade to the metrics of its day and of all time; balance is that after its last ledger entry.';
 
+CREATE FUNCTION refuse_percent_of_balance(session bigint, size numeric, balance numeric, worth numeric) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    base numeric := coalesce(balance, (SELECT s.current_balance FROM trading_sessions AS s WHERE s.id = session));
+BEGIN
+    IF size > 1 AND (CASE WHEN abs(worth) > 0 AND base > 0 THEN abs(worth) < size * base / 10 ELSE size > 10 END) THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
+            MESSAGE = format(
+                'size %s would be %s times the balance%s: size is a fraction (0.5 = 50 %%)', trim_scale(size),
+                trim_scale(size), ', and the position is worth ' || trim_scale(nullif(worth, 0))
+            );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION refuse_percent_of_balance IS
+'Raises AT422 for a fraction of the balance that must be meant as percent: above 1 where what it is worth is less than '
+'a tenth of that, or above 10 where that is not known. balance: the session''s now, unless it is given. NULL is none.';
+
 CREATE FUNCTION book_trade(trade trades, own_token uuid) RETURNS numeric
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     posted record;
 BEGIN
     PERFORM permitted();
+    IF trade.size > 10 THEN
+        PERFORM refuse_percent_of_balance(trade.session_id, trade.size, NULL, trade.quantity * trade.entry_price);
+    END IF;
     posted := post_entry(
         trade.session_id, 'TRADE', trade.pnl, trade.commission, trade.funding - trade.margin_interest_cost,
         trade.exit_reason, 'engine', trade.exit_time, NULL, NULL, trade.request_id, trade.request_hash, own_token, FALSE
@@ -170,7 +196,8 @@ END
 $$;
 COMMENT ON FUNCTION book_trade IS
 'Books a trade that was logged without a position: the change of the balance with its ledger entry, and the metrics of '
-'the trade''s day and of all time. The balance after, in base currency.';
+'the trade''s day and of all time. The balance after, in base currency. Raises AT422 for a size that must be meant as '
+'percent.';
 
 CREATE FUNCTION renew_final_figures(session bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

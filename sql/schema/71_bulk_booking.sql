@@ -13,6 +13,9 @@ BEGIN
     IF booked IS NULL THEN
         RETURN 0;
     END IF;
+    PERFORM refuse_percent_of_balance(session, t.size, NULL, t.quantity * t.entry_price)
+       FROM unnest(booked) AS t
+      WHERE t.size > 10;
     UPDATE trading_sessions AS s
        SET current_balance = s.current_balance + t.net_pnl,
            ledger_entries = s.ledger_entries + cardinality(booked)

@@ -121,7 +121,8 @@ BEGIN
         o.filled_units := o.recorded_quantity - o.recorded_base_fee;
         o.filled_value := o.recorded_value + o.corrected_value;
     END IF;
-    o.is_overfilled := o.quote_quantity IS NULL AND o.filled_quantity > o.quantity;
+    -- A float's noise in what was ordered is no difference.
+    o.is_overfilled := o.quote_quantity IS NULL AND o.filled_quantity > o.quantity * 1.000000000001;
     UPDATE orders AS x
        SET status = o.status, quantity = o.quantity, price = o.price, told_quantity = o.told_quantity,
            told_price = o.told_price, told_value = o.told_value, told_commission = o.told_commission,
@@ -232,6 +233,8 @@ DECLARE
     base_value numeric := 0;
 BEGIN
     PERFORM permitted();
+    told_commission := as_booked(told_commission);
+    told_pnl := as_booked(told_pnl);
     SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
     p.contract := 'LINEAR';
     p.contract_size := 1;
@@ -252,7 +255,7 @@ BEGIN
         SELECT s.base_currency INTO base FROM trading_sessions AS s WHERE s.id = before.session_id;
         IF upper(told_currency) = upper(base) THEN
             told_currency := base;
-            converted := coalesce(converted, told_fee);
+            converted := coalesce(converted, as_booked(told_fee));
         ELSIF upper(told_currency) = upper(p.base_asset) THEN
             told_currency := p.base_asset;
             base_fee := CASE WHEN is_entry(before.order_type) = (before.side = 'LONG') THEN told_fee ELSE -told_fee END;
@@ -294,7 +297,8 @@ BEGIN
     o.unknown_fees := before.unknown_fees + (converted IS NULL)::integer;
     IF before.status NOT IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
         o.status := CASE
-            WHEN o.quote_quantity IS NULL AND greatest(o.told_quantity, o.recorded_quantity) >= o.quantity THEN 'FILLED'
+            WHEN o.quote_quantity IS NULL
+             AND greatest(o.told_quantity, o.recorded_quantity) >= o.quantity * 0.999999999999 THEN 'FILLED'
             ELSE 'PARTIALLY_FILLED'
         END;
         o.needs_review := FALSE;
@@ -372,8 +376,16 @@ BEGIN
     IF before.position_id IS NOT NULL THEN
         SELECT * INTO p FROM positions WHERE id = before.position_id FOR NO KEY UPDATE;
     END IF;
+    total_commission := as_booked(total_commission);
+    told_pnl := as_booked(told_pnl);
     told := coalesce(
-        total,
+        -- A sum of floats that is what was ordered, if it is not all that is held.
+        CASE
+            WHEN abs(total - before.quantity) <= before.quantity * 1e-12 AND scale(total) > scale(before.quantity)
+             AND total IS DISTINCT FROM p.current_quantity
+                THEN before.quantity
+            ELSE total
+        END,
         CASE
             WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status)
                 THEN coalesce(new_quantity, before.quantity)
@@ -410,7 +422,7 @@ BEGIN
     IF NOT is_final(before.status) THEN
         o.status := CASE
             WHEN state IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN state
-            WHEN o.quote_quantity IS NULL AND o.filled_quantity >= o.quantity THEN 'FILLED'
+            WHEN o.quote_quantity IS NULL AND o.filled_quantity >= o.quantity * 0.999999999999 THEN 'FILLED'
             WHEN o.filled_quantity > 0 AND coalesce(state, 'OPEN') <> 'UNKNOWN' THEN 'PARTIALLY_FILLED'
             WHEN state IS NULL OR state IN ('PENDING', 'PARTIALLY_FILLED') THEN before.status
             ELSE state
@@ -419,7 +431,8 @@ BEGIN
             o.cancelled_at := at;
         END IF;
     END IF;
-    o.needs_review := coalesce(review, before.needs_review AND state IS NULL);
+    -- Until somebody says that it is looked at, or the exchange knows the order again.
+    o.needs_review := coalesce(review, before.needs_review AND coalesce(state, 'UNKNOWN') IN ('UNKNOWN', 'PENDING'));
     o.failure_reason := coalesce(failure, before.failure_reason);
     IF o.filled_quantity > before.filled_quantity THEN
         o.filled_at := greatest(before.filled_at, at);
@@ -563,6 +576,7 @@ CREATE FUNCTION plan_position(
     settles_in label,
     rate quantity,
     negative_prices boolean,
+    worth numeric,
     at instant,
     request uuid,
     content_hash bigint
@@ -573,6 +587,9 @@ DECLARE
 BEGIN
     IF least(stop, target) < 0 THEN
         PERFORM allowed_price(stop, negative_prices, 'stop_loss'), allowed_price(target, negative_prices, 'take_profit');
+    END IF;
+    IF size_of_balance > 1 THEN
+        PERFORM refuse_percent_of_balance(session, size_of_balance, balance, worth);
     END IF;
     INSERT INTO positions (
         session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
@@ -672,9 +689,16 @@ BEGIN
         planned := plan_position(
             session, traded, direction, ordered, strategy, size_of_balance, balance, stop, take, trails, confidence,
             venue, hold_until, end_of_day, weekend, restriction_group, contract, units_per_contract, asset, settles_in,
-            rate, negative_prices, at, request, content_hash
+            rate, negative_prices,
+            -- In the session's own currency, as far as it is known; of a market order it is not.
+            CASE
+                WHEN settles_in IS NULL
+                    THEN coalesce(ordered_amount, contract_value(contract, units_per_contract, ordered, limit_price))
+            END,
+            at, request, content_hash
         );
     END IF;
+    PERFORM refuse_percent(fraction, 'size_fraction');
     INSERT INTO orders (
         session_id, position_id, order_type, status, symbol, side, quantity, quote_quantity, price, exchange_order_id,
         internal_order_id, replaced_order_id, strategy_name, target_level, size_fraction, reason, created_at,

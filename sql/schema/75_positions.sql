@@ -140,8 +140,14 @@ CREATE FUNCTION settle_in_total(
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     is_settled boolean := adopted.filled_quantity > 0
-    AND (is_final(adopted.status) OR coalesce(total, adopted.filled_quantity) <= adopted.filled_quantity);
+    AND (
+        is_final(adopted.status)
+        OR coalesce(total, adopted.filled_quantity) <= adopted.filled_quantity * 1.000000000001
+    );
 BEGIN
+    IF abs(total - adopted.filled_quantity) <= adopted.filled_quantity * 1e-12 THEN
+        total := adopted.filled_quantity;
+    END IF;
     IF is_settled THEN
         PERFORM refuse_other_figures(adopted, total, average, total_commission, told_pnl);
     END IF;
@@ -218,7 +224,8 @@ CREATE FUNCTION open_position(
     negative_prices boolean,
     own_token uuid,
     request uuid,
-    content_hash bigint
+    content_hash bigint,
+    flag label DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -240,6 +247,9 @@ BEGIN
             hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset, settles_in, rate,
             negative_prices, own_token, request, content_hash
         );
+    END IF;
+    IF flag IS NOT NULL AND NOT EXISTS (SELECT FROM positions WHERE request_id = request) THEN
+        PERFORM refuse_halted(flag);
     END IF;
     IF price IS NULL OR entered IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = CASE WHEN price IS NULL THEN 'entry_price' ELSE 'quantity' END,
@@ -263,13 +273,10 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
             MESSAGE = 'an inverse contract is worth nothing that could be said at a price of 0';
     END IF;
-    IF size_of_balance > 1 AND balance > 0 AND worth < size_of_balance * balance / 10 THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
-            MESSAGE = format(
-                'size %s would be %s times the balance, and the position is worth %s: size is a fraction (0.5 = 50 %%)',
-                size_of_balance, size_of_balance, worth
-            );
+    IF size_of_balance > 1 THEN
+        PERFORM refuse_percent_of_balance(session, size_of_balance, balance, CASE WHEN settles_in IS NULL THEN worth END);
     END IF;
+    fee := as_booked(fee);
     INSERT INTO positions AS p (
         session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
         allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, quantity, original_quantity,
@@ -322,7 +329,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION open_position IS
-'Opens a position together with its FILLED ENTRY order; with the id of a journaled order it adopts that one. Its id.';
+'Opens a position together with its FILLED ENTRY order; with the id of a journaled order it adopts that one. Its id. '
+'Raises AT451 when the control flag is active and the order is not journaled.';
 
 CREATE FUNCTION adopt_entry(
     adopted bigint,
@@ -369,7 +377,8 @@ BEGIN
             plan_position(
                 o.session_id, o.symbol, o.side, o.quantity, strategy, size_of_balance, balance, stop, target, trails,
                 confidence, venue, hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset,
-                settles_in, rate, negative_prices, at, request, content_hash
+                settles_in, rate, negative_prices,
+                CASE WHEN settles_in IS NULL THEN nullif(o.filled_value, 0) END, at, request, content_hash
             ),
             at, own_token
         );
@@ -409,6 +418,12 @@ BEGIN
        SET size = size_of(p, p.quantity), original_size = size_of(p, p.original_quantity),
            current_size = size_of(p, p.current_quantity)
      WHERE p.id = opened.id AND p.planned_size IS NOT NULL;
+    IF size_of_balance > 1 THEN
+        PERFORM refuse_percent_of_balance(
+            opened.session_id, size_of_balance, balance,
+            CASE WHEN opened.settlement_currency IS NULL THEN opened.entry_notional END
+        );
+    END IF;
     IF opened.status = 'PLANNED' THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'entry_price',
             MESSAGE = format('order %s has no price and was filled at none: entry_price is needed', o.id);
@@ -436,12 +451,15 @@ COMMENT ON FUNCTION fraction_of IS
 'The quantity that a fraction of a position''s original quantity means, as quantity_of says; NULL without a size. '
 'Raises AT422 where there is no original quantity.';
 
-CREATE FUNCTION refuse_percent(size numeric) RETURNS void
+CREATE FUNCTION refuse_percent(size numeric, named text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF size > 10 THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size',
-            MESSAGE = format('size %s would add %s times the original quantity: size is a fraction (0.5 is half)', size, size);
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = named,
+            MESSAGE = format(
+                '%s %s would be %s times the original quantity: size is a fraction (0.5 is half)', named, trim_scale(size),
+                trim_scale(size)
+            );
     END IF;
 END
 $$;
@@ -455,6 +473,8 @@ DECLARE
 BEGIN
     IF num_nonnulls(size, amount) = 2 THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, not both';
+    ELSIF abs(leaving - p.current_quantity) <= p.quantity * 1e-12 THEN
+        RETURN p.current_quantity;
     ELSIF leaving > p.current_quantity THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = CASE WHEN amount IS NULL THEN 'size' ELSE 'quantity' END,
             MESSAGE = CASE
@@ -469,8 +489,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION leaving_quantity IS
-'What an exit takes out of a position: the quantity, or the fraction of the original quantity, or all that is left. '
-'Raises AT422 when the position holds less.';
+'What an exit takes out of a position: the quantity, or the fraction of the original quantity, or all that is left; '
+'all, too, where the two meet within 1e-12 of what was entered, as sums of floats do. Raises AT422 when the position '
+'holds less.';
 
 CREATE FUNCTION move_position(
     wanted bigint,
@@ -490,7 +511,8 @@ CREATE FUNCTION move_position(
     at instant,
     own_token uuid,
     request uuid,
-    content_hash bigint
+    content_hash bigint,
+    flag label DEFAULT NULL
 ) RETURNS booking
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -503,6 +525,9 @@ DECLARE
     m booking;
 BEGIN
     PERFORM permitted();
+    fee := as_booked(fee);
+    interest := as_booked(interest);
+    told_pnl := as_booked(told_pnl);
     SELECT * INTO p FROM positions WHERE id = wanted;
     IF NOT FOUND THEN
         PERFORM existing_position(wanted);
@@ -525,6 +550,9 @@ BEGIN
         END IF;
         RETURN moved_by(o);
     END IF;
+    IF flag IS NOT NULL THEN
+        PERFORM refuse_halted(flag);
+    END IF;
     IF p.status <> 'OPEN' THEN
         PERFORM refuse_position(wanted);
     END IF;
@@ -540,7 +568,7 @@ BEGIN
         IF num_nonnulls(size, amount) <> 1 THEN
             RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, one of them';
         END IF;
-        PERFORM refuse_percent(size);
+        PERFORM refuse_percent(size, 'size');
         moved := coalesce(amount, fraction_of(p, size, 0));
     ELSE
         moved := leaving_quantity(p, size, amount);
@@ -587,7 +615,7 @@ END
 $$;
 COMMENT ON FUNCTION move_position IS
 'Grows, reduces or closes an open position together with its FILLED order; with the id of a journaled order it adopts '
-'that one. What it moved.';
+'that one. What it moved. Raises AT451 when the control flag is active and the order is not journaled.';
 
 CREATE FUNCTION moved_by(done orders) RETURNS booking
 LANGUAGE plpgsql VOLATILE AS $$
@@ -662,12 +690,16 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'size', MESSAGE = 'give size or quantity, not both';
     ELSIF size IS NOT NULL THEN
         IF is_entry(kind) THEN
-            PERFORM refuse_percent(size);
+            PERFORM refuse_percent(size, 'size');
         END IF;
         total := CASE
             WHEN o.filled_quantity > 0 OR is_entry(kind) THEN fraction_of(held, size, o.filled_quantity)
             ELSE leaving_quantity(held, size, NULL)
         END;
+    END IF;
+    IF o.filled_quantity = 0 AND NOT is_entry(kind)
+        AND abs(coalesce(total, o.quantity) - held.current_quantity) <= held.quantity * 1e-12 THEN
+        total := held.current_quantity;
     END IF;
     PERFORM settle_in_total(o, total, price, fee, told_pnl, rate, at, own_token);
     m := moved_by(o);

@@ -30,6 +30,7 @@ DECLARE
     posted record;
 BEGIN
     PERFORM permitted();
+    change := as_booked(change);
     PERFORM entered_position(held);
     SELECT * INTO p FROM positions WHERE id = held FOR NO KEY UPDATE;
     known := recorded_entry(p.session_id, request, content_hash);
@@ -68,6 +69,7 @@ DECLARE
     known account_balances;
 BEGIN
     PERFORM permitted();
+    change := as_booked(change);
     PERFORM existing_session(session);
     known := recorded_entry(session, request, content_hash);
     IF known.id IS NOT NULL THEN
@@ -216,6 +218,7 @@ DECLARE
     before numeric;
 BEGIN
     PERFORM permitted();
+    actual := as_booked(actual);
     PERFORM existing_session(session);
     known := recorded_entry(session, request, content_hash);
     IF known.id IS NOT NULL THEN
@@ -232,11 +235,11 @@ BEGIN
     );
     RETURN (post_entry(
         session, 'ADJUSTMENT', 0, 0, actual - before, reason, author, at, NULL, NULL, request, content_hash, own_token, FALSE,
-        reserved, assets
+        coalesce(reserved, 0), assets
     )).balance;
 END
 $$;
 COMMENT ON FUNCTION set_balance IS
 'Sets a session''s balance to what the exchange says, with what orders reserve and each asset''s quantity: the '
-'difference is an ADJUSTMENT. A fill from before that which is booked afterwards is a WARNING event: it may be counted '
-'twice. The balance after.';
+'difference is an ADJUSTMENT. What happened before that (a fill, a fee, funding, interest, a transfer) and is booked '
+'afterwards is a WARNING event: it may be counted twice. The balance after.';

@@ -184,6 +184,39 @@ def test_no_order_is_journaled_after_the_kill_switch_was_set(fresh_db: Database)
         assert late == []
 
 
+def test_no_short_form_enters_after_the_kill_switch_was_set(fresh_db: Database) -> None:
+    held = fresh_db.run(claim("engine-1"))
+
+    def opening(**given: object) -> Statement[int]:
+        return positions.open_position.value(
+            {
+                "session_id": held.session_id,
+                "symbol": "BTCUSDT",
+                "side": "LONG",
+                "strategy_name": "trend",
+                "entry_price": 100,
+                "quantity": 1,
+                "unless_flag": "halt",
+                **given,
+            }
+        )
+
+    enters = opening()
+    opened = fresh_db.run(enters)
+    journaled = order(fresh_db, held.session_id, "sent before")
+    grows = positions.apply_scale_in(position_id=opened, quantity=1, price=100, unless_flag="halt")
+    part = fresh_db.run(grows)
+    fresh_db.run(control.set_control_flag(name="halt", reason="test", source="test"))
+    for late in (opening(), positions.apply_scale_in(position_id=opened, quantity=1, price=100, unless_flag="halt")):
+        with pytest.raises(Halted):
+            fresh_db.run(late)
+    # What was done is done, an order that was sent before is a fact, and nobody is kept from leaving.
+    assert (fresh_db.run(enters), fresh_db.run(grows)) == (opened, part)
+    adopted = fresh_db.run(opening(order_id=journaled))
+    assert len(fresh_db.run(positions.get_active_positions(session_id=held.session_id))) == 2
+    fresh_db.run(positions.close_position(position_id=adopted, exit_price=101, exit_reason="halted"))
+
+
 def test_the_kill_switch_waits_for_an_order_that_is_being_journaled(fresh_db: Database) -> None:
     held = fresh_db.run(claim("engine-1"))
     with ThreadPoolExecutor(1) as pool:

@@ -27,7 +27,7 @@ from atb_db.demo.report import DemoReport, KeptServer, read_report
 from atb_db.embedded import Server
 from atb_db.repository import account, audit, events, orders, positions, sessions, trades
 from atb_db.repository.audit import BookFinding
-from atb_db.types import EventType, OrderStatus, OrderType, PositionSide, TradeSource
+from atb_db.types import EventType, LedgerEntryType, OrderStatus, OrderType, PositionSide, TradeSource
 from tests.conftest import TEMPLATE
 from tests.faults.conftest import FULL
 
@@ -141,7 +141,9 @@ def test_the_books_balance(replayed: tuple[Database, DemoReport]) -> None:
     ledger = db.run(account.get_balance_history(session_id=session.id, limit=100_000))
     booked = db.run(trades.get_trades_since(session_id=session.id, since=session.start_time))
     assert sum(entry.delta for entry in ledger) == session.current_balance
-    assert sum(trade.net_pnl for trade in booked) == session.current_balance - session.initial_balance
+    withdrawn = session.initial_balance / 10
+    assert sum(trade.net_pnl for trade in booked) == session.current_balance - session.initial_balance + withdrawn
+    assert [entry.delta for entry in ledger if entry.entry_type is LedgerEntryType.TRANSFER] == [-withdrawn]
     assert sum(row.net_pnl for row in report.exits) == session.total_pnl
     assert report.metrics.net_pnl == session.total_pnl
     assert report.equity[-1].equity == session.final_balance
@@ -176,7 +178,13 @@ def test_a_newcomer_sees_every_kind_of_trade(replayed: tuple[Database, DemoRepor
         EventType.ENGINE_START,
         EventType.ENGINE_STOP,
         EventType.ALERT,
+        EventType.WARNING,
     }
+    # One order was filled to the end after it was cancelled.
+    [late] = [event for event in recorded if event.event_type is EventType.WARNING]
+    assert "after it was CANCELLED" in late.message
+    [cancelled] = [order for order in journal if order.status is OrderStatus.CANCELLED and order.filled_quantity]
+    assert (cancelled.order_type, cancelled.filled_quantity) == (OrderType.PARTIAL_EXIT, cancelled.quantity)
 
 
 def test_times_are_the_candles(replayed: tuple[Database, DemoReport]) -> None:

@@ -182,6 +182,12 @@ def test_an_unknown_order_can_wait_for_a_person(book: Book) -> None:
     book.run(orders.update_order_status(order_id=entry, status="UNKNOWN", needs_review=True))
     assert book.run(orders.get_pending_orders(session_id=book.session_id)) == []
     assert book.order(entry).needs_review
+    # The next poll says the same: a person still has to look at it.
+    book.run(orders.update_order_status(order_id=entry, status="UNKNOWN"))
+    assert book.order(entry).needs_review
+    book.run(orders.update_order_status(order_id=entry, status="UNKNOWN", needs_review=False))
+    assert not book.order(entry).needs_review
+    book.run(orders.update_order_status(order_id=entry, needs_review=True))
     book.fill(entry, "a", 1, 100)
     assert (book.order(entry).status, book.order(entry).needs_review) == (OrderStatus.FILLED, False)
 

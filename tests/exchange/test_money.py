@@ -147,6 +147,70 @@ def test_a_fill_from_before_the_balance_was_set_is_visible(book: Book) -> None:
     assert "may be counted twice" in warning
 
 
+def test_money_from_before_the_balance_was_set_is_visible(book: Book) -> None:
+    opened = open_short(book)
+    # A delta is not what the exchange says the balance is.
+    book.run(account.adjust_balance(session_id=book.session_id, delta=5, reason="bonus"))
+    book.run(positions.record_funding(position_id=opened, amount=1, timestamp=START))
+    assert book.warnings() == []
+    book.run(account.set_balance(session_id=book.session_id, balance=1000, reason="sync"))
+    book.run(positions.record_funding(position_id=opened, amount=1, timestamp=START))
+    book.run(positions.record_margin_interest(position_id=opened, cost=1, timestamp=START))
+    book.run(account.record_interest(session_id=book.session_id, amount=1, timestamp=START))
+    book.run(account.record_transfer(session_id=book.session_id, amount=1, reason="late", timestamp=START))
+    assert [warning.split(" of ")[0] for warning in reversed(book.warnings())] == [
+        "Funding",
+        "Interest",
+        "Interest",
+        "A transfer",
+    ]
+    assert book.balances()
+
+
+def test_an_exchange_time_that_was_never_set_is_refused_by_name_for_money_too(book: Book) -> None:
+    opened = open_short(book, entry_time=START.replace(year=1970))
+    never = START.replace(year=1970)
+    for money in (
+        positions.record_funding(position_id=opened, amount=1, timestamp=never),
+        positions.record_margin_interest(position_id=opened, cost=1, timestamp=never),
+        account.record_interest(session_id=book.session_id, amount=1, timestamp=never),
+        account.record_transfer(session_id=book.session_id, amount=1, reason="never", timestamp=never),
+    ):
+        with pytest.raises(InvalidInput, match="2009") as caught:
+            book.run(money)
+        assert caught.value.field == "timestamp"
+
+
+def digits(*numbers: Decimal | None) -> int:
+    return max(len(number.as_tuple().digits) for number in numbers if number is not None)
+
+
+def test_everything_fits_a_decimal128(book: Book) -> None:
+    third = Decimal("0.3333333333333333333333333333333333333333")
+    entry = book.journal(quantity=9)
+    for name, quantity, price in (("a", 2, "17000000000.1"), ("b", 1, "17000000000.3")):
+        record(book, entry, exchange_fill_id=name, quantity=quantity, price=price, commission=third)
+    held = book.position(book.position_of(entry))
+    book.run(
+        orders.update_order_status(order_id=entry, filled_quantity=9, filled_price="17000000000", commission=third)
+    )
+    record(book, entry, exchange_fill_id="c", quantity=6, price="17000000000.7", fee=third, fee_currency="USDT")
+    book.run(positions.apply_partial_exit(position_id=held.id, quantity=2, price="1.8e10", commission=third, pnl=third))
+    book.run(positions.record_funding(position_id=held.id, amount=third, timestamp=START))
+    book.run(account.record_transfer(session_id=book.session_id, amount=third, reason="more", timestamp=START))
+    for one in (held, book.position(held.id)):
+        assert digits(one.entry_price, one.cost_basis, one.entry_notional, one.commission, one.realized_pnl) <= 34
+    assert digits(held.entry_price) > 20
+    assert digits(book.order(entry).filled_price, book.order(entry).commission, book.balance()) <= 34
+    huge = open_short(book, quantity="1e12", price="123456789.123456789012", symbol="HUGE")
+    for _ in range(3):
+        book.run(positions.apply_partial_exit(position_id=huge, size=1 / 3, price="123456789.3"))
+    closed = book.position(huge)
+    assert digits(closed.entry_notional, closed.exit_notional, closed.entry_price, closed.exit_price) <= 34
+    assert closed.realized_pnl == closed.exit_notional - closed.entry_notional
+    assert book.balances()
+
+
 def test_funding_and_interest_are_part_of_the_net(book: Book) -> None:
     opened = open_short(book, quantity=2)
     book.run(positions.record_funding(position_id=opened, amount="-0.5"))

@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 
 from atb_db.errors import Conflict, InvalidInput, NotFound
-from atb_db.repository import execution, orders, positions
+from atb_db.repository import execution, orders, positions, trades
+from atb_db.repository.trades import NewTrade
 from atb_db.types import OrderStatus, OrderType, PositionStatus
-from tests.exchange.conftest import Book
+from tests.exchange.conftest import START, Book
 
 
 def open_short(book: Book, quantity: object = 1, price: object = 100, **more: object) -> int:
@@ -272,8 +273,10 @@ def test_order_quality_counts_one_order_for_one_purchase(book: Book) -> None:
         [{"size": 0.05 / 0.3}] * 6,
         [{"size": 0.7}, {"size": 1 - 0.7}],
         [{"size": "0.25"}, {}],
+        [{"quantity": 0.1 * 3}, {"quantity": 429.5 - 0.1 * 3}],
+        [{"quantity": 429.5 - 0.1 - 0.2}, {"quantity": 0.1 + 0.2}],
     ],
-    ids=["units", "floats", "decimals", "sixths", "one minus", "the rest"],
+    ids=["units", "floats", "decimals", "sixths", "one minus", "the rest", "float units", "more float units"],
 )
 def test_exits_end_at_exactly_nothing(book: Book, exits: list[dict[str, object]]) -> None:
     opened = open_short(book, quantity="429.5", price="0.1")
@@ -286,6 +289,66 @@ def test_exits_end_at_exactly_nothing(book: Book, exits: list[dict[str, object]]
         len(exits),
     )
     assert closed.realized_pnl == Decimal("42.95")
+    assert book.balances()
+
+
+@pytest.mark.parametrize(
+    ("entered", "exits"), [(0.3, [0.1, 0.3 - 0.1]), (0.1 + 0.2, [0.1, 0.2]), ("0.3", [0.3 - 0.1, 0.1 + 1e-17])]
+)
+@pytest.mark.parametrize("is_journaled", [False, True])
+def test_sums_of_floats_end_at_exactly_nothing(
+    book: Book, entered: float | str, exits: list[float], *, is_journaled: bool
+) -> None:
+    opened = book.run(
+        positions.open_position(
+            session_id=book.session_id,
+            symbol="BTCUSDT",
+            side="LONG",
+            strategy_name="test",
+            entry_price=100,
+            quantity=entered,
+        )
+    )
+    for number, quantity in enumerate(exits):
+        order_id = None
+        if is_journaled:
+            order_id = book.run(
+                orders.create_order(
+                    session_id=book.session_id,
+                    order_type="PARTIAL_EXIT",
+                    symbol="BTCUSDT",
+                    side="LONG",
+                    quantity=quantity,
+                    internal_order_id=f"float-{opened}-{number}",
+                    position_id=opened,
+                )
+            )
+        given = {"quantity": None if is_journaled else quantity, "order_id": order_id}
+        book.run(positions.apply_partial_exit(position_id=opened, price=110, **given))  # type: ignore[arg-type]
+    closed = book.position(opened)
+    assert (closed.status, closed.current_quantity) == (PositionStatus.CLOSED, Decimal(0))
+    assert book.balances()
+
+
+def test_a_float_s_noise_is_no_difference_to_what_was_ordered(book: Book) -> None:
+    for ordered, filled in ((0.1 + 0.2, "0.3"), ("0.3", 0.1 + 0.2), (0.3 - 0.1, "0.2")):
+        entry = book.run(
+            orders.create_order(
+                session_id=book.session_id,
+                order_type="ENTRY",
+                symbol="BTCUSDT",
+                side="LONG",
+                quantity=ordered,
+                internal_order_id=f"noise-{ordered}-{book.session_id}",
+            )
+        )
+        if isinstance(filled, str):
+            book.fill(entry, "a", filled, 100)
+        else:
+            book.run(orders.update_order_status(order_id=entry, filled_quantity=filled, filled_price=100))
+        order = book.order(entry)
+        assert (order.status, order.is_overfilled, len(str(order.filled_quantity))) == (OrderStatus.FILLED, False, 3)
+    assert book.warnings() == []
     assert book.balances()
 
 
@@ -314,3 +377,62 @@ def test_a_size_in_percent_is_refused_with_a_sentence(book: Book) -> None:
         open_short(book, size=50, entry_balance=1000, symbol="ETHUSDT")
     with pytest.raises(InvalidInput, match="size or quantity, not both"):
         book.run(positions.apply_partial_exit(position_id=opened, size="0.5", quantity=1, price=100))
+
+
+def test_a_size_in_percent_is_refused_wherever_it_is_given(book: Book) -> None:
+    def order(**given: object) -> None:
+        book.run(
+            orders.create_order.value(
+                {
+                    "session_id": book.session_id,
+                    "order_type": "ENTRY",
+                    "symbol": "BTCUSDT",
+                    "side": "LONG",
+                    "quantity": 1,
+                    "internal_order_id": f"percent-{book.session_id}-{len(str(given))}",
+                    **given,
+                }
+            )
+        )
+
+    def trade(size: object) -> NewTrade:
+        return NewTrade(
+            symbol="BTCUSDT",
+            side="LONG",
+            entry_price=100,
+            exit_price=110,
+            size=Decimal(str(size)),
+            quantity=1,
+            entry_time=START,
+            exit_time=START,
+            pnl=10,
+            exit_reason="target",
+            strategy_name="test",
+        )
+
+    with pytest.raises(InvalidInput, match="size 50 would be 50 times the balance: size is a fraction"):
+        order(size=50)
+    with pytest.raises(InvalidInput, match="times the balance, and the position is worth 100: size is a fraction"):
+        order(size=5, price=100)
+    with pytest.raises(InvalidInput, match="size_fraction 50 would be 50 times the original quantity") as caught:
+        order(size_fraction=50)
+    assert caught.value.field == "size_fraction"
+    with pytest.raises(InvalidInput, match="size is a fraction"):
+        open_short(book, size=50)
+    entry = book.journal()
+    with pytest.raises(InvalidInput, match="size is a fraction"):
+        open_short(book, size=50, order_id=entry)
+    for log in (
+        trades.log_trade.value({"session_id": book.session_id, **trade(50)._asdict()}),
+        trades.log_trades(session_id=book.session_id, trades=[trade("0.5"), trade(50)]),
+    ):
+        with pytest.raises(InvalidInput, match="size is a fraction") as caught:
+            book.run(log)
+        assert caught.value.field == "size"
+    assert not book.open()
+    assert not book.trades()
+    assert book.balance() == 1000
+    # With leverage it is no percentage.
+    order(size=20, price=20_000)
+    assert book.position(open_short(book, size=20, quantity=200)).size == 20
+    book.run(trades.log_trades(session_id=book.session_id, trades=[trade(20)._replace(quantity=200)]))

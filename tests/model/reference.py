@@ -10,6 +10,8 @@ from typing import Final
 ZERO: Final = Decimal(0)
 FINAL: Final = ("FILLED", "CANCELLED", "FAILED", "EXPIRED")
 ENTRIES: Final = ("ENTRY", "SCALE_IN")
+NOISE: Final = Decimal("1e-12")
+"""What floats add to or take from what was meant."""
 _DIGITS: Final = Decimal(1).scaleb(-18)
 
 
@@ -32,6 +34,14 @@ def agrees(given: Decimal | None, known: Decimal | None) -> bool:
     digits = max(-int(given.as_tuple().exponent), 0)
     last = min(Decimal(5).scaleb(-digits - 1), abs(known) * Decimal("0.001"))
     return abs(given - known) <= max(last, abs(known) * Decimal("1e-9"))
+
+
+def _meant(total: Decimal | None, order: Order) -> Decimal | None:
+    """A total that is what was ordered but for a float's noise is what was ordered, if it is not all that is held."""
+    ordered, held = order.quantity, order.position.held if order.position else None
+    if total is None or total == held or abs(total - ordered) > ordered * NOISE:
+        return total
+    return ordered if int(total.as_tuple().exponent) < int(ordered.as_tuple().exponent) else total
 
 
 @dataclass(frozen=True)
@@ -251,7 +261,7 @@ class Books:
         order.value += contract.value(quantity - base_fee, price) or ZERO
         order.filled_at = max(order.filled_at or at, at)
         if order.status not in FINAL:
-            done = not order.by_amount and order.filled >= order.quantity
+            done = not order.by_amount and order.filled >= order.quantity * (1 - NOISE)
             order.status = "FILLED" if done else "PARTIALLY_FILLED"
         self._take_up(order, before, fill, pnl, rate)
 
@@ -262,7 +272,7 @@ class Books:
     ) -> None:  # fmt: skip
         order = self.orders[label]
         before, filled, contract = order.truth(), order.filled, order.contract
-        told, told_at = self._told(order, status, total, average, quantity)
+        told, told_at = self._told(order, status, _meant(total, order), average, quantity)
         if average is not None and not contract.allows(average):
             raise Refused("InvalidInput")
         order.quantity = quantity or order.quantity
@@ -306,7 +316,7 @@ class Books:
     def _state(order: Order, status: str | None, filled: Decimal, told: Decimal | None) -> str:
         if status in FINAL:
             return str(status)
-        if not order.by_amount and filled > 0 and filled >= order.quantity:
+        if not order.by_amount and filled > 0 and filled >= order.quantity * (1 - NOISE):
             return "FILLED"
         if filled > 0 and status != "UNKNOWN":
             return "PARTIALLY_FILLED"
@@ -389,6 +399,8 @@ class Books:
         if size is not None and quantity is not None:
             raise Refused("InvalidInput")
         moved = quantity if quantity is not None else p.held if size is None else self._fraction(p, size, p.held)
+        if abs(moved - p.held) <= p.quantity * NOISE:
+            return p.held
         if moved > p.held:
             raise Refused("InvalidInput")
         return moved
@@ -452,11 +464,16 @@ class Books:
             is_known = order.filled > 0 or order.enters
             given = self._fraction(p, size, order.filled) if is_known else self._leaving(p, size, None)
             deal = replace(deal, quantity=given)
+        meant = deal.quantity or order.quantity
+        if order.filled == 0 and not order.enters and abs(meant - p.held) <= p.quantity * NOISE:
+            deal = replace(deal, quantity=p.held)
         self._settle(order, deal)
         if kind in ("FULL_EXIT", "STOP_LOSS") and p.label not in self.trades:
             raise Refused("InvalidInput")
 
     def _settle(self, order: Order, deal: Deal) -> None:
+        if deal.quantity is not None and abs(deal.quantity - order.filled) <= order.filled * NOISE:
+            deal = replace(deal, quantity=order.filled)
         is_final = order.status in FINAL or deal.quantity is None or deal.quantity <= order.filled
         is_settled = order.filled > 0 and is_final
         if is_settled:

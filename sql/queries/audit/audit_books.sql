@@ -286,7 +286,7 @@ WITH session AS MATERIALIZED (
                       ),
                       (
                           'fills', 'is_overfilled',
-                          (o.quote_quantity IS NULL AND o.filled_quantity > o.quantity)::integer,
+                          (o.quote_quantity IS NULL AND o.filled_quantity > o.quantity * 1.000000000001)::integer,
                           o.is_overfilled::integer
                       ),
                       ('booked fills', 'filled_units', coalesce(m.quantity, 0), o.filled_units),

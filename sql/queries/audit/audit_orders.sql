@@ -77,7 +77,8 @@ WITH own AS MATERIALIZED (
                           'order status', 'status',
                           CASE
                               WHEN is_final(o.status) THEN o.status::text
-                              WHEN o.filled_quantity >= o.quantity AND o.quote_quantity IS NULL THEN 'FILLED'
+                              WHEN o.filled_quantity >= o.quantity * 0.999999999999 AND o.quote_quantity IS NULL
+                                  THEN 'FILLED'
                               WHEN o.filled_quantity > 0 AND o.status IN ('PENDING', 'OPEN') THEN 'PARTIALLY_FILLED'
                               ELSE o.status::text
                           END,

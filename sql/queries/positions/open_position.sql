@@ -9,5 +9,5 @@ SELECT open_position(
            restriction_group => :time_restriction_group, kind => :contract, units_per_contract => :contract_size,
            asset => :base_asset, settles_in => :settlement_currency, rate => :settlement_rate,
            negative_prices => :allows_negative_prices, own_token => :token,
-           request => :request_id, content_hash => :request_hash
+           request => :request_id, content_hash => :request_hash, flag => :unless_flag
        ) AS id

@@ -11,14 +11,15 @@ WITH known AS MATERIALIZED (
     SELECT id, :symbol, :side, mode, :entry_price, :exit_price, :size, :quantity, :entry_time,
            -- The clock may have been set back meanwhile: the trade was held for no time.
            greatest(:entry_time::instant, :exit_time::instant),
-           :pnl, round(
+           as_booked(:pnl::amount), round(
                coalesce(
                    :pnl::amount / nullif(:entry_price::signed_price * :quantity::quantity, 0),
                    gross_pnl(:side, :entry_price, :exit_price::signed_price, 1) / nullif(:entry_price, 0),
                    0
                ) * 100,
                12
-           ), :commission, :margin_interest_cost, :funding, :stop_loss, :take_profit, :exit_reason,
+           ), as_booked(:commission::amount), as_booked(:margin_interest_cost::amount), as_booked(:funding::amount),
+           :stop_loss, :take_profit, :exit_reason,
            :strategy_name, :strategy_config, :confidence_score, :order_id, :exchange,
            coalesce(:timeframe::label, timeframe),
            :mfe, :mfe_price, :mfe_time, :mae, :mae_price, :mae_time, :request_id, :request_hash

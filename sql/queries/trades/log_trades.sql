@@ -49,7 +49,7 @@ WITH session AS (
     )
     SELECT s.id, t.symbol, t.side, s.mode, t.entry_price, t.exit_price, t.size, t.quantity, t.entry_time,
            greatest(t.entry_time, t.exit_time),
-           t.pnl,
+           as_booked(t.pnl),
            round(
                coalesce(
                    t.pnl / nullif(t.entry_price * t.quantity, 0),
@@ -58,8 +58,8 @@ WITH session AS (
                ) * 100,
                12
            ),
-           t.commission, t.margin_interest_cost, t.funding, t.stop_loss, t.take_profit, t.exit_reason,
-           t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
+           as_booked(t.commission), as_booked(t.margin_interest_cost), as_booked(t.funding), t.stop_loss, t.take_profit,
+           t.exit_reason, t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
            coalesce(t.timeframe, s.timeframe),
            t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.request_id, :request_hash
       FROM session AS s
