@@ -132,7 +132,7 @@ def _queries() -> dict[str, Declared[object]]:
 
 
 def _description(declared: Declared[object]) -> str:
-    return declared.text.partition("\n")[0].removeprefix("-- ")
+    return declared.text.partition("\n")[0].partition("-- ")[2]
 
 
 def _argument(parameter: Parameter) -> Argument:

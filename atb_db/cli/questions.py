@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from atb_db.admin.readable import counted
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import plain_text, print_json, print_message, print_table
@@ -21,7 +23,12 @@ TAKES_PARAMETERS = {"allow_extra_args": True, "ignore_unknown_options": True}
 def query_command(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Such as trades.get_recent_trades; `atb-db queries` lists them.")],
+    *,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write Parquet; also of a view, such as reporting.trades.")
+    ] = None,
+    arrow: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Arrow's file format (Feather).")] = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -36,21 +43,35 @@ def query_command(
       atb-db query trades.get_recent_trades --session-id 1 --limit 5
       atb-db query metrics.get_performance_metrics --session-id 1 --json
       atb-db query trades.get_trades_since --session-id 1 --since 2024-03-01T00:00Z --csv
+      atb-db query trades.get_recent_trades --session-id 1 --parquet trades.parquet
+      atb-db query reporting.trades --arrow trades.arrow
 
     \b
     Exit codes: 0 answered, 1 there is no such session, position …,
-    2 unknown statement or parameter, 4 cannot connect.
+    2 unknown statement, parameter or file, 4 cannot connect, 7 the extra arrow is not installed.
     """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.query_files import FileFormat, write_answer
     from atb_db.admin.questions import arguments, ask, find, option_texts
     from atb_db.errors import InvalidInput, NotFound
 
+    if parquet is not None and arrow is not None:
+        raise typer.BadParameter("--parquet and --arrow are two files: run it twice")
+    path, file_format = (parquet, FileFormat.PARQUET) if arrow is None else (arrow, FileFormat.ARROW)
     try:
         texts = option_texts(context.args)
-        declared = find(name)
-        declared.value(arguments(declared, texts))
+        if path is None or not name.startswith("reporting."):
+            declared = find(name)
+            declared.value(arguments(declared, texts))
     except (InvalidInput, NotFound) as error:
         print_message(f"atb-db: {error}")
         raise typer.Exit(ExitCode.USAGE) from None
+    if path is not None:
+        rows = write_answer(settings_of(url), name, texts, path, file_format)
+        if as_json:
+            print_json({"file": str(path), "rows": rows})
+        else:
+            print_message(f"{path}: {counted(rows, 'row')}")
+        return
     answer = ask(settings_of(url), name, texts)
     if as_json:
         print_json(answer.result)

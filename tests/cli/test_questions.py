@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_every_read_statement_is_listed_with_its_parameters() -> None:
 
 def test_no_parameter_is_called_like_an_option_of_the_command() -> None:
     names = {parameter.name for one in statements() if one.kind is Kind.QUERY for parameter in one.parameters}
-    assert not names & {"json", "csv", "url", "help", "h"}
+    assert not names & {"json", "csv", "parquet", "arrow", "url", "help", "h"}
 
 
 def test_a_table_away_from_a_terminal_has_a_line_for_each_row(call: Run, asked: tuple[str, World]) -> None:
@@ -132,3 +133,59 @@ def test_queries_can_be_searched(call: Run) -> None:
 def test_an_odd_offset_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="must be time"):
         arguments(find("trades.get_trades_since"), {"session_id": "1", "since": "yesterday"})
+
+
+@pytest.mark.parametrize("option", ["--parquet", "--arrow"])
+def test_a_file_has_what_the_statement_answers(
+    call: Run, asked: tuple[str, World], tmp_path: Path, option: str
+) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import ipc, parquet
+
+    url, world = asked
+    path, given = tmp_path / "trades", ("--session-id", str(world.session_id))
+    done = call("query", "trades.get_recent_trades", *given, option, str(path), "--json", url=url)
+    assert done.code == ExitCode.OK, done.err
+    with Database(url) as db:
+        due = db.run(trades.get_recent_trades(session_id=world.session_id))
+    table = parquet.read_table(path) if option == "--parquet" else ipc.open_file(path).read_all()
+    assert json.loads(done.out)["rows"] == len(due) == table.num_rows
+    assert [row["pnl"] for row in table.to_pylist()] == [trade.pnl for trade in due]
+    assert [one.name for one in tmp_path.iterdir()] == ["trades"]
+
+
+def test_a_view_becomes_a_file(call: Run, asked: tuple[str, World], tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    url, _ = asked
+    path = tmp_path / "trades.parquet"
+    done = call("query", "reporting.trades", "--parquet", str(path), url=url)
+    assert (done.code, done.err.strip()) == (ExitCode.OK, f"{path}: {parquet.read_table(path).num_rows} rows")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["trades.get_recent_trades", "--session-id", "99999", "--parquet", "x"], ExitCode.FAILED, "does not exist"),
+        (["account.get_current_balance", "--session-id", "1", "--parquet", "x"], ExitCode.FAILED, "a single value"),
+        (["reporting.nothing", "--parquet", "x"], ExitCode.FAILED, "reporting.nothing"),
+        (
+            ["trades.get_recent_trades", "--session-id", "1", "--parquet", "/nowhere/x"],
+            ExitCode.USAGE,
+            "cannot be written",
+        ),
+        (
+            ["trades.get_recent_trades", "--session-id", "1", "--parquet", "x", "--arrow", "y"],
+            ExitCode.USAGE,
+            "two files",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_made_is_one_sentence(
+    *, call: Run, asked: tuple[str, World], tmp_path: Path, arguments: list[str], code: ExitCode, said: str
+) -> None:
+    pytest.importorskip("pyarrow")
+    done = call("query", *arguments, url=asked[0])
+    assert (done.code, said in " ".join(done.err.split())) == (code, True), done
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import assert_type
 
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
 from atb_db import AsyncDatabase, AsyncJournal, Database, Journal
 from atb_db.journal import Queued
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
@@ -36,6 +40,9 @@ def run(db: Database, now: datetime) -> None:
     with db.stream(trades.get_trades_since(session_id=1, since=now)) as rows:
         for row in rows:
             assert_type(row, Trade)
+    assert_type(db.frame(trades.get_recent_trades(session_id=1)), pa.Table)
+    assert_type(db.frame(trades.get_recent_trades(session_id=1), as_="polars"), pl.DataFrame)
+    assert_type(db.frame("reporting.trades", as_="pandas", money="float64"), pd.DataFrame)
 
 
 async def run_async(db: AsyncDatabase, now: datetime) -> None:

@@ -8,11 +8,12 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from math import inf
 from time import monotonic, perf_counter
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, TypeVar, overload
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.aio.connector import connector
+from atb_db.database.aio.frames import frame, frames
 from atb_db.database.aio.pool import AsyncPool
 from atb_db.database.aio.replica import Replica
 from atb_db.database.aio.running import run, run_many
@@ -27,9 +28,15 @@ from atb_db.database.replica import is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.translation import translated
 from atb_db.errors import AtbDbError
+from atb_db.frames.planning import As, Money
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
 from atb_db.variables import Secret, hidden
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -138,6 +145,45 @@ class AsyncDatabase:
         """As `Database.stream`."""
         async with self._begun(inf, stall=self._stall(timeout)) as connection, stream(connection, statement) as rows:
             yield rows
+
+    @overload
+    async def frame(
+        self, query: Statement[object] | str, *, money: Money = ..., timeout: float | None = ...
+    ) -> pa.Table: ...
+    @overload
+    async def frame(
+        self, query: Statement[object] | str, *, as_: Literal["arrow"], money: Money = ..., timeout: float | None = ...
+    ) -> pa.Table: ...
+    @overload
+    async def frame(
+        self, query: Statement[object] | str, *, as_: Literal["polars"], money: Money = ..., timeout: float | None = ...
+    ) -> pl.DataFrame: ...
+    @overload
+    async def frame(
+        self, query: Statement[object] | str, *, as_: Literal["pandas"], money: Money = ..., timeout: float | None = ...
+    ) -> pd.DataFrame: ...
+    async def frame(
+        self,
+        query: Statement[object] | str,
+        *,
+        as_: As = "arrow",
+        money: Money = "decimal128",
+        timeout: float | None = None,
+    ) -> pa.Table | pl.DataFrame | pd.DataFrame:
+        """As `Database.frame`."""
+        async with self._begun(inf, stall=self._stall(timeout)) as connection:
+            return await frame(connection, query, as_, money)
+
+    @asynccontextmanager
+    async def frames(
+        self, query: Statement[object] | str, *, money: Money = "decimal128", timeout: float | None = None
+    ) -> AsyncIterator[AsyncIterator[pa.Table]]:
+        """As `Database.frames`."""
+        async with (
+            self._begun(inf, stall=self._stall(timeout)) as connection,
+            frames(connection, query, money) as tables,
+        ):
+            yield tables
 
     async def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
         """As `Database.copy_in`."""

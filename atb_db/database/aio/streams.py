@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar, cast
 
-from psycopg import AsyncRawCursor, Rollback
+from psycopg import AsyncCopy, AsyncRawCursor, Rollback
 from psycopg.pq import TransactionStatus
 
 from atb_db.database.bulk import BulkRows, as_copy
-from atb_db.database.connecting import NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
+from atb_db.database.connecting import COPY_BLOCK, NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.translation import translated
-from atb_db.statement import Statement
+from atb_db.statement import Declared, Statement
 
 T = TypeVar("T")
 
@@ -56,6 +56,41 @@ async def _copy_rows(connection: AsyncConnection, rows: Iterable[Statement[None]
                         for block in blocks:
                             await copy.write(block)
     return cursor.rowcount
+
+
+@asynccontextmanager
+async def copy_out(
+    connection: AsyncConnection, text: bytes, declaration: Declared[object] | None
+) -> AsyncIterator[AsyncIterator[bytes]]:
+    """As for threads."""
+    cursor = AsyncRawCursor(connection)
+    with translated(declaration, writes=False):
+        async with _unhurried(connection), cursor.copy(text) as copy, aclosing(_blocks(copy)) as blocks:
+            with connection.interruptible(), connection.read_by("frame"):
+                yield blocks
+                if connection.info.transaction_status == TransactionStatus.ACTIVE:
+                    raise Rollback
+
+
+async def _blocks(copy: AsyncCopy) -> AsyncGenerator[bytes]:
+    lines: list[bytes | bytearray | memoryview] = []
+    size = 0
+    async for line in copy:
+        lines.append(line)
+        size += len(line)
+        if size >= COPY_BLOCK:
+            yield b"".join(lines)
+            lines.clear()
+            size = 0
+    if lines:
+        yield b"".join(lines)
+
+
+async def described(connection: AsyncConnection, text: str) -> list[tuple[str, int]]:
+    """As for threads."""
+    with translated(writes=False):
+        cursor = await AsyncRawCursor(connection).execute(f"{text} LIMIT 0".encode())
+        return [(column.name, column.type_code) for column in cursor.description or ()]
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
-from typing import NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, TypeVar, overload
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
@@ -20,6 +20,7 @@ from atb_db.database.pooling import PoolStatistics
 from atb_db.database.replica import is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.sync.connector import connector
+from atb_db.database.sync.frames import frame, frames
 from atb_db.database.sync.pool import Pool
 from atb_db.database.sync.replica import Replica
 from atb_db.database.sync.running import run, run_many
@@ -27,9 +28,15 @@ from atb_db.database.sync.streams import copy_in, stream
 from atb_db.database.sync.transaction import Transaction, begun, in_transaction
 from atb_db.database.translation import translated
 from atb_db.errors import AtbDbError
+from atb_db.frames.planning import As, Money
 from atb_db.repository.server import get_server_state
 from atb_db.statement import Kind, Statement
 from atb_db.variables import Secret, hidden
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -164,6 +171,54 @@ class Database:
         """
         with self._begun(inf, stall=self._stall(timeout)) as connection, stream(connection, statement) as rows:
             yield rows
+
+    @overload
+    def frame(self, query: Statement[object] | str, *, money: Money = ..., timeout: float | None = ...) -> pa.Table: ...
+    @overload
+    def frame(
+        self, query: Statement[object] | str, *, as_: Literal["arrow"], money: Money = ..., timeout: float | None = ...
+    ) -> pa.Table: ...
+    @overload
+    def frame(
+        self, query: Statement[object] | str, *, as_: Literal["polars"], money: Money = ..., timeout: float | None = ...
+    ) -> pl.DataFrame: ...
+    @overload
+    def frame(
+        self, query: Statement[object] | str, *, as_: Literal["pandas"], money: Money = ..., timeout: float | None = ...
+    ) -> pd.DataFrame: ...
+    def frame(
+        self,
+        query: Statement[object] | str,
+        *,
+        as_: As = "arrow",
+        money: Money = "decimal128",
+        timeout: float | None = None,
+    ) -> pa.Table | pl.DataFrame | pd.DataFrame:
+        """A query's rows, or those of a view such as "reporting.trades", as a table of Arrow, polars or pandas.
+
+            db.frame(trades.get_trades_since(session_id=42, since=start), as_="polars")
+
+        Columns are typed by the declaration: times in UTC, enums as dictionaries, joined rows as a list of structures.
+        Money is decimal128(38, 18), or float64 when `money` says so. `timeout` as for `stream`. docs/frames.md.
+
+        Raises:
+            InvalidInput: it is no query, or a number does not fit into the decimals.
+            ConfigurationError: an extra is not installed.
+        """
+        with self._begun(inf, stall=self._stall(timeout)) as connection:
+            return frame(connection, query, as_, money)
+
+    @contextmanager
+    def frames(
+        self, query: Statement[object] | str, *, money: Money = "decimal128", timeout: float | None = None
+    ) -> Iterator[Iterator[pa.Table]]:
+        """The same as tables of Arrow, some thousand rows at a time, for results larger than memory; as `stream`.
+
+        with db.frames(query) as tables:
+            for table in tables: ...
+        """
+        with self._begun(inf, stall=self._stall(timeout)) as connection, frames(connection, query, money) as tables:
+            yield tables
 
     def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
         """Bulk-load rows, all or none; how many.

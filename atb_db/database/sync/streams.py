@@ -6,14 +6,14 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar, cast
 
-from psycopg import RawCursor, Rollback
+from psycopg import Copy, RawCursor, Rollback
 from psycopg.pq import TransactionStatus
 
 from atb_db.database.bulk import BulkRows, as_copy
-from atb_db.database.connecting import NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
+from atb_db.database.connecting import COPY_BLOCK, NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
 from atb_db.database.connections import Connection
 from atb_db.database.translation import translated
-from atb_db.statement import Statement
+from atb_db.statement import Declared, Statement
 
 T = TypeVar("T")
 
@@ -56,6 +56,44 @@ def _copy_rows(connection: Connection, rows: Iterable[Statement[None]]) -> int:
             for block in blocks:
                 copy.write(block)
     return cursor.rowcount
+
+
+@contextmanager
+def copy_out(connection: Connection, text: bytes, declaration: Declared[object] | None) -> Iterator[Iterator[bytes]]:
+    """What a `COPY … TO STDOUT` sends, for the block: whole lines, some at a time."""
+    cursor = RawCursor(connection)
+    with (
+        translated(declaration, writes=False),
+        _unhurried(connection),
+        cursor.copy(text) as copy,
+        closing(_blocks(copy)) as blocks,
+        connection.interruptible(),
+        connection.read_by("frame"),
+    ):
+        yield blocks
+        if connection.info.transaction_status == TransactionStatus.ACTIVE:
+            raise Rollback  # whoever read them stopped early: the COPY is cancelled
+
+
+def _blocks(copy: Copy) -> Generator[bytes]:
+    lines: list[bytes | bytearray | memoryview] = []
+    size = 0
+    for line in copy:
+        lines.append(line)
+        size += len(line)
+        if size >= COPY_BLOCK:
+            yield b"".join(lines)
+            lines.clear()
+            size = 0
+    if lines:
+        yield b"".join(lines)
+
+
+def described(connection: Connection, text: str) -> list[tuple[str, int]]:
+    """The names of a query's columns and the server's numbers of their types."""
+    with translated(writes=False):
+        cursor = RawCursor(connection).execute(f"{text} LIMIT 0".encode())
+        return [(column.name, column.type_code) for column in cursor.description or ()]
 
 
 @contextmanager
