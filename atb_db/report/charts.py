@@ -369,7 +369,7 @@ def _closed(line: str, bottom: float) -> str:
 
 
 def _shade(fall: Drawdown, times: Scale, last: datetime) -> Bar:
-    left = max(times.at(seconds(fall.started_at)), 0.0)
+    left = min(max(times.at(seconds(fall.started_at)), 0.0), LENGTH)
     right = min(times.at(seconds(fall.recovered_at or last)), LENGTH)
     return Bar(left, 0, max(round(right - left, 1), 1.0), LENGTH, "shade", "")
 
