@@ -124,6 +124,30 @@ def test_excursions(excursions: list[Excursion]) -> None:
     assert_inside(charts.excursion_plot(excursions))
 
 
+def test_a_long_line_keeps_its_extremes() -> None:
+    days = [
+        DayEquity(START + timedelta(days=day), Decimal(1), Decimal(0), None, None, None, Decimal(day % 9))
+        for day in range(9000)
+    ]
+    days[4321] = days[4321]._replace(rolling_sharpe_ratio=Decimal(99))
+    plot = charts.rolling_plot(days, lambda day: day.rolling_sharpe_ratio, name="Sharpe ratio", percent=False)
+    assert plot is not None
+    assert 500 < plot.lines[0].path.count("L") <= charts.MOST_POINTS
+    assert "to 99.00 on 2035-10-31" in plot.alt
+    assert_inside(plot)
+
+
+def test_few_extreme_days_leave_the_others_to_be_seen() -> None:
+    returns = [Decimal(number % 21 - 10) / 1000 for number in range(1000)] + [Decimal(30)] * 3
+    days = [
+        DayEquity(START + timedelta(days=day), Decimal(1), Decimal(0), one, None, None, None)
+        for day, one in enumerate(returns)
+    ]
+    plot = charts.returns_plot(days)
+    assert plot is not None
+    assert len(plot.bars) > 15
+
+
 def test_a_flat_equity_is_a_line() -> None:
     flat = [EquityPoint(START + timedelta(days=day), Decimal(5), Decimal(5), Decimal(0)) for day in range(3)]
     plot = charts.equity_plot(flat, [], 2)
@@ -135,11 +159,11 @@ def test_a_flat_equity_is_a_line() -> None:
 @pytest.mark.parametrize(
     ("span", "text"),
     [
-        ((0, 60), "< 1 min"),
-        ((60, 300), f"1{DASH}5 min"),
-        ((900, 3600), f"15 min{DASH}1 h"),
-        ((86400, 259200), f"1{DASH}3 d"),
-        ((2592000, None), "30 d +"),
+        ((0, 60), "<1m"),
+        ((60, 300), f"1{DASH}5m"),
+        ((900, 3600), f"15m{DASH}1h"),
+        ((86400, 259200), f"1{DASH}3d"),
+        ((2592000, None), "30d+"),
     ],
 )
 def test_spans_are_short(span: tuple[int, int | None], text: str) -> None:
