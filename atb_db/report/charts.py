@@ -414,7 +414,7 @@ def _labelled_strips(labels: Sequence[tuple[datetime, str]], times: Scale) -> li
     return [
         Bar(round(left, 1), 0, round(right - left, 1), LENGTH, "strip", title)
         for (left, right), (_, title) in zip(pairwise(edges), chosen, strict=True)
-        if right > left
+        if round(right - left, 1) > 0
     ]
 
 

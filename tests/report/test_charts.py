@@ -96,6 +96,12 @@ def test_equity_and_drawdown(points: list[EquityPoint], drawdowns: list[Drawdown
     assert_inside(charts.drawdown_plot(below, 2))
 
 
+def test_moments_that_lie_too_close_share_a_strip() -> None:
+    moments = (timedelta(), timedelta(hours=1), timedelta(hours=3), timedelta(hours=3), timedelta(days=800))
+    points = [EquityPoint(START + moment, Decimal(1), Decimal(1), Decimal(0)) for moment in moments]
+    assert_inside(charts.equity_plot(points, [], 2))
+
+
 @given(PERIODS)
 def test_pnl_and_costs(periods: list[PeriodPnl]) -> None:
     assert_inside(charts.pnl_plot(periods, 2)[1])
