@@ -13,6 +13,7 @@ from atb_db.admin.readable import counted
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import plain_text, print_json, print_message, print_table
+from atb_db.cli.series import print_series, series
 
 if TYPE_CHECKING:
     from atb_db.admin.questions import Answer, Argument
@@ -35,7 +36,8 @@ def query_command(
     """Run a read statement of the repository; writes nothing.
 
     Its parameters are given as --parameter value: times as ISO 8601 with an offset, JSON as JSON, null for NULL. A
-    single row is printed with a line for each field. Joined rows are rows of their own, nested with --json.
+    single row is printed with a line for each field. Joined rows are rows of their own, nested with --json. On a
+    terminal, numbers beside times are also drawn as a line.
 
     \b
     Examples:
@@ -83,6 +85,8 @@ def query_command(
         print_table(("Field", "Value"), zip(answer.columns, map(plain_text, answer.rows[0]), strict=True))
     else:
         print_table(answer.columns, [[plain_text(value) for value in row] for row in answer.rows])
+        if sys.stdout.isatty() and (found := series(answer.columns, answer.rows)):
+            print_series(found)
 
 
 def queries_command(

@@ -15,6 +15,8 @@ from atb_db.repository.tearsheet import DayEquity, Excursion, HoldingTime, PnlBu
 
 MOST_STRIPS: Final = 150
 """Parts of a curve that say their values when they are pointed at."""
+MOST_POINTS: Final = 600
+"""Of a line that the server has not thinned out."""
 MOST_BARS: Final = 370
 SHADED: Final = 5
 _RETURN_BUCKETS: Final = 40
@@ -181,11 +183,14 @@ def returns_plot(days: Sequence[DayEquity]) -> Plot | None:
     returns = [float(day.daily_return) for day in days if day.daily_return]
     if len(returns) < 2:  # noqa: PLR2004  one return has no distribution
         return None
-    low, high = min(*returns, 0.0), max(*returns, 0.0)
+    # A few extreme days would press all others together: they count in the first and the last bucket.
+    in_order, extreme = sorted(returns), len(returns) // 100
+    low, high = min(in_order[extreme], 0.0), max(in_order[-1 - extreme], 0.0)
     step = _round_step((high - low) / _RETURN_BUCKETS)
     found: dict[int, int] = {}
     for value in returns:
-        found[int(value // step)] = found.get(int(value // step), 0) + 1
+        bucket = int(min(max(value, low), high) // step)
+        found[bucket] = found.get(bucket, 0) + 1
     scale = Scale(min(*found, 0) * step, (max(*found, -1) + 1) * step)
     counts = spanning([float(number) for number in found.values()], zero=True)
     bars = []
@@ -267,7 +272,7 @@ def rolling_plot(
     days: Sequence[DayEquity], figure: Callable[[DayEquity], Decimal | None], *, name: str, percent: bool
 ) -> Plot | None:
     """A figure over the 30 days up to each day; None before there are two."""
-    known = [(day.day, value) for day in days if (value := figure(day)) is not None]
+    known = _thinned([(day.day, value) for day in days if (value := figure(day)) is not None])
     if not _spans([moment for moment, _ in known]):
         return None
     times = _time_scale([moment for moment, _ in known])
@@ -323,6 +328,18 @@ def costs_plot(months: Sequence[PeriodPnl], digits: int) -> Plot | None:
     return Plot(alt, ticks, _ticks(values, 4), bars=bars, zero=values.up(0) / 10)
 
 
+def _thinned(known: Sequence[tuple[datetime, Decimal]]) -> Sequence[tuple[datetime, Decimal]]:
+    """Of many values the first, the last, and the extremes of equal parts between."""
+    if len(known) <= MOST_POINTS:
+        return known
+    part = -(-len(known) // (MOST_POINTS // 2))
+    kept = {0, len(known) - 1}
+    for first in range(0, len(known), part):
+        places = range(first, min(first + part, len(known)))
+        kept |= {pick(places, key=lambda place: known[place][1]) for pick in (min, max)}
+    return [known[place] for place in sorted(kept)]
+
+
 class _Period(NamedTuple):
     start: datetime
     net_pnl: Decimal
@@ -369,7 +386,7 @@ def _closed(line: str, bottom: float) -> str:
 
 
 def _shade(fall: Drawdown, times: Scale, last: datetime) -> Bar:
-    left = max(times.at(seconds(fall.started_at)), 0.0)
+    left = min(max(times.at(seconds(fall.started_at)), 0.0), LENGTH)
     right = min(times.at(seconds(fall.recovered_at or last)), LENGTH)
     return Bar(left, 0, max(round(right - left, 1), 1.0), LENGTH, "shade", "")
 
@@ -397,7 +414,7 @@ def _labelled_strips(labels: Sequence[tuple[datetime, str]], times: Scale) -> li
     return [
         Bar(round(left, 1), 0, round(right - left, 1), LENGTH, "strip", title)
         for (left, right), (_, title) in zip(pairwise(edges), chosen, strict=True)
-        if right > left
+        if round(right - left, 1) > 0
     ]
 
 
@@ -430,16 +447,16 @@ def _round_step(least: float) -> float:
 
 
 def _span_text(span: HoldingTime) -> str:
-    """Such as `1-4 h`, `under 1 min` or `30 d or more`."""
+    """As timeframes are written, such as `<1m`, `1-4h` with a dash, `15m-1h` or `30d+`."""
     if span.to_seconds is None:
-        return f"{_in_units(span.from_seconds)} +"
+        return f"{_in_units(span.from_seconds)}+"
+    last = _in_units(span.to_seconds)
     if not span.from_seconds:
-        return f"< {_in_units(span.to_seconds)}"
-    first, last = _in_units(span.from_seconds), _in_units(span.to_seconds)
-    number, _, unit = first.partition(" ")
-    return f"{number if last.endswith(f' {unit}') else first}\N{EN DASH}{last}"
+        return f"<{last}"
+    first = _in_units(span.from_seconds)
+    return f"{first.rstrip('smhd') if first[-1] == last[-1] else first}\N{EN DASH}{last}"
 
 
 def _in_units(length: int) -> str:
-    size, unit = next((one for one in ((86400, "d"), (3600, "h"), (60, "min")) if length >= one[0]), (1, "s"))
-    return f"{length // size} {unit}"
+    size, unit = next((one for one in ((86400, "d"), (3600, "h"), (60, "m")) if length >= one[0]), (1, "s"))
+    return f"{length // size}{unit}"

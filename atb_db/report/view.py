@@ -103,7 +103,7 @@ def page(
         returns=Chart(
             "returns",
             "Distribution of daily returns",
-            "How many days returned how much of the equity before them; days without any change are left out.",
+            "How many days returned how much, those without any change left out; the ends hold what is beyond them.",
             _there(charts.returns_plot(report.daily_equity)),
         ),
         holding=Chart(
