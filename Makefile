@@ -18,7 +18,7 @@ ARGS ?=
 SEED ?= $(shell date +%s)
 SEED := $(SEED)
 MINUTES ?= 30
-FAULTS := tests/faults tests/journal/test_killed.py tests/admin/migrations/test_faults.py tests/model \
+FAULTS := tests/faults tests/journal/test_killed.py tests/continuous/test_killed.py tests/admin/migrations/test_faults.py tests/model \
   tests/invariants/test_any_values.py
 WALKS := tests/statements/test_files.py tests/statements/test_description.py tests/statements/test_queries.py \
   tests/statements/test_commands.py tests/statements/test_plans.py tests/statements/test_prepared.py \

@@ -125,6 +125,7 @@ def _examine(
     major = connection.info.server_version // 10000
     status = read_status(connection, server)
     followers = ask(connection, "replication", Follower)
+    is_archived = any(one.archives for one in followers)
     encryption = read_encryption(connection)
     now = datetime.now(UTC)
     backed_up, drilled = (_last(connection, kind) for kind in (EventType.BACKUP, EventType.RESTORE_DRILL))
@@ -142,6 +143,7 @@ def _examine(
         Fact("longest transaction", oldest),
         Fact("psycopg", f"{version('psycopg')}, pool {version('psycopg-pool')}"),
         Fact("migrations", f"{len(status.applied)} applied, {len(status.pending)} pending"),
+        *((Fact("archived", "continuously, but for the last moments"),) if is_archived else ()),
         Fact("last backup", _shown(backed_up, now)),
         Fact("last restore drill", _shown(drilled, now)),
         *(Fact(name, found) for name, found in tools.items() if isinstance(found, str)),
@@ -165,7 +167,7 @@ def _examine(
             for one in status.migrations
             if one.id in status.pending or one in status.problems or one.state is State.UNCHECKED
         ),
-        *_age_findings(backed_up, now, "backup", BACKUP_EVERY, critical),
+        *(() if is_archived else _age_findings(backed_up, now, "backup", BACKUP_EVERY, critical)),
         *_age_findings(drilled, now, "drill", DRILL_EVERY, critical),
         *(
             Finding("program", name, "missing", f"{major} or newer", found.message, critical, None)

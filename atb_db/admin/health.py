@@ -58,12 +58,21 @@ class Flag(NamedTuple):
     active_seconds: float
 
 
+class Protection(NamedTuple):
+    """What would bring the database back."""
+
+    seconds: float | None
+    """Age of the newest backup that is on record; None if none is."""
+    is_archived: bool
+    """Whether an archiver has the server's log but for the last moments; see `atb-db archive`."""
+
+
 class Demand(NamedTuple):
     """What counts as healthy."""
 
     max_silence: timedelta = MAX_SILENCE
     rpo: timedelta | None = None
-    """The oldest that the newest backup may be; None if that does not matter here."""
+    """The oldest that the newest backup may be, unless an archiver follows; None if that does not matter here."""
     halt_is_fine: bool = False
     """Whether an active control flag, such as the kill switch, is no problem."""
     journals: Sequence[Path] = ()
@@ -81,8 +90,8 @@ class Health(NamedTuple):
     """What is well, in a few words each."""
     sessions: tuple[SessionSign, ...] = ()
     flags: tuple[Flag, ...] = ()
-    backup_seconds: float | None = None
-    """Age of the newest backup that is on record; None if none is."""
+    protection: Protection | None = None
+    """None if it is not known."""
 
     def __str__(self) -> str:
         """One line."""
@@ -129,15 +138,13 @@ def _read(connection: Connection, settings: Settings, demand: Demand) -> Health:
         return Health(healthy=not problems, reachable=True, problems=tuple(problems), facts=())
     sessions = tuple(ask(connection, "health_sessions", SessionSign))
     flags = tuple(ask(connection, "health_flags", Flag))
-    backup = next((row.seconds for row in ask(connection, "health_backup", _Age)), None)
+    (protection,) = ask(connection, "health_backup", Protection)
     problems += _silent(sessions, demand)
     problems += [] if demand.halt_is_fine else map(_shown_flag, flags)
-    if demand.rpo is not None and (backup is None or backup > demand.rpo.total_seconds()):
-        last = "no backup is on record" if backup is None else f"the last backup is {_ago(backup)} old"
-        problems.append(f"{last}, and at most {shown_duration(demand.rpo)} is allowed")
+    problems += _unprotected(protection, demand)
     if settings.replica_conninfo is not None:
         problems += _replica_problems(settings)
-    facts = (*_facts(sessions, backup), *(map(_shown_flag, flags) if demand.halt_is_fine else ()))
+    facts = (*_facts(sessions, protection), *(map(_shown_flag, flags) if demand.halt_is_fine else ()))
     return Health(
         healthy=not problems,
         reachable=True,
@@ -145,12 +152,8 @@ def _read(connection: Connection, settings: Settings, demand: Demand) -> Health:
         facts=facts,
         sessions=sessions,
         flags=flags,
-        backup_seconds=backup,
+        protection=protection,
     )
-
-
-class _Age(NamedTuple):
-    seconds: float
 
 
 def _server_problems(server: Server) -> Iterator[str]:
@@ -172,6 +175,14 @@ def _pending(connection: Connection, server: Server) -> list[str] | None:
         return None
     applied = {str(row[0]) for row in ask(connection, "applied_migrations")}
     return [name for name in known if name not in applied]
+
+
+def _unprotected(protection: Protection, demand: Demand) -> Iterator[str]:
+    age = protection.seconds
+    if demand.rpo is None or protection.is_archived or (age is not None and age <= demand.rpo.total_seconds()):
+        return
+    last = "no backup is on record" if age is None else f"the last backup is {_ago(age)} old"
+    yield f"{last}, no archiver follows, and at most {shown_duration(demand.rpo)} may be lost"
 
 
 def _silent(sessions: Sequence[SessionSign], demand: Demand) -> Iterator[str]:
@@ -213,13 +224,16 @@ def _journal_problems(demand: Demand) -> Iterator[str]:
                 yield f"{counted(found.waiting, 'command')} of {path.name} not applied for {shown_duration(waits)}"
 
 
-def _facts(sessions: Sequence[SessionSign], backup: float | None) -> Iterator[str]:
+def _facts(sessions: Sequence[SessionSign], protection: Protection) -> Iterator[str]:
     if sessions:
         longest = max(one.silent_seconds for one in sessions)
         yield f"{counted(len(sessions), 'active session')}, silent for at most {_ago(longest)}"
     else:
         yield "no active LIVE or PAPER session"
-    yield "no backup on record" if backup is None else f"last backup {_ago(backup)} ago"
+    if protection.is_archived:
+        yield "archived continuously"
+    age = protection.seconds
+    yield "no backup on record" if age is None else f"last backup {_ago(age)} ago"
 
 
 def _some(names: Sequence[str]) -> str:

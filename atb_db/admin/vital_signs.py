@@ -15,6 +15,9 @@ _LONG_TRANSACTION: Final = 300.0
 _CLOCK_SECONDS: Final = 5.0
 _OLD_TRANSACTION_IDS: Final = 1_000_000_000
 _KEPT_LOG: Final = 1 << 30
+_SEGMENT: Final = 1 << 24
+ARCHIVE_SLOT: Final = "atb_archive_"
+"""With which the slots of archivers begin."""
 _BEHIND_SECONDS: Final = 60.0
 
 
@@ -53,6 +56,12 @@ class Follower(NamedTuple):
     bytes_behind: int | None
     """None where the role may not see it."""
     seconds_behind: float | None
+
+    @property
+    def archives(self) -> bool:
+        """Whether it is an archiver of `atb-db archive` that has the log but for the last moments."""
+        close = self.bytes_behind is not None and self.bytes_behind < _SEGMENT
+        return self.is_connected and close and self.follower.startswith(ARCHIVE_SLOT)
 
 
 def signs_findings(signs: VitalSigns, settings: Settings, *, ahead: float = 0.0) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from atb_db.cli.archive import archive_app
 from atb_db.cli.backup import backup_app
 from atb_db.cli.collation import check_collation_command, fix_collation_command
 from atb_db.cli.database import psql_command
@@ -52,6 +53,7 @@ app.command("audit")(audit_command)
 app.command("roles")(roles_command)
 app.command("psql")(psql_command)
 app.add_typer(backup_app, name="backup")
+app.add_typer(archive_app, name="archive")
 app.command("restore")(restore_command)
 app.command("drill")(drill_command)
 app.command("setup-railway")(setup_railway_command)

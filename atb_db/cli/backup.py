@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 import typer
 
 from atb_db.admin.readable import counted, shown_duration
+from atb_db.cli.archive import FOLDER as ARCHIVE
+from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, environment_of, settings_for
@@ -149,10 +151,13 @@ def status_command(
     ] = RPO,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
+    archive_dir: ArchiveOption = ARCHIVE,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the age of the newest backup with a correct checksum; for cron and alerts.
+    """Show the age of the newest backup with a correct checksum, and of the archive; for cron and alerts.
+
+    Where `atb-db archive` protects everything within the RPO, no backup is too old.
 
     \b
     Examples:
@@ -163,17 +168,32 @@ def status_command(
     Exit codes: 0 young enough, 2 wrong usage, 3 too old, or there is none.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.backup.folder import freshness
+    from atb_db.admin.continuous.status import read_status, shown_status
 
     found = freshness(home_of(settings_for(url, env), backup_dir))
-    late = found.age is None or found.age > rpo
+    archive = read_status(archive_dir)
+    archived = archive is not None and archive.age is not None and archive.age <= rpo
+    late = not archived and (found.age is None or found.age > rpo)
     if as_json:
         seconds = found.age.total_seconds() if found.age is not None else None
-        print_json({"late": late, "age_seconds": seconds, "rpo_seconds": rpo.total_seconds(), **found._asdict()})
+        print_json(
+            {
+                "late": late,
+                "age_seconds": seconds,
+                "rpo_seconds": rpo.total_seconds(),
+                **found._asdict(),
+                "archive": archive,
+            }
+        )
     elif found.newest is None or found.age is None:
         print_message("There is no good backup.")
     else:
         typer.echo(found.newest.path)
         print_message(f"{shown_duration(found.age)} old; at most {shown_duration(rpo)} is wanted.")
+    if archive is not None and not as_json:
+        print_message(shown_status(archive))
+        for problem in archive.problems:
+            print_message(f"{problem[:1].upper()}{problem[1:]}.")
     for listed in found.passed_over:
         print_message(f"No good: {listed.problem}.")
     if late:

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from atb_db.admin.progress import silent
 from atb_db.admin.readable import counted, shown_duration
+from atb_db.cli.archive import FOLDER as ARCHIVE
+from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.backup import FOLDER, RPO, FolderOption, home_of
-from atb_db.cli.durations import Duration, parse_duration
+from atb_db.cli.durations import Duration, parse_duration, parse_moment
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from atb_db.admin.backup.drill import Drill
+    from atb_db.admin.backup.drill import Drill, Drilled, Limits
     from atb_db.config import Settings
 
 RTO: Final = Duration(hours=1)
@@ -40,6 +43,10 @@ def drill_command(
     rpo: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.")] = RPO,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="From the archive: `random`, `latest`, or a moment.")
+    ] = None,
+    archive_dir: ArchiveOption = ARCHIVE,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,10 +57,14 @@ def drill_command(
     server; it is removed at the end. RPO is the age of the dump; with --random, that of the newest good one. The
     report is a JSON file in DIR/<database>/drills and a RESTORE_DRILL event in the live database.
 
+    With --at the same from the archive of `atb-db archive`, in a scratch server on this machine: RPO is what would be
+    lost if the live server were lost now.
+
     \b
     Examples:
       atb-db drill
       atb-db drill --random
+      atb-db drill --at random --rpo 5s
       atb-db drill backups/atb/2026/11/24/backup-20261124T171530.123Z.dump --same-server --rto 10m
       atb-db drill --history
 
@@ -64,11 +75,14 @@ def drill_command(
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.backup import drill
 
-    if (file is not None) + at_random + past > 1:
-        raise typer.BadParameter("FILE, --random and --history exclude each other")
+    if (file is not None) + at_random + past + (at is not None) > 1:
+        raise typer.BadParameter("FILE, --random, --at and --history exclude each other")
     live = settings_for(url, env)
     if past:
         _print_history(live, as_json=as_json)
+        return
+    if at is not None:
+        _drill_archive(live, archive_dir, at, drill.Limits(rto=rto, rpo=rpo), as_json=as_json)
         return
     home = home_of(live, backup_dir)
     dump = file or drill.choose_backup(home, at_random=at_random)
@@ -76,6 +90,21 @@ def drill_command(
     limits = drill.Limits(rto=rto, rpo=rpo)
     with progress_bar() as progress:
         done = drill.drill(live, dump, home=home, target=where, limits=limits, by_newest=at_random, progress=progress)
+    _end(done, as_json=as_json)
+
+
+def _drill_archive(live: Settings, folder: Path, at: str, limits: Limits, *, as_json: bool) -> None:
+    from atb_db.admin.continuous.drill import drill_archive, random_moment
+
+    moment = random_moment(folder) if at == "random" else None if at == "latest" else parse_moment(at)
+    with progress_bar() as progress:
+        done = drill_archive(live, folder, moment, limits=limits, progress=progress or silent)
+    _end(done, as_json=as_json)
+
+
+def _end(done: Drilled, *, as_json: bool) -> None:
+    from atb_db.admin.backup import drill
+
     for note in done.notes:
         print_message(note)
     if as_json:
@@ -93,6 +122,13 @@ def _print_drill(found: Drill) -> None:
     if found.manifest and found.server:
         print_message(
             f"Restored {counted(found.manifest.total_rows, 'row')} of {found.file.name} in PostgreSQL {found.server}; "
+            f"audited {counted(found.sessions_audited, 'session')}, "
+            f"ran {counted(found.statements_run, 'read statement')}."
+        )
+    elif found.server:
+        moment = f"{found.moment:%Y-%m-%d %H:%M:%S} UTC" if found.moment else "the last moment"
+        print_message(
+            f"Restored {moment} of the archive in PostgreSQL {found.server}; "
             f"audited {counted(found.sessions_audited, 'session')}, "
             f"ran {counted(found.statements_run, 'read statement')}."
         )

@@ -1,9 +1,9 @@
-"""Lengths of time, as people write and read them: 90s, 15m, 1h, 7d."""
+"""Lengths of time, as people write and read them: 90s, 15m, 1h, 7d; and moments."""
 
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import typer
@@ -40,3 +40,18 @@ def parse_duration(text: str | timedelta) -> timedelta:
     if not timedelta() < length <= _LONGEST:
         raise typer.BadParameter(f"{text[:40]!r} is no length of time such as 90s, 15m, 1h30m or 7d")
     return length
+
+
+def parse_moment(text: str) -> datetime:
+    """The moment that `2026-11-29 03:00:05+00` or `2026-11-29T03:00:05Z` says.
+
+    Raises:
+        BadParameter: it says none, or not in which time zone.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise typer.BadParameter(f"{text[:40]!r} is no moment such as 2026-11-29 03:00:05+00") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text[:40]!r} does not say its time zone: add +00 for UTC")
+    return moment

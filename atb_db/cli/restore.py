@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atb_db.admin.readable import counted
+from atb_db.admin.progress import silent
+from atb_db.admin.readable import counted, shown_size
+from atb_db.cli.archive import FOLDER as ARCHIVE
+from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.backup import FOLDER, FolderOption
+from atb_db.cli.durations import parse_moment
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import requested
 from atb_db.cli.options import JsonOption, UrlOption, settings_for
@@ -22,7 +27,22 @@ if TYPE_CHECKING:
 
 def restore_command(
     *,
-    file: Annotated[Path, typer.Argument(help="The .dump file; its manifest must lie beside it.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The .dump file; its manifest must lie beside it.", show_default=False),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="From the archive: as it was at this moment.")
+    ] = None,
+    latest: Annotated[bool, typer.Option("--latest", help="From the archive: as it was last.")] = False,
+    archive_dir: ArchiveOption = ARCHIVE,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="DIR", help="Where the new server's files go; else a temporary one."),
+    ] = None,
+    dump: Annotated[
+        bool, typer.Option("--dump", help="Back that database up into --backup-dir, and stop the new server.")
+    ] = False,
     target: Annotated[
         str | None, typer.Option("--target", metavar="URL", help="The database to restore into; the same as --url.")
     ] = None,
@@ -43,12 +63,18 @@ def restore_command(
 ) -> None:
     """Restore a backup into an empty database, or with --replace into any; then migrate and verify it.
 
+    With --at or --latest, from the archive of `atb-db archive`: a new server on this machine replays the log up to that
+    moment, and the database in it is verified and audited. It runs until you stop it, so that you can look, and copy
+    what was lost; or --dump makes an ordinary backup of it, for `restore FILE`.
+
     Dropping, restoring, and comparing schema and row counts with the manifest are one transaction: a broken or
     unsuitable dump leaves the target unchanged. Grants are restored if their roles exist.
 
     \b
     Examples:
       atb-db restore backups/atb/2026/11/24/backup-20261124T171530.123Z.dump --target postgresql://localhost/new
+      atb-db restore --at "2026-11-29 03:00:05+00"
+      atb-db restore --latest --dump
       atb-db restore FILE --replace
       atb-db restore FILE --replace --confirm atb --env production
 
@@ -61,6 +87,12 @@ def restore_command(
     from atb_db.admin.backup.restore import restore
 
     settings = settings_for(target or url, env)
+    if (file is not None) + (at is not None) + latest != 1:
+        raise typer.BadParameter("give one of FILE, --at and --latest")
+    if file is None:
+        moment = None if at is None else parse_moment(at)
+        _recover(settings, archive_dir, moment, into, backup_dir if dump else None, as_json=as_json)
+        return
     replacement = None
     if replace:
         replacement = _replacement(settings, confirm=confirm, env=env, folder=None if no_backup else backup_dir)
@@ -83,6 +115,50 @@ def restore_command(
             f"{counted(len(done.migrated), 'later migration')} applied."
         )
         print_message("The schema is as it should be." if clean else "atb-db verify lists what differs.")
+    if not clean:
+        raise typer.Exit(ExitCode.FOUND)
+
+
+def _recover(
+    settings: Settings, folder: Path, moment: datetime | None, into: Path | None, backups: Path | None, *, as_json: bool
+) -> None:
+    from atb_db.admin.backup.dump import backup
+    from atb_db.admin.continuous.recover import plan, recover, stop
+
+    with progress_bar() as progress:
+        done = recover(plan(folder, moment), settings, into=into, progress=progress or silent)
+        made = None
+        if backups is not None:
+            try:
+                made = backup(done.settings, folder=backups, progress=progress)
+            finally:
+                stop(done.pid, done.folder)
+    clean = done.verification.clean and not done.books.findings
+    if as_json:
+        print_json(
+            {
+                "clean": clean,
+                "url": None if made else done.url,
+                "dump": made.path if made else None,
+                "stop_command": None if made else done.stop_command,
+                "at": done.at,
+                "reached": done.reached,
+                "seconds": done.seconds,
+                "findings": (*done.verification.findings, *done.books.findings),
+            }
+        )
+    else:
+        typer.echo(made.path if made else done.url)
+        reached = f"{done.reached:%Y-%m-%d %H:%M:%S} UTC" if done.reached else "before the base backup"
+        print_message(
+            f"The last transaction in it is from {reached}; replayed in {sum(done.seconds.values()):.1f} s on a base "
+            f"backup of {shown_size(done.base.bytes)}."
+        )
+        if made is None:
+            print_message(f"Stop that server and remove its files with: {done.stop_command}")
+        books = "the books are consistent" if not done.books.findings else "atb-db audit lists what contradicts itself"
+        schema = "The schema is as it should be" if done.verification.clean else "atb-db verify lists what differs"
+        print_message(f"{schema}; {books}.")
     if not clean:
         raise typer.Exit(ExitCode.FOUND)
 

@@ -15,9 +15,20 @@ COMMANDS = [command.name or "" for command in app.registered_commands]
 for group in app.registered_groups:
     subcommands = group.typer_instance.registered_commands if group.typer_instance else []
     COMMANDS += [group.name or "", *(f"{group.name} {command.name}" for command in subcommands)]
-GROUPS = {"journal", "halt", "import"}
+GROUPS = {"archive", "journal", "halt", "import"}
 """Of commands; alone they do nothing."""
-OFFLINE = {"demo", "new", "lint", "queries", "journal status", "journal inspect", "journal discard", *GROUPS}
+OFFLINE = {
+    "archive schedule",
+    "archive status",
+    "demo",
+    "new",
+    "lint",
+    "queries",
+    "journal status",
+    "journal inspect",
+    "journal discard",
+    *GROUPS,
+}
 
 
 @cache

@@ -19,6 +19,7 @@ import pytest
 
 from atb_db import Database, Journal
 from atb_db.admin.backup.dump import backup
+from atb_db.admin.continuous.layout import Archive, write_archive
 from atb_db.admin.programs import tool_for
 from atb_db.cli import main
 from atb_db.cli.exits import ExitCode
@@ -63,6 +64,11 @@ CASES: Final = {
     "backup status": Case(reached=FOUND, unreached=FOUND),
     "backup verify": Case("{dump}", unreached=OK),
     "backup schedule": Case(unreached=OK),
+    "archive": Case(reached=USAGE, unreached=USAGE),
+    "archive start": Case("--archive-dir {archive}", reached=ExitCode.REFUSED),  # it is another server's
+    "archive status": Case("--archive-dir {archive}", reached=FOUND, unreached=FOUND),
+    "archive stop": Case("--archive-dir {archive}", reached=FOUND, unreached=FOUND),
+    "archive schedule": Case("--archive-dir {archive}", unreached=OK),
     "restore": Case("{dump} --replace --confirm {name}", tool="pg_restore"),
     "drill": Case("{dump} --same-server --rpo 1d", tool="pg_restore"),
     "setup-railway": Case("--check-local --verify"),
@@ -147,6 +153,11 @@ def arguments(command: str, place: Place, folder: Path) -> list[str]:
     files |= {"trades": folder / "trades.csv", "bot": folder / "bot.sqlite"}
     files["trades"].write_text("time,symbol,side,quantity,price\n2025-11-05,X,buy,1,2\n")
     write_freqtrade(files["bot"], [TRADE], [ORDER])
+    files["archive"] = folder / "archive"
+    if command.startswith("archive"):
+        files["archive"].mkdir()
+        write_archive(files["archive"], Archive(1, "another server", "atb_archive_walked", 16_777_216, 15))
+        (files["archive"] / "chains").mkdir()
     if command.startswith("journal"):
         fill(files["journal"])
     filled = CASES[command].arguments.format(name="walked", **files)

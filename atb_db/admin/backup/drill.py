@@ -66,6 +66,8 @@ class Drill(NamedTuple):
     rpo_seconds: float | None
     """Age of the dump, or when a random one was drilled of the newest good one; None if nobody knows."""
     rpo_limit_seconds: float
+    moment: datetime | None = None
+    """That was restored from an archive; None of a dump, or for the archive's end."""
 
     @property
     def missed(self) -> tuple[str, ...]:
@@ -162,7 +164,7 @@ def drill(
     started_at = datetime.now(UTC)
     with usable(dump):
         dump.stat()
-        make_private(home / _DRILLS)
+    prepare_report(home)
     watch = Stopwatch()
     manifest = None
     try:
@@ -191,7 +193,17 @@ def drill(
         rpo_seconds=(started_at - made_at).total_seconds() if made_at else None,
         rpo_limit_seconds=limits.rpo.total_seconds(),
     )
-    return _recorded(live, home, found)
+    return recorded(live, home, found)
+
+
+def prepare_report(home: Path) -> None:
+    """Make the folder of the reports.
+
+    Raises:
+        Unusable: it cannot be made.
+    """
+    with usable(home):
+        make_private(home / _DRILLS)
 
 
 def history(live: Settings, *, limit: int = 50) -> list[SystemEvent]:
@@ -244,7 +256,8 @@ def _examine(scratch: Settings, dump: Path, watch: Stopwatch, progress: Progress
     )
 
 
-def _recorded(live: Settings, home: Path, found: Drill) -> Drilled:
+def recorded(live: Settings, home: Path, found: Drill) -> Drilled:
+    """Write the report into `home`, and an event into the live database if it is there."""
     report = home / _DRILLS / f"drill-{found.started_at:%Y%m%dT%H%M%S.%f}Z.json"
     content = to_report(found)
     with usable(report):
@@ -266,6 +279,7 @@ def to_report(found: Drill) -> dict[str, object]:
     manifest = found.manifest
     return found._asdict() | {
         "started_at": found.started_at.isoformat(),
+        "moment": found.moment.isoformat() if found.moment else None,
         "file": str(found.file),
         "manifest": json.loads(to_json(manifest)) if manifest else None,
         "missed": found.missed,

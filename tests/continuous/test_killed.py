@@ -1,0 +1,176 @@
+"""Archivers, servers and disks that go at any moment: what was acknowledged is brought back, but for the stated RPO."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from random import Random
+from signal import SIGKILL
+from subprocess import Popen
+from threading import Event, Thread
+
+import psycopg
+import pytest
+
+from atb_db.admin.continuous.layout import read_archive, read_state
+from atb_db.admin.continuous.recover import plan, scratch
+from tests.continuous.conftest import Scene, numbers, receivers
+from tests.disks import fill, small_disk
+from tests.faults.conftest import FULL, Record
+from tests.faults.results import Line
+
+ROUNDS = 30 if FULL else 4
+RPO = timedelta(seconds=5)
+pytestmark = pytest.mark.slow
+
+
+class Writer(Thread):
+    """Records numbers one after the other, at up to a hundred a second; knows when each was acknowledged."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+        self._ended = Event()
+        self.acknowledged: dict[int, datetime] = {}
+
+    def run(self) -> None:
+        number = 0
+        while not self._ended.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True) as connection:
+                    while not self._ended.wait(0.01):
+                        number += 1
+                        [(at,)] = connection.execute(
+                            "INSERT INTO system_events (timestamp, event_type, severity, message) "
+                            "VALUES (clock_timestamp(), 'TEST', 'INFO', %s) RETURNING clock_timestamp()",
+                            [f"number {number}"],
+                        ).fetchall()
+                        assert isinstance(at, datetime)
+                        self.acknowledged[number] = at
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def kill_archiver(scene: Scene, archiver: Popen[bytes]) -> Popen[bytes]:
+    archiver.kill()
+    archiver.wait()
+    return scene.launch()
+
+
+def test_archivers_and_servers_killed_under_load(scene: Scene, chance: Random) -> None:
+    archiver = scene.launch()
+    writer = Writer(scene.url)
+    scene.protects(scene.now())
+    writer.start()
+    try:
+        for _ in range(ROUNDS):
+            time.sleep(chance.uniform(0.2, 2.0))
+            if chance.random() < 0.3:
+                scene.server.restart(crash=True)
+            else:
+                archiver = kill_archiver(scene, archiver)
+        scene.protects(scene.now())
+        time.sleep(chance.uniform(0.5, 2.0))
+        # The server's machine goes, and its disk with it; the archiver has whatever has come.
+        scene.server._end(SIGKILL)
+        gone_at = max(writer.acknowledged.values())
+    finally:
+        writer.stop()
+        archiver.terminate()
+        archiver.wait(60)
+    archive, state = read_archive(scene.archive), read_state(scene.archive)
+    assert archive is not None
+    assert state is not None
+    chosen = plan(scene.archive, None)
+    assert chosen.chain.until is not None
+    began = time.monotonic()
+    with scratch(chosen, scene.settings) as recovered:
+        found = set(numbers(recovered.settings))
+        assert recovered.books.findings == ()
+    took = time.monotonic() - began
+    lost = {number: at for number, at in writer.acknowledged.items() if number not in found}
+    assert [number for number, at in lost.items() if at <= chosen.chain.until] == []
+    assert [number for number, at in lost.items() if at < gone_at - RPO] == []
+    assert len(writer.acknowledged) > ROUNDS
+    promised = "at most 5 s lost"
+    Record()(
+        Line(
+            "archivers and servers killed under load, then server and disk lost",
+            "archive",
+            ROUNDS,
+            len(writer.acknowledged),
+            len(lost),
+            double=0,
+            recovery=took,
+            promised=promised,
+        )
+    )
+
+
+def test_nothing_is_lost_when_commits_wait_for_the_archive(scene: Scene, chance: Random) -> None:
+    archiver = scene.launch()
+    scene.protects(scene.now())
+    archive = read_archive(scene.archive)
+    assert archive is not None
+    with psycopg.connect(scene.url, autocommit=True) as connection:
+        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = '{archive.slot}'".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    writer = Writer(scene.url)
+    time.sleep(1)
+    writer.start()
+    rounds = 10 if FULL else 1
+    try:
+        for _ in range(rounds):
+            time.sleep(chance.uniform(0.5, 2.0))
+            archiver = kill_archiver(scene, archiver)
+        seen = len(writer.acknowledged)
+        scene.until(lambda state: state.streaming and len(writer.acknowledged) > seen + 10)
+        scene.server._end(SIGKILL)
+    finally:
+        writer.stop()
+        archiver.terminate()
+        archiver.wait(60)
+    with scratch(plan(scene.archive, None), scene.settings) as recovered:
+        found = set(numbers(recovered.settings))
+    lost = writer.acknowledged.keys() - found
+    assert lost == set()
+    assert len(writer.acknowledged) > 10
+    Record()(
+        Line(
+            "the same while commits wait for the archive",
+            "archive",
+            rounds + 1,
+            len(writer.acknowledged),
+            len(lost),
+            double=0,
+            promised="0 lost",
+        )
+    )
+
+
+def test_a_full_disk_stops_it_and_room_lets_it_go_on(scene: Scene) -> None:
+    scene.archive.mkdir()
+    with small_disk(scene.archive, "200m") as disk:
+        archiver = scene.launch()
+        scene.protects(scene.record(1))
+        filler = fill(disk)
+        with psycopg.connect(scene.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_switch_wal()")
+        scene.record(2)
+        time.sleep(3)
+        assert archiver.poll() is None
+        status = scene.cli("archive", "status", "--archive-dir", str(scene.archive), "--rpo", "1s")
+        assert (status.code, "disk is full" in status.err) == (3, True), status.err
+        filler.unlink()
+        moment = scene.record(3)
+        scene.protects(moment)
+        with scratch(plan(scene.archive, moment), scene.settings) as recovered:
+            assert numbers(recovered.settings) == [1, 2, 3]
+        archiver.terminate()
+        assert archiver.wait(60) == 0
+        assert not any(str(scene.archive) in line for line in receivers())
+    Record()(Line("the archive's disk full", "archive", 1, 3, 0, double=0, promised="0 lost"))
