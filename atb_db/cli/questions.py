@@ -79,7 +79,12 @@ def query_command(
         print_json(answer.result)
     elif as_csv:
         _print_csv(answer)
-    elif not answer.rows:
+    else:
+        _print(answer)
+
+
+def _print(answer: Answer) -> None:
+    if not answer.rows:
         print_message("No rows.")
     elif answer.single and len(answer.rows) == 1 and len(answer.columns) > 1:
         print_table(("Field", "Value"), zip(answer.columns, map(plain_text, answer.rows[0]), strict=True))
