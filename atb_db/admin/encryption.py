@@ -80,7 +80,7 @@ def shown_encryption(one: Encryption) -> str:
 
 
 def encryption_findings(one: Encryption, what: str = "encryption") -> Iterator[Finding]:
-    """What is amiss: with a server beyond this machine and private networks anybody may be between."""
+    """What is wrong: with a server beyond this machine and private networks anybody may be between."""
     if one.near or one.version == "GSSAPI":
         return
     where = f"host {one.host}"

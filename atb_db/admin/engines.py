@@ -1,4 +1,4 @@
-"""What is amiss with engines and what they depend on: silent sessions, active flags, a lost replica."""
+"""What is wrong with engines and what they depend on: silent sessions, active flags, a lost replica."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a server does: its connections, transactions, clock and followers; and what is amiss with that."""
+"""How a server does: its connections, transactions, clock and followers; and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Follower(NamedTuple):
 
 
 def signs_findings(signs: VitalSigns, settings: Settings, *, ahead: float = 0.0) -> Iterator[Finding]:
-    """What is amiss with a server that is doing so; its clock is `ahead` seconds."""
+    """What is wrong with such a server; its clock is `ahead` seconds."""
     most = signs.server_limit if signs.own_limit is None else min(signs.server_limit, signs.own_limit)
     wanted, repair = str(settings.pool_max), f"DATABASE_POOL_MAX={max(1, most // 2)}, or a larger limit on the server"
     if settings.pool_max > most:
@@ -91,7 +91,7 @@ def signs_findings(signs: VitalSigns, settings: Settings, *, ahead: float = 0.0)
 
 
 def follower_findings(one: Follower) -> Iterator[Finding]:
-    """What is amiss with one."""
+    """What is wrong with one."""
     kept, behind = one.bytes_behind or 0, "unknown" if one.bytes_behind is None else shown_size(one.bytes_behind)
     if not one.is_connected:
         level = Level.ERROR if kept > _KEPT_LOG else Level.WARNING

@@ -287,7 +287,7 @@ def _print(done: Imported) -> None:
 
 
 class _progress:  # noqa: N801  used as a function
-    """Tells how far it is and how long the rest may take, on a terminal only."""
+    """Shows how far it is and how long the rest may take, on a terminal only."""
 
     def __enter__(self) -> Callable[[str, int, int | None], None]:
         self._start = time.monotonic()

@@ -76,7 +76,7 @@ def migrate_command(
     Exit codes: 0 up to date, 1 a migration failed, 2 wrong usage,
     3 behind (--check), or the copy is not as it should be (--rehearse),
     4 cannot connect, 5 what is recorded is not what it seems (atb-db status
-    tells), or the database is marked as something else (--env),
+    says), or the database is marked as something else (--env),
     6 another migration or a table in use did not end in time,
     7 pg_dump or psql is missing (--rehearse).
     """  # noqa: D301  \b keeps the lines apart in --help

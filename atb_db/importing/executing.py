@@ -20,7 +20,7 @@ from atb_db.types import ImportOutcome
 from atb_db.values import request_id_of
 
 Told: TypeAlias = Callable[[str, int, int | None], None]
-"""Is told what is being done, how much of it is done, and of how much."""
+"""Called with what is being done, how much of it is done, and the total."""
 
 _REFUSALS: Final = (InvalidInput, Conflict, NotFound, Unfit)
 """What the books refuse for what a row says; anything else ends the import."""

@@ -124,7 +124,7 @@ class Book(NamedTuple):
     start_time: datetime
     exchange: str | None = None
     end_time: datetime | None = None
-    """When to end it; None leaves it to an engine, or to whoever ends it."""
+    """When to end it; None leaves it to an engine, or to a person."""
     strategy_config: Row | None = None
 
 

@@ -109,7 +109,7 @@ $$;
 COMMENT ON FUNCTION chosen_openings IS
 'Where the chosen sessions stood at since, in their base currency: opening_balance = initial balance + net P&L of the '
 'chosen trades before; opening_equity = the newest snapshot before, else the initial balance, if the session''s equity '
-'is told by_snapshots (there are some in the span and neither strategy nor symbol is chosen), else opening_balance; '
+'is read by_snapshots (there are some in the span and neither strategy nor symbol is chosen), else opening_balance; '
 'opening_transferred = deposits less withdrawals until that snapshot.';
 
 CREATE FUNCTION equity_series(

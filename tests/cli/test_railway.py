@@ -220,7 +220,7 @@ def test_nothing_is_written_before_all_is_in_order(ready_url: str, call: Run) ->
 def test_verification_waits_for_migrations(empty_url: str, call: Run) -> None:
     ended = call("setup-railway", "--check-local", "--verify", "--json", url=empty_url)
     assert ended.code == ExitCode.FOUND
-    assert steps_of(ended)[Topic.VERIFICATION][1] == "nothing was written: first mend the migrations"
+    assert steps_of(ended)[Topic.VERIFICATION][1] == "nothing was written: first fix the migrations"
 
 
 def test_env_names_the_variable(ready_url: str, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:

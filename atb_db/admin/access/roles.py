@@ -162,8 +162,8 @@ def check_roles(settings: Settings, members: Members) -> tuple[RoleChange, ...]:
 def set_roles(settings: Settings, members: Members) -> RolesSet:
     """Create the groups, or bring them up to date; running it again changes nothing.
 
-    A superuser can do all of it, and so can a database's owner with CREATEROLE. Whoever cannot do something is told
-    what and why; the rest is done.
+    A superuser can do all of it, and so can a database's owner with CREATEROLE. What a role cannot do is in
+    the result, with the reason; the rest is done.
 
     Raises:
         Unavailable: the server cannot be reached.

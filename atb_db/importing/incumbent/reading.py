@@ -40,7 +40,7 @@ class Identity(NamedTuple):
 
     database: str
     system: str
-    """What tells its server from another."""
+    """What distinguishes its server from another."""
     server_zone: str
 
 
