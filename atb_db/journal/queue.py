@@ -185,11 +185,12 @@ class Queue:
                     "nothing was recorded",
                     statement=statement.name,
                 )
+            number = self._next
+            self._next += 1  # first: an interrupted entry's number is not given to another
             self._file.append(line)
-            entry = JournalEntry(self._next, now, statement.name, None, {}, None)
+            entry = JournalEntry(number, now, statement.name, None, {}, None)
             ticket = Ticket(entry, statement, len(line))
             ticket.awaited = awaited
-            self._next += 1
             self._kept += len(line)
             self._pending.append(ticket)
             return ticket

@@ -27,9 +27,11 @@ from tests.faults.conftest import FULL, Record
 from tests.faults.results import Line
 from tests.faults.scene import Fault, Scene, begin_sessions, scene_on, suffer
 
-ROUNDS: Final = 20 if FULL else 2
+ROUNDS: Final = 8 if FULL else 2
 REPORT: Final = re.compile(r"deadlock detected\n(?:.*\n)*?(?=.*(?:HINT|CONTEXT|STATEMENT):)")
 STATEMENT: Final = re.compile(r"Process \d+: (\w+)")
+LONG: Final = 120.0
+"""Seconds: a VACUUM FULL holds its table for as long as it takes."""
 OPERATORS_OWN: Final = {"REINDEX", "VACUUM"}
 
 
@@ -53,6 +55,11 @@ def names(scene: Scene, kind: str, schema: str) -> list[sql.Identifier]:
     return [sql.Identifier(schema, str(name)) for (name,) in scene.execute(query)]
 
 
+def patient(scene: Scene) -> Settings:
+    limits = {"lock_timeout": 0.0, "statement_timeout": 0.0, "deadline": LONG, "query_deadline": LONG}
+    return Settings.load(scene.url, environ={})._replace(**limits)  # type: ignore[arg-type]
+
+
 def each_table(statement: str) -> Callable[[Scene], None]:
     def do(scene: Scene) -> None:
         with psycopg.connect(scene.url, autocommit=True) as connection:
@@ -64,9 +71,14 @@ def each_table(statement: str) -> Callable[[Scene], None]:
 
 
 def purge(scene: Scene) -> None:
-    settings = Settings.load(scene.url, environ={})
-    for session_id in begin_sessions(scene.url, 2):
+    settings = patient(scene)
+    for _ in range(2):
         with Database(settings) as db:
+            session_id = db.run(
+                sessions.create_trading_session(
+                    strategy_name="purged", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1
+                )
+            )
             db.run(events.log_event(session_id=session_id, event_type="TEST", message="to be purged"))
             db.run(sessions.end_trading_session(session_id=session_id))
         purge_session(settings, session_id)
@@ -75,7 +87,7 @@ def purge(scene: Scene) -> None:
 
 
 def look(scene: Scene) -> None:
-    audit(Settings.load(scene.url, environ={}))
+    audit(patient(scene))
     with psycopg.connect(scene.url, autocommit=True) as connection:
         for view in names(scene, "v", "reporting"):
             with suppress(psycopg.errors.DeadlockDetected):
@@ -125,7 +137,10 @@ def test_our_commands_do_not_deadlock_with_each_other(
     is_async: bool,  # noqa: FBT001
     record: Record,
 ) -> None:
-    outcome = suffer(scene, Fault(all_at_once), tmp_path, is_async=is_async, times=ROUNDS, deadline=60.0)
+    outcome = suffer(
+        scene, Fault(all_at_once), tmp_path, is_async=is_async, times=ROUNDS,
+        lock_timeout=0.0, statement_timeout=0.0, deadline=LONG, query_deadline=LONG,
+    )  # fmt: skip
     found = deadlocks(scene.server)
     ours = [words for words in found if not words & OPERATORS_OWN]
     promised = f"0 deadlocks between ours ({len(ours)}; {len(found)} with REINDEX or VACUUM FULL, run again)"

@@ -26,9 +26,10 @@ from atb_db.database import Transaction
 from atb_db.documents import JsonText
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.repository import statements, trades
+from atb_db.repository.imports import NewImportedRow
 from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.types import Json, Number, Span
+from atb_db.types import ImportOutcome, Json, Number, Span
 from atb_db.values import new_request_id
 from tests.invariants.running import undone
 from tests.statements.examples import World, at, example
@@ -78,6 +79,14 @@ DOCUMENTS: Final = st.recursive(
 TRADE: Final = NewTrade(
     "X", "LONG", 10, 11, "0.1", at(0), at(1), 1, "x", "x", commission="0.1", strategy_config={"a": 1}
 )
+IMPORTED: Final = NewImportedRow("trades", "1", "ADJUSTED", 7, target_table="trades", target_id=1, content={"a": 1})
+IMPORTED_TYPES: Final[dict[str, object]] = {
+    **dict.fromkeys(("source_table", "source_key", "target_table", "reason"), str),
+    **dict.fromkeys(("content_hash", "session_id", "target_id"), int),
+    "outcome": ImportOutcome,
+    "target_request_id": UUID,
+    "content": Json,
+}
 BY_TYPE: Final[dict[object, st.SearchStrategy[Any]]] = {
     Number: st.decimals() | st.floats() | st.integers() | st.decimals(0, 2, places=12).map(str),
     Span: st.timedeltas() | st.decimals() | st.floats() | st.integers(),
@@ -102,11 +111,9 @@ def arguments(declaration: Declared[object], world: World) -> st.SearchStrategy[
 
 def _others(kind: object) -> st.SearchStrategy[Any]:
     if kind is NewTrade:
-        fields = {one.name: _others(one.type) for one in trades.log_trade.parameters if one.name in NewTrade._fields}
-        changes = st.sampled_from(sorted(fields)).flatmap(lambda name: st.fixed_dictionaries({name: fields[name]}))
-        return changes.map(lambda change: [TRADE._replace(**change)]) | st.sampled_from(
-            [[], [TRADE, None], TRADE, *ODD]
-        )
+        return _records(TRADE, {one.name: one.type for one in trades.log_trade.parameters})
+    if kind is NewImportedRow:
+        return _records(IMPORTED, IMPORTED_TYPES)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from([*kind, *ODD])
     return BY_TYPE[kind] | st.sampled_from(ODD)
@@ -138,6 +145,13 @@ def test_refused_or_stored_exactly(world_db: Database, world: World, declaration
             assert len(str(refusal)) < 400
 
     attempt()
+
+
+def _records(usual: NewTrade | NewImportedRow, types: dict[str, object]) -> st.SearchStrategy[Any]:
+    """One record with another value in one of its fields, or none at all."""
+    fields = {name: _others(kind) for name, kind in types.items() if name in usual._fields}
+    changes = st.sampled_from(sorted(fields)).flatmap(lambda name: st.fixed_dictionaries({name: fields[name]}))
+    return changes.map(lambda change: [usual._replace(**change)]) | st.sampled_from([[], [usual, None], usual, *ODD])
 
 
 def made(declaration: Declared[object], values: dict[str, object]) -> Statement[object] | InvalidInput:

@@ -21,9 +21,10 @@ from atb_db.journal.frames import frame, is_torn, unframe
 from atb_db.journal.queue import Queue, Ticket
 from atb_db.parameters import Parameter
 from atb_db.repository import events, statements
+from atb_db.repository.imports import NewImportedRow
 from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.types import Json, Number, PositionSide, Span, Unset
+from atb_db.types import ImportOutcome, Json, Number, PositionSide, Span, Unset
 
 COMMANDS = [one for one in statements() if one.kind is Kind.COMMAND and one.name not in OF_THE_MOMENT]
 LIMIT = 1 << 20
@@ -49,8 +50,18 @@ TRADES = st.fixed_dictionaries(
     },
     optional={"commission": NUMBERS, "strategy_config": DOCUMENTS, "mfe": NUMBERS, "mfe_time": MOMENTS},
 ).map(lambda given: NewTrade(**given))  # type: ignore[arg-type]  # each is what its name says
+IMPORTED = st.builds(
+    NewImportedRow,
+    source_table=TEXT,
+    source_key=TEXT,
+    outcome=st.sampled_from(ImportOutcome),
+    content_hash=st.integers(-(2**63), 2**63 - 1),
+    reason=st.none() | TEXT,
+    content=st.none() | DOCUMENTS,
+)
 BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     NewTrade: st.lists(TRADES, max_size=3),
+    NewImportedRow: st.lists(IMPORTED, max_size=3),
     Number: NUMBERS,
     Span: NUMBERS | st.timedeltas(timedelta(0), timedelta(days=999)),
     Json: DOCUMENTS,

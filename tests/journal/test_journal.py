@@ -62,7 +62,8 @@ def test_a_full_journal_has_room_again_once_the_database_answers(
         first.close()
         assert kept
         proxy.listen()
-        assert isinstance(connect(proxy.url, limit=1 << 13).record(note(session_id, "after a restart")), int)
+        again = connect(proxy.url, limit=1 << 13, patience=30.0)
+        assert isinstance(again.record(note(session_id, "after a restart")), int)
     assert messages(db, session_id) == [*kept, "after a restart"]
 
 
