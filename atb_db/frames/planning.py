@@ -22,6 +22,8 @@ Money: TypeAlias = Literal["decimal128", "float64"]
 
 SCALE: Final = 18
 """Decimals of money in a frame."""
+_WHOLE: Final = 38 - SCALE
+"""Digits before the point that there is room for."""
 _PLACES: Final = re.compile(rf"{OPAQUE} | \$(?P<number>\d+)", re.VERBOSE | re.DOTALL)
 _VIEW: Final = re.compile(r"reporting\.[a-z_][a-z0-9_]*")
 _FIRST_OF_OTHERS: Final = 16384
@@ -150,10 +152,14 @@ def _copy(sql: str, columns: Sequence[FrameColumn], money: Money) -> bytes:
 
 
 def _money(name: str, money: Money) -> str:
-    """Rounded only where there is something to round: by itself `round` would write every number with 18 decimals."""
+    """Rounded only where there is something to round: by itself `round` would write every number with 18 decimals.
+
+    So it does with what does not fit: Arrow's reader refuses the digits, while it would scale a whole number into
+    another one without a word.
+    """
     if money == "float64":
         return f"{name}::float8"
-    return f"CASE WHEN scale({name}) > {SCALE} THEN round({name}, {SCALE}) ELSE {name} END"
+    return f"CASE WHEN scale({name}) > {SCALE} OR abs({name}) >= 1e{_WHOLE} THEN round({name}, {SCALE}) ELSE {name} END"
 
 
 def _quoted(name: str) -> str:

@@ -209,12 +209,26 @@ def test_what_no_frame_can_be_is_said(db: Database, session_id: int) -> None:
         db.frame(trades.get_recent_trades(session_id=99999999))
 
 
-def test_a_number_beyond_the_decimals_asks_for_floats(db: Database, session_id: int) -> None:
-    db.run(trades.log_trades(session_id=session_id, trades=[trade(quantity="1e25")]))
+@pytest.mark.parametrize("beyond", ["1e25", "1e20", "100000000000000000000.5", "123456789012345678901"])
+def test_a_number_beyond_the_decimals_asks_for_floats(db: Database, session_id: int, beyond: str) -> None:
+    """Arrow's reader turns 1e25 into 122083294381374201810.4… where it is not kept from it."""
+    db.run(trades.log_trades(session_id=session_id, trades=[trade(quantity=beyond)]))
     query = trades.get_recent_trades(session_id=session_id)
     with pytest.raises(InvalidInput, match="money='float64'"):
         db.frame(query)
-    assert db.frame(query, money="float64").to_pylist()[0]["quantity"] == 1e25
+    assert db.frame(query, money="float64").to_pylist()[0]["quantity"] == float(beyond)
+
+
+@pytest.mark.parametrize("number", ["99999999999999999999", "99999999999999999999.999999999999999999", "1e-18"])
+def test_the_largest_and_the_smallest_decimals_are_exact(db: Database, session_id: int, number: str) -> None:
+    db.run(trades.log_trades(session_id=session_id, trades=[trade(quantity=number, pnl=0)]))
+    assert db.frame(trades.get_recent_trades(session_id=session_id)).to_pylist()[0]["quantity"] == Decimal(number)
+
+
+def test_what_is_finer_than_the_decimals_is_rounded(db: Database, session_id: int) -> None:
+    db.run(trades.log_trades(session_id=session_id, trades=[trade(quantity="0.12345678901234567890123")]))
+    [row] = db.frame(trades.get_recent_trades(session_id=session_id)).to_pylist()
+    assert row["quantity"] == Decimal("0.123456789012345679")
 
 
 @pytest.mark.parametrize("missing", ["pyarrow", "polars"])

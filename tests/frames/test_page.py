@@ -27,12 +27,15 @@ def test_the_example_prints_what_it_says(fresh_url: str, fresh_db: Database) -> 
             start_time=datetime(2024, 1, 1, tzinfo=UTC),
         )
     )
-    for _ in range(2):
-        opened = positions.open_position(
-            session_id=session_id, symbol="BTCUSDT", side="LONG", entry_price=100, quantity=1, strategy_name="s"
+    first, _ = (
+        fresh_db.run(
+            positions.open_position(
+                session_id=session_id, symbol=symbol, side="LONG", entry_price=100, quantity=1, strategy_name="s"
+            )
         )
-        position_id = fresh_db.run(opened)
-    fresh_db.run(positions.close_position(position_id=position_id, exit_price=101, exit_reason="target"))
+        for symbol in ("BTCUSDT", "ETHUSDT")
+    )
+    fresh_db.run(positions.close_position(position_id=first, exit_price=101, exit_reason="target"))
     done = subprocess.run(
         [sys.executable, "-c", blocks("docs/frames.md")],
         env=os.environ | {"DATABASE_URL": fresh_url},
