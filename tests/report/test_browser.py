@@ -84,8 +84,8 @@ def opened(
     context.close()
 
 
-def every(*names: str) -> pytest.MarkDecorator:
-    cases = [(name, light, size) for name in names for light in ("light", "dark") for size in SIZES]
+def every(*names: str, lights: tuple[str, ...] = ("light", "dark")) -> pytest.MarkDecorator:
+    cases = [(name, light, size) for name in names for light in lights for size in SIZES]
     return pytest.mark.parametrize("opened", cases, indirect=True, ids="-".join)
 
 
@@ -167,7 +167,7 @@ def test_definitions_appear_when_pointed_at_and_by_the_keyboard(opened: Opened) 
 EXPLAINED = ".headline .card, .figure, .term"
 
 
-@every("replayed", "hostile")
+@every("replayed", "hostile", lights=("light",))
 def test_a_definition_is_seen_whole(opened: Opened) -> None:
     """Also at the edge of the window and in a table with one row; and nothing begins to scroll."""
     tab = opened.tab
