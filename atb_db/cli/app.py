@@ -21,6 +21,7 @@ from atb_db.cli.halt import halt_app
 from atb_db.cli.health import health_command
 from atb_db.cli.importing import import_app
 from atb_db.cli.journal import journal_app
+from atb_db.cli.metrics import metrics_command
 from atb_db.cli.migration_files import lint_command, new_command
 from atb_db.cli.migrations import migrate_command, rollback_command, status_command
 from atb_db.cli.nuke import nuke_command, reset_command
@@ -61,6 +62,7 @@ app.add_typer(environment_app, name="environment")
 app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
 app.command("queries")(queries_command)
 app.command("health")(health_command)
+app.command("metrics")(metrics_command)
 app.add_typer(halt_app, name="halt")
 app.command("report")(report_command)
 app.command("watch")(watch_command)

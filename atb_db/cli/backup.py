@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
-from atb_db.admin.readable import counted, shown_duration
+from atb_db.admin.readable import counted, shown_duration, shown_size
 from atb_db.cli.archive import FOLDER as ARCHIVE
 from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.durations import Duration, parse_duration
@@ -105,7 +105,7 @@ def backup_command(
     typer.echo(made.path)
     manifest = made.manifest
     print_message(
-        f"{manifest.database}: {counted(manifest.total_rows, 'row')} in {counted(manifest.bytes, 'byte')}, by pg_dump "
+        f"{manifest.database}: {counted(manifest.total_rows, 'row')} in {shown_size(manifest.bytes)}, by pg_dump "
         f"{manifest.client_version}, in {manifest.seconds:.1f} s; read through and found complete."
     )
     if made.removed:
@@ -137,7 +137,7 @@ def list_command(
     if as_json:
         print_json(found)
     else:
-        print_table(("Time", "Rows", "Bytes", "Server", "Problem", "File"), [_row(listed) for listed in found])
+        print_table(("Time (UTC)", "Rows", "Size", "Server", "Problem", "File"), [_row(listed) for listed in found])
     if any(listed.problem for listed in found):
         raise typer.Exit(ExitCode.FOUND)
 
@@ -322,5 +322,5 @@ def home_of(settings: Settings, backup_dir: Path) -> Path:
 
 def _row(listed: Listed) -> tuple[object, ...]:
     manifest = listed.manifest
-    known = (manifest.total_rows, manifest.bytes, manifest.server_version) if manifest else ("", "", "")
+    known = (manifest.total_rows, shown_size(manifest.bytes), manifest.server_version) if manifest else ("", "", "")
     return (f"{listed.time:%Y-%m-%d %H:%M:%S}", *known, listed.problem or "none", listed.path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -13,6 +15,12 @@ import typer
 
 _WIDEST: Final = 40
 """Characters to which a column is aligned; one long cell moves its own line only."""
+_READABLE: Final = 16
+"""Characters that a column of text needs at least, if it has as many; numbers and times are never broken."""
+_BETWEEN: Final = 3
+"""Characters that a terminal's table takes beside each column."""
+_NUMBER: Final = re.compile(r"[-+]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?%?")
+_UNBROKEN: Final = re.compile(rf"({_NUMBER.pattern}|\d{{4}}-\d\d-\d\d[\d:.TZ+ -]*( UTC)?|true|false|True|False)")
 
 
 @runtime_checkable
@@ -31,13 +39,54 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table: drawn on a terminal, elsewhere aligned, one line a row; numbers to the right."""
-    cells = [["" if cell is None else cell for cell in row] for row in rows]
-    right = [all(isinstance(row[index], int) for row in cells) for index in range(len(columns))]
-    if sys.stdout.isatty():
+    """A table: drawn on a terminal, elsewhere aligned, one line a row; numbers to the right.
+
+    On a terminal that is too narrow for it, each row becomes a record with a line for each column, as in psql's
+    expanded display.
+    """
+    cells = [["" if cell is None else _shown(cell) for cell in row] for row in rows]
+    right = [_are_numbers([row[index] for row in cells]) for index in range(len(columns))]
+    if not sys.stdout.isatty():
+        _align_table(columns, cells, right)
+    elif _least_width(columns, cells) <= (width := _terminal_width()):
         _draw_table(columns, cells, right)
     else:
-        _align_table(columns, cells, right)
+        typer.echo("\n".join(records(columns, cells, width=width)))
+
+
+def records(columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> list[str]:
+    """The rows as records, in lines of `width` characters at the most: a rule with the number, then a line a column."""
+    names = max(map(len, columns), default=0)
+    lines: list[str] = []
+    for number, row in enumerate(rows, 1):
+        lines.append(f"─[ {number} ]".ljust(min(width, names + 24), "─"))
+        for column, cell in zip(columns, row, strict=True):
+            parts = textwrap.wrap(" ".join(cell.split()), max(_READABLE, width - names - 2)) or [""]
+            lines.append(f"{column.ljust(names)}  {parts[0]}".rstrip())
+            lines += [" " * (names + 2) + part for part in parts[1:]]
+    return lines
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    return any(cells) and all(not cell or _NUMBER.fullmatch(cell) for cell in cells)
+
+
+def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Of a terminal on which the table can be read."""
+    return 1 + sum(
+        max(min(len(name), _READABLE), *(_least(row[index]) for row in rows), 1) + _BETWEEN
+        for index, name in enumerate(columns)
+    )
+
+
+def _least(cell: str) -> int:
+    return len(cell) if _UNBROKEN.fullmatch(cell) else min(max(map(len, cell.split("\n"))), _READABLE)
+
+
+def _terminal_width() -> int:
+    from rich.console import Console
+
+    return Console().width
 
 
 def _plain(value: object) -> object:
@@ -60,22 +109,23 @@ def plain_text(value: object) -> str:
     return json.dumps(plain, default=str) if isinstance(plain, (dict, list)) else str(plain)
 
 
-def _draw_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[bool]) -> None:
+def _draw_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD)
-    for column, to_right in zip(columns, right, strict=True):
-        table.add_column(column, justify="right" if to_right else "left", overflow="fold")
+    for index, (column, to_right) in enumerate(zip(columns, right, strict=True)):
+        unbroken = all(_UNBROKEN.fullmatch(row[index]) for row in rows if row[index])
+        table.add_column(column, justify="right" if to_right else "left", overflow="fold", no_wrap=unbroken)
     for row in rows:
-        table.add_row(*(Text(_shown(cell)) for cell in row))
+        table.add_row(*map(Text, row))
     Console(highlight=False).print(table)
 
 
-def _align_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[bool]) -> None:
-    lines = [list(columns), *([" ".join(_shown(cell).split()) for cell in row] for row in rows)]
+def _align_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:
+    lines = [list(columns), *([" ".join(cell.split()) for cell in row] for row in rows)]
     widths = [min(max(map(len, column)), _WIDEST) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = [
@@ -86,4 +136,4 @@ def _align_table(columns: Sequence[str], rows: Sequence[Sequence[object]], right
 
 
 def _shown(cell: object) -> str:
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)

@@ -83,6 +83,7 @@ CASES: Final = {
     "query": Case("sessions.get_active_sessions"),
     "queries": Case(unreached=OK),
     "health": Case(),
+    "metrics": Case(unreached=OK),
     "halt": Case(reached=USAGE, unreached=USAGE),
     "halt on": Case("--reason test"),
     "halt off": Case("--reason test"),
