@@ -40,6 +40,8 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
     "optimization_cycles": _OF_SESSION,
     "reconciliation_audit_events": _OF_SESSION,
     "system_events": _OF_SESSION,
+    "equity_spans": _OF_SESSION,
+    "equity_rolls": _OF_SESSION,
     "account_history": _OF_SESSION,
     "trades": _OF_SESSION,
     "partial_trades": _OF_POSITION,

@@ -34,11 +34,13 @@ class SessionAudit(NamedTuple):
     """What follows from an order's reports."""
     trades: list[BookFinding]
     """What a trade or partial trade was made of."""
+    equity: list[BookFinding]
+    """What is kept of the equity by hour and day."""
 
     @property
     def findings(self) -> list[BookFinding]:
         """All of them."""
-        return [*self.books, *self.ledger, *self.positions, *self.orders, *self.trades]
+        return [*self.books, *self.ledger, *self.positions, *self.orders, *self.trades, *self.equity]
 
 
 def audit_session(*, session_id: int) -> Batch[SessionAudit]:
@@ -50,6 +52,7 @@ def audit_session(*, session_id: int) -> Batch[SessionAudit]:
         positions=audit_positions(session_id=session_id),
         orders=audit_orders(session_id=session_id),
         trades=audit_trades(session_id=session_id),
+        equity=audit_equity(session_id=session_id),
     )
 
 
@@ -130,6 +133,15 @@ def audit_trades(*, session_id: int) -> list[BookFinding]:
     - ``trade``: stop, target, excursions and the rest are its position's, its percent follows from its figures, its
       order is one of the position's, its time is that of its ledger entry.
     - ``partial trade``: its size, its time and its session are those of its fills, position and order.
+    """
+    ...
+
+
+@query
+def audit_equity(*, session_id: int) -> list[BookFinding]:
+    """Contradictions between the equity kept of a session's hours and days and its snapshots, by rule and subject.
+
+    - ``equity``: equity_spans equals what its snapshots, and its hours, make of it in every column.
     """
     ...
 

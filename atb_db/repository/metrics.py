@@ -261,3 +261,14 @@ def rebuild_performance_metrics(*, session_id: int) -> int:
     Only needed after trades were changed by hand: every trade updates its rows.
     """
     ...
+
+
+@command
+def rebuild_equity(*, session_id: int) -> int:
+    """Compute the equity that is kept of a session's hours and days again from its snapshots; the number of rows.
+
+    Snapshots keep it, and read what is not in it one by one: only needed to make reads fast again of a session that has
+    ended and has snapshots from before release 0.10 or, for days before its last, late ones. The session's writers wait
+    for some seconds a million snapshots.
+    """
+    ...

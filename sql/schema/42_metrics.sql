@@ -160,15 +160,14 @@ CREATE FUNCTION session_drawdown(session bigint) RETURNS numeric
 LANGUAGE sql STABLE AS $$
     SELECT coalesce(
                (
-                   SELECT max(public.drawdown(curve.peak, curve.equity))
+                   SELECT max(greatest(curve.fall, public.drawdown(greatest(curve.peak_before, curve.low), curve.low)))
                      FROM (
-                              SELECT h.equity::numeric AS equity,
+                              SELECT p.fall, p.low,
                                      -- A transfer moves the peak along.
-                                     max(h.equity - t.transferred) OVER (ORDER BY h.timestamp, h.id) + t.transferred AS peak
-                                FROM public.account_history AS h
-                                JOIN public.transfer_spans(session) AS t
-                                  ON h.timestamp >= t.valid_from AND h.timestamp < t.valid_until
-                               WHERE h.session_id = session
+                                     max(p.high - p.transferred) OVER (
+                                         ORDER BY p.start_time, p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                                     ) + p.transferred AS peak_before
+                                FROM public.equity_parts(session, NULL, NULL, '{}', '{}') AS p
                           ) AS curve
                ),
                (

@@ -141,10 +141,7 @@ LANGUAGE sql STABLE AS $$
     -- A transfer moves the peak along: what was deposited is no gain, what was withdrawn no loss.
     SELECT s.transferred + coalesce(
                (
-                   SELECT max(a.equity - t.transferred)
-                     FROM account_history AS a
-                     JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.valid_from AND a.timestamp < t.valid_until
-                    WHERE a.session_id = s.id
+                   SELECT max(p.high - p.transferred) FROM equity_parts(s.id, NULL, NULL, '{}', '{}') AS p
                ),
                (
                    SELECT m.peak_balance
@@ -423,7 +420,8 @@ LANGUAGE sql VOLATILE AS $$
                  FROM account_history AS a
                  JOIN transfer_spans(s.id) AS t ON a.timestamp >= t.valid_from AND a.timestamp < t.valid_until
                 WHERE a.session_id = s.id
-                  AND a.timestamp >= date_trunc('day', clock_timestamp(), 'UTC')
+                  -- One moment, by which the index finds it.
+                  AND a.timestamp >= (SELECT date_trunc('day', clock_timestamp(), 'UTC'))
                 ORDER BY a.timestamp, a.id
                 LIMIT 1
            ) AS d ON TRUE

@@ -98,12 +98,26 @@ LANGUAGE sql STABLE AS $$
                 LIMIT 1
            ) AS last_before ON TRUE
       LEFT JOIN LATERAL (
-               SELECT sum(t.net_pnl) AS net_pnl
-                 FROM public.trades AS t
-                WHERE t.session_id = s.session_id
-                  AND t.exit_time < since
-                  AND t.strategy_name = coalesce(strategy, t.strategy_name)
-                  AND t.symbol = coalesce(instrument, t.symbol)
+               SELECT sum(d.net_pnl) AS net_pnl
+                 FROM (
+                          -- Whole days are added up already, of all strategies and symbols together.
+                          SELECT m.net_pnl::numeric
+                            FROM public.performance_metrics AS m
+                           WHERE num_nonnulls(strategy, instrument) = 0
+                             AND m.session_id = s.session_id
+                             AND m.period = 'DAILY'
+                             AND m.period_start < date_trunc('day', since, 'UTC')
+                           UNION ALL
+                          SELECT t.net_pnl
+                            FROM public.trades AS t
+                           WHERE t.session_id = s.session_id
+                             AND t.exit_time < since
+                             AND t.exit_time >= CASE num_nonnulls(strategy, instrument)
+                                     WHEN 0 THEN date_trunc('day', since, 'UTC') ELSE '-infinity'
+                                 END
+                             AND (strategy IS NULL OR t.strategy_name = strategy)
+                             AND (instrument IS NULL OR t.symbol = instrument)
+                      ) AS d
            ) AS earlier ON TRUE
 $$;
 COMMENT ON FUNCTION chosen_openings IS
@@ -205,32 +219,75 @@ COMMENT ON FUNCTION equity_series IS
 'transfer moves along, drawdown = (peak - equity) / peak as a fraction, opening the capital before the first row, '
 'next_time the next row''s time.';
 
+CREATE FUNCTION equity_steps(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz,
+    fine_days timestamptz[], fine_hours timestamptz[]
+) RETURNS TABLE (
+    place bigint, start_time timestamptz, hours integer, snapshots integer, is_opening boolean, opening numeric,
+    transferred numeric, closing numeric, last_time timestamptz, high numeric, high_time timestamptz, low numeric,
+    low_time timestamptz, low_peak numeric, fall numeric, fall_time timestamptz, fall_equity numeric,
+    fall_peak numeric, peak_before numeric, peak numeric, drawdown numeric, total_snapshots bigint
+)
+LANGUAGE sql STABLE AS $$
+    WITH openings AS MATERIALIZED (
+        SELECT o.session_id, o.by_snapshots, o.opening_equity, o.opening_transferred
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
+    ), single AS MATERIALIZED (
+        SELECT o.session_id, o.opening_equity, o.opening_transferred
+          FROM openings AS o
+         WHERE o.by_snapshots AND (SELECT count(*) FROM openings) = 1
+    ), steps AS (
+        SELECT p.start_time, p.id, p.hours, p.snapshots, FALSE AS is_opening, s.opening_equity AS opening,
+               p.transferred - s.opening_transferred AS transferred, p.closing, p.last_time, p.high, p.high_time,
+               p.low, p.low_time, p.low_peak, p.fall, p.fall_time, p.fall_equity, p.fall_peak
+          FROM single AS s
+         CROSS JOIN LATERAL public.equity_parts(s.session_id, since, until, fine_days, fine_hours) AS p
+         UNION ALL
+        SELECT e.time, e.place, 0, 1, e.is_opening, e.opening, e.transferred, e.equity, e.time, e.equity, e.time,
+               e.equity, e.time, e.equity, 0, NULL, NULL, NULL
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
+         WHERE NOT EXISTS (SELECT FROM single)
+    ), peaked AS (
+        SELECT s.*, row_number() OVER in_order AS place, sum(s.snapshots) OVER () AS total_snapshots,
+               max(s.high - s.transferred) OVER (
+                   ORDER BY s.start_time, s.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+               ) + s.transferred AS peak_before
+          FROM steps AS s
+        WINDOW in_order AS (ORDER BY s.start_time, s.id ROWS UNBOUNDED PRECEDING)
+    )
+    SELECT p.place, p.start_time, p.hours, p.snapshots, p.is_opening, p.opening, p.transferred, p.closing, p.last_time,
+           p.high, p.high_time, p.low, p.low_time, p.low_peak, p.fall, p.fall_time, p.fall_equity, p.fall_peak,
+           p.peak_before, greatest(p.peak_before, p.high),
+           greatest(p.fall, public.drawdown(greatest(p.peak_before, p.low), p.low)), p.total_snapshots
+      FROM peaked AS p
+$$;
+COMMENT ON FUNCTION equity_steps IS
+'The equity of equity_series in steps: those of equity_parts where one session''s snapshots tell it, else every row '
+'of equity_series. opening, transferred and drawdown mean what they mean there, drawdown being the deepest of the '
+'step; peak_before is the highest equity before the step and peak after it, which a transfer moves along; is_opening '
+'is true of the row that only says where a balance starts; total_snapshots is how many rows equity_series has.';
+
 CREATE FUNCTION daily_equity(
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz
 ) RETURNS TABLE (
     day timestamptz, equity numeric, transferred numeric, daily_return numeric, max_drawdown numeric
 )
 LANGUAGE sql STABLE AS $$
-    WITH points AS (
-        SELECT date_trunc('day', e.time, 'UTC') AS day, e.opening, e.equity, e.transferred, e.peak, e.next_time
-          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
+    WITH steps AS (
+        SELECT date_trunc('day', e.start_time, 'UTC') AS day, e.opening, e.closing, e.transferred, e.drawdown, e.place,
+               lead(e.start_time) OVER (ORDER BY e.place) AS next_time
+          FROM public.equity_steps(session, source, strategy, instrument, since, until, '{}', '{}') AS e
          WHERE NOT e.is_opening
-    ), falls AS (
-        -- Below one peak the lowest equity is the deepest fall: one division for all of them.
-        SELECT p.day, p.peak, max(p.opening) AS opening, min(p.equity) AS lowest,
-               max(p.equity) FILTER (
-                   WHERE p.next_time IS NULL OR p.next_time >= p.day + interval '24 hours'
-               ) AS closing,
-               max(p.transferred) FILTER (
-                   WHERE p.next_time IS NULL OR p.next_time >= p.day + interval '24 hours'
-               ) AS transferred
-          FROM points AS p
-         GROUP BY p.day, p.peak
     ), closing AS (
-        SELECT f.day, max(f.opening) AS opening, max(f.closing) AS equity, max(f.transferred) AS transferred,
-               max(public.drawdown(f.peak, f.lowest)) AS max_drawdown
-          FROM falls AS f
-         GROUP BY f.day
+        SELECT s.day, max(s.opening) AS opening, max(s.drawdown) AS max_drawdown,
+               max(s.closing) FILTER (
+                   WHERE s.next_time IS NULL OR s.next_time >= s.day + interval '24 hours'
+               ) AS equity,
+               max(s.transferred) FILTER (
+                   WHERE s.next_time IS NULL OR s.next_time >= s.day + interval '24 hours'
+               ) AS transferred
+          FROM steps AS s
+         GROUP BY s.day
     ), followed AS (
         SELECT c.day, c.equity, c.transferred, c.max_drawdown,
                c.transferred - lag(c.transferred, 1, 0::numeric) OVER in_order AS transfer,

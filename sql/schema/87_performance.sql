@@ -154,6 +154,193 @@ COMMENT ON FUNCTION drawdown_episodes IS
 'Every time that the equity of equity_series was below its peak: since when (the last moment at the peak), when it was '
 'lowest, when it was back at the peak (NULL = not yet), and peak, trough and (peak - trough) / peak as a fraction.';
 
+CREATE FUNCTION worst_drawdowns(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz,
+    most integer
+) RETURNS TABLE (
+    started_at timestamptz, trough_at timestamptz, recovered_at timestamptz, peak numeric, trough numeric,
+    drawdown numeric
+)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    fine_days timestamptz[] := '{}';
+    fine_hours timestamptz[] := '{}';
+    wanted_days timestamptz[];
+    wanted_hours timestamptz[];
+BEGIN
+    LOOP
+        -- Steps that reach the peak divide the others into blocks. A block between two snapshots at the peak is an
+        -- episode; the worst ones are looked at more closely until all of them are.
+        WITH steps AS MATERIALIZED (
+            SELECT e.start_time, e.hours, e.drawdown, e.high_time, coalesce(e.high >= e.peak_before, TRUE) AS reaches,
+                   count(*) FILTER (WHERE coalesce(e.high >= e.peak_before, TRUE)) OVER (
+                       ORDER BY e.place ROWS UNBOUNDED PRECEDING
+                   ) AS block
+              FROM public.equity_steps(
+                       session, source, strategy, instrument, since, until, fine_days, fine_hours
+                   ) AS e
+        ), worst AS (
+            SELECT s.block
+              FROM steps AS s
+             GROUP BY s.block
+            HAVING max(s.drawdown) > 0
+             ORDER BY max(s.drawdown) DESC, s.block
+             LIMIT most
+        )
+        SELECT array_agg(s.start_time) FILTER (WHERE s.hours = 24),
+               array_agg(CASE s.hours WHEN 1 THEN s.start_time ELSE date_trunc('hour', s.high_time, 'UTC') END)
+          INTO wanted_days, wanted_hours
+          FROM steps AS s
+         WHERE s.reaches
+           AND s.hours > 0
+           AND (s.block IN (SELECT w.block FROM worst AS w) OR s.block - 1 IN (SELECT w.block FROM worst AS w));
+        EXIT WHEN num_nonnulls(wanted_days, wanted_hours) = 0;
+        fine_days := fine_days || wanted_days;
+        fine_hours := fine_hours || wanted_hours;
+    END LOOP;
+    RETURN QUERY
+    SELECT d.started_at, d.trough_at, d.recovered_at, d.peak, d.trough, d.drawdown
+      FROM (
+               SELECT min(n.start_time) AS started_at,
+                      (array_agg(n.low_time ORDER BY n.depth DESC, n.low, n.place))[1] AS trough_at,
+                      lead(min(n.start_time)) OVER (ORDER BY n.episode) AS recovered_at,
+                      (array_agg(n.peak_before ORDER BY n.depth DESC, n.low, n.place))[1] AS peak,
+                      (array_agg(n.low ORDER BY n.depth DESC, n.low, n.place))[1] AS trough,
+                      max(n.depth) AS drawdown
+                 FROM (
+                          SELECT e.place, e.start_time, e.low_time, coalesce(e.peak_before, e.high) AS peak_before,
+                                 -- One that reaches the peak and is not looked at more closely is no trough.
+                                 CASE WHEN e.high < e.peak_before THEN e.low ELSE e.high END AS low,
+                                 CASE WHEN e.high < e.peak_before THEN e.drawdown ELSE 0 END AS depth,
+                                 count(*) FILTER (WHERE coalesce(e.high >= e.peak_before, TRUE)) OVER (
+                                     ORDER BY e.place ROWS UNBOUNDED PRECEDING
+                                 ) AS episode
+                            FROM public.equity_steps(
+                                     session, source, strategy, instrument, since, until, fine_days, fine_hours
+                                 ) AS e
+                      ) AS n
+                GROUP BY n.episode
+           ) AS d
+     WHERE d.trough < d.peak
+     ORDER BY d.drawdown DESC, d.started_at
+     LIMIT most;
+END
+$$;
+COMMENT ON FUNCTION worst_drawdowns IS
+'The deepest of drawdown_episodes, as many as are wanted, deepest first: exact to the snapshot, by reading the days, '
+'then the hours, then the snapshots in which they begin and end.';
+
+CREATE FUNCTION equity_curve(
+    session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz,
+    points integer
+) RETURNS TABLE ("time" timestamptz, equity numeric, peak numeric, drawdown numeric)
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    parts integer := (points - 2) / 3;
+    steps record;
+BEGIN
+    SELECT coalesce(max(e.total_snapshots), 0) AS rows, count(*) AS steps,
+           coalesce(array_agg(e.start_time) FILTER (WHERE e.hours = 24), '{}') AS days INTO steps
+      FROM public.equity_steps(session, source, strategy, instrument, since, until, '{}', '{}') AS e;
+    IF steps.rows <= 5000 OR steps.rows = steps.steps THEN
+        RETURN QUERY
+        WITH series AS MATERIALIZED (
+            SELECT s.time, s.place, s.equity, s.peak, s.drawdown
+              FROM public.equity_series(session, source, strategy, instrument, since, until) AS s
+        ), divided AS (
+            SELECT s.place, s.equity, s.drawdown, (s.place - 1) * parts / steps.rows AS part
+              FROM series AS s
+             WHERE steps.rows > points AND parts >= 1
+        ), extremes AS (
+            SELECT d.part, min(d.equity) AS lowest, max(d.equity) AS highest, max(d.drawdown) AS deepest
+              FROM divided AS d
+             GROUP BY d.part
+        ), kept AS (
+            SELECT unnest(
+                       ARRAY[
+                           min(d.place) FILTER (WHERE d.equity = e.lowest),
+                           min(d.place) FILTER (WHERE d.equity = e.highest),
+                           min(d.place) FILTER (WHERE d.drawdown = e.deepest)
+                       ]
+                   ) AS place
+              FROM divided AS d
+              JOIN extremes AS e ON e.part = d.part
+             GROUP BY d.part
+        )
+        SELECT s.time, s.equity, s.peak, s.drawdown
+          FROM series AS s
+         WHERE steps.rows <= points
+            OR (s.place = steps.rows AND points >= 1)
+            OR (s.place = 1 AND points >= 2)
+            OR s.place IN (SELECT k.place FROM kept AS k)
+         ORDER BY s.place;
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH fine AS MATERIALIZED (
+        SELECT e.place, e.high, e.high_time, e.low, e.low_time, e.low_peak, e.fall, e.fall_time, e.fall_equity,
+               e.fall_peak, e.closing, e.last_time, e.peak, e.drawdown, coalesce(e.peak_before, e.low) AS peak_before,
+               (e.place - 1) * parts / count(*) OVER () AS part, lead(e.place) OVER (ORDER BY e.place) IS NULL AS is_last
+          FROM public.equity_steps(
+                   session, source, strategy, instrument, since, until,
+                   CASE WHEN steps.steps < parts THEN steps.days ELSE '{}' END, '{}'
+               ) AS e
+    ), points_of_parts AS (
+        (
+            SELECT DISTINCT ON (f.part) f.low_time AS time, f.low AS equity,
+                   greatest(f.peak_before, f.low_peak, f.low) AS peak
+              FROM fine AS f
+             WHERE parts >= 1
+             ORDER BY f.part, f.low, f.place
+        )
+         UNION
+        (
+            SELECT DISTINCT ON (f.part) f.high_time, f.high, f.peak
+              FROM fine AS f
+             WHERE parts >= 1
+             ORDER BY f.part, f.high DESC, f.place
+        )
+         UNION
+        (
+            SELECT DISTINCT ON (f.part)
+                   CASE WHEN f.drawdown > f.fall OR f.fall = 0 THEN f.low_time ELSE f.fall_time END,
+                   CASE WHEN f.drawdown > f.fall OR f.fall = 0 THEN f.low ELSE f.fall_equity END,
+                   CASE
+                       WHEN f.drawdown > f.fall OR f.fall = 0 THEN greatest(f.peak_before, f.low_peak, f.low)
+                       ELSE f.fall_peak
+                   END
+              FROM fine AS f
+             WHERE parts >= 1
+             ORDER BY f.part, f.drawdown DESC, f.place
+        )
+         UNION
+        SELECT f.last_time, f.closing, f.peak
+          FROM fine AS f
+         WHERE f.is_last AND points >= 1
+         UNION
+        SELECT h.timestamp, h.equity, h.equity
+          FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
+         CROSS JOIN LATERAL (
+                   SELECT a.timestamp::timestamptz, a.equity::numeric
+                     FROM public.account_history AS a
+                    WHERE a.session_id = o.session_id
+                      AND a.timestamp >= coalesce(since, '-infinity')
+                      AND a.timestamp < coalesce(until, 'infinity')
+                    ORDER BY a.timestamp, a.id
+                    LIMIT 1
+               ) AS h
+         WHERE points >= 2
+    )
+    SELECT p.time, p.equity, p.peak, public.drawdown(p.peak, p.equity)
+      FROM points_of_parts AS p
+     ORDER BY p.time;
+END
+$$;
+COMMENT ON FUNCTION equity_curve IS
+'The equity of equity_series in at most so many points: the first, the last, and the lowest, the highest and the '
+'deepest in drawdown of equal parts between. Beyond 5 000 rows the parts are of days, or of hours where days are too '
+'few.';
+
 CREATE FUNCTION pnl_by(
     dimension text,
     session bigint, source trade_source, strategy text, instrument text, since timestamptz, until timestamptz

@@ -19,6 +19,7 @@ WRITES: Final = {one.name: one for one in statements() if one.kind is not Kind.Q
 
 OPEN_TO_ENDED: Final = {
     "events.log_event": "what happens at the end, or is found out after it",
+    "metrics.rebuild_equity": "repairs, and makes the same of the same snapshots",
     "metrics.rebuild_performance_metrics": "repairs, and makes the same figures of the same trades",
     "optimization.record_optimization_cycle": "a strategy is optimised on sessions that have ended",
     "orders.link_order_to_position": "the exchange goes on without the session: what it tells late is still so",

@@ -368,6 +368,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         reasons=["trend"],
         trade_id=world.trade_id,
     ),
+    "metrics.rebuild_equity": lambda world: metrics.rebuild_equity(session_id=world.session_id),
     "metrics.rebuild_performance_metrics": lambda world: metrics.rebuild_performance_metrics(
         session_id=world.session_id
     ),

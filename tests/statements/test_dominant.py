@@ -27,23 +27,30 @@ SMALL: Final = 1_000
 PER_ROW: Final = 20
 """And for each row of the answer."""
 
+EDGES: Final = {"reports.get_drawdowns": 300}
+"""The same where a row is found by reading days, then hours, then the snapshots in which it begins and ends."""
+
 HISTORY: Final = {
     "execution.get_order_quality": "adds up every order",
     "imports.get_newest_fills": "looks for the newest fill of each symbol among all orders",
     "metrics.get_performance_metrics": "adds up every trade and snapshot",
-    "reports.get_current_drawdown": "looks for the peak among all snapshots",
-    "reports.get_drawdowns": "looks for peaks among all snapshots",
-    "reports.get_equity_curve": "divides all snapshots into parts",
     "reports.get_pnl_by_exit_reason": "adds up every trade",
     "reports.get_pnl_by_period": "adds up every trade",
     "reports.get_pnl_by_strategy": "adds up every trade",
     "reports.get_pnl_by_symbol": "adds up every trade",
-    "reports.get_session_summaries": "looks for the peak among all snapshots",
-    "tearsheet.get_daily_equity": "looks at all snapshots",
-    "sessions.end_trading_session": "looks for the peak among all snapshots",
-    "sessions.resume_or_create": "looks for the peak among all snapshots",
+    "tearsheet.get_excursions": "adds up every trade",
+    "tearsheet.get_holding_times": "adds up every trade",
+    "tearsheet.get_pnl_distribution": "adds up every trade",
 }
 """What reads as much as the session has, and why."""
+
+BY_TRADES: Final = {
+    "reports.get_current_drawdown",
+    "reports.get_drawdowns",
+    "reports.get_equity_curve",
+    "tearsheet.get_daily_equity",
+}
+"""What adds up every trade when it is about one strategy or symbol: snapshots are of all of them."""
 
 READ: Final = """
 SELECT relname, pg_stat_get_xact_tuples_returned(oid)
@@ -93,6 +100,7 @@ def connection(server: Server, make_world: MakeDatabase) -> Iterator[psycopg.Con
     """A database in which one session has nearly everything, which goes when it is no longer needed."""
     with psycopg.connect(make_world(), autocommit=True) as connection:
         connection.execute(dominant.FILL)
+        connection.execute("SELECT rebuild_equity(id) FROM trading_sessions")
         connection.execute("VACUUM ANALYZE")
         connection.execute("SET jit = off")
         yield connection
@@ -123,9 +131,10 @@ def rows_read(connection: psycopg.Connection, statement: Statement[object], mode
     return {name: after[name] - before[name] for name in after if after[name] > before[name]}, answered
 
 
-def beyond(read: dict[str, int], answered: int) -> dict[str, int]:
+def beyond(connection: psycopg.Connection, statement: Statement[object], mode: str) -> dict[str, int]:
     """What was read, if it is more than the answer needs."""
-    return read if sum(read.values()) > SMALL + PER_ROW * answered else {}
+    read, answered = rows_read(connection, statement, mode)
+    return read if sum(read.values()) > SMALL + EDGES.get(statement.name, PER_ROW) * answered else {}
 
 
 def choices(query: Declared[object], world: World, session_id: int) -> Iterator[Statement[object]]:
@@ -147,7 +156,8 @@ def choices(query: Declared[object], world: World, session_id: int) -> Iterator[
     own = given | optional | {name: value for name, value in latest.items() if name in given}
     yield query.value(own)
     for kept in (filters, span, filters | span):
-        if chosen := {name: value for name, value in kept.items() if name in optional}:
+        chosen = {name: value for name, value in kept.items() if name in optional}
+        if chosen and not (query.name in BY_TRADES and "symbol" in chosen):
             yield query.value(own | chosen)
 
 
@@ -157,26 +167,26 @@ def test_a_query_reads_as_much_as_it_answers(
 ) -> None:
     for statement in choices(query, world, session_id):
         for mode in MODES:
-            assert beyond(*rows_read(connection, statement, mode)) == {}, (statement, mode)
+            assert beyond(connection, statement, mode) == {}, (statement, mode)
 
 
 def test_a_command_reads_no_history(connection: psycopg.Connection, session_id: int) -> None:
     for statement in commands(session_id):
         if statement.name not in HISTORY:
             for mode in MODES:
-                assert beyond(*rows_read(connection, statement, mode)) == {}, (statement, mode)
+                assert beyond(connection, statement, mode) == {}, (statement, mode)
 
 
 def test_what_reads_as_much_as_there_is_is_listed_for_a_reason(
     connection: psycopg.Connection, world: World, session_id: int
 ) -> None:
     listed = [
-        *(next(choices(query, world, session_id)) for query in QUERIES if query.name in HISTORY),
+        *(value for query in QUERIES if query.name in HISTORY for value in choices(query, world, session_id)),
         *(command for command in commands(session_id) if command.name in HISTORY),
     ]
-    assert {statement.name for statement in listed} == set(HISTORY)
-    for statement in listed:
-        assert beyond(*rows_read(connection, statement, MODES[0])) != {}, statement
+    assert {statement.name for statement in listed for mode in MODES if beyond(connection, statement, mode)} == set(
+        HISTORY
+    )
 
 
 def test_the_newest_partial_trades_are_those_by_their_own_time(connection: psycopg.Connection, session_id: int) -> None:

@@ -55,6 +55,18 @@ WITH orphans AS (
      WHERE p.id IS NULL
        AND c.session_id IS NOT NULL
      UNION ALL
+    SELECT 'equity_rolls, session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM equity_rolls AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+     UNION ALL
+    SELECT 'equity_spans ' || c.start_time::date || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM equity_spans AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+     UNION ALL
     SELECT 'optimization_cycles ' || c.id || ', session_id' AS subject,
            'trading_sessions' AS parent, c.session_id::text AS missing
       FROM optimization_cycles AS c

@@ -10,6 +10,10 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'dynamic_performance_metrics', count(*) FROM dynamic_performance_metrics
      UNION ALL
+    SELECT 'equity_rolls', count(*) FROM equity_rolls
+     UNION ALL
+    SELECT 'equity_spans', count(*) FROM equity_spans
+     UNION ALL
     SELECT 'market_sessions', count(*) FROM market_sessions
      UNION ALL
     SELECT 'optimization_cycles', count(*) FROM optimization_cycles

@@ -94,6 +94,11 @@ def _metric(column: str, to: str) -> Corruption:
     return Corruption("performance_metrics", f"`{column}`", script, "metrics", f"DAILY 2024-03-01, {column}")
 
 
+def _span(column: str, to: str) -> Corruption:
+    script = f"UPDATE equity_spans SET {column} = {to} WHERE session_id = {{live}} AND start_time >= '2024-03-01 20:00Z'"
+    return Corruption("equity_spans", f"`{column}`", script, "equity", f"hour 2024-03-01 20:00, {column}")
+
+
 def _gone(table: str, what: str, where: str, identity: str, subject: str) -> Corruption:
     return Corruption(table, f"{what} deleted", f"DELETE FROM {table} WHERE {where}", identity, subject)
 
@@ -673,6 +678,42 @@ _AROUND: Final = (
         "account_history #, session_id",
     ),
     Corruption(
+        "equity_spans",
+        "an unknown `session_id`",
+        "UPDATE equity_spans SET session_id = 987654321 WHERE session_id = {live}",
+        "orphan",
+        "equity_spans 2024-03-01, session_id",
+    ),
+    Corruption(
+        "equity_rolls",
+        "an unknown `session_id`",
+        "UPDATE equity_rolls SET session_id = 987654321 WHERE session_id = {live}",
+        "orphan",
+        "equity_rolls, session_id",
+    ),
+    Corruption(
+        "equity_rolls",
+        "`rolled_until`",
+        "UPDATE equity_rolls SET rolled_until = '2024-03-01 20:00Z' WHERE session_id = {live}",
+        "equity",
+        "hour 2024-03-01 20:00, snapshots",
+    ),
+    _span("snapshots", "9"),
+    _span("closing", "closing + 1"),
+    _span("last_time", "last_time + interval '1 second'"),
+    _span("high", "high + 1"),
+    _span("high_time", "high_time + interval '1 second'"),
+    _span("low", "low - 1"),
+    _span("low_time", "low_time + interval '1 second'"),
+    _span("low_peak", "low_peak + 1"),
+    Corruption(
+        "account_history",
+        "`equity` of an active session",
+        "UPDATE account_history SET equity = 1 WHERE session_id = {live}",
+        "equity",
+        "hour 2024-03-01 20:00, closing",
+    ),
+    Corruption(
         "system_events",
         "an unknown `session_id`",
         "UPDATE system_events SET session_id = 987654321 WHERE event_type = 'ALERT'",
@@ -876,8 +917,8 @@ UNDECIDABLE: Final = (
     ),
     _told(
         "account_history",
-        "balance, margin_used, … and equity of an active session",
-        "UPDATE account_history SET equity = 1 WHERE session_id = {live}",
+        "balance, margin_used, … and equity of an active session's last hours",
+        "UPDATE account_history SET balance = 1 WHERE session_id = {live}",
         "snapshots are what the exchange said then",
     ),
     _told(
