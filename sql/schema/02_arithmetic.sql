@@ -90,7 +90,7 @@ CREATE FUNCTION quantity_of(size numeric, original numeric, held numeric) RETURN
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
                WHEN abs(size * original - held) <= original * 1e-12 THEN held
-               ELSE trim_scale(round(size * original, 15 - ceil(log(original))::integer))
+               ELSE trim_scale(round(size * original, 15 - ceil(log(original::float8))::integer))
            END
 $$;
 COMMENT ON FUNCTION quantity_of IS

@@ -180,9 +180,9 @@ COMMENT ON FUNCTION refuse_percent_of_balance IS
 CREATE FUNCTION book_trade(trade trades, own_token uuid) RETURNS numeric
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    is_permitted CONSTANT boolean := permitted();
     posted record;
 BEGIN
-    PERFORM permitted();
     IF trade.size > 10 THEN
         PERFORM refuse_percent_of_balance(trade.session_id, trade.size, NULL, trade.quantity * trade.entry_price);
     END IF;

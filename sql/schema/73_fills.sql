@@ -157,6 +157,7 @@ DECLARE
     is_first boolean := FALSE;
     t trades;
     m booking;
+    part record;
     posted record;
     from_prices numeric;
     marked numeric;
@@ -240,14 +241,22 @@ BEGIN
             jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'unconverted_pnl', from_prices::text)
         );
     END IF;
-    p.realized_pnl := trim_scale(p.realized_pnl + m.pnl);
-    p.pnl_correction := trim_scale(p.pnl_correction + m.pnl - from_prices);
-    p.commission := p.commission + fee;
-    p.unbooked_quantity := p.unbooked_quantity + abs(m.rest_quantity);
+    IF m.pnl <> 0 OR from_prices <> 0 THEN
+        p.realized_pnl := trim_scale(p.realized_pnl + m.pnl);
+        p.pnl_correction := trim_scale(p.pnl_correction + m.pnl - from_prices);
+    END IF;
+    IF fee <> 0 THEN
+        p.commission := p.commission + fee;
+    END IF;
+    IF m.rest_quantity <> 0 THEN
+        p.unbooked_quantity := p.unbooked_quantity + abs(m.rest_quantity);
+    END IF;
     p.current_price := coalesce(fill_price, p.current_price);
     p.last_update := greatest(p.last_update, at);
     IF filled.order_type IN ('PARTIAL_EXIT', 'SCALE_IN') THEN
-        SELECT r.id, r.is_new INTO m.partial_trade_id, is_first FROM record_partial_trade(p, filled, m, at) AS r;
+        part := record_partial_trade(p, filled, m, at);
+        m.partial_trade_id := part.id;
+        is_first := part.is_new;
         IF filled.order_type = 'SCALE_IN' THEN
             p.scale_ins_taken := p.scale_ins_taken + coalesce(is_first, FALSE)::integer;
             p.last_scale_in_price := coalesce(fill_price, p.last_scale_in_price);
@@ -280,9 +289,12 @@ BEGIN
         p.status := 'PLANNED';
     END IF;
     IF p.planned_size IS NOT NULL THEN
-        p.size := size_of(p, p.quantity);
-        p.original_size := size_of(p, p.original_quantity);
-        p.current_size := size_of(p, p.current_quantity);
+        -- As size_of has it, which would take all of p each time.
+        IF entering THEN
+            p.size := trim_scale(round(p.planned_size * p.quantity / p.planned_quantity, 18));
+            p.original_size := trim_scale(round(p.planned_size * p.original_quantity / p.planned_quantity, 18));
+        END IF;
+        p.current_size := trim_scale(round(p.planned_size * p.current_quantity / p.planned_quantity, 18));
     END IF;
     UPDATE positions AS x
        SET status = p.status, quantity = p.quantity, original_quantity = p.original_quantity,
@@ -320,7 +332,7 @@ BEGIN
             PERFORM renew_final_figures(p.session_id);
         END IF;
     ELSIF m.pnl <> 0 OR fee <> 0 THEN
-        PERFORM post_entry(
+        posted := post_entry(
             p.session_id, 'FILL', m.pnl, fee, 0, lower(filled.order_type::text), 'engine', at, p.id, fill, request,
             content_hash, own_token, TRUE
         );

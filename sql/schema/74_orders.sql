@@ -43,11 +43,14 @@ COMMENT ON FUNCTION formerly IS
 CREATE FUNCTION find_order(own_id bigint, session bigint, internal text, exchange text) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
+    held_by bigint;
     found bigint[];
 BEGIN
     IF own_id IS NOT NULL THEN
-        PERFORM existing_order(own_id);
-        IF session <> (SELECT o.session_id FROM orders AS o WHERE o.id = own_id) THEN
+        SELECT o.session_id INTO held_by FROM orders AS o WHERE o.id = own_id;
+        IF held_by IS NULL THEN
+            PERFORM existing_order(own_id);
+        ELSIF session <> held_by THEN
             PERFORM existing_session(session);
             RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'order_id',
                 MESSAGE = format('session %s has no order %s', session, own_id);
@@ -222,25 +225,30 @@ CREATE FUNCTION record_fill(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    is_permitted CONSTANT boolean := permitted();
+    ordered CONSTANT bigint := find_order(own_id, session, internal, exchange);
     before orders;
     o orders;
     p positions;
     base text;
     known order_fills;
     execution order_fills;
+    booked booking;
     converted numeric;
     base_fee numeric := 0;
     base_value numeric := 0;
 BEGIN
-    PERFORM permitted();
     told_commission := as_booked(told_commission);
     told_pnl := as_booked(told_pnl);
-    SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
-    p.contract := 'LINEAR';
-    p.contract_size := 1;
-    p.allows_negative_prices := FALSE;
+    PERFORM FROM orders WHERE id = ordered FOR NO KEY UPDATE;
+    SELECT * INTO before FROM orders WHERE id = ordered;
     IF before.position_id IS NOT NULL THEN
-        SELECT * INTO p FROM positions WHERE id = before.position_id FOR NO KEY UPDATE;
+        PERFORM FROM positions WHERE id = before.position_id FOR NO KEY UPDATE;
+        SELECT * INTO p FROM positions WHERE id = before.position_id;
+    ELSE
+        p.contract := 'LINEAR';
+        p.contract_size := 1;
+        p.allows_negative_prices := FALSE;
     END IF;
     IF (at_price < 0 AND NOT p.allows_negative_prices) OR (at_price = 0 AND p.contract = 'INVERSE') THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
@@ -264,8 +272,9 @@ BEGIN
         END IF;
     END IF;
 
-    SELECT * INTO known FROM order_fills AS f WHERE f.order_id = before.id AND f.exchange_fill_id = fill;
+    PERFORM FROM order_fills AS f WHERE f.order_id = before.id AND f.exchange_fill_id = fill;
     IF FOUND THEN
+        SELECT * INTO known FROM order_fills AS f WHERE f.order_id = before.id AND f.exchange_fill_id = fill;
         IF (known.quantity, known.price) IS DISTINCT FROM (filled, at_price)
             OR (known.fee, known.fee_currency) <> (told_fee, told_currency)
             -- Another conversion of the same fee is no other fee; a fee that is not the cost given before is one.
@@ -313,7 +322,7 @@ BEGIN
     execution.fee := told_fee;
     execution.fee_currency := told_currency;
     execution.commission := converted;
-    PERFORM take_up(before, o, p, at, told_pnl, rate, at_price, own_token, NULL, NULL, execution);
+    booked := take_up(before, o, p, at, told_pnl, rate, at_price, own_token, NULL, NULL, execution);
     RETURN currval('order_fills_id_seq');
 END
 $$;

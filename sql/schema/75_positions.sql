@@ -229,13 +229,14 @@ CREATE FUNCTION open_position(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    is_permitted CONSTANT boolean := permitted();
     adopted bigint := known_order(own_order, session, internal_id, exchange_id, traded);
     worth numeric;
     opened record;
+    posted record;
     new_order bigint;
     new_fill bigint;
 BEGIN
-    PERFORM permitted();
     -- What the request itself has made is no order to adopt.
     IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
         PERFORM refuse_reused_request(request, content_hash);
@@ -316,11 +317,11 @@ BEGIN
         new_order, 'CHANGE', at, opened.id, TRUE, entered, worth, coalesce(fee, 0)
     ) RETURNING f.id INTO new_fill;
     IF fee <> 0 THEN
-        PERFORM post_entry(
+        posted := post_entry(
             session, 'FILL', 0, fee, 0, 'entry', 'engine', at, opened.id, new_fill, NULL, content_hash, own_token, FALSE
         );
     ELSE
-        PERFORM active_session(session);
+        session := active_session(session);
         IF own_token IS NOT NULL THEN
             PERFORM fence(session, own_token);
         END IF;
@@ -516,6 +517,7 @@ CREATE FUNCTION move_position(
 ) RETURNS booking
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    is_permitted CONSTANT boolean := permitted();
     p positions;
     o orders;
     adopted bigint;
@@ -524,27 +526,33 @@ DECLARE
     worth numeric;
     m booking;
 BEGIN
-    PERFORM permitted();
     fee := as_booked(fee);
     interest := as_booked(interest);
     told_pnl := as_booked(told_pnl);
-    SELECT * INTO p FROM positions WHERE id = wanted;
+    IF num_nonnulls(own_order, internal_id, exchange_id) > 0 THEN
+        SELECT * INTO p FROM positions WHERE id = wanted;
+        IF NOT FOUND THEN
+            PERFORM existing_position(wanted);
+        END IF;
+        adopted := known_order(own_order, p.session_id, internal_id, exchange_id, p.symbol);
+        IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
+            PERFORM refuse_reused_request(request, content_hash);
+            PERFORM acknowledge_adopted(adopted, exchange_id, at, own_token);
+            RETURN adopt_order(
+                adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, target, why, at, own_token, request,
+                content_hash
+            );
+        END IF;
+    END IF;
+    -- Its order does not exist yet, so nobody can hold it: position, then session, is the same order of locks.
+    PERFORM FROM positions WHERE id = wanted FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM existing_position(wanted);
     END IF;
-    adopted := known_order(own_order, p.session_id, internal_id, exchange_id, p.symbol);
-    IF adopted IS NOT NULL AND NOT EXISTS (SELECT FROM orders WHERE id = adopted AND request_id = request) THEN
-        PERFORM refuse_reused_request(request, content_hash);
-        PERFORM acknowledge_adopted(adopted, exchange_id, at, own_token);
-        RETURN adopt_order(
-            adopted, p, kind, size, amount, price, told_pnl, rate, fee, interest, target, why, at, own_token, request,
-            content_hash
-        );
-    END IF;
-    -- Its order does not exist yet, so nobody can hold it: position, then session, is the same order of locks.
-    SELECT * INTO p FROM positions WHERE id = wanted FOR NO KEY UPDATE;
-    SELECT * INTO o FROM orders WHERE request_id = request;
+    SELECT * INTO p FROM positions WHERE id = wanted;
+    PERFORM FROM orders WHERE request_id = request;
     IF FOUND THEN
+        SELECT * INTO o FROM orders WHERE request_id = request;
         IF o.request_hash <> content_hash THEN
             PERFORM refuse_request(request);
         END IF;
@@ -556,7 +564,8 @@ BEGIN
     IF p.status <> 'OPEN' THEN
         PERFORM refuse_position(wanted);
     END IF;
-    PERFORM active_session(p.session_id);
+    -- An assignment costs less than a PERFORM, here and below.
+    o.session_id := active_session(p.session_id);
     IF price IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
             MESSAGE = 'a price is needed, unless a journaled order is adopted';
@@ -570,6 +579,8 @@ BEGIN
         END IF;
         PERFORM refuse_percent(size, 'size');
         moved := coalesce(amount, fraction_of(p, size, 0));
+    ELSIF num_nonnulls(size, amount) = 0 THEN
+        moved := p.current_quantity;
     ELSE
         moved := leaving_quantity(p, size, amount);
     END IF;
@@ -593,7 +604,16 @@ BEGIN
         p.session_id, wanted, kind, 'FILLED', p.symbol, p.side, moved, price, moved, price,
         worth, fee, moved, price, moved, worth, coalesce(fee, 0),
         exchange_id, internal_id, p.strategy_name, target, size, why, at, at, at, request, content_hash
-    ) RETURNING * INTO o;
+    ) RETURNING id INTO o.id;
+    -- What book_fill reads of it: cheaper than all of its columns back.
+    o.position_id := wanted;
+    o.order_type := kind;
+    o.filled_price := price;
+    o.exchange_order_id := exchange_id;
+    o.target_level := target;
+    o.reason := why;
+    o.request_id := request;
+    o.request_hash := content_hash;
     new_fill := nextval('order_fills_id_seq');
     m := book_fill(
         p, o, moved, worth, coalesce(fee, 0), at, told_pnl, rate, price, new_fill, request, content_hash, own_token

@@ -1,6 +1,9 @@
 -- Log a completed trade that has no position, with its metrics and ledger entry, atomically; the trade's id.
 WITH known AS MATERIALIZED (
-    SELECT known_trade(:session_id, :symbol::symbol, :order_id::label, :request_id::uuid) AS id
+    SELECT CASE
+               WHEN :order_id::label IS NOT NULL
+                   THEN known_trade(:session_id, :symbol::symbol, :order_id::label, :request_id::uuid)
+           END AS id
 ), trade AS (
     INSERT INTO trades (
         session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
