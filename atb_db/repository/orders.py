@@ -240,9 +240,9 @@ def update_order_status(
 ) -> int:
     """Report what the exchange says of an order as a whole; what is not given stays. The order's id.
 
-    The order is named by order_id, or in its session by internal_order_id, or else by exchange_order_id; given beside
-    one of the first two, exchange_order_id is the id that the order has now. Another one than before is that of an
-    amended order, and the former is kept. quantity and price are amended ones.
+    The order is named by order_id, or in its session by internal_order_id, or else (also where that is no order's) by
+    exchange_order_id; given beside one of the first two, exchange_order_id is the id that the order has now. Another
+    one than before is that of an amended order, and the former is kept. quantity and price are amended ones.
 
     filled_quantity is the total so far, filled_price its average, commission its fees: what is new in them is booked
     into the order's position. FILLED without a quantity means all of it when no fill is known, without a price at the

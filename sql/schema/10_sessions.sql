@@ -68,8 +68,7 @@ COMMENT ON COLUMN trading_sessions.ledger_entries IS
 COMMENT ON COLUMN trading_sessions.transferred IS
 'Deposits less withdrawals so far, in base_currency: neither profit nor loss.';
 COMMENT ON COLUMN trading_sessions.balance_set_at IS
-'When the balance was last set to what the exchange says; what happened before that and is booked later may be counted '
-'twice.';
+'When the newest ADJUSTMENT happened: a balance that was set, or a delta.';
 COMMENT ON COLUMN trading_sessions.final_balance IS 'Balance at the end, in base_currency.';
 COMMENT ON COLUMN trading_sessions.total_pnl IS 'Net P&L of all trades, in base_currency; set at the end.';
 COMMENT ON COLUMN trading_sessions.total_trades IS 'Number of completed trades; set at the end.';

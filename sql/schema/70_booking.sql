@@ -40,7 +40,7 @@ CREATE FUNCTION post_entry(
     content_hash bigint,
     own_token uuid,
     is_fact boolean,
-    reserved numeric DEFAULT NULL,
+    reserved numeric DEFAULT 0,
     assets jsonb DEFAULT NULL,
     OUT balance numeric,
     OUT has_ended boolean
@@ -49,14 +49,15 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     change numeric := trim_scale(gross - fee + other);
     s record;
+    set_at timestamptz;
 BEGIN
     UPDATE trading_sessions AS t
        SET current_balance = trim_scale(t.current_balance + change),
            ledger_entries = t.ledger_entries + 1,
            transferred = CASE kind WHEN 'TRANSFER' THEN t.transferred + other ELSE t.transferred END,
-           balance_set_at = CASE
-               WHEN reserved IS NULL THEN t.balance_set_at
-               ELSE greatest(t.balance_set_at, booked_at)
+           balance_set_at = CASE kind
+               WHEN 'ADJUSTMENT' THEN greatest(t.balance_set_at, booked_at)
+               ELSE t.balance_set_at
            END,
            final_balance = CASE WHEN t.end_time IS NOT NULL THEN trim_scale(t.current_balance + change) END
      WHERE t.id = session
@@ -72,11 +73,20 @@ BEGIN
         request_hash
     ) VALUES (
         session, s.ledger_entries, kind, s.current_balance - change, gross, fee, other, change, s.current_balance,
-        s.base_currency, coalesce(reserved, 0), assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request,
+        s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request,
         gen_random_uuid()),
         coalesce(content_hash, 0)
     );
     IF kind IN ('FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER') AND booked_at < s.balance_set_at THEN
+        -- An ADJUSTMENT by a delta does not say what the balance is.
+        SELECT max(e.timestamp) INTO set_at
+          FROM system_events AS e
+         WHERE e.session_id = session
+           AND e.timestamp > booked_at
+           AND e.event_type = 'BALANCE_ADJUSTMENT'
+           AND e.details ? 'new_balance';
+    END IF;
+    IF set_at IS NOT NULL THEN
         PERFORM warn(
             session, booked_at,
             format(
@@ -85,7 +95,7 @@ BEGIN
                     WHEN 'FILL' THEN 'A fill' WHEN 'FEE' THEN 'A fee' WHEN 'TRANSFER' THEN 'A transfer'
                     ELSE initcap(kind::text)
                 END,
-                booked_at, s.balance_set_at
+                booked_at, set_at
             ),
             jsonb_build_object('position_id', of_position, 'change', change::text)
         );
@@ -100,9 +110,9 @@ $$;
 COMMENT ON FUNCTION post_entry IS
 'Changes a session''s balance by gross - fee + other and appends the ledger entry for it; the balance after, in the '
 'session''s base currency, and whether the session has ended. The session''s row is locked until the transaction ends. '
-'is_fact: what an exchange did is booked also after the session has ended. reserved: the balance is set to what an '
-'exchange says, and what happened before that and is booked later is a WARNING event. Raises AT404 and AT410 as '
-'active_session does, AT423 as fence does.';
+'is_fact: what an exchange did is booked also after the session has ended. What happened before the balance was set to '
+'what the exchange says, and is booked later, is a WARNING event. Raises AT404 and AT410 as active_session does, AT423 '
+'as fence does.';
 
 CREATE FUNCTION warn(session bigint, at timestamptz, sentence text, details jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

@@ -62,7 +62,11 @@ BEGIN
             MESSAGE = 'give order_id, or session_id with internal_order_id or exchange_order_id';
     END IF;
     found := orders_with_ids(session, internal, exchange);
-    IF found IS NULL AND internal IS NULL THEN
+    IF found IS NULL AND internal IS NOT NULL THEN
+        -- An answer may carry a client id of its own, as that to a cancel does.
+        found := orders_with_ids(session, NULL, exchange);
+    END IF;
+    IF found IS NULL AND exchange IS NOT NULL THEN
         found := formerly(session, exchange, NULL);
     END IF;
     IF found IS NULL THEN
@@ -78,9 +82,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION find_order IS
-'The id of an order by our id, or within its session by the client order id or the exchange''s (also one that it had '
-'before it was amended). Raises AT404 when there is none, AT409 when two symbols share the exchange''s id, AT422 when '
-'no id is given.';
+'The id of an order by our id, or within its session by the client order id, or else the exchange''s (also one that it '
+'had before it was amended). Raises AT404 when there is none, AT409 when two symbols share the exchange''s id, AT422 '
+'when no id is given.';
 
 CREATE FUNCTION refuse_fill(
     known order_fills, filled numeric, at_price numeric, told_fee numeric, told_currency text, told_commission numeric
@@ -371,7 +375,7 @@ CREATE FUNCTION update_order(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    names_by_exchange boolean := own_id IS NULL AND internal IS NULL;
+    names_by_exchange boolean;
     before orders;
     o orders;
     p positions;
@@ -380,6 +384,7 @@ DECLARE
 BEGIN
     PERFORM permitted();
     SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
+    names_by_exchange := own_id IS NULL AND (internal = before.internal_order_id) IS NOT TRUE;
     p.contract := 'LINEAR';
     p.contract_size := 1;
     IF before.position_id IS NOT NULL THEN

@@ -235,7 +235,7 @@ BEGIN
     );
     RETURN (post_entry(
         session, 'ADJUSTMENT', 0, 0, actual - before, reason, author, at, NULL, NULL, request, content_hash, own_token, FALSE,
-        coalesce(reserved, 0), assets
+        reserved, assets
     )).balance;
 END
 $$;

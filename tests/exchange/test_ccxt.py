@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from atb_db.ccxt import record_trade, report_order
-from atb_db.errors import InvalidInput
+from atb_db.ccxt import record_trade, report_order, traded
+from atb_db.errors import InvalidInput, NotFound
 from atb_db.repository import orders
-from atb_db.types import OrderStatus
+from atb_db.types import ContractType, OrderStatus
 from tests.exchange.conftest import Book
 
 TRADE: dict[str, object] = {
@@ -109,18 +109,112 @@ def test_a_total_counts_until_the_trades_are_known(book: Book) -> None:
     assert book.balances()
 
 
-def test_fees_in_several_currencies_need_their_sum(book: Book) -> None:
+def test_fees_in_several_currencies_wait_for_their_sum(book: Book) -> None:
     entry, exchange_id = entered(book, 3)
     trade = TRADE | {
         "order": exchange_id,
         "fees": [{"cost": 0.01, "currency": "USDT"}, {"cost": 0.00001, "currency": "BNB"}],
     }
-    with pytest.raises(InvalidInput, match="fees in BNB, USDT") as caught:
-        record_trade(trade, session_id=book.session_id)
-    assert caught.value.field == "commission"
+    book.run(record_trade(trade, session_id=book.session_id))
+    [fill] = book.run(orders.get_fills(order_id=entry))
+    assert (fill.quantity, fill.commission) == (Decimal("0.004"), None)
     book.run(record_trade(trade, session_id=book.session_id, commission="0.016"))
     assert book.order(entry).commission == Decimal("0.016")
     assert book.balances()
+
+
+def test_a_fee_in_the_base_asset_beside_another_takes_its_units(book: Book) -> None:
+    entry = book.journal(quantity="0.01", base_asset="BTC")
+    exchange_id = f"ccxt-fees-{entry}"
+    book.run(orders.update_order_status(order_id=entry, exchange_order_id=exchange_id))
+    trade = TRADE | {
+        "order": exchange_id,
+        "price": 61000,
+        "fees": [{"cost": 0.01, "currency": "USDT"}, {"cost": 0.000001, "currency": "BTC"}],
+    }
+    with pytest.raises(InvalidInput, match="fees in BTC, USDT") as caught:
+        record_trade(trade, session_id=book.session_id)
+    assert caught.value.field == "commission"
+    book.run(record_trade(trade, session_id=book.session_id, base_currency="USDT"))
+    [held] = book.open()
+    assert (held.current_quantity, held.commission) == (Decimal("0.003999"), Decimal("0.071"))
+    assert book.balances()
+
+
+def test_a_null_average_follows_from_the_cost(book: Book) -> None:
+    entry, exchange_id = entered(book, 4)
+    closed = ORDER | {"id": exchange_id, "status": "closed", "filled": 0.01, "average": None, "cost": 609.5}
+    book.run(report_order(closed, session_id=book.session_id))
+    assert book.order(entry).filled_price == 60950
+    assert book.balances()
+
+
+SWAP: dict[str, object] = {
+    "symbol": "BTC/USDT:USDT", "base": "BTC", "quote": "USDT", "settle": "USDT", "contract": True, "linear": True,
+    "inverse": False, "contractSize": 0.001,
+}  # fmt: skip
+INVERSE: dict[str, object] = {
+    "symbol": "BTC/USD:BTC", "base": "BTC", "quote": "USD", "settle": "BTC", "contract": True, "linear": False,
+    "inverse": True, "contractSize": 100,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("market", "cost", "price", "value"), [(SWAP, 183, 61000, 183), (INVERSE, 0.006, 50000, Decimal("0.006"))]
+)
+def test_a_contract_is_of_the_size_that_its_market_says(
+    book: Book, market: dict[str, object], cost: float, price: int, value: Decimal
+) -> None:
+    entry = book.run(
+        orders.create_order(
+            session_id=book.session_id,
+            order_type="ENTRY",
+            symbol=str(market["symbol"]),
+            side="LONG",
+            quantity=3,
+            internal_order_id=f"swap-{book.session_id}",
+            exchange_order_id=f"swap-{book.session_id}",
+            settlement_rate=1,
+            **traded(market),
+        )
+    )
+    trade = TRADE | {"symbol": market["symbol"], "order": f"swap-{book.session_id}", "fee": None, "fees": []}
+    trade |= {"amount": 3, "price": None, "cost": cost}
+    with pytest.raises(InvalidInput, match="is missing"):
+        record_trade(trade, session_id=book.session_id)
+    book.run(record_trade(trade, session_id=book.session_id, market=market))
+    [held] = book.open()
+    assert (book.position_of(entry), held.entry_price, held.entry_notional) == (held.id, price, value)
+    assert book.balances()
+
+
+def test_a_market_says_what_is_traded() -> None:
+    assert traded({"base": "BTC", "quote": "USDT", "spot": True, "contractSize": None}) == {
+        "contract": ContractType.LINEAR,
+        "contract_size": 1,
+        "base_asset": "BTC",
+        "settlement_currency": "USDT",
+    }
+    assert traded(INVERSE)["settlement_currency"] == "BTC"
+
+
+def test_the_answer_to_a_cancel_carries_an_id_of_its_own(book: Book) -> None:
+    entry, exchange_id = entered(book, 5)
+    client = book.order(entry).internal_order_id
+    answer = ORDER | {"id": exchange_id, "clientOrderId": "web_cancel_1", "status": "canceled"}
+    book.run(report_order(answer, session_id=book.session_id))
+    order = book.order(entry)
+    assert (order.status, order.internal_order_id, order.exchange_order_id) == (
+        OrderStatus.CANCELLED,
+        client,
+        exchange_id,
+    )
+    # Also by an id that it had before it was amended, which it does not get back.
+    book.run(orders.update_order_status(order_id=entry, exchange_order_id=f"{exchange_id}-amended"))
+    book.run(report_order(answer, session_id=book.session_id))
+    assert book.order(entry).exchange_order_id == f"{exchange_id}-amended"
+    with pytest.raises(NotFound, match="no order web_cancel_1"):
+        book.run(report_order(answer | {"id": "nobody's"}, session_id=book.session_id))
 
 
 @pytest.mark.parametrize("missing", ["order", "id", "amount", "timestamp"])

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
-from atb_db.repository import orders, positions, sessions
+from atb_db.repository import account, orders, positions, sessions
 from atb_db.statement import Statement
 from tests.model.reference import FINAL, Books, Contract
 
@@ -59,8 +59,8 @@ class Chance:
 
     def _draw(self, books: Books) -> Act:
         weights = {
-            self._journal: 3, self._fill: 8, self._report: 4, self._link: 1, self._open: 1, self._move: 3,
-            self._end: 0.03,
+            self._journal: 3, self._fill: 8, self._report: 4, self._link: 1.5, self._open: 1, self._move: 3,
+            self._amend: 1, self._carry: 1, self._transfer: 0.3, self._correct: 0.6, self._end: 0.03,
         }  # fmt: skip
         if len(books.orders) < 2:
             return self._journal(books)
@@ -188,6 +188,29 @@ class Chance:
             "at": self._at(),
         })  # fmt: skip
 
+    def _amend(self, books: Books) -> Act:
+        """The order has another id at the exchange from now on."""
+        return Act("amend", self._order(books), {"name": f"amended-{self._label()}", "at": self._at()})
+
+    def _carry(self, books: Books) -> Act:
+        kind, change = self._chance.choice([("FUNDING", "0.3"), ("FUNDING", "-0.2"), ("INTEREST", "-0.04")])
+        given = {"kind": kind, "position": self._position(books), "change": Decimal(change), "at": self._at()}
+        return Act("carry", self._label(), given)
+
+    def _transfer(self, _books: Books) -> Act:
+        kind, change = self._chance.choice([("TRANSFER", "50"), ("TRANSFER", "-20"), ("INTEREST", "0.5")])
+        return Act("transfer", self._label(), {"kind": kind, "change": Decimal(change), "at": self._at()})
+
+    def _correct(self, books: Books) -> Act:
+        position = self._position(books)
+        if self._chance.random() < 0.5:
+            price = self._price() or Decimal(100)
+            return Act("correct_price", self._label(), {"position": position, "price": price, "at": self._at()})
+        held = books.positions[position].held
+        quantity = self._chance.choice([Decimal(0), held, held / 2, held + 1, self._quantity()])
+        given = {"position": position, "quantity": quantity, "price": self._maybe(self._price()), "at": self._at()}
+        return Act("correct_quantity", self._label(), given)
+
     def _end(self, _books: Books) -> Act:
         return Act("end", "", {"at": self._at()})
 
@@ -197,8 +220,11 @@ def perform(books: Books, act: Act) -> None:
     given = dict(act.given)
     if act.name == "end":
         return books.end()
-    if act.name in ("journal", "link"):
+    if act.name == "link":
         del given["at"]
+    if act.name == "amend":
+        unchanged = dict.fromkeys(("status", "total", "average", "commission", "quantity", "price", "pnl", "rate"))
+        return books.report(act.label, at=act.given["at"], **unchanged)  # type: ignore[arg-type]
     contract = given.get("contract")
     if act.name == "open" and isinstance(contract, Contract):
         given["rate"] = contract.rate
@@ -213,11 +239,12 @@ class Names:
         self.session_id = session_id
         self.orders: dict[str, int] = {}
         self.positions: dict[str, int] = {}
+        self.exchange_ids: dict[str, list[str]] = {}
         self._namespace = namespace
 
     def knows(self, act: Act) -> bool:
         """Whether all that the act refers to is there."""
-        needs = act.name in ("fill", "report", "link")
+        needs = act.name in ("fill", "report", "link", "amend")
         return (
             (not needs or act.label in self.orders)
             and self._known("adopted", self.orders, act)
@@ -240,9 +267,13 @@ class Names:
         at, contract = given.pop("at"), given.pop("contract", None)
         if act.name == "end":
             return _call(sessions.end_trading_session, session_id=self.session_id, end_time=at)
+        if act.name == "amend":
+            return _call(
+                orders.update_order_status, order_id=self.orders[label], exchange_order_id=given["name"], timestamp=at
+            )
         if act.name == "fill":
             given = {"exchange_fill_id": given.pop("name"), "fee_currency": given.pop("currency"), **_renamed(given)}
-            return _call(orders.record_fill, order_id=self.orders[label], filled_at=at, **given)
+            return _call(orders.record_fill, filled_at=at, **self._one_of_its_ids(label), **given)
         if act.name == "report":
             given = {"filled_quantity": given.pop("total"), "filled_price": given.pop("average"), **_renamed(given)}
             return _call(orders.update_order_status, order_id=self.orders[label], timestamp=at, **given)
@@ -252,6 +283,13 @@ class Names:
             return _call(orders.link_order_to_position, order_id=self.orders[label], timestamp=at, **held)
         return self._keyed(act, given, contract, held)
 
+    def _one_of_its_ids(self, label: str) -> dict[str, object]:
+        """Our id, or one that the exchange has given it, now or before it was amended."""
+        known = self.exchange_ids.get(label, [])
+        if not known:
+            return {"order_id": self.orders[label]}
+        return {"session_id": self.session_id, "exchange_order_id": known[int(label) % len(known)]}
+
     def _keyed(
         self, act: Act, given: dict[str, object], contract: object, held: dict[str, int | None]
     ) -> Statement[int]:
@@ -259,6 +297,8 @@ class Names:
         at = act.given["at"]
         own: dict[str, object] = {"request_id": self.key(act)}
         traded = _traded(contract) if isinstance(contract, Contract) else {}
+        if act.name in ("carry", "transfer", "correct_quantity", "correct_price"):
+            return self._money(act.name, given, at=at, own=own | held)
         if act.name == "journal":
             given = {
                 "order_type": given.pop("kind"),
@@ -277,6 +317,22 @@ class Names:
             )
         own["commission"] = fee
         return self._moving(given, own | held, price=price, at=at)
+
+    def _money(self, name: str, given: dict[str, object], *, at: object, own: dict[str, object]) -> Statement[int]:
+        """What is no trade: its balance is not what is compared."""
+        if name == "correct_quantity":
+            return _call(positions.correct_position_quantity, timestamp=at, reason="found", **given, **own)
+        if name == "correct_price":
+            return _call(positions.correct_entry_price, timestamp=at, reason="found", entry_price=given["price"], **own)
+        change, kind = given["change"], given["kind"]
+        if name == "carry":
+            if kind == "FUNDING":
+                return _call(positions.record_funding, amount=change, timestamp=at, **own)
+            return _call(positions.record_margin_interest, cost=-change, timestamp=at, **own)  # type: ignore[operator]
+        own = {"session_id": self.session_id, "request_id": own["request_id"], "amount": change, "timestamp": at}
+        if kind == "INTEREST":
+            return _call(account.record_interest, **own)
+        return _call(account.record_transfer, reason="transfer", **own)
 
     @staticmethod
     def _moving(given: dict[str, object], own: dict[str, object], *, price: object, at: object) -> Statement[int]:

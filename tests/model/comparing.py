@@ -10,7 +10,7 @@ import psycopg
 from atb_db import Database
 from atb_db.repository import audit, orders
 from tests.model.acts import Names
-from tests.model.reference import Books
+from tests.model.reference import NOISE, Books
 
 Said: TypeAlias = dict[str, object]
 VISIBLE: Final = ("unbooked", "unconverted")
@@ -23,7 +23,7 @@ _ORDERS = """
 """
 _POSITIONS = """
     SELECT id, continues_position_id, status::text, quantity, original_quantity, exited_quantity, unbooked_quantity,
-           entry_notional, exit_notional, cost_basis, realized_pnl, commission, margin_interest_cost,
+           entry_notional, exit_notional, cost_basis, realized_pnl, commission, margin_interest_cost, funding,
            CASE status WHEN 'PLANNED' THEN NULL ELSE entry_time END, exit_time, exit_reason
       FROM positions WHERE session_id = %s ORDER BY id
 """
@@ -36,7 +36,9 @@ _PARTIALS = """
     SELECT t.order_id, t.position_id, t.quantity, coalesce(t.pnl, 0)
       FROM positions AS p JOIN partial_trades AS t ON t.position_id = p.id WHERE p.session_id = %s
 """
-_TRADES = "SELECT position_id, pnl, commission, margin_interest_cost, quantity FROM trades WHERE session_id = %s"
+_TRADES = (
+    "SELECT position_id, pnl, commission, margin_interest_cost, quantity, funding FROM trades WHERE session_id = %s"
+)
 _LEDGER = """
     SELECT entry_type::text, pnl, commission, amount
       FROM account_balances WHERE session_id = %s AND entry_number > 1 ORDER BY entry_number
@@ -82,14 +84,14 @@ def expected(books: Books) -> Said:
     said: Said = {"balance": _row((books.balance, books.ended)), "ledger": [_row(row) for row in books.ledger]}
     for label, order in books.orders.items():
         truth = order.truth()
-        over = not order.by_amount and order.filled > order.quantity
+        over = not order.by_amount and order.filled > order.quantity * (1 + NOISE)
         figures = order.filled, truth.units, truth.value, truth.commission, order.quantity
         said[f"order {label}"] = _row((order.status, *figures, over))
     for label, p in books.positions.items():
         sums = p.quantity, p.original, p.exited, p.unbooked, p.entered_value, p.exited_value, p.cost, p.pnl
         entered = p.entry_time if p.status != "PLANNED" else None
         said[f"position {label}"] = _row(
-            (p.status, *sums, p.commission, p.interest, entered, p.exit_time, p.exit_reason)
+            (p.status, *sums, p.commission, p.interest, p.funding, entered, p.exit_time, p.exit_reason)
         )
     said["fills"] = sorted(
         repr(
@@ -110,7 +112,7 @@ def expected(books: Books) -> Said:
     )
     fees, net = (
         sum((one[1] for one in books.trades.values()), Decimal(0)),
-        sum((one[0] - one[1] - one[2] for one in books.trades.values()), Decimal(0)),
+        sum((one[0] - one[1] - one[2] + one[4] for one in books.trades.values()), Decimal(0)),
     )
     said["metrics"] = _row((len(pnls), wins, losses, gains, lost, fees, net)) if pnls else None
     return said

@@ -81,6 +81,8 @@ class Position:
     pnl: Decimal = ZERO
     commission: Decimal = ZERO
     interest: Decimal = ZERO
+    funding: Decimal = ZERO
+    entry_price: Decimal | None = None
     exit_reason: str | None = None
     entry_time: datetime | None = None
     exit_time: datetime | None = None
@@ -160,6 +162,8 @@ class Order:
     fills: dict[str, Fill] = field(default_factory=dict)
     base_fee: Decimal = ZERO
     value: Decimal = ZERO
+    corrected: Decimal = ZERO
+    created: datetime | None = None
     filled_at: datetime | None = None
 
     @property
@@ -184,9 +188,9 @@ class Order:
         all_known = all(one.known is not None for one in self.fills.values())
         if self.total > recorded and self.total_value is not None:
             units = self.total - self.base_fee
-            value = share(self.total_value, units, self.total)
+            value = share(self.total_value, units, self.total) + self.corrected
         else:
-            units, value = recorded - self.base_fee, self.value
+            units, value = recorded - self.base_fee, self.value + self.corrected
         told = None if recorded >= self.total and all_known else self.total_commission
         commission = known if told is None or abs(told) < abs(known) else told
         return Truth(units, value, commission)
@@ -203,13 +207,14 @@ class Books:
     fills: list[Fill] = field(default_factory=list)
     partials: dict[tuple[str, str], list[Decimal]] = field(default_factory=dict)
     ledger: list[tuple[str, Decimal, Decimal, Decimal]] = field(default_factory=list)
-    trades: dict[str, tuple[Decimal, Decimal, Decimal, Decimal]] = field(default_factory=dict)
+    trades: dict[str, tuple[Decimal, Decimal, Decimal, Decimal, Decimal]] = field(default_factory=dict)
+    money: set[str] = field(default_factory=set)
 
     # What orders are journaled and reported with.
 
     def journal(
         self, label: str, *, kind: str, side: str, quantity: Decimal, price: Decimal | None, position: str | None,
-        contract: Contract, by_amount: bool = False, reason: str | None = None,
+        contract: Contract, at: datetime, by_amount: bool = False, reason: str | None = None,
     ) -> None:  # fmt: skip
         if label in self.orders:
             return
@@ -220,7 +225,8 @@ class Books:
             raise Refused("InvalidInput")
         if held is None and kind == "ENTRY":
             held = self.positions[label] = Position(label, side, contract)
-        self.orders[label] = Order(label, kind, side, quantity, price, held, by_amount=by_amount, reason=reason)
+        order = Order(label, kind, side, quantity, price, held, by_amount=by_amount, reason=reason, created=at)
+        self.orders[label] = order
 
     def fill(
         self, label: str, *, name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, currency: str | None,
@@ -349,7 +355,8 @@ class Books:
         if self.ended:
             raise Refused("SessionClosed")
         self.positions[label] = p = Position(label, side, contract)
-        self._fill_at_once(Order(label, "ENTRY", side, quantity, price, p), price, deal)
+        self._fill_at_once(Order(label, "ENTRY", side, quantity, price, p, created=at), price, deal)
+        p.entry_price = price
         return None
 
     def move(
@@ -377,7 +384,7 @@ class Books:
             moved = self._leaving(p, size, quantity)
         if interest:
             self._pay_interest(p, interest)
-        order = Order(label, kind, p.side, moved, price, p, reason=reason)
+        order = Order(label, kind, p.side, moved, price, p, reason=reason, created=at)
         self._fill_at_once(order, price, deal)
         if any(one.order is order and one.unconverted is not None for one in self.fills):
             raise Refused("InvalidInput")
@@ -385,6 +392,72 @@ class Books:
 
     def end(self) -> None:
         self.ended = True
+
+    # Money that is no trade, and what a person corrects.
+
+    def carry(self, label: str, *, kind: str, position: str, change: Decimal, at: datetime) -> None:
+        """Funding of a position, or the interest that it costs."""
+        del at
+        p = self._entered(position)
+        if label in self.money:
+            return
+        self.money.add(label)
+        if kind == "FUNDING":
+            p.funding += change
+        else:
+            p.interest -= change
+        self._post(kind, ZERO, ZERO, change)
+        self._revise(p)
+
+    def transfer(self, label: str, *, kind: str, change: Decimal, at: datetime) -> None:
+        """A deposit or withdrawal, or interest of the account."""
+        del at
+        if label in self.money:
+            return
+        if self.ended:
+            raise Refused("SessionClosed")
+        self.money.add(label)
+        self._post(kind, ZERO, ZERO, change)
+
+    def correct_quantity(
+        self, label: str, *, position: str, quantity: Decimal, price: Decimal | None, at: datetime
+    ) -> None:
+        p = self._entered(position)
+        if label in self.money:
+            return
+        if difference := quantity - p.held:
+            if p.status == "CLOSED":
+                raise Refused("Conflict")
+            kind = "SCALE_IN" if difference > 0 else "PARTIAL_EXIT" if quantity else "FULL_EXIT"
+            price = p.entry_price if price is None else price
+            order = Order(label, kind, p.side, abs(difference), price, p, status="OPEN", reason="found", created=at)
+            self.orders[label] = order
+            self.report(
+                label, status="FILLED", total=abs(difference), average=price, commission=ZERO, quantity=None,
+                price=None, pnl=None, rate=None, at=at,
+            )  # fmt: skip
+        self.money.add(label)
+
+    def correct_price(self, label: str, *, position: str, price: Decimal, at: datetime) -> None:
+        p = self._entered(position)
+        if label in self.money:
+            return
+        entries = [one for one in self.orders.values() if one.position is p and one.kind == "ENTRY"]
+        if not entries:
+            raise Refused("Conflict")
+        order = min(entries, key=lambda one: (one.created or at, list(self.orders).index(one.label)))
+        worth = (p.contract.value(p.quantity, price) or ZERO) - p.entered_value
+        order.corrected += worth
+        fill = Fill(order, "CHANGE", at, ZERO, worth, ZERO)
+        self._book(p, fill, None, None)
+        self.fills.append(fill)
+        self.money.add(label)
+
+    def _entered(self, position: str) -> Position:
+        p = self.positions[position]
+        if p.status == "PLANNED":
+            raise Refused("NotFound")
+        return p
 
     # How they do it.
 
@@ -616,6 +689,7 @@ class Books:
         self._note_partial(p, order, taken, gain)
         fill.position, fill.booked, fill.pnl, fill.rest = p, True, gain, None
         p.status = "OPEN" if p.held > 0 else "CLOSED" if p.quantity > 0 else "PLANNED"
+        p.entry_price = self._average(p)
         if p.status == "CLOSED" and before != "CLOSED":
             self._close(p, fill)
         elif gain or fill.commission:
@@ -627,6 +701,14 @@ class Books:
                 order, "REST", fill.at, moved - taken, worth - fill.value, ZERO, position=p, rate=fill.rate
             )
             self.fills.append(fill.rest)
+
+    @staticmethod
+    def _average(p: Position) -> Decimal | None:
+        """The average price of what is open, or of all that was entered."""
+        units, value = (p.held, p.cost) if p.held > 0 else (p.quantity, p.entered_value)
+        units *= p.contract.size
+        above, below = (value, units) if p.contract.kind == "LINEAR" else (units, value)
+        return (above / below).quantize(Decimal(1).scaleb(-24), ROUND_HALF_UP) if below else None
 
     @staticmethod
     def _enter(p: Position, fill: Fill) -> Decimal:
@@ -670,12 +752,12 @@ class Books:
         assert p.entry_time
         p.exit_time = max([p.entry_time, fill.at, *exits])
         p.exit_reason = fill.order.reason or fill.order.kind.lower()
-        self.trades[p.label] = (ZERO, ZERO, ZERO, ZERO)
+        self.trades[p.label] = (ZERO, ZERO, ZERO, ZERO, ZERO)
         self._revise(p)
 
     def _revise(self, p: Position) -> None:
         if p.label in self.trades:
-            self.trades[p.label] = p.pnl, p.commission, p.interest, p.quantity
+            self.trades[p.label] = p.pnl, p.commission, p.interest, p.quantity, p.funding
 
     @staticmethod
     def _rate(p: Position, rate: Decimal | None) -> Decimal | None:

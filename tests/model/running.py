@@ -83,7 +83,12 @@ class Play:
                 names.orders[label] = self._id("SELECT id FROM orders WHERE position_id = %s", answer)
             elif label in self.books.positions:
                 names.positions[label] = answer
-        elif act.name == "move" and not act.given["adopted"] and label not in names.orders:
+        elif act.name == "amend":
+            ids = names.exchange_ids.setdefault(label, [])
+            if act.given["name"] not in ids:
+                ids.append(str(act.given["name"]))
+        elif label in self.books.orders and label not in names.orders:
+            # Of a short form, or of a correction.
             names.orders[label] = self._id("SELECT id FROM orders WHERE request_id = %s", names.key(act))
 
     def _id(self, query: str, of: int | UUID) -> int:

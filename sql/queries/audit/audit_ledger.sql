@@ -92,18 +92,10 @@ WITH own AS MATERIALIZED (
            s.balance_set_at::text AS actual
       FROM trading_sessions AS s
      CROSS JOIN LATERAL (
-               SELECT max(l.last_updated) FILTER (WHERE e.details ? 'new_balance') AS set_at,
-                      bool_or(l.last_updated = s.balance_set_at) AS is_one
-                 FROM own AS l
-                 LEFT JOIN system_events AS e
-                   ON e.request_id = l.request_id
-                  AND e.event_type = 'BALANCE_ADJUSTMENT'
-                WHERE l.entry_type = 'ADJUSTMENT'
+               SELECT max(l.last_updated) AS set_at FROM own AS l WHERE l.entry_type = 'ADJUSTMENT'
            ) AS a
      WHERE s.id = :session_id
        AND s.balance_set_at IS DISTINCT FROM a.set_at
-       -- An event may have been purged, and the first release counted every ADJUSTMENT.
-       AND (s.balance_set_at >= coalesce(a.set_at, '-infinity') AND a.is_one) IS NOT TRUE
      UNION ALL
     -- What was moved is on record beside the money.
     SELECT 'move', 'position ' || l.position_id || ', reconciliation event', 'an event', NULL
