@@ -38,9 +38,6 @@ HISTORY: Final = {
     "reports.get_pnl_by_period": "adds up every trade",
     "reports.get_pnl_by_strategy": "adds up every trade",
     "reports.get_pnl_by_symbol": "adds up every trade",
-    "tearsheet.get_excursions": "adds up every trade",
-    "tearsheet.get_holding_times": "adds up every trade",
-    "tearsheet.get_pnl_distribution": "adds up every trade",
 }
 """What reads as much as the session has, and why."""
 
