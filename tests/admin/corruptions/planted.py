@@ -95,7 +95,9 @@ def _metric(column: str, to: str) -> Corruption:
 
 
 def _span(column: str, to: str) -> Corruption:
-    script = f"UPDATE equity_spans SET {column} = {to} WHERE session_id = {{live}} AND start_time >= '2024-03-01 20:00Z'"
+    script = (
+        f"UPDATE equity_spans SET {column} = {to} WHERE session_id = {{live}} AND start_time >= '2024-03-01 20:00Z'"
+    )
     return Corruption("equity_spans", f"`{column}`", script, "equity", f"hour 2024-03-01 20:00, {column}")
 
 
