@@ -57,6 +57,7 @@ _BY_SQLSTATE: Final[dict[str, type[AtbDbError]]] = {
 _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
     "22": InvalidInput,
     "23": Conflict,
+    "3F": SchemaMismatch,
     "40": SerializationRetry,
     "42": SchemaMismatch,
     "53": ResourceFull,

@@ -68,3 +68,16 @@ COMMENT ON COLUMN imported_rows.reason IS
 COMMENT ON COLUMN imported_rows.content IS
 'Of a row in quarantine all of it, as it was; else what of it has no place in the record, such as a liquidation price.';
 COMMENT ON COLUMN imported_rows.imported_at IS 'When it was imported, last where it has changed since.';
+
+CREATE FUNCTION existing_source(wanted bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM import_sources WHERE id = wanted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT404', COLUMN = 'source_id',
+            MESSAGE = format('import source %s does not exist', wanted);
+    END IF;
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION existing_source IS 'The given import source''s id; raises AT404 when there is no such source.';

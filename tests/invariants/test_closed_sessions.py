@@ -39,6 +39,7 @@ OPEN_TO_ENDED: Final = {
 OF_NO_SESSION: Final = {
     "control": "flags of the whole system",
     "deployment": "what the database is used for",
+    "imports": "where rows were imported from, and what became of them",
     "markets": "trading hours of exchanges",
     "portfolio": "figures of the whole portfolio",
     "predictions": "a cache, and measurements, of models",

@@ -5,5 +5,6 @@ SELECT source_table,
        (count(*) FILTER (WHERE outcome = 'QUARANTINED'))::integer AS quarantined
   FROM imported_rows
  WHERE source_id = :source_id
+   AND existing_source(:source_id) IS NOT NULL
  GROUP BY source_table
  ORDER BY source_table

@@ -2,5 +2,6 @@
 SELECT source_table, source_key, reason, content
   FROM imported_rows
  WHERE source_id = :source_id
+   AND existing_source(:source_id) IS NOT NULL
    AND outcome = 'QUARANTINED'
  ORDER BY source_table, source_key

@@ -14,3 +14,4 @@ SELECT count(*)::integer AS total_sessions,
        coalesce(sum(t.current_balance::numeric), 0) AS current_balance
   FROM chosen_sessions(:session_id, :source, :strategy_name, :symbol) AS s
   JOIN trading_sessions AS t ON t.id = s.session_id
+ WHERE :session_id::bigint IS NULL OR existing_session(:session_id) IS NOT NULL
