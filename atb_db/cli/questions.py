@@ -68,11 +68,7 @@ def query_command(
         print_message(f"atb-db: {error}")
         raise typer.Exit(ExitCode.USAGE) from None
     if path is not None:
-        rows = write_answer(settings_of(url), name, texts, path, file_format)
-        if as_json:
-            print_json({"file": str(path), "rows": rows})
-        else:
-            print_message(f"{path}: {counted(rows, 'row')}")
+        _print_written(path, write_answer(settings_of(url), name, texts, path, file_format), as_json=as_json)
         return
     answer = ask(settings_of(url), name, texts)
     if as_json:
@@ -122,6 +118,13 @@ def queries_command(
     if not found:
         print_message(f"No read statement has {pattern!r} in its name or description.")
         raise typer.Exit(ExitCode.FOUND)
+
+
+def _print_written(path: Path, rows: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"file": str(path), "rows": rows})
+    else:
+        print_message(f"{path}: {counted(rows, 'row')}")
 
 
 def _shown(argument: Argument) -> str:

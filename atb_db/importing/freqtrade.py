@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from itertools import groupby
@@ -78,7 +78,10 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
     books = _books(contents, choice, wanted)
     first = books[0].key if books else None
     units += _surroundings(tables, first, choice)
-    left += sum(len(by_trade.get(row["id"], ())) for row in rows if row not in wanted) if left else 0
+    if choice.since is not None:
+        taken = {row["id"] for row in wanted}
+        left += sum(len(by_trade.get(row["id"], ())) for row in rows if row["id"] not in taken)
+        left += sum(utc(row, "timestamp") < choice.since for row in tables.get("wallet_history", ()))
     return Plan(
         Source("freqtrade", choice.account or contents.name, _fingerprint(contents)),
         tuple(books),
@@ -366,14 +369,13 @@ def _surroundings(tables: Mapping[str, Sequence[Row]], book: str | None, choice:
         origin = Origin("pairlocks", str(row["id"]), row, target_table="system_events", target="event")
         yield Unit(book, (Step(partial(_lock, row=row), target="event"),), (origin,))
     for row in tables.get("wallet_history", ()):
+        if choice.since is not None and utc(row, "timestamp") < choice.since:
+            continue
         origin = Origin("wallet_history", str(row["id"]), row, target_table="account_history", target="snapshot")
-        if (
-            book is None
-            or not book.endswith(f" {row.get('currency')}")
-            or utc(row, "timestamp") < (choice.since or datetime.min.replace(tzinfo=UTC))
-        ):
+        if book is None or not book.endswith(f" {row.get('currency')}"):
             why = "a wallet in another currency than the session's, kept as it was"
-            yield Unit(None, (), (origin._replace(outcome=ImportOutcome.ADJUSTED, reason=why, extra=row, target=None),))
+            kept = origin._replace(outcome=ImportOutcome.ADJUSTED, reason=why, extra=row, target=None)
+            yield Unit(None, (), (kept._replace(target_table=None),))
             continue
         yield Unit(book, (Step(partial(_snapshot, row=row), target="snapshot"),), (origin,))
     for row in tables.get("KeyValueStore", ()):

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -135,6 +136,19 @@ def test_another_bots_file_of_the_same_name_is_another_source(fresh_url: str, tm
     other = imported(fresh_url, write_freqtrade(path, [TRADE], [{**ORDER, "order_id": "other-bot"}]))
     assert other.source_id != first.source_id
     assert other.books[0].session_id != first.books[0].session_id
+
+
+def test_since_leaves_older_trades_out_and_a_later_run_brings_them(sample: Sample, fresh_url: str) -> None:
+    since = datetime(2026, 3, 12, tzinfo=UTC)
+    part = imported(fresh_url, sample(f"{NAME}.sqlite"), Choice(since=since))
+    assert adds_up(part)
+    rows = {one.table: one.rows for one in part.counts}
+    whole = imported(fresh_url, sample(f"{NAME}.sqlite"))
+    due = {one.table: one.rows for one in whole.counts}
+    counted = ("trades", "orders", "wallet_history")
+    assert part.left_out == sum(due[table] - rows[table] for table in counted) > 0
+    assert {one.table: one.known for one in whole.counts} == rows
+    assert books_are_clean(fresh_url)
 
 
 CLOSED = {**TRADE, "is_open": 0}
