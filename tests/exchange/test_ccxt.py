@@ -184,7 +184,7 @@ def test_a_contract_is_of_the_size_that_its_market_says(
         record_trade(trade, session_id=book.session_id)
     book.run(record_trade(trade, session_id=book.session_id, market=market))
     [held] = book.open()
-    assert (book.position_of(entry), held.entry_price, held.entry_notional) == (held.id, price, value)
+    assert (book.position_of(entry), held.entry_price, held.entry_notional) == (held.id, Decimal(price), value)
     assert book.balances()
 
 

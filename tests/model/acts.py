@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 from uuid import UUID, uuid5
 
 from atb_db.repository import account, orders, positions, sessions
@@ -348,9 +348,14 @@ class Names:
         return _call(positions.close_position, exit_price=price, exit_time=at, **whole, **own)
 
 
-def _call(declaration: Callable[..., Statement[int]], **arguments: object) -> Statement[int]:
-    """The statement's value; the server, not a type checker, is asked what it says to these arguments."""
-    return declaration(**arguments)
+def _call(
+    declaration: Callable[..., Statement[int]] | Callable[..., Statement[Decimal]], **arguments: object
+) -> Statement[int]:
+    """The statement's value; the server, not a type checker, is asked what it says to these arguments.
+
+    Nobody looks at a balance that it answers.
+    """
+    return cast("Statement[int]", declaration(**arguments))
 
 
 def _renamed(given: dict[str, object]) -> dict[str, object]:
