@@ -504,7 +504,10 @@ BEGIN
        SET realized_pnl = trim_scale(x.realized_pnl + gain), pnl_correction = trim_scale(x.pnl_correction + gain)
      WHERE x.id = p.id
     RETURNING * INTO p;
-    UPDATE partial_trades AS t SET pnl = t.pnl + gain WHERE t.order_id = known.order_id AND t.position_id = p.id;
+    UPDATE partial_trades AS t
+       SET pnl = t.pnl + gain,
+           timestamp = CASE WHEN gain <> 0 THEN greatest(t.timestamp, known.filled_at) ELSE t.timestamp END
+     WHERE t.order_id = known.order_id AND t.position_id = p.id AND t.operation_type = 'PARTIAL_EXIT';
     IF gain <> 0 THEN
         PERFORM post_entry(
             p.session_id, 'FILL', gain, 0, 0, 'rate known later', 'engine', known.filled_at, p.id, known.id, NULL, NULL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
@@ -250,3 +250,20 @@ def test_a_partial_trade_keeps_its_price_while_its_order_goes_on_elsewhere(db: D
     fill(db, leaving, 1, 120)
     assert balance(db, session_id) == 1030
     assert findings(db, session_id) == []
+
+
+def test_pnl_of_a_better_price_that_is_converted_later_moves_the_partial_trade(db: Database, session_id: int) -> None:
+    held = opened(db, session_id, settlement_currency="EUR")
+    part = db.run(
+        positions.apply_partial_exit(position_id=held, quantity=1, price=99, settlement_rate="1.07", timestamp=AT)
+    )
+    [_, leaving] = db.run(positions.get_position(position_id=held)).orders
+    db.run(
+        orders.record_fill(
+            order_id=leaving.id, exchange_fill_id="a", quantity=1, price=103, filled_at=AT + timedelta(hours=1)
+        )
+    )
+    assert [one.identity for one in findings(db, session_id)] == ["unconverted"]
+    total(db, leaving.id, pnl=3)
+    assert (part > 0, findings(db, session_id)) == (True, [])
+    assert balance(db, session_id) == Decimal("1001.93")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import count
 from typing import Final
 
 ZERO: Final = Decimal(0)
@@ -131,6 +132,7 @@ class Fill:
     told_pnl: Decimal | None = None
     rate: Decimal | None = None
     unconverted: Decimal | None = None
+    number: int = field(default_factory=count().__next__)
 
 
 @dataclass(frozen=True)
@@ -301,7 +303,8 @@ class Books:
         if after != before:
             self._take_up(order, before, Fill(order, "CHANGE", at, ZERO, ZERO, ZERO), pnl, rate)
         due = pnl if (after.units, after.value) == (before.units, before.value) else None
-        for one in [one for one in self.fills if one.order is order and one.unconverted is not None]:
+        waiting = [one for one in self.fills if one.order is order and one.unconverted is not None]
+        for one in sorted(waiting, key=lambda one: one.number):
             self._convert(one, due, rate)
             due = None if due is None else ZERO
 
