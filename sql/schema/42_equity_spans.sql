@@ -293,9 +293,9 @@ FOR EACH ROW EXECUTE FUNCTION keep_equity_spans();
 COMMENT ON TRIGGER account_history_kept ON account_history IS 'Keeps equity_spans.';
 
 CREATE FUNCTION repair_equity_spans() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM unroll_equity(r.session_id, r.first_time)
+    PERFORM public.unroll_equity(r.session_id, r.first_time)
        FROM (
                 SELECT h.session_id, min(h.timestamp) AS first_time FROM removed AS h GROUP BY h.session_id
             ) AS r;
@@ -310,10 +310,10 @@ REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION repair_equi
 COMMENT ON TRIGGER account_history_removed ON account_history IS 'Keeps equity_spans.';
 
 CREATE FUNCTION correct_equity_spans() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM unroll_equity(old.session_id, old.timestamp);
-    PERFORM unroll_equity(new.session_id, new.timestamp);
+    PERFORM public.unroll_equity(old.session_id, old.timestamp);
+    PERFORM public.unroll_equity(new.session_id, new.timestamp);
     RETURN NULL;
 END
 $$;
