@@ -1,5 +1,4 @@
 -- The equity of every hour and day, kept beside the snapshots; functions and triggers fill it.
--- rollback: DROP TABLE equity_rolls; DROP TABLE equity_spans;
 
 CREATE TABLE equity_spans (
     session_id bigint NOT NULL,

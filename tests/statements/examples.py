@@ -431,6 +431,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         target_level=1,
         exchange_order_id="scale-in-1",
         internal_order_id="own-scale-in-1",
+        unless_flag="no_scale_ins",
         timestamp=at(9),
         token=TOKEN,
     ),
@@ -465,6 +466,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         entry_time=at(1),
         entry_commission="0.2",
         **_PLAN,
+        unless_flag="no_scale_ins",
         token=TOKEN,
     ),
     "positions.record_funding": lambda world: positions.record_funding(

@@ -55,7 +55,7 @@ WITH orphans AS (
      WHERE p.id IS NULL
        AND c.session_id IS NOT NULL
      UNION ALL
-    SELECT 'equity_rolls, session_id' AS subject,
+    SELECT 'equity_rolls ' || c.session_id || ', session_id' AS subject,
            'trading_sessions' AS parent, c.session_id::text AS missing
       FROM equity_rolls AS c
       LEFT JOIN trading_sessions AS p ON p.id = c.session_id
@@ -66,6 +66,19 @@ WITH orphans AS (
       FROM equity_spans AS c
       LEFT JOIN trading_sessions AS p ON p.id = c.session_id
      WHERE p.id IS NULL
+     UNION ALL
+    SELECT 'imported_rows ' || c.source_table || ' ' || c.source_key || ', source_id' AS subject,
+           'import_sources' AS parent, c.source_id::text AS missing
+      FROM imported_rows AS c
+      LEFT JOIN import_sources AS p ON p.id = c.source_id
+     WHERE p.id IS NULL
+     UNION ALL
+    SELECT 'imported_rows ' || c.source_table || ' ' || c.source_key || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM imported_rows AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+       AND c.session_id IS NOT NULL
      UNION ALL
     SELECT 'optimization_cycles ' || c.id || ', session_id' AS subject,
            'trading_sessions' AS parent, c.session_id::text AS missing

@@ -14,6 +14,10 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'equity_spans', count(*) FROM equity_spans
      UNION ALL
+    SELECT 'import_sources', count(*) FROM import_sources
+     UNION ALL
+    SELECT 'imported_rows', count(*) FROM imported_rows
+     UNION ALL
     SELECT 'market_sessions', count(*) FROM market_sessions
      UNION ALL
     SELECT 'optimization_cycles', count(*) FROM optimization_cycles

@@ -691,7 +691,7 @@ _AROUND: Final = (
         "an unknown `session_id`",
         "UPDATE equity_rolls SET session_id = 987654321 WHERE session_id = {live}",
         "orphan",
-        "equity_rolls, session_id",
+        "equity_rolls 987654321, session_id",
     ),
     Corruption(
         "equity_rolls",

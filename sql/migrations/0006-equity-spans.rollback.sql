@@ -1,0 +1,2 @@
+DROP TABLE equity_rolls;
+DROP TABLE equity_spans;
