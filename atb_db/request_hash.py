@@ -10,6 +10,9 @@ from typing import Final, cast
 from atb_db.parameters import MISSING, Parameter
 from atb_db.types import NEW, NOW, UNSET
 
+_REMEMBERED: Final = 100
+"""Kinds of given arguments whose order is kept; when there are more, all are found again."""
+
 _WHO_ASKS: Final = frozenset({"request_id", "token"})
 """No part of the content: an engine that was started again has another token, and repeats the same request."""
 
@@ -26,20 +29,13 @@ class RequestHash:
 
     def __init__(self, recorder: str, parameters: Sequence[Parameter]) -> None:
         self._recorder = recorder
-        # In the order of their names: their places, usual texts, and whether they are numbers.
-        self._content = [
-            (parameter.name, place, _usual(parameter), parameter.is_number)
-            for place, parameter in sorted(enumerate(parameters), key=lambda one: one[1].name)
-            if parameter.name not in _WHO_ASKS
-        ]
+        self._parameters = {parameter.name: (place, parameter) for place, parameter in enumerate(parameters)}
+        self._orders: dict[tuple[str, ...], list[tuple[str, int, object, bool]]] = {}
 
     def __call__(self, values: Sequence[object], texts: Sequence[str | None], given: tuple[str, ...]) -> int:
         """The hash of a value: all its arguments, their texts, and the names of those that the caller gave."""
         content = [self._recorder]
-        known = frozenset(given)
-        for name, place, usual, is_number in self._content:
-            if name not in known:
-                continue
+        for name, place, usual, is_number in self._in_order(given):
             text = texts[place]
             # Only such a number has another form.
             if is_number and text and (text[-1] == "0" or "E" in text):
@@ -48,6 +44,17 @@ class RequestHash:
                 content.append(name if text is None else f"{name}={text}")
         # No text contains NUL.
         return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
+
+    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
+        """The given parameters that are content, by name: their places, usual texts, and whether they are numbers."""
+        found = self._orders.get(given)
+        if found is None:
+            named = sorted((name, *self._parameters[name]) for name in given if name not in _WHO_ASKS)
+            found = [(name, place, _usual(parameter), parameter.is_number) for name, place, parameter in named]
+            if len(self._orders) >= _REMEMBERED:
+                self._orders.clear()
+            self._orders[given] = found
+        return found
 
 
 def _canonical(number: Decimal) -> str:
