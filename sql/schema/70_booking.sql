@@ -54,7 +54,7 @@ BEGIN
     UPDATE trading_sessions AS t
        SET current_balance = trim_scale(t.current_balance + change),
            ledger_entries = t.ledger_entries + 1,
-           transferred = CASE kind WHEN 'TRANSFER' THEN t.transferred + other ELSE t.transferred END,
+           transferred = CASE kind WHEN 'TRANSFER' THEN trim_scale(t.transferred + other) ELSE t.transferred END,
            balance_set_at = CASE kind
                WHEN 'ADJUSTMENT' THEN greatest(t.balance_set_at, booked_at)
                ELSE t.balance_set_at
@@ -72,7 +72,7 @@ BEGIN
         last_updated, request_id,
         request_hash
     ) VALUES (
-        session, s.ledger_entries, kind, s.current_balance - change, gross, fee, other, change, s.current_balance,
+        session, s.ledger_entries, kind, trim_scale(s.current_balance - change), gross, fee, other, change, s.current_balance,
         s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request,
         gen_random_uuid()),
         coalesce(content_hash, 0)
