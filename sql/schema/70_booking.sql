@@ -72,10 +72,9 @@ BEGIN
         last_updated, request_id,
         request_hash
     ) VALUES (
-        session, s.ledger_entries, kind, trim_scale(s.current_balance - change), gross, fee, other, change, s.current_balance,
-        s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at, coalesce(request,
-        gen_random_uuid()),
-        coalesce(content_hash, 0)
+        session, s.ledger_entries, kind, trim_scale(s.current_balance - change), gross, fee, other, change,
+        s.current_balance, s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at,
+        coalesce(request, gen_random_uuid()), coalesce(content_hash, 0)
     );
     IF kind IN ('FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER') AND booked_at < s.balance_set_at THEN
         -- An ADJUSTMENT by a delta does not say what the balance is.
