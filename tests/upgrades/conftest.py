@@ -38,7 +38,7 @@ class LastRelease:
         return json.loads(answer)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def last_release(server: Server, *, stale_catalog: bool) -> Iterator[LastRelease]:
     """The release that tests/upgrades/RELEASE names, and an empty database."""
     if stale_catalog:
