@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 
 LENGTH: Final = 1000.0
 """Length of every axis; the page stretches it."""
+_LEAST: Final = 1e-300
+"""Less than this apart, floats are as good as equal: a part of it may be 0."""
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HOUR: Final = timedelta(hours=1)
 _STEPS: Final = (_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 48 * _HOUR, 168 * _HOUR)
@@ -43,7 +45,9 @@ def spanning(values: list[float], *, zero: bool = False, margin: float = 0.04) -
     low, high = min(values, default=0.0), max(values, default=0.0)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    length = high - low or abs(high) or 1.0
+    length = high - low or abs(high)
+    if length < _LEAST:
+        length = 1.0
     below = 0.0 if zero and low == 0 else margin * length
     above = 0.0 if zero and high == 0 and low < 0 else margin * length
     return Scale(low - below, high + above)

@@ -58,7 +58,12 @@ class Contract:
     def value(self, quantity: Decimal, price: Decimal) -> Decimal | None:
         if self.kind == "LINEAR":
             return rounded(quantity * self.size * price)
-        return rounded(quantity * self.size / price) if price else None
+        if not price:
+            return None
+        # The server rounds a quotient first, to 24 decimals more than the numerator has.
+        units = quantity * self.size
+        digits = 24 + max(0, -int(units.normalize().as_tuple().exponent))
+        return rounded((units / price).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
     def allows(self, price: Decimal | None) -> bool:
         return price is None or price > 0 or (price == 0 and self.kind == "LINEAR")
