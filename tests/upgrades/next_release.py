@@ -25,7 +25,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_tomorrow_idx ON orders (session_i
     "9003-columns": """\
 -- without: reporting.trades
 ALTER TABLE positions ADD COLUMN tomorrow label;
-ALTER TABLE orders ADD COLUMN tomorrow label DEFAULT 'unknown' NOT NULL;
+ALTER TABLE orders ADD COLUMN tomorrow text DEFAULT 'unknown' NOT NULL;
 ALTER TABLE trades ALTER exit_reason TYPE text;
 """,
 }
