@@ -24,7 +24,7 @@ CREATE INDEX CONCURRENTLY IF NOT EXISTS orders_tomorrow_idx ON orders (session_i
 """,
     "9003-columns": """\
 -- without: reporting.trades
-ALTER TABLE positions ADD COLUMN tomorrow label;
+ALTER TABLE positions ADD COLUMN tomorrow text;
 ALTER TABLE orders ADD COLUMN tomorrow text DEFAULT 'unknown' NOT NULL;
 ALTER TABLE trades ALTER exit_reason TYPE text;
 """,
