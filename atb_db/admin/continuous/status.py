@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -63,7 +64,7 @@ def read_status(folder: Path) -> ArchiveStatus | None:
     bases = [base for chain in chains for base in chain.bases]
     with usable(folder):
         free = shutil.disk_usage(folder).free
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        size = _size(folder)
     fresh = state is not None and datetime.now(UTC) - state.updated_at < _OLD
     return ArchiveStatus(
         folder=folder,
@@ -80,6 +81,16 @@ def read_status(folder: Path) -> ArchiveStatus | None:
             *_problems(chains, spans, state, running=running, fresh=fresh),
         ),
     )
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files; an archiver that works meanwhile gives them other names, or removes them."""
+    size = 0
+    for within, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += os.lstat(Path(within, name)).st_size
+    return size
 
 
 def _problems(
