@@ -79,6 +79,7 @@ class _Database(Collector):
             with changing(self._settings) as (connection, _):
                 return ask(connection, "metrics_sessions", SessionFigures)
         except SchemaMismatch:
+            # Nothing to measure, and no zero instead: `atb_healthy`, which comes first, is 0 for this reason.
             return []
 
     def _vital_signs(self) -> tuple[VitalSigns, list[Follower]]:

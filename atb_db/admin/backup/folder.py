@@ -68,14 +68,26 @@ def locked(home: Path) -> Iterator[None]:
         LockHeld: another one is at work in it.
         Unusable: it cannot be made or written.
     """
-    with usable(home):
-        make_private(home)
-        lock = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with alone(home, _LOCK, f"another backup is being made in {home}"):
+        yield
+
+
+@contextmanager
+def alone(folder: Path, lock_name: str, refusal: str) -> Iterator[None]:
+    """Make the folder, and be the only process that holds its lock file of this name.
+
+    Raises:
+        LockHeld: another process holds it; the refusal says so.
+        Unusable: the folder cannot be made or written.
+    """
+    with usable(folder):
+        make_private(folder)
+        lock = os.open(folder / lock_name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except BlockingIOError:
-            raise LockHeld(f"another backup is being made in {home}") from None
+            raise LockHeld(refusal) from None
         yield
     finally:
         os.close(lock)

@@ -299,7 +299,7 @@ class _Archiver:
         if made is None:
             return
         chain = made.folder.parent.parent
-        with suppress(AtbDbError, OSError):
+        try:
             kept = self._look().kept
             if chain == self._chain and kept is not None and kept >= made.end_position:
                 done = finish_base(made)
@@ -309,6 +309,8 @@ class _Archiver:
                 self._tell(f"Base backup {done.folder.name}: {done.bytes:,} bytes in {done.seconds:.1f} s, checked.")
                 self._retain()
                 return
+        except (AtbDbError, OSError) as error:
+            self._tell(f"After the base backup {made.folder.name}: {error}")
         shutil.rmtree(made.folder, ignore_errors=True)
 
     def _retain(self) -> None:

@@ -21,9 +21,9 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from atb_db.admin.backup.folder import make_private, sync, usable
+from atb_db.admin.backup.folder import alone, make_private, sync, usable
 from atb_db.admin.continuous.segments import Segment, holes, parse_segments
-from atb_db.admin.errors import LockHeld, Unusable
+from atb_db.admin.errors import Unusable
 
 FORMAT: Final = 1
 _LOCK: Final = ".lock"
@@ -101,25 +101,21 @@ def archiving(folder: Path) -> Iterator[None]:
         LockHeld: another one is at work in it.
         Unusable: it cannot be made or written.
     """
-    with usable(folder):
-        make_private(folder)
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            flock(lock, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            raise LockHeld(f"an archiver is at work in {folder} already") from None
+    with alone(folder, _LOCK, f"an archiver is at work in {folder} already"):
         yield
-    finally:
-        os.close(lock)
 
 
 def is_archiving(folder: Path) -> bool:
-    """Whether an archiver is at work in the folder."""
-    try:
-        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
+    """Whether an archiver is at work in the folder.
+
+    Raises:
+        Unusable: that cannot be found out.
+    """
+    with usable(folder):
+        try:
+            lock = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
     try:
         flock(lock, LOCK_EX | LOCK_NB)
     except BlockingIOError:
