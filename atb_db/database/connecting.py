@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from math import inf
+from math import inf, isnan
 from time import monotonic
 from typing import Final, NamedTuple, Protocol, TypeVar
 from uuid import UUID
@@ -17,7 +17,7 @@ from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atb_db.config import Settings, redacted
-from atb_db.errors import AtbDbError, ConfigurationError, StatementError
+from atb_db.errors import AtbDbError, ConfigurationError, InvalidInput, StatementError
 from atb_db.statement import Kind, Statement, declaration_of
 
 R = TypeVar("R")
@@ -152,7 +152,18 @@ def deadline(settings: Settings, kind: Kind | None, timeout: float | None) -> fl
     """`time.monotonic()` by which a call must be over; of a batch if kind is None."""
     if timeout is None:
         timeout = (settings.deadline if kind is Kind.COMMAND else settings.query_deadline) or inf
-    return monotonic() + timeout
+    return monotonic() + seconds(timeout)
+
+
+def seconds(timeout: float) -> float:
+    """A `timeout` as it was given.
+
+    Raises:
+        InvalidInput: it is NaN, which compares with no moment.
+    """
+    if isnan(timeout):
+        raise InvalidInput("NaN is not a number of seconds", field="timeout")
+    return timeout
 
 
 class _Connection(Protocol):

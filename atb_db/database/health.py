@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from atb_db.database.pooling import PoolStatistics
 from atb_db.database.retry import is_disconnection
-from atb_db.errors import AtbDbError, PoolExhausted
+from atb_db.errors import AtbDbError
 from atb_db.repository import control, server
 from atb_db.repository.control import ControlFlag
 from atb_db.repository.server import ServerState
@@ -78,7 +78,7 @@ def unhealthy(
 ) -> Health:
     """The health according to an error: a server that refuses a question is reachable, and no more is known."""
     return Health(
-        reachable=not is_disconnection(error) and not isinstance(error, PoolExhausted),
+        reachable=error.statement is not None and not is_disconnection(error),
         writable=False,
         reason=str(error),
         latency=None,

@@ -109,6 +109,11 @@ class Loans:
         self._known.add(known)
         connection.ended = partial(self._known.discard, known)
 
+    def abandon(self) -> None:
+        """Close them all, whoever has them."""
+        for connection in filter(None, [known() for known in self._known]):
+            connection.abandon()
+
     def lost(self) -> Iterator[None]:
         """Once for each that is gone and was never closed."""
         self.gone.clear()

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from time import monotonic, sleep
 
 import psycopg
 import pytest
@@ -238,3 +239,18 @@ def test_servers_that_are_refused(server: Server) -> None:
             AsyncDatabase.from_env("")
 
     asyncio.run(work())
+
+
+def test_its_connections_are_closed_also_when_its_event_loop_is_gone(
+    url: str, other: psycopg.Connection, session_id: int
+) -> None:
+    """Such as asyncio.run(work()) and then asyncio.run(db.close()): where nobody closed it there."""
+    db = AsyncDatabase(Settings.load(url, application_name="loops", environ={}))
+    assert asyncio.run(db.run(account.get_current_balance(session_id=session_id))) == 1000
+    asyncio.run(db.close())
+    count = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'loops%'"
+    until = monotonic() + 10
+    while other.execute(count).fetchone() != (0,):
+        assert monotonic() < until, "connections are still open"
+        sleep(0.01)
+    assert not asyncio.run(db.health()).reachable

@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from math import nan
 from threading import Barrier
 from typing import cast
 
@@ -15,8 +16,8 @@ import pytest
 
 from atb_db import AsyncDatabase, Database, Settings
 from atb_db.embedded import Server
-from atb_db.errors import AtbDbError, ConfigurationError, OutcomeUnknown, Timeout, Unavailable
-from atb_db.repository import account, events, sessions
+from atb_db.errors import AtbDbError, ConfigurationError, InvalidInput, OutcomeUnknown, Timeout, Unavailable
+from atb_db.repository import account, dashboard, events, sessions
 from atb_db.statement import Statement
 from tests.database.conftest import Messages, note, wait_until_blocking
 
@@ -180,6 +181,37 @@ def test_the_pool_tells_of_itself(single: Database) -> None:
 
 
 # Connecting
+
+
+def test_what_is_closed_is_not_reachable(url: str) -> None:
+    with Database(settings(url)) as database:
+        assert database.health().reachable
+    health = database.health()
+    assert not health.reachable
+    assert health.reason == "the database is closed"
+
+
+def test_a_timeout_that_is_no_number_is_refused(single: Database, session_id: int) -> None:
+    read = account.get_current_balance(session_id=session_id)
+
+    def block(open_block: Callable[[], AbstractContextManager[object]]) -> Callable[[], object]:
+        return lambda: open_block().__enter__()
+
+    calls: dict[str, Callable[[], object]] = {
+        "run": lambda: single.run(read, timeout=nan),
+        "run_many": lambda: single.run_many([read], timeout=nan),
+        "run_batch": lambda: single.run_batch(dashboard.dashboard(session_id=session_id), timeout=nan),
+        "retrying": lambda: single.retrying(lambda tx: tx.run(read), timeout=nan),
+        "copy_in": lambda: single.copy_in([], timeout=nan),
+        "frame": lambda: single.frame("reporting.trades", timeout=nan),
+        "health": lambda: single.health(timeout=nan),
+        "transaction": block(lambda: single.transaction(timeout=nan)),
+        "stream": block(lambda: single.stream(events.get_recent_events(session_id=session_id), timeout=nan)),
+    }
+    for name, call in calls.items():
+        with pytest.raises(InvalidInput, match="timeout: NaN"):
+            pytest.fail(f"{name} took it: {call()!r}")
+    assert single.run(read) == 1000
 
 
 def test_nobody_listens(session_id: int) -> None:

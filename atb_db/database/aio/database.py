@@ -19,7 +19,7 @@ from atb_db.database.aio.replica import Replica
 from atb_db.database.aio.running import run, run_many
 from atb_db.database.aio.streams import copy_in, stream
 from atb_db.database.aio.transaction import AsyncTransaction, begun, in_transaction
-from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stale, runnable
+from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stale, runnable, seconds
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
@@ -193,7 +193,7 @@ class AsyncDatabase:
     @asynccontextmanager
     async def transaction(self, *, timeout: float | None = None) -> AsyncIterator[AsyncTransaction]:
         """As `Database.transaction`."""
-        until = inf if timeout is None else monotonic() + timeout
+        until = inf if timeout is None else monotonic() + seconds(timeout)
         async with self._begun(until) as connection, in_transaction(connection, self.settings, until) as transaction:
             yield transaction
 
@@ -224,8 +224,9 @@ class AsyncDatabase:
         """As `Database.health`."""
         lag = self._replica.freshness.lag(monotonic()) if self._replica is not None else None
         depth = self._journal_depth() if self._journal_depth is not None else None
+        until = monotonic() + seconds(timeout)
         try:
-            async with self._pool.connection(monotonic() + timeout) as connection:
+            async with self._pool.connection(until) as connection:
                 start = perf_counter()
                 answers = await run_many(connection, QUESTIONS)
                 return healthy(answers, perf_counter() - start, lag, self.statistics(), depth)
@@ -253,7 +254,7 @@ class AsyncDatabase:
         return deadline(self.settings, kind, timeout)
 
     def _stall(self, timeout: float | None) -> float:
-        return timeout if timeout is not None else self.settings.query_deadline or inf
+        return seconds(timeout) if timeout is not None else self.settings.query_deadline or inf
 
     async def _suspect(self, error: AtbDbError) -> None:
         if is_disconnection(error):

@@ -140,4 +140,7 @@ class AsyncPool:
     async def close(self) -> None:
         """As `Pool.close`."""
         self._attempts.begun = True
-        await self._pool.close(timeout=CLOSING)
+        try:
+            await self._pool.close(timeout=CLOSING)
+        except RuntimeError:  # the event loop that it began in is closed, and its tasks with it
+            self._loans.abandon()

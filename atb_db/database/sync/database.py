@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self, TypeVar, overload
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
-from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stale, runnable
+from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stale, runnable, seconds
 from atb_db.database.connections import Connection
 from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
@@ -244,7 +244,7 @@ class Database:
             TransactionAborted: a statement failed, its error was swallowed, and the block ended as if all were well.
             OutcomeUnknown: the COMMIT was sent and its answer was lost.
         """
-        until = inf if timeout is None else monotonic() + timeout
+        until = inf if timeout is None else monotonic() + seconds(timeout)
         with self._begun(until) as connection, in_transaction(connection, self.settings, until) as transaction:
             yield transaction
 
@@ -285,8 +285,9 @@ class Database:
         """
         lag = self._replica.freshness.lag(monotonic()) if self._replica is not None else None
         depth = self._journal_depth() if self._journal_depth is not None else None
+        until = monotonic() + seconds(timeout)
         try:
-            with self._pool.connection(monotonic() + timeout) as connection:
+            with self._pool.connection(until) as connection:
                 start = perf_counter()
                 answers = run_many(connection, QUESTIONS)
                 return healthy(answers, perf_counter() - start, lag, self.statistics(), depth)
@@ -313,7 +314,7 @@ class Database:
         return deadline(self.settings, kind, timeout)
 
     def _stall(self, timeout: float | None) -> float:
-        return timeout if timeout is not None else self.settings.query_deadline or inf
+        return seconds(timeout) if timeout is not None else self.settings.query_deadline or inf
 
     def _suspect(self, error: AtbDbError) -> None:
         if is_disconnection(error):
