@@ -197,7 +197,7 @@ $(BENCH)/.made: $(VENV)/.created pyproject.toml benchmarks/requirements.txt
 bench: $(BENCH)/.made ## Measure it side by side with others, and write docs/benchmarks.md
 	@$(BENCH)/bin/python -m benchmarks $(ARGS)
 
-bench-quick: $(BENCH)/.made ## A smaller part of everything, in about three minutes
+bench-quick: $(BENCH)/.made ## A smaller part of everything, into build/benchmarks-quick
 	@$(BENCH)/bin/python -m benchmarks --quick $(ARGS)
 
 clean: ## Remove .venv and everything generated

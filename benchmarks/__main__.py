@@ -1,10 +1,11 @@
-"""`python -m benchmarks`: all of it, or with --quick a smaller part of everything."""
+"""`python -m benchmarks`: all of it, into docs/benchmarks.md; with --quick a part of everything, into build/."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter
 
 from atb_db.embedded import Server
@@ -16,6 +17,7 @@ from benchmarks.effort import effort
 from benchmarks.evicting import measure_evictions
 from benchmarks.measuring import Measured, measure
 from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
+from benchmarks.others import refuse, watched
 from benchmarks.profiling import profile, profile_bulk
 from benchmarks.report import write
 from benchmarks.results import Results, about, commit, load, moment
@@ -23,6 +25,8 @@ from benchmarks.seeding import seed
 from benchmarks.serving import server_apart
 from benchmarks.starting import measure_starts
 from benchmarks.world import World
+
+QUICKLY = Path(__file__).parents[1] / "build" / "benchmarks-quick"
 
 COUNTED = (
     "log_trade, 0 trades today",
@@ -47,6 +51,7 @@ def main() -> None:
     """Measure, and write what was measured."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer rows")
+    parser.add_argument("--busy", action="store_true", help="write it also if other processes took part of the machine")
     parser.add_argument("--only", metavar="TEXT", help="what has it in its name, a statement or a load; writes nothing")
     parser.add_argument("--again", metavar="TEXT", help="as --only, and puts them into results.json and the page")
     parser.add_argument("--profile", metavar="TEXT", help="where the time of such operations goes; writes nothing")
@@ -56,7 +61,7 @@ def main() -> None:
         write(load())
         return
     scale = QUICK if options.quick else FULL
-    with server_apart(_SETTINGS) as server:
+    with watched() as others, server_apart(_SETTINGS) as server:
         _tell("seeding")
         world = seed(server, scale)
         if options.profile is not None:
@@ -69,9 +74,20 @@ def main() -> None:
                     found |= _single(server, world, chosen, scale)
             loaded = {one.name: _bulk(server, world, one, scale) for one in bulks(scale) if text in one.name}
             if options.again and (found or loaded):
+                if not options.busy:
+                    refuse(others)
                 _put(load(), found, loaded)
             return
         results = _everything(server, world, scale, quick=options.quick)
+    results = results._replace(about=results.about | {"other processes": str(others)})
+    if options.quick:
+        QUICKLY.mkdir(parents=True, exist_ok=True)
+        results.save(QUICKLY / "results.json")
+        write(results, QUICKLY)
+        print(QUICKLY / "benchmarks.md")
+        return
+    if not options.busy:
+        refuse(others)
     results.save()
     write(results)
 

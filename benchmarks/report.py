@@ -15,20 +15,22 @@ from benchmarks.targets import OURS, targets
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 PAGE: Final = DOCS / "benchmarks.md"
-PLOTS: Final = DOCS / "benchmarks"
 
 _MARKS: Final = re.compile(r"(<!-- measured: begin -->\n).*?(<!-- measured: end -->)", re.DOTALL)
 _TODAY: Final = re.compile(r"log_trade, ([\d,]+) trades today")
 
 
-def write(results: Results) -> None:
-    """Replace the measured part of the page; what people have written around it stays."""
+def write(results: Results, folder: Path = DOCS) -> None:
+    """The page with its measured part replaced, and the plots; what people have written around it stays."""
     page = PAGE.read_text(encoding="utf-8")
     measured = "\n".join(_measured(results))
-    PAGE.write_text(_MARKS.sub(lambda match: f"{match[1]}{measured}\n{match[2]}", page), encoding="utf-8")
-    PLOTS.mkdir(exist_ok=True)
+    plots = folder / "benchmarks"
+    plots.mkdir(parents=True, exist_ok=True)
+    (folder / PAGE.name).write_text(
+        _MARKS.sub(lambda match: f"{match[1]}{measured}\n{match[2]}", page), encoding="utf-8"
+    )
     for name, plot in _plots(results).items():
-        (PLOTS / f"{name}.svg").write_text(plot, encoding="utf-8")
+        (plots / f"{name}.svg").write_text(plot, encoding="utf-8")
 
 
 def _measured(results: Results) -> Iterator[str]:

@@ -34,15 +34,15 @@ class Results(NamedTuple):
     effort: dict[str, dict[str, tuple[int, int]]]
     """Functions called, bytes taken."""
 
-    def save(self) -> None:
-        """Write the file."""
+    def save(self, file: Path = FILE) -> None:
+        """Write it into a file."""
         plain = self._asdict() | {
             "single": {name: _plain(found) for name, found in self.single.items()},
             "bulk": {name: _plain(found) for name, found in self.bulk.items()},
             "evictions": {name: _plain(found) for name, found in self.evictions.items()},
             "starts": _plain(self.starts),
         }
-        FILE.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        file.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def load() -> Results:
@@ -59,7 +59,7 @@ def load() -> Results:
 
 def about(server_version: str, *, quick: bool) -> dict[str, str]:
     """When, with what, on what."""
-    packages = ("psycopg", "psycopg-pool", "SQLAlchemy", "aiosql", "asyncpg")
+    packages = ("psycopg", "psycopg-pool", "SQLAlchemy", "aiosql", "asyncpg", "psqlpy", "sqlspec")
     return {
         "measured": f"{moment()}, commit {commit()}",
         "command": "make bench-quick" if quick else "make bench",
@@ -67,7 +67,6 @@ def about(server_version: str, *, quick: bool) -> dict[str, str]:
         "Python": platform.python_version(),
         **{name: version(name) for name in packages},
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
-        "load": " ".join(f"{load:.1f}" for load in os.getloadavg()),
     }
 
 

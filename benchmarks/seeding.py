@@ -42,6 +42,18 @@ SELECT %(session_id)s, %(start)s + i * interval '1 minute', 100000 + i * 7919 %%
   FROM generate_series(1, %(rows)s::bigint) AS i
 """
 
+_ORDERS: Final = """
+INSERT INTO orders (
+    session_id, order_type, status, symbol, side, quantity, price, told_quantity, told_price, told_value,
+    filled_quantity, filled_price, filled_units, filled_value, strategy_name, created_at, filled_at, last_update
+)
+SELECT %(session_id)s, 'ENTRY', 'FILLED', 'BTCUSDT', 'LONG', 0.0125, 40000, 0.0125, 40000, 500, 0.0125, 40000, 0.0125,
+       500, 'bench', %(start)s + i * interval '5 minutes', %(start)s + i * interval '5 minutes',
+       %(start)s + i * interval '5 minutes'
+  FROM generate_series(1, %(rows)s::bigint) AS i
+"""
+# Without a position: for what is counted by order.
+
 _CLOSED: Final = """
 INSERT INTO positions (
     session_id, symbol, side, status, planned_size, planned_quantity, entry_time, quantity, original_quantity,
@@ -81,7 +93,7 @@ def seed(server: Server, scale: Scale) -> World:
     server.create_database("cache", template="books")
     with Database(Settings.load(history, environ={})) as db:
         few, many, traded, observed = (_session(db, name) for name in ("few", "many", "traded", "observed"))
-        for session_id, count in ((few, 10), (many, 200)):
+        for session_id, count in ((few, 10), (many, 200), (traded, 20)):
             held = db.run_many([_open(session_id, 1_000_000 * session_id + number) for number in range(count)])
             for _ in range(2):
                 db.run_many([_quarter(position_id) for position_id in held])
@@ -95,6 +107,7 @@ def seed(server: Server, scale: Scale) -> World:
         connection.execute(_TRADES % _span(traded, scale.history, 600, start))
         for session_id, rows in ((traded, scale.history), (observed, scale.snapshots)):
             connection.execute(_SNAPSHOTS % {"session_id": session_id, "rows": rows, "start": start})
+        connection.execute(_ORDERS % {"session_id": traded, "rows": 2 * scale.history, "start": start})
         connection.execute(_CLOSED % {"session_id": many, "rows": scale.history, "start": start})
         connection.execute(CLOSINGS)
         connection.execute(LEDGER)

@@ -21,9 +21,9 @@ class Asyncpg(Contender):
     def __init__(self, url: str, world: World) -> None:
         super().__init__(url, world)
         self.runner = asyncio.Runner()
-        self.pool = self.runner.run(self._open(url))
+        self.taker = self.runner.run(self._open(url))
 
-    async def _open(self, url: str) -> asyncpg.Pool:
+    async def _open(self, url: str) -> asyncpg.Pool | asyncpg.Connection:
         return await asyncpg.create_pool(url, min_size=1, max_size=4, server_settings=GENERIC_PLANS)
 
     def prepare(self, operation: Operation, arguments: Arguments) -> tuple[str, list[object]]:
@@ -35,7 +35,7 @@ class Asyncpg(Contender):
         return self.runner.run(self._call(*prepared))
 
     async def _call(self, sql: str, values: list[object]) -> object:
-        return await self.pool.fetch(sql, *values)
+        return await self.taker.fetch(sql, *values)
 
     def timed(self, operation: Operation, numbers: Sequence[int]) -> Timing:
         prepared = [self.prepare(operation, operation.arguments(self.world, number)) for number in numbers]
@@ -44,7 +44,7 @@ class Asyncpg(Contender):
             taken = []
             for sql, values in prepared:
                 start = perf_counter_ns()
-                await self.pool.fetch(sql, *values)
+                await self.taker.fetch(sql, *values)
                 taken.append(perf_counter_ns() - start)
             return taken
 
@@ -52,8 +52,17 @@ class Asyncpg(Contender):
         return Timing(self.runner.run(every()), process_time_ns() - cpu)
 
     def close(self) -> None:
-        self.runner.run(self.pool.close())
+        self.runner.run(self.taker.close())
         self.runner.close()
+
+
+class AsyncpgHeld(Asyncpg):
+    """On one connection that it keeps: a pool asks the server to reset it after each call."""
+
+    name = "asyncpg, without a pool"
+
+    async def _open(self, url: str) -> asyncpg.Pool | asyncpg.Connection:
+        return await asyncpg.connect(url, server_settings=GENERIC_PLANS)
 
 
 def _plain(value: object) -> object:
