@@ -1,8 +1,8 @@
-"""Counts, sizes and lengths of time as people read them."""
+"""Counts, sizes, lengths of time and moments as people read them."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 
 def counted(number: int, noun: str) -> str:
@@ -30,3 +30,8 @@ def shown_duration(length: timedelta) -> str:
         if number or shown:
             shown.append(f"{number}{unit}")
     return " ".join(part for part in shown[:2] if part[:-1] != "0")
+
+
+def shown_moment(moment: datetime) -> str:
+    """The moment to the second, such as `2026-11-29 03:00:05 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

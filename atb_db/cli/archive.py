@@ -103,8 +103,9 @@ def start_command(
     another server, 6 an archiver is at work there already, 7 a program of
     PostgreSQL is missing.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.continuous.archiver import Rules, prepare
+    from atb_db.admin.continuous.archiver import Rules
     from atb_db.admin.continuous.layout import is_archiving
+    from atb_db.admin.continuous.preparing import prepare
     from atb_db.admin.errors import LockHeld
 
     settings, rules = settings_for(url, env), Rules(base_every, keep)
@@ -175,8 +176,8 @@ def stop_command(
     Exit codes: 0 stopped, 2 wrong usage, or it does not stop, 3 there was none, 4 cannot
     connect to drop the slot, 5 somebody uses the slot.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.continuous.archiver import drop_slot as drop
     from atb_db.admin.continuous.layout import read_archive
+    from atb_db.admin.continuous.preparing import drop_slot as drop
     from atb_db.admin.continuous.status import stop_archiver
 
     archive = read_archive(archive_dir)

@@ -17,7 +17,8 @@ import pytest
 
 from atb_db import Settings
 from atb_db.admin.continuous.layout import is_archiving, read_archive, read_chains
-from atb_db.admin.continuous.recover import plan, scratch
+from atb_db.admin.continuous.plan import plan
+from atb_db.admin.continuous.recover import scratch
 from atb_db.admin.errors import BadBackup, Unusable
 from atb_db.cli.exits import ExitCode
 from tests.cli.conftest import PASSWORD

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from atb_db.admin.continuous.layout import read_archive, read_state
-from atb_db.admin.continuous.recover import plan, scratch
+from atb_db.admin.continuous.plan import plan
+from atb_db.admin.continuous.recover import scratch
 from tests.continuous.conftest import Scene, numbers, receivers
 from tests.disks import fill, small_disk
 from tests.faults.conftest import FULL, Record

@@ -1,8 +1,7 @@
-"""The archiver: follows a server's log, makes base backups, and removes what is no longer needed."""
+"""The archiver: follows a server's log, through outages, and makes base backups."""
 
 from __future__ import annotations
 
-import gzip
 import os
 import shutil
 from collections import deque
@@ -10,44 +9,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from secrets import token_hex
 from threading import Event, Thread
 from time import monotonic
 from typing import Final, NamedTuple
 
-import psycopg
-
-from atb_db.admin.backup.folder import sync
-from atb_db.admin.connection import Connection, ask, changing
+from atb_db.admin.connection import ask
 from atb_db.admin.continuous.base import Tools, finish_base, make_base
+from atb_db.admin.continuous.keeping import compress_next, remove_leftovers, retain
 from atb_db.admin.continuous.layout import (
-    FORMAT,
-    PART,
     Archive,
     Base,
-    Chain,
     State,
     archiving,
-    discard,
     new_chain,
     read_archive,
-    read_chain,
     read_chains,
     write_archive,
     write_state,
     write_until,
 )
-from atb_db.admin.continuous.permission import advice, obstacles, read_surroundings
+from atb_db.admin.continuous.preparing import Position, prepare, why_not
 from atb_db.admin.continuous.receiver import Receiver
-from atb_db.admin.continuous.retention import expired_bases, expired_chains, expired_segments
-from atb_db.admin.errors import Refused
-from atb_db.admin.programs import tool_for
-from atb_db.admin.vital_signs import ARCHIVE_SLOT
 from atb_db.config import Settings
 from atb_db.database.connecting import accept, connect_arguments
 from atb_db.database.connections import Connection as Guarded
 from atb_db.database.translation import translated
-from atb_db.embedded.binaries import major_of
 from atb_db.errors import AtbDbError
 
 Tell = Callable[[str], None]
@@ -67,46 +53,6 @@ class Rules(NamedTuple):
     base_every: timedelta = timedelta(days=1)
     keep: timedelta = timedelta(days=7)
     """Any moment of that time can be restored."""
-
-
-class Position(NamedTuple):
-    """How far the log has come."""
-
-    now: datetime
-    written: int
-    has_slot: bool
-    is_active: bool
-    is_usable: bool
-    kept: int | None
-    """From where the server keeps the log for the slot: up to there it is on the archive's disk."""
-
-
-def prepare(settings: Settings, folder: Path) -> tuple[Archive, Tools, tuple[str, ...]]:
-    """Look whether the server's log can be followed; what the archive is of, the programs, and advice. Reads only.
-
-    Raises:
-        Refused: the server does not allow it, and how it would; or the archive is of another server.
-        ToolMissing: PostgreSQL's programs are missing.
-        Unavailable: the server cannot be reached.
-    """
-    known = read_archive(folder)
-    with changing(settings) as (connection, server):
-        found = read_surroundings(connection)
-        slot = known.slot if known else f"{ARCHIVE_SLOT}{token_hex(4)}"
-        refused = [str(one) for one in obstacles(settings, connection, found, slot=slot)]
-    if refused:
-        raise Refused(
-            f"the server's log cannot be followed: {'; '.join(refused)}. Until then backups every few minutes are the "
-            "best there is: atb-db backup schedule --rpo 15m"
-        )
-    if known and known.system_identifier != found.system_identifier:
-        raise Refused(f"{folder} is the archive of another server ({known.system_identifier}): give another folder")
-    major = major_of(server.version)
-    if known and known.major != major:
-        raise Refused(f"{folder} is the archive of PostgreSQL {known.major}, and the server is {major}: a new folder")
-    tools = Tools(*(tool_for(name, major) for name in ("pg_receivewal", "pg_basebackup", "pg_verifybackup")))
-    archive = known or Archive(FORMAT, found.system_identifier, slot, found.segment_size, major)
-    return archive, tools, tuple(advice(found))
 
 
 def follow(settings: Settings, folder: Path, *, rules: Rules, stopped: Event, tell: Tell) -> None:
@@ -151,7 +97,7 @@ class _Archiver:
         self._stopped = Event()
 
     def run(self, stopped: Event) -> None:
-        self._remove_leftovers()
+        remove_leftovers(self._folder)
         self._stopped = stopped
         try:
             while not stopped.is_set():
@@ -209,7 +155,7 @@ class _Archiver:
             self._begin_chain("the server no longer keeps the log for us")
         else:
             chains = read_chains(self._folder, self._archive.segment_size)
-            why = _why_not(chains[-1], position, self._archive.segment_size) if chains else ""
+            why = why_not(chains[-1], position, self._archive.segment_size) if chains else ""
             if why is None:
                 self._chain, self._until = chains[-1].folder, chains[-1].until
                 self._last_base = max((base.started_at for base in chains[-1].bases), default=None)
@@ -307,33 +253,11 @@ class _Archiver:
                 if self._until is not None:
                     write_until(chain, self._until)
                 self._tell(f"Base backup {done.folder.name}: {done.bytes:,} bytes in {done.seconds:.1f} s, checked.")
-                self._retain()
+                retain(self._folder, self._archive.segment_size, keep=self._rules.keep)
                 return
         except (AtbDbError, OSError) as error:
             self._tell(f"After the base backup {made.folder.name}: {error}")
         shutil.rmtree(made.folder, ignore_errors=True)
-
-    def _retain(self) -> None:
-        since = datetime.now(UTC) - self._rules.keep
-        chains = read_chains(self._folder, self._archive.segment_size)
-        for old in expired_chains(chains, since=since):
-            discard(old.folder)
-        for chain in read_chains(self._folder, self._archive.segment_size):
-            gone = expired_bases(chain, since=since)
-            for base in gone:
-                base.folder.with_suffix(".json").unlink(missing_ok=True)
-                discard(base.folder)
-            kept = [base for base in chain.bases if base not in gone]
-            for segment in expired_segments(chain, kept, self._archive.segment_size):
-                segment.unlink(missing_ok=True)
-
-    def _compress(self) -> None:
-        """Compress a finished segment, one a look; the newest stays, as pg_receivewal may come back to it."""
-        assert self._chain is not None  # noqa: S101
-        chain = read_chain(self._chain, self._archive.segment_size)
-        finished = [one for one in chain.segments if not (one.partial or one.compressed)]
-        if len(finished) > 1:
-            compress(chain.wal / finished[0].file)
 
     def _say(self, position: Position | None) -> None:
         running = self._receiver is not None and self._receiver.is_running()
@@ -351,58 +275,6 @@ class _Archiver:
         with suppress(OSError):
             write_state(self._folder, state)
 
-    def _remove_leftovers(self) -> None:
-        """What killed archivers have left: unfinished base backups, compressions and removals."""
-        for left in (*self._folder.glob(f"chains/*/base/*{PART}"), *self._folder.glob("chains/*/base/*.gone")):
-            shutil.rmtree(left, ignore_errors=True)
-        for left in self._folder.glob("chains/*.gone"):
-            shutil.rmtree(left, ignore_errors=True)
-        for left in (*self._folder.glob(f"chains/*/wal/*{PART}"), *self._folder.glob(f"chains/*/base/*.json{PART}")):
-            left.unlink(missing_ok=True)
-
-
-def _why_not(chain: Chain, position: Position, segment_size: int) -> str | None:
-    """Why the log cannot go on in this chain; None if it can."""
-    if not position.has_slot:
-        return "the replication slot is gone"
-    if not position.is_usable or position.kept is None:
-        return "the server no longer keeps the log for us"
-    if chain.missing:
-        return f"{len(chain.missing)} segments of the log are missing in {chain.folder.name}"
-    newest = max((one.number for one in chain.segments), default=None)
-    if newest is None:
-        return None if not chain.bases else f"the log of {chain.folder.name} is gone"
-    if newest + 1 < position.kept // segment_size:
-        return "the slot is further than the archive"
-    return None
-
-
-def compress(segment: Path) -> None:
-    """Replace a finished segment by its compressed form; killed at any time, one of them is there."""
-    target = segment.with_name(segment.name + ".gz")
-    part = segment.with_name(segment.name + PART)
-    with segment.open("rb") as source, part.open("wb") as file:
-        with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=1) as packed:
-            shutil.copyfileobj(source, packed, 1 << 20)
-        file.flush()
-        os.fsync(file.fileno())
-    part.chmod(0o600)
-    part.rename(target)
-    sync(target.parent)
-    segment.unlink()
-
-
-def drop_slot(settings: Settings, archive: Archive) -> bool:
-    """Have the server keep its log no longer for the archive; whether it did. The next start begins a new chain."""
-    with changing(settings) as (connection, _):
-        return _drop(connection, archive.slot)
-
-
-def _drop(connection: Connection, slot: str) -> bool:
-    try:
-        found = connection.execute(
-            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s", [slot]
-        ).fetchall()
-    except psycopg.errors.ObjectInUse:
-        raise Refused(f"the slot {slot} is in use: stop the archiver first") from None
-    return bool(found)
+    def _compress(self) -> None:
+        assert self._chain is not None  # noqa: S101
+        compress_next(self._chain, self._archive.segment_size)

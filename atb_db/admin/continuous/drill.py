@@ -9,7 +9,8 @@ from pathlib import Path
 from atb_db.admin.backup.drill import Drill, Drilled, Limits, prepare_report, recorded
 from atb_db.admin.backup.reads import run_reads
 from atb_db.admin.continuous.layout import read_archive, read_chains
-from atb_db.admin.continuous.recover import Recovered, plan, scratch, windows
+from atb_db.admin.continuous.plan import plan, windows
+from atb_db.admin.continuous.recover import Recovered, scratch
 from atb_db.admin.errors import BadBackup, Unusable
 from atb_db.admin.findings import Level
 from atb_db.admin.progress import Progress, silent

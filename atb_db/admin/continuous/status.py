@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 
 from atb_db.admin.backup.folder import usable
 from atb_db.admin.continuous.layout import Chain, State, is_archiving, read_archive, read_chains, read_state
-from atb_db.admin.continuous.recover import Window, windows
+from atb_db.admin.continuous.plan import Window, windows
 from atb_db.admin.errors import Unusable
-from atb_db.admin.readable import counted, shown_duration, shown_size
+from atb_db.admin.readable import counted, shown_duration, shown_moment, shown_size
 
 _STOP_SECONDS: Final = 30.0
 _OLD: Final = timedelta(seconds=30)
@@ -110,7 +110,7 @@ def _problems(
         if chain.missing:
             yield f"{counted(len(chain.missing), 'segment')} of the log missing in {chain.folder.name}: not used"
     for before, after in pairwise(spans):
-        yield f"a gap from {_shown(before.until)} to {_shown(after.since)}"
+        yield f"a gap from {shown_moment(before.until)} to {shown_moment(after.since)}"
 
 
 def shown_status(found: ArchiveStatus) -> str:
@@ -119,8 +119,8 @@ def shown_status(found: ArchiveStatus) -> str:
         return "Nothing can be restored from the archive yet."
     first, gaps = found.windows[0].since, ", except in gaps" if len(found.windows) > 1 else ""
     return (
-        f"Every moment from {_shown(first)} to {_shown(found.protected_until)} ({shown_duration(found.age)} ago) can "
-        f"be restored{gaps}: "
+        f"Every moment from {shown_moment(first)} to {shown_moment(found.protected_until)} "
+        f"({shown_duration(found.age)} ago) can be restored{gaps}: "
         f"{counted(found.bases, 'base backup')}, {shown_size(found.bytes)}."
     )
 
@@ -146,7 +146,3 @@ def stop_archiver(folder: Path) -> bool:
             raise Unusable(f"the archiver, process {state.pid}, does not stop")
         sleep(0.1)
     return True
-
-
-def _shown(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
