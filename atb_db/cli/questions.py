@@ -13,7 +13,7 @@ from atb_db.admin.readable import counted
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.failures import CommandError
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
-from atb_db.cli.output import plain_text, print_json, print_message, print_table
+from atb_db.cli.output import plain_text, print_json, print_message, print_table, shown_text
 from atb_db.cli.series import print_series, series
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def _print(answer: Answer) -> None:
     if not answer.rows:
         print_message("No rows.")
     elif answer.single and len(answer.rows) == 1 and len(answer.columns) > 1:
-        print_table(("Field", "Value"), zip(answer.columns, map(plain_text, answer.rows[0]), strict=True))
+        print_table(("Field", "Value"), zip(answer.columns, map(shown_text, answer.rows[0]), strict=True))
     else:
-        print_table(answer.columns, [[plain_text(value) for value in row] for row in answer.rows])
+        print_table(answer.columns, [[shown_text(value) for value in row] for row in answer.rows])
         if sys.stdout.isatty() and (found := series(answer.columns, answer.rows)):
             print_series(found)
 
