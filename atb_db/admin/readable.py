@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Final
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
+_WHOLE: Final = re.compile(rf"(?:{_PARTS.pattern}\s*)+", re.IGNORECASE)
+_LONGEST: Final = timedelta(days=36525)
 
 
 def counted(number: int, noun: str) -> str:
@@ -30,3 +37,13 @@ def shown_duration(length: timedelta) -> str:
         if number or shown:
             shown.append(f"{number}{unit}")
     return " ".join(part for part in shown[:2] if part[:-1] != "0")
+
+
+def read_duration(text: str) -> timedelta | None:
+    """The length that `15m`, `1h30m` or `7d` says; more than zero, a century at the most. None if it says none."""
+    try:
+        parts = _PARTS.findall(text) if _WHOLE.fullmatch(text.strip()) else []
+        length = sum((timedelta(**{_UNITS[unit.lower()]: float(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        return None
+    return length if timedelta() < length <= _LONGEST else None

@@ -151,5 +151,5 @@ def _verdict(found: Verification) -> str:
     counts = Counter(one.level for one in found.findings)
     levels = ", ".join(f"{counts[level]} {level}" for level in reversed(Level) if counts[level])
     if found.clean:
-        return f"The schema is as it should be{f' ({levels})' if levels else ''}."
+        return f"The schema is as it should be.{f' To know: {levels}.' if levels else ''}"
     return f"Not as it should be: {levels}."

@@ -93,8 +93,15 @@ def record(db: Database, *, live: bool) -> None:
             timestamp=START + timedelta(hours=3),
         )
     )
-    event = {"event_type": "WARNING", "severity": "WARNING", "message": "No answer from the exchange for 30 s; " * 3}
-    db.run(events.log_event(session_id=session_id, timestamp=START + timedelta(hours=4), **event))
+    db.run(
+        events.log_event(
+            session_id=session_id,
+            timestamp=START + timedelta(hours=4),
+            event_type="WARNING",
+            severity="WARNING",
+            message="No answer from the exchange for 30 s; " * 3,
+        )
+    )
 
 
 def compare(name: str, text: str) -> None:
