@@ -46,10 +46,12 @@ class Asked(Protocol):
     @property
     def name(self) -> str:
         """Such as trades.get_recent_trades."""
+        ...
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """In the order of its signature."""
+        ...
 
 
 class Question(NamedTuple):
