@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple, TypeAlias, TypeVar, overload
+from typing import Final, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 import psycopg
 from psycopg import IsolationLevel, RawCursor
@@ -95,6 +95,30 @@ def ask(
     if row is None:
         return _answers(RawCursor(connection, row_factory=tuple_row), text, values)
     return _answers(RawCursor(connection, row_factory=class_row(row)), text, values)
+
+
+class Answers:
+    """What several questions answered that were asked in one round trip, in their order; `of` reads the next."""
+
+    def __init__(self, cursor: RawCursor[tuple[object, ...]]) -> None:
+        self._cursor = cursor
+
+    def of(self, row: type[T]) -> list[T]:
+        """The next answer, a `row` made of each by the names of its columns."""
+        cursor = cast("RawCursor[T]", self._cursor)
+        cursor.row_factory = class_row(row)
+        found = cursor.fetchall()
+        cursor.nextset()
+        return found
+
+
+def ask_together(connection: Connection, *questions: str) -> Answers:
+    """Ask sql/catalog/`question`.sql of each in one round trip; none of them may have parameters."""
+    texts = [(sql_root() / "catalog" / f"{question}.sql").read_bytes() for question in questions]
+    cursor = RawCursor(connection, row_factory=tuple_row)
+    # Without arguments it is libpq's simple protocol, which takes several statements.
+    cursor.execute(b";\n".join(texts))
+    return Answers(cursor)
 
 
 def _answers(cursor: RawCursor[T], text: bytes, values: Sequence[object]) -> list[T]:

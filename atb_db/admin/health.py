@@ -1,4 +1,4 @@
-"""Whether all is well, in one line and a few round trips: for health checks of containers, cron jobs and heartbeats."""
+"""Whether all is well, in one line and one round trip: for health checks of containers, cron jobs and heartbeats."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, NamedTuple
 
-from atb_db.admin.connection import ask
+from psycopg.errors import InsufficientPrivilege, UndefinedFunction, UndefinedTable
+
+from atb_db.admin.connection import ask, ask_together
 from atb_db.admin.readable import counted, shown_duration
 from atb_db.config import Settings
 from atb_db.database.connecting import UTC_AND_ISO, accept, connect_arguments
@@ -65,6 +67,21 @@ class Protection(NamedTuple):
     """Age of the newest backup that is on record; None if none is."""
     is_archived: bool
     """Whether an archiver has the server's log but for the last moments; see `atb-db archive`."""
+
+
+class _Applied(NamedTuple):
+    id: str
+    applied_at: datetime
+
+
+class _Found(NamedTuple):
+    server: Server
+    sessions: tuple[SessionSign, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    protection: Protection | None = None
+    """None without atb_db's schema."""
+    applied: set[str] | None = None
+    """The migrations on record; None if there is no record, or this role may not read it."""
 
 
 class Demand(NamedTuple):
@@ -127,33 +144,56 @@ def _asking(settings: Settings) -> Iterator[Connection]:
 
 
 def _read(connection: Connection, settings: Settings, demand: Demand) -> Health:
-    (server,) = ask(connection, "health_server", Server)
-    problems = [*_server_problems(server)]
-    pending = _pending(connection, server)
+    found = _all_at_once(connection) or _one_by_one(connection)
+    problems = [*_server_problems(found.server)]
+    pending = _pending(found)
     if pending is None:
         problems.append("this role may not read which migrations it has")
     elif pending:
         problems.append(f"{counted(len(pending), 'migration')} pending: {_some(pending)}")
-    if not server.has_schema:
+    if found.protection is None:
         return Health(healthy=not problems, reachable=True, problems=tuple(problems), facts=())
-    sessions = tuple(ask(connection, "health_sessions", SessionSign))
-    flags = tuple(ask(connection, "health_flags", Flag))
-    (protection,) = ask(connection, "health_backup", Protection)
-    problems += _silent(sessions, demand)
-    problems += [] if demand.halt_is_fine else map(_shown_flag, flags)
-    problems += _unprotected(protection, demand)
+    problems += _silent(found.sessions, demand)
+    problems += [] if demand.halt_is_fine else map(_shown_flag, found.flags)
+    problems += _unprotected(found.protection, demand)
     if settings.replica_conninfo is not None:
         problems += _replica_problems(settings)
-    facts = (*_facts(sessions, protection), *(map(_shown_flag, flags) if demand.halt_is_fine else ()))
+    facts = (*_facts(found.sessions, found.protection), *(map(_shown_flag, found.flags) if demand.halt_is_fine else ()))
     return Health(
         healthy=not problems,
         reachable=True,
         problems=tuple(problems),
         facts=facts,
-        sessions=sessions,
-        flags=flags,
-        protection=protection,
+        sessions=found.sessions,
+        flags=found.flags,
+        protection=found.protection,
     )
+
+
+def _all_at_once(connection: Connection) -> _Found | None:
+    """Everything in one round trip; None where something is not there, or may not be read by this role."""
+    try:
+        answers = ask_together(
+            connection, "health_server", "health_sessions", "health_flags", "health_backup", "applied_migrations"
+        )
+    except (UndefinedTable, UndefinedFunction, InsufficientPrivilege):
+        return None
+    (server,) = answers.of(Server)
+    sessions, flags, (protection,) = answers.of(SessionSign), answers.of(Flag), answers.of(Protection)
+    applied = {one.id for one in answers.of(_Applied)}
+    return _Found(server, tuple(sessions), tuple(flags), protection, applied)
+
+
+def _one_by_one(connection: Connection) -> _Found:
+    """What there is and may be read."""
+    (server,) = ask(connection, "health_server", Server)
+    readable = server.has_records and server.may_read_records
+    applied = {one.id for one in ask(connection, "applied_migrations", _Applied)} if readable else None
+    if not server.has_schema:
+        return _Found(server, applied=applied)
+    sessions, flags = ask(connection, "health_sessions", SessionSign), ask(connection, "health_flags", Flag)
+    (protection,) = ask(connection, "health_backup", Protection)
+    return _Found(server, tuple(sessions), tuple(flags), protection, applied)
 
 
 def _server_problems(server: Server) -> Iterator[str]:
@@ -165,16 +205,15 @@ def _server_problems(server: Server) -> Iterator[str]:
         yield "the database has no schema of atb_db: atb-db migrate"
 
 
-def _pending(connection: Connection, server: Server) -> list[str] | None:
+def _pending(found: _Found) -> list[str] | None:
     """The migrations of this release that are not on record; None if the role may not know."""
     known = sorted(path.stem for path in (sql_root() / "migrations").glob("*.sql"))
     known = [name for name in known if not name.endswith(".rollback")]
-    if not server.has_records:
-        return known if server.has_schema else []
-    if not server.may_read_records:
+    if not found.server.has_records:
+        return known if found.server.has_schema else []
+    if found.applied is None:
         return None
-    applied = {str(row[0]) for row in ask(connection, "applied_migrations")}
-    return [name for name in known if name not in applied]
+    return [name for name in known if name not in found.applied]
 
 
 def _unprotected(protection: Protection, demand: Demand) -> Iterator[str]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from atb_db.admin.programs import Invocation, connection_environment, find_tool
 from atb_db.config import Settings
 from atb_db.sqlfile import sql_root
+
+_QUESTION: Final = re.compile(r"\s*:\w+;?\s*")
+_COMMAND: Final = re.compile(rf"(?:-c|--command=)({_QUESTION.pattern})")
 
 
 def psql(settings: Settings, *, write: bool = False, arguments: Sequence[str] = ()) -> NoReturn:
@@ -35,8 +39,32 @@ def psql_invocation(settings: Settings, *, write: bool = False, arguments: Seque
     environment, rest = connection_environment(settings, *options)
     program = find_tool("psql")
     connection = ["--dbname", rest] if rest else []
+    arguments = _asked(arguments)
     environment, settled = {**environment, "PSQLRC": str(sql_root() / "psqlrc")}, _settled(interactive=not arguments)
     return Invocation(program, (str(program), *settled, *connection, *arguments), environment)
+
+
+def _asked(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with each `-c :question` as a file: psql puts no variables into what -c has."""
+    found = list[str]()
+    for word in arguments:
+        glued = _COMMAND.fullmatch(word)
+        if glued is not None:
+            found += ["--file", _readable(glued[1])]
+        elif found and found[-1] in {"-c", "--command"} and _QUESTION.fullmatch(word):
+            found[-1:] = ["--file", _readable(word)]
+        else:
+            found.append(word)
+    return found
+
+
+def _readable(question: str) -> str:
+    """A file with this in it, which the program that takes this process's place inherits and can read."""
+    read, write = os.pipe()
+    os.write(write, f"{question}\n".encode())
+    os.close(write)
+    os.set_inheritable(read, True)  # noqa: FBT003  positional only
+    return f"/dev/fd/{read}"
 
 
 def _settled(*, interactive: bool) -> list[str]:

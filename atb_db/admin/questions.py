@@ -9,7 +9,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from enum import Enum
 from inspect import Parameter as Signature
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, Protocol, cast
 from uuid import UUID
 
 from atb_db.batch import Batch
@@ -40,8 +40,22 @@ class Argument(NamedTuple):
     """None where the argument is required, or nothing is assumed."""
 
 
+class Asked(Protocol):
+    """What has a name and parameters: a read statement, or a batch of them."""
+
+    @property
+    def name(self) -> str:
+        """Such as trades.get_recent_trades."""
+        ...
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """In the order of its signature."""
+        ...
+
+
 class Question(NamedTuple):
-    """A read statement."""
+    """A read statement, or a batch of them."""
 
     name: str
     arguments: tuple[Argument, ...]
@@ -67,12 +81,14 @@ class _Result(NamedTuple):
 
 def questions(pattern: str = "") -> list[Question]:
     """The read statements whose name or description contains the pattern, by name; upper and lower case are equal."""
-    found = (
-        Question(declared.name, tuple(map(_argument, declared.parameters)), _description(declared))
-        for declared in _queries().values()
-    )
+    found = (question(declared, _description(declared)) for declared in _queries().values())
     wanted = pattern.lower()
     return [one for one in found if wanted in one.name.lower() or wanted in one.description.lower()]
+
+
+def question(asked: Asked, description: str) -> Question:
+    """What it is, for people."""
+    return Question(asked.name, tuple(map(_argument, asked.parameters)), description)
 
 
 def ask(settings: Settings, name: str, texts: Mapping[str, str]) -> Answer:
@@ -90,6 +106,11 @@ def ask(settings: Settings, name: str, texts: Mapping[str, str]) -> Answer:
     # The transaction of a batch is read-only.
     with Database(settings._replace(pool_min=0, pool_max=1)) as database:
         result = database.run_batch(Batch(_Result, result=value)).result
+    return answered(declared, result)
+
+
+def answered(declared: Declared[object], result: object) -> Answer:
+    """A read statement's result as rows."""
     columns = tuple(column.name or declared.name.partition(".")[2] for column in declared.reader.columns)
     found = result if isinstance(result, list) else [] if result is None else [result]
     rows = [flat for one in found for flat in _flat(one, len(columns))]
@@ -110,7 +131,7 @@ def find(name: str) -> Declared[object]:
     raise NotFound(f"there is no read statement {name[:60]}{hint}")
 
 
-def arguments(declared: Declared[object], texts: Mapping[str, str]) -> dict[str, object]:
+def arguments(declared: Asked, texts: Mapping[str, str]) -> dict[str, object]:
     """The statement's arguments from their texts.
 
     Raises:
@@ -157,7 +178,7 @@ _PARSERS: Final[dict[object, Callable[[str], object]]] = {
 }  # fmt: skip
 
 
-def _parsed(declared: Declared[object], parameter: Parameter, text: str) -> object:
+def _parsed(declared: Asked, parameter: Parameter, text: str) -> object:
     if text == "null" and parameter.optional:
         return None
     try:

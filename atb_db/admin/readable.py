@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
+_WHOLE: Final = re.compile(rf"(?:{_PARTS.pattern}\s*)+", re.IGNORECASE)
+_LONGEST: Final = timedelta(days=36525)
 
 
 def counted(number: int, noun: str) -> str:
@@ -35,3 +42,13 @@ def shown_duration(length: timedelta) -> str:
 def shown_moment(moment: datetime) -> str:
     """The moment to the second, such as `2026-11-29 03:00:05 UTC`."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def read_duration(text: str) -> timedelta | None:
+    """The length that `15m`, `1h30m` or `7d` says; more than zero, a century at the most. None if it says none."""
+    try:
+        parts = _PARTS.findall(text) if _WHOLE.fullmatch(text.strip()) else []
+        length = sum((timedelta(**{_UNITS[unit.lower()]: float(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        return None
+    return length if timedelta() < length <= _LONGEST else None

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from atb_db.cli.app import main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line of this process, and exit."""
+    if sys.argv[1:2] == ["health"]:
+        from atb_db.cli.quick import health
+
+        code = health(sys.argv[2:])
+        if code is not None:
+            sys.exit(code)
+    from atb_db.cli.app import main as run
+
+    run()

@@ -16,7 +16,9 @@ from atb_db.cli.demo import demo_command
 from atb_db.cli.doctor import doctor_command
 from atb_db.cli.drill import drill_command
 from atb_db.cli.environment import environment_app
-from atb_db.cli.exits import exit_code
+from atb_db.cli.exits import ExitCode
+from atb_db.cli.failures import CommandError, ended_by, interrupted
+from atb_db.cli.grouping import CLEAN_UP, DEVELOP, LOOK, PROTECT, SET_UP, STEP_IN, TRY, WATCH, CommandsByTask
 from atb_db.cli.halt import halt_app
 from atb_db.cli.health import health_command
 from atb_db.cli.importing import import_app
@@ -25,7 +27,6 @@ from atb_db.cli.metrics import metrics_command
 from atb_db.cli.migration_files import lint_command, new_command
 from atb_db.cli.migrations import migrate_command, rollback_command, status_command
 from atb_db.cli.nuke import nuke_command, reset_command
-from atb_db.cli.output import print_message
 from atb_db.cli.purge import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
 from atb_db.cli.railway import setup_railway_command
@@ -38,45 +39,45 @@ from atb_db.errors import AtbDbError
 
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
 app = typer.Typer(
-    add_completion=False,
+    cls=CommandsByTask,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("migrate")(migrate_command)
-app.command("rollback")(rollback_command)
-app.command("status")(status_command)
-app.command("new")(new_command)
-app.command("lint")(lint_command)
-app.command("verify")(verify_command)
-app.command("audit")(audit_command)
-app.command("roles")(roles_command)
-app.command("psql")(psql_command)
-app.add_typer(backup_app, name="backup")
-app.add_typer(archive_app, name="archive")
-app.command("restore")(restore_command)
-app.command("drill")(drill_command)
-app.command("setup-railway")(setup_railway_command)
-app.add_typer(environment_app, name="environment")
-app.command("query", context_settings=TAKES_PARAMETERS)(query_command)
-app.command("queries")(queries_command)
-app.command("health")(health_command)
-app.command("metrics")(metrics_command)
-app.add_typer(halt_app, name="halt")
-app.command("report")(report_command)
-app.command("watch")(watch_command)
-app.command("end-crashed")(end_crashed_command)
-app.command("purge")(purge_command)
-app.command("purge-logs")(purge_logs_command)
-app.command("nuke")(nuke_command)
-app.command("reset-railway")(reset_command)
-app.command("doctor")(doctor_command)
-app.command("check-collation")(check_collation_command)
-app.command("fix-collation")(fix_collation_command)
-app.add_typer(import_app, name="import")
-app.add_typer(journal_app, name="journal")
-app.command("demo")(demo_command)
+app.command("demo", rich_help_panel=TRY)(demo_command)
+app.command("migrate", rich_help_panel=SET_UP)(migrate_command)
+app.command("rollback", rich_help_panel=SET_UP)(rollback_command)
+app.command("status", rich_help_panel=SET_UP)(status_command)
+app.command("roles", rich_help_panel=SET_UP)(roles_command)
+app.command("verify", rich_help_panel=SET_UP)(verify_command)
+app.add_typer(environment_app, name="environment", rich_help_panel=SET_UP)
+app.command("setup-railway", rich_help_panel=SET_UP)(setup_railway_command)
+app.add_typer(import_app, name="import", rich_help_panel=SET_UP)
+app.command("check-collation", rich_help_panel=SET_UP)(check_collation_command)
+app.command("fix-collation", rich_help_panel=SET_UP)(fix_collation_command)
+app.command("query", rich_help_panel=LOOK, context_settings=TAKES_PARAMETERS)(query_command)
+app.command("queries", rich_help_panel=LOOK)(queries_command)
+app.command("psql", rich_help_panel=LOOK)(psql_command)
+app.command("report", rich_help_panel=LOOK)(report_command)
+app.command("watch", rich_help_panel=LOOK)(watch_command)
+app.command("audit", rich_help_panel=LOOK)(audit_command)
+app.command("health", rich_help_panel=WATCH)(health_command)
+app.command("metrics", rich_help_panel=WATCH)(metrics_command)
+app.command("doctor", rich_help_panel=WATCH)(doctor_command)
+app.add_typer(halt_app, name="halt", rich_help_panel=STEP_IN)
+app.command("end-crashed", rich_help_panel=STEP_IN)(end_crashed_command)
+app.add_typer(journal_app, name="journal", rich_help_panel=STEP_IN)
+app.add_typer(backup_app, name="backup", rich_help_panel=PROTECT)
+app.add_typer(archive_app, name="archive", rich_help_panel=PROTECT)
+app.command("restore", rich_help_panel=PROTECT)(restore_command)
+app.command("drill", rich_help_panel=PROTECT)(drill_command)
+app.command("purge", rich_help_panel=CLEAN_UP)(purge_command)
+app.command("purge-logs", rich_help_panel=CLEAN_UP)(purge_logs_command)
+app.command("nuke", rich_help_panel=CLEAN_UP)(nuke_command)
+app.command("reset-railway", rich_help_panel=CLEAN_UP)(reset_command)
+app.command("new", rich_help_panel=DEVELOP)(new_command)
+app.command("lint", rich_help_panel=DEVELOP)(lint_command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -106,6 +107,9 @@ def atb_db(
       atb-db backup     back it up
       atb-db health     say in one line whether all is well
 
+    With --json, stdout has one JSON document: the result, or what went wrong as {"error": {"type", "message",
+    "statement", "sqlstate", "exit_code"}}.
+
     \b
     Exit codes:
       0    done
@@ -131,7 +135,9 @@ def main() -> None:
         if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
             signal.signal(number, _leave)
     try:
-        app(prog_name="atb-db")
-    except AtbDbError as error:
-        print_message(f"atb-db: {error}")
-        sys.exit(exit_code(error))
+        code: int | None = app(prog_name="atb-db", standalone_mode=False)
+    except (AtbDbError, CommandError, typer.TyperException) as error:
+        sys.exit(ended_by(error))
+    except typer.Abort:
+        sys.exit(interrupted())
+    sys.exit(interrupted() if code == ExitCode.INTERRUPTED else code or ExitCode.OK)

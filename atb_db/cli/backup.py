@@ -312,11 +312,11 @@ def home_of(settings: Settings, backup_dir: Path) -> Path:
     from psycopg.conninfo import conninfo_to_dict
 
     from atb_db.admin.backup.names import database_folder
+    from atb_db.admin.errors import Unusable
 
     name = conninfo_to_dict(settings.conninfo).get("dbname")
     if not name:
-        print_message("atb-db: DATABASE_URL names no database")
-        raise typer.Exit(ExitCode.USAGE)
+        raise Unusable("DATABASE_URL names no database")
     return database_folder(backup_dir, str(name))
 
 

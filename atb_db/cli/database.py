@@ -16,11 +16,15 @@ def psql_command(
 ) -> None:
     """Open psql on the database, read-only unless --write.
 
-    Times are shown in UTC. The password is passed in the environment, never on psql's command line.
+    Times are shown in UTC. It has questions, such as :sessions, :pnl and :account, about sessions of the mode that
+    matters most: LIVE if there is one, else PAPER, else BACKTEST; `\\set modes backtest`, `live|paper` or `.` (all)
+    choose others. The password is passed in the environment, never on psql's command line.
 
     \b
     Examples:
       atb-db psql
+      atb-db psql -- -c :recent_trades
+      atb-db psql -- -v modes=backtest -c :pnl
       atb-db psql -- -c 'SELECT * FROM trading_sessions'
       atb-db psql -- -v session_id=1 -f sql/queries/sessions/get_trading_session.sql
       atb-db psql --write

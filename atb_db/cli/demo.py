@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from atb_db.admin.readable import counted, shown_size
-from atb_db.cli.output import print_json, print_message
+from atb_db.cli.output import print_json
 from atb_db.cli.sparkline import blocks_for, sparkline
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def demo_command(
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.demo import run_demo
     from atb_db.cli.exits import ExitCode
+    from atb_db.cli.failures import CommandError
     from atb_db.demo.candles import CandleFileError
     from atb_db.errors import ConfigurationError
 
@@ -64,9 +65,8 @@ def demo_command(
         with _progress() as progress:
             report = run_demo(candles=candles, page=page, keep=keep, progress=progress)
     except (CandleFileError, ConfigurationError) as error:
-        print_message(f"atb-db: {error}")
         code = ExitCode.USAGE if isinstance(error, CandleFileError) else ExitCode.NO_TOOL
-        raise typer.Exit(code) from None
+        raise CommandError(error, code) from None
     if as_json:
         print_json(report)
     else:

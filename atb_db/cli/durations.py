@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
-from typing import Final
 
 import typer
 
-from atb_db.admin.readable import shown_duration
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])", re.IGNORECASE)
-_LONGEST: Final = timedelta(days=36525)
-_WHOLE: Final = re.compile(rf"(?:{_PARTS.pattern}\s*)+", re.IGNORECASE)
+from atb_db.admin.readable import read_duration, shown_duration
 
 
 class Duration(timedelta):
@@ -32,12 +25,8 @@ def parse_duration(text: str | timedelta) -> timedelta:
     """
     if isinstance(text, timedelta):
         return text
-    try:
-        parts = _PARTS.findall(text) if _WHOLE.fullmatch(text.strip()) else []
-        length = sum((timedelta(**{_UNITS[unit.lower()]: float(number)}) for number, unit in parts), timedelta())
-    except OverflowError:
-        length = timedelta()
-    if not timedelta() < length <= _LONGEST:
+    length = read_duration(text)
+    if length is None:
         raise typer.BadParameter(f"{text[:40]!r} is no length of time such as 90s, 15m, 1h30m or 7d")
     return length
 

@@ -58,7 +58,7 @@ def confirm(question: str, *, yes: bool) -> None:
     except typer.Abort:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if not answer:
-        raise typer.Exit(ExitCode.REFUSED)
+        raise Refused("nothing was done: it was not confirmed")
 
 
 def shown_target(target: Target) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.failures import CommandError
 from atb_db.cli.output import print_message
 
 if TYPE_CHECKING:
@@ -41,8 +42,7 @@ def settings_of(url: str | None) -> Settings:
     try:
         return Settings.load(url)
     except ConfigurationError as error:
-        print_message(f"atb-db: {error}")
-        raise typer.Exit(ExitCode.USAGE) from None
+        raise CommandError(error, ExitCode.USAGE) from None
 
 
 def settings_for(url: str | None, env: str | None) -> Settings:

@@ -7,7 +7,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Protocol, runtime_checkable
 
@@ -107,6 +107,11 @@ def plain_text(value: object) -> str:
         return ""
     plain = _plain(value)
     return json.dumps(plain, default=str) if isinstance(plain, (dict, list)) else str(plain)
+
+
+def shown_text(value: object) -> str:
+    """One value for people alone: times to the second."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(value, datetime) else plain_text(value)
 
 
 def _draw_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from atb_db.admin.progress import silent
 from atb_db.admin.readable import counted, shown_duration
 from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.guarding import confirm
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
+from atb_db.cli.progress import progress_bar
 from atb_db.types import TradeSource
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def purge_command(
         confirm(f"Remove {counted(len(found), 'session')} with {counted(rows, 'row')} for good?", yes=yes)
         parts = [part for one in found for part in one.removed]
         purge.announce_purge(settings, session_ids=[one.session_id for one in found], removed=parts)
-        for one in found:
-            purge.purge_session(settings, one.session_id, batch=batch, progress=_tell)
+        with progress_bar() as progress:
+            for one in found:
+                purge.purge_session(settings, one.session_id, batch=batch, progress=progress or silent)
     if as_json:
         print_json({"dry_run": dry_run, "rows": rows, "sessions": found})
     else:
@@ -129,8 +131,9 @@ def purge_logs_command(
     if rows and not dry_run:
         confirm(f"Remove {counted(rows, 'row')} for good?", yes=yes)
         purge.announce_purge(settings, session_ids=[], removed=found)
-        for table in purge.LOG_TABLES:
-            purge.purge_log(settings, table, before=before, batch=batch, progress=_tell)
+        with progress_bar() as progress:
+            for table in purge.LOG_TABLES:
+                purge.purge_log(settings, table, before=before, batch=batch, progress=progress or silent)
     if as_json:
         print_json({"dry_run": dry_run, "rows": rows, "logs": found})
     else:
@@ -195,8 +198,3 @@ def _print_sessions(found: list[PurgedSession]) -> None:
         for one in found
     ]
     print_table(("Session", "Name", "Mode", "Ended (UTC)", "Rows"), rows)
-
-
-def _tell(what: str, rows: int, _total: int | None) -> None:
-    if sys.stderr.isatty():
-        typer.echo(f"\r{what}: {counted(rows, 'row')}\x1b[K", err=True, nl=False)

@@ -5,25 +5,43 @@ from __future__ import annotations
 import csv
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from atb_db.admin.readable import counted
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.failures import CommandError
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
-from atb_db.cli.output import plain_text, print_json, print_message, print_table
+from atb_db.cli.output import plain_text, print_json, print_message, print_table, shown_text
 from atb_db.cli.series import print_series, series
 
 if TYPE_CHECKING:
+    from atb_db.admin.batches import Answers
     from atb_db.admin.questions import Answer, Argument
+
+_PARTS_OF_A_BATCH: Final = "it has several tables: print it, or take --json"
 
 TAKES_PARAMETERS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
+def _named_like(incomplete: str) -> list[tuple[str, str]]:
+    """What a shell offers for a name that begins like this."""
+    from atb_db.admin.batches import batch_questions
+    from atb_db.admin.questions import questions
+
+    found = [*questions(incomplete), *batch_questions(incomplete)]
+    return [(one.name, one.description) for one in found if one.name.startswith(incomplete)]
+
+
 def query_command(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Such as trades.get_recent_trades; `atb-db queries` lists them.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="Such as trades.get_recent_trades; `atb-db queries` lists them.", autocompletion=_named_like
+        ),
+    ],
     *,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     parquet: Annotated[
@@ -33,7 +51,7 @@ def query_command(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a read statement of the repository; writes nothing.
+    """Run a read statement of the repository, or a batch such as dashboard.dashboard; writes nothing.
 
     Its parameters are given as --parameter value: times as ISO 8601 with an offset, JSON as JSON, null for NULL. A
     single row is printed with a line for each field. Joined rows are rows of their own, nested with --json. On a
@@ -42,6 +60,7 @@ def query_command(
     \b
     Examples:
       atb-db query sessions.get_active_sessions
+      atb-db query dashboard.dashboard --session-id 1
       atb-db query trades.get_recent_trades --session-id 1 --limit 5
       atb-db query metrics.get_performance_metrics --session-id 1 --json
       atb-db query trades.get_trades_since --session-id 1 --since 2024-03-01T00:00Z --csv
@@ -52,6 +71,7 @@ def query_command(
     Exit codes: 0 answered, 1 there is no such session, position …,
     2 unknown statement, parameter or file, 4 cannot connect, 7 the extra arrow is not installed.
     """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.batches import ask_batch, find_batch
     from atb_db.admin.query_files import FileFormat, write_answer
     from atb_db.admin.questions import arguments, ask, find, option_texts
     from atb_db.errors import InvalidInput, NotFound
@@ -59,14 +79,22 @@ def query_command(
     if parquet is not None and arrow is not None:
         raise typer.BadParameter("--parquet and --arrow are two files: run it twice")
     path, file_format = (parquet, FileFormat.PARQUET) if arrow is None else (arrow, FileFormat.ARROW)
+    batch = find_batch(name)
+    if batch is not None and (as_csv or path is not None):
+        raise typer.BadParameter(_PARTS_OF_A_BATCH)
     try:
         texts = option_texts(context.args)
-        if path is None or not name.startswith("reporting."):
+        if batch is not None:
+            batch.value(arguments(batch, texts))
+        elif path is None or not name.startswith("reporting."):
             declared = find(name)
             declared.value(arguments(declared, texts))
     except (InvalidInput, NotFound) as error:
-        print_message(f"atb-db: {error}")
-        raise typer.Exit(ExitCode.USAGE) from None
+        raise CommandError(error, ExitCode.USAGE) from None
+    if batch is not None:
+        answers = ask_batch(settings_of(url), batch, texts)
+        print_json(answers.result) if as_json else _print_parts(answers)
+        return
     if path is not None:
         _print_written(path, write_answer(settings_of(url), name, texts, path, file_format), as_json=as_json)
         return
@@ -83,18 +111,30 @@ def _print(answer: Answer) -> None:
     if not answer.rows:
         print_message("No rows.")
     elif answer.single and len(answer.rows) == 1 and len(answer.columns) > 1:
-        print_table(("Field", "Value"), zip(answer.columns, map(plain_text, answer.rows[0]), strict=True))
+        print_table(("Field", "Value"), zip(answer.columns, map(shown_text, answer.rows[0]), strict=True))
     else:
-        print_table(answer.columns, [[plain_text(value) for value in row] for row in answer.rows])
+        print_table(answer.columns, [[shown_text(value) for value in row] for row in answer.rows])
         if sys.stdout.isatty() and (found := series(answer.columns, answer.rows)):
             print_series(found)
+
+
+def _print_parts(answers: Answers) -> None:
+    """Each part under its name; those without rows in one line at the end."""
+    for name, part in answers.parts.items():
+        if part.rows:
+            typer.echo(name.replace("_", " ").capitalize())
+            _print(part)
+            typer.echo()
+    empty = [name.replace("_", " ") for name, part in answers.parts.items() if not part.rows]
+    if empty:
+        print_message(f"No rows: {', '.join(empty)}.")
 
 
 def queries_command(
     pattern: Annotated[str, typer.Argument(help="Only those whose name or description contains this.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """List the read statements that `atb-db query` takes, with their parameters; opens no connection.
+    """List the read statements and batches that `atb-db query` takes, with their parameters; opens no connection.
 
     Parameters in brackets may be left out.
 
@@ -107,9 +147,10 @@ def queries_command(
     \b
     Exit codes: 0 listed, 3 there is none like that.
     """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.batches import batch_questions
     from atb_db.admin.questions import questions
 
-    found = questions(pattern)
+    found = [*questions(pattern), *batch_questions(pattern)]
     if as_json:
         print_json(found)
     elif found:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
+
+_FEW: Final = 12
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 def roles_command(
     *,
     check: Annotated[bool, typer.Option("--check", help="Only show what would change; writes nothing.")] = False,
+    every: Annotated[bool, typer.Option("--sql", help="Print every statement, however many they are.")] = False,
     owner: Annotated[
         list[str] | None, typer.Option(metavar="LOGIN", help="A login that migrates; may be repeated.")
     ] = None,
@@ -41,6 +45,7 @@ def roles_command(
     Examples:
       atb-db roles
       atb-db roles --runtime engine --reader grafana --reader alice
+      atb-db roles --check --sql
       atb-db roles --check || echo "not as they should be"
 
     \b
@@ -56,7 +61,7 @@ def roles_command(
         if as_json:
             print_json({"changes": changes})
         else:
-            _print_changes(changes)
+            _print_changes(changes, every=every)
         raise typer.Exit(ExitCode.FOUND if changes else ExitCode.OK)
     done = set_roles(settings, members)
     if as_json:
@@ -64,7 +69,7 @@ def roles_command(
     else:
         print_server(done.server)
         if done.done or not done.undone:
-            _print_changes(done.done)
+            _print_changes(done.done, every=every)
         for change, reason in done.undone:
             print_message(f"Could not: {change.sql}: {reason}")
     if any(change.what == "role" for change, _ in done.undone):
@@ -73,8 +78,22 @@ def roles_command(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _print_changes(changes: Sequence[RoleChange]) -> None:
-    if changes:
+def _print_changes(changes: Sequence[RoleChange], *, every: bool) -> None:
+    if not changes:
+        print_message("The roles are as they should be.")
+    elif every or len(changes) <= _FEW:
         print_table(("What", "Where", "SQL"), [(one.what, one.where, one.sql) for one in changes])
     else:
-        print_message("The roles are as they should be.")
+        counts = Counter(map(_kind, changes))
+        print_table(("What", "Where", "Changes"), [(*kind, number) for kind, number in counts.items()])
+        print_message("--sql prints each statement.")
+
+
+def _kind(change: RoleChange) -> tuple[str, str]:
+    """What changes of owners and grants, which there are hundreds of, are counted by; each other one by itself."""
+    if change.what not in {"owner", "grant"}:
+        return change.what, change.where
+    first, _, rest = change.where.partition(" ")
+    if change.what == "owner":
+        return "owner", f"of {'indexes' if first == 'index' else f'{first}s'}"
+    return "grant", f"{'from' if change.expected is None else 'to'} {first}{' on columns' if 'column' in rest else ''}"

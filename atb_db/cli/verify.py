@@ -23,7 +23,9 @@ def verify_command(
     *,
     fix: Annotated[bool, typer.Option("--fix", help="Make the safe repairs; shows them and asks first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
-    exact_counts: Annotated[bool, typer.Option("--exact-counts", help="Count rows; may take long.")] = False,
+    exact_counts: Annotated[
+        bool, typer.Option("--exact-counts", help="Also count the rows of every table; may take long.")
+    ] = False,
     statements: Annotated[
         bool, typer.Option("--statements", help="Also have the server describe every statement.")
     ] = False,
@@ -120,9 +122,7 @@ def _mend(settings: Settings, found: Verification, *, yes: bool) -> None:
 
 def _print_verification(found: Verification) -> None:
     print_server(found.server)
-    if found.rows:
-        print_table(("Table", "Rows" if found.exact else "Rows, about"), found.rows)
-        typer.echo()
+    print_message(_verdict(found))
     if found.findings:
         rows = [
             (one.level, one.problem, one.what, one.where, *excerpts(one.expected, one.actual)) for one in found.findings
@@ -134,14 +134,22 @@ def _print_verification(found: Verification) -> None:
     if found.statements is not None:
         print_message(f"Statements described by the server: {found.statements}.")
     if found.books is None:
-        print_message("The books were not audited, for the schema is not as it should be.")
+        print_message("The books were not audited; the findings say why.")
     elif found.books.audited < found.books.sessions:
         print_message(
             f"Audited the books of the newest {found.books.audited} of {counted(found.books.sessions, 'session')}; "
             "`atb-db audit` audits all."
         )
+    if found.exact:
+        print_table(("Table", "Rows"), found.rows)
+
+
+def _verdict(found: Verification) -> str:
+    """Whether it is as it should be, and how much was found."""
     from atb_db.admin.findings import Level
 
     counts = Counter(one.level for one in found.findings)
     levels = ", ".join(f"{counts[level]} {level}" for level in reversed(Level) if counts[level])
-    print_message(f"Found: {levels}." if not found.clean else "The schema is as it should be.")
+    if found.clean:
+        return f"The schema is as it should be.{f' To know: {levels}.' if levels else ''}"
+    return f"Not as it should be: {levels}."

@@ -16,11 +16,14 @@ import psycopg
 import pytest
 
 from atb_db import Database, Journal
+from atb_db.admin import connection, health
 from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
+from atb_db.embedded import Server
 from atb_db.repository import control, events, sessions
 from atb_db.types import TradeSourceLabel
+from tests.admin.roles import remove_roles
 from tests.cli.conftest import COMMAND, PASSWORD, Ended, Run, environment
 
 NOWHERE = f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/nowhere?sslmode=disable"
@@ -186,21 +189,94 @@ def test_a_server_that_stands_still_is_an_answer_too(tmp_path: Path) -> None:
     assert (done.returncode, time.monotonic() - began < 15) == (ExitCode.UNREACHABLE, True)
 
 
-def test_it_loads_no_more_than_it_needs() -> None:
+def test_it_loads_no_more_than_it_needs(migrated_url: str, tmp_path: Path) -> None:
     code = """
 import sys
 from atb_db.cli import main
-sys.argv = ["atb-db", "health", "--url", "host=127.0.0.1 port=1"]
+sys.argv = ["atb-db", "health", "--max-silence", "5m"]
 try:
     main()
-except SystemExit:
-    pass
-print(*sorted(sys.modules))
+except SystemExit as ended:
+    unwanted = {"typer", "pydantic", "rich", "yoyo", "psycopg_pool", "atb_db.repository", "atb_db.journal"}
+    heavy = unwanted & set(sys.modules)
+    sys.exit(", ".join(heavy) or ended.code)
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(None), capture_output=True, text=True, check=True
+    ended = subprocess.run(
+        (sys.executable, "-c", code),
+        env=environment(migrated_url),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    loaded = set(done.stdout.splitlines()[-1].split())
-    heavy = {"psycopg_pool", "yoyo", "rich", "atb_db.database.sync", "atb_db.repository", "atb_db.journal"}
-    assert heavy & loaded == set()
-    assert "psycopg" in loaded
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("healthy: ")
+
+
+def test_it_is_one_round_trip(migrated_url: str, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[tuple[str, ...]]()
+    together = connection.ask_together
+
+    def counted(reached: connection.Connection, *questions: str) -> connection.Answers:
+        asked.append(questions)
+        return together(reached, *questions)
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("asked once more")
+
+    monkeypatch.setattr(health, "ask_together", counted)
+    monkeypatch.setattr(health, "ask", refused)
+    assert call("health", url=migrated_url).code == ExitCode.OK
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--max-silence", "5m"),
+        ("--max-silence=5m", "--rpo", "15m"),
+        ("--rpo=15m", "--allow-halt"),
+        ("--journal", "a.journal", "--journal=b.journal"),
+        ("--url", "postgresql://127.0.0.1:1/x"),
+    ],
+)
+def test_the_short_way_reads_options_as_the_long_one_does(
+    migrated_url: str, call: Run, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    quick = call("health", *words, url=migrated_url)
+    monkeypatch.setattr("atb_db.cli.quick.health", lambda _words: None)
+    assert call("health", *words, url=migrated_url) == quick
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--max-silence", "soon"), "no length of time"),
+        (("--max-silence",), "requires an argument"),
+        (("--nonsense",), "No such option"),
+        (("--allow-halt=x",), "does not take a value"),
+        (("more",), "unexpected extra argument"),
+    ],
+)
+def test_mistakes_are_explained_by_the_long_way(call: Run, words: tuple[str, ...], said: str) -> None:
+    ended = call("health", *words, url=NOWHERE)
+    assert (ended.code, ended.out) == (ExitCode.USAGE, "")
+    assert said in " ".join(ended.err.split())
+
+
+def test_help_and_json_are_the_long_way_s(call: Run, migrated_url: str) -> None:
+    assert "Exit codes:" in call("health", "--help").out
+    assert json.loads(call("health", "--json", url=migrated_url).out)["healthy"] is True
+
+
+def test_a_role_that_may_not_read_the_records_says_so(server: Server, migrated_url: str, call: Run) -> None:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE sees_little LOGIN")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO sees_little")
+        connection.execute("REVOKE SELECT ON _yoyo_migration FROM sees_little")
+    try:
+        ended = call("health", url=migrated_url.replace("postgres@", "sees_little@"))
+    finally:
+        remove_roles(server, "sees_little")
+    assert ended.code == ExitCode.FOUND
+    assert one_line(ended) == "unhealthy: this role may not read which migrations it has"

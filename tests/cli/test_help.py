@@ -5,10 +5,12 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from atb_db.cli.app import app
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.grouping import TASKS
 from tests.each import each
 
 COMMANDS = [command.name or "" for command in app.registered_commands]
@@ -46,6 +48,32 @@ def test_help_has_examples_and_exit_codes() -> None:
         assert f"\n    atb-db {command or ''}" in text
 
     each([None, *COMMANDS], holds)
+
+
+def test_every_command_is_listed_under_a_task_with_a_whole_sentence() -> None:
+    text = shown()
+    tasks = text[text.index(f"{TASKS[0]}:") :]
+    assert [line[:-1] for line in tasks.splitlines() if line.endswith(":") and not line.startswith(" ")] == list(TASKS)
+    listed = " ".join(tasks.split())
+    for command in COMMANDS:
+        if " " not in command:
+            sentence = " ".join(shown(command).split("\n\n")[1].split())
+            assert f" {command} {sentence}" in listed
+            assert sentence.endswith(".")
+
+
+def test_every_default_is_shown() -> None:
+    def holds(command: str) -> None:
+        found = get_command(app)
+        for word in command.split():
+            found = found.commands[word]  # type: ignore[attr-defined]  # a group's
+        text = " " + " ".join(shown(*command.split()).split()).partition(" Options: ")[2]
+        for option in found.params:
+            if option.default not in (None, False, (), ""):
+                described = text.partition(f" {', '.join(option.opts)} ")[2].partition(" --")[0]
+                assert "[default: " in described, option.opts
+
+    each(COMMANDS, holds)
 
 
 def test_lengths_of_time_are_shown_as_they_are_written() -> None:

@@ -13,7 +13,8 @@ from atb_db.statement import Kind
 from tests.cli.conftest import Run
 
 TEXT = (sql_root() / "psqlrc").read_text(encoding="utf-8")
-QUESTIONS = [name for name in re.findall(r"^\\set (\w+) ", TEXT, re.MULTILINE) if "QUIET" not in name]
+QUESTIONS = re.findall(r"^\\set (\w+) 'SELECT", TEXT, re.MULTILINE)
+VARIABLES = set(re.findall(r"^\\set (\w+) ", TEXT, re.MULTILINE))
 
 
 def test_every_question_is_answered(run: Run, fresh_url: str, tmp_path: Path) -> None:
@@ -40,9 +41,16 @@ def test_the_banner_names_every_question() -> None:
 
 def test_no_question_is_called_like_a_parameter() -> None:
     """Or psql would put it into a query's file."""
-    assert not set(QUESTIONS) & {
+    assert not VARIABLES & {
         parameter.name for one in statements() if one.kind is Kind.QUERY for parameter in one.parameters
     }
+
+
+@pytest.mark.parametrize("asked", [("-c", ":sessions"), ("-c:sessions;",), ("--command=:sessions",)])
+def test_a_question_is_asked_from_the_shell(run: Run, fresh_url: str, asked: tuple[str, ...]) -> None:
+    done = run("psql", "--", *asked, "-At", "-c", "SELECT 17", url=fresh_url)
+    assert (done.code, done.out, done.err) == (0, "17\n", "")
+    assert ":sessions" in run("psql", "--", "-At", "-c", "SELECT ':sessions'", url=fresh_url).out
 
 
 def test_scripts_see_nothing_of_it(run: Run, fresh_url: str) -> None:

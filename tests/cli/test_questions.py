@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
-from atb_db import Database
+from atb_db import Database, repository
+from atb_db.admin.batches import batch_questions
 from atb_db.admin.questions import arguments, find, questions
 from atb_db.cli.exits import ExitCode
 from atb_db.errors import InvalidInput
 from atb_db.repository import positions, statements, trades
+from atb_db.repository.dashboard import Dashboard
 from atb_db.statement import Kind
 from tests.cli.conftest import Run
 from tests.statements.examples import World, prepare
@@ -40,6 +45,38 @@ def test_every_read_statement_is_listed_with_its_parameters() -> None:
         ("since", "time", True),
     ]
     assert trades_since.description == "A session's trades that were closed at or after a moment, oldest first."
+
+
+def test_every_batch_of_the_repository_can_be_asked_by_name(call: Run) -> None:
+    defined = {
+        f"{module.name}.{name}"
+        for module in iter_modules(repository.__path__)
+        for name, value in vars(import_module(f"atb_db.repository.{module.name}")).items()
+        if inspect.isfunction(value) and "-> Batch[" in inspect.getsource(value)
+    }
+    assert {one.name for one in batch_questions()} == defined
+    listed = {one["name"]: one["arguments"] for one in json.loads(call("queries", "dashboard", "--json").out)}
+    assert [one["name"] for one in listed["dashboard.dashboard"]][:2] == ["session_id", "start"]
+
+
+def test_a_dashboard_is_its_tables_one_after_the_other(call: Run, asked: tuple[str, World]) -> None:
+    url, world = asked
+    words = ("query", "dashboard.dashboard", "--session-id", str(world.session_id), "--limit", "3")
+    done = call(*words, url=url)
+    assert done.code == ExitCode.OK, done.err
+    headings = [line for line in done.out.splitlines() if line in {"Summary", "Performance", "Trades", "Balances"}]
+    assert headings == ["Summary", "Performance", "Trades", "Balances"]
+    found = json.loads(call(*words, "--json", url=url).out)
+    assert list(found) == list(Dashboard._fields)
+    assert len(found["trades"]) == 3
+    assert found["summary"]["session_id"] == world.session_id
+
+
+def test_a_batch_of_a_session_that_is_not_there(call: Run, asked: tuple[str, World]) -> None:
+    done = call("query", "dashboard.dashboard", "--session-id", "999999", url=asked[0])
+    assert (done.code, "does not exist" in done.err) == (ExitCode.FAILED, True)
+    done = call("query", "dashboard.dashboard", "--session", "1", url=asked[0])
+    assert (done.code, "session: is no parameter" in done.err) == (ExitCode.USAGE, True)
 
 
 def test_no_parameter_is_called_like_an_option_of_the_command() -> None:

@@ -5,7 +5,9 @@ import pytest
 
 from atb_db import Database
 from atb_db.cli.exits import ExitCode
+from atb_db.embedded import Server
 from atb_db.repository import sessions
+from tests.admin.roles import remove_roles
 from tests.admin.schema.test_verify import tampered
 from tests.cli.conftest import Run
 
@@ -74,3 +76,44 @@ def test_the_audit_of_no_session_fails(fresh_url: str, call: Run) -> None:
     code, _, err = call("audit", "--session", "77", url=fresh_url)
     assert (code, err.count("\n")) == (ExitCode.FAILED, 1)
     assert "session 77 does not exist" in err
+
+
+def test_findings_survive_a_table_of_another_owner(server: Server, migrated_url: str, call: Run) -> None:
+    tampered(migrated_url)
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE sees_little LOGIN")
+        connection.execute("GRANT USAGE ON SCHEMA public, reporting TO sees_little")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO sees_little")
+        connection.execute("REVOKE SELECT ON trades FROM sees_little")
+    url = migrated_url.replace("postgres@", "sees_little@")
+    try:
+        ended = call("verify", "--fix", "--yes", "--json", url=migrated_url)
+        clean = call("verify", "--json", "--exact-counts", url=url)
+    finally:
+        remove_roles(server, "sees_little")
+    assert [one["where"] for one in json.loads(ended.out)["findings"] if one["level"] != "INFO"] == ["orders.quantity"]
+    assert clean.code == ExitCode.FOUND
+    found = json.loads(clean.out)
+    assert {(one["what"], one["problem"]) for one in found["findings"] if one["level"] != "INFO"} >= {
+        ("column", "different"),
+        ("rows", "not counted"),
+    }
+    assert "trades" not in {one["table"] for one in found["rows"]}
+    assert len(found["rows"]) > 20
+
+
+def test_books_that_may_not_be_read_are_a_finding(server: Server, fresh_url: str, session_id: int, call: Run) -> None:
+    assert session_id
+    with psycopg.connect(fresh_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE sees_little LOGIN")
+        connection.execute("GRANT USAGE ON SCHEMA public, reporting TO sees_little")
+        connection.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO sees_little")
+        connection.execute("REVOKE SELECT ON trades FROM sees_little")
+    try:
+        ended = call("verify", "--json", url=fresh_url.replace("postgres@", "sees_little@"))
+    finally:
+        remove_roles(server, "sees_little")
+    [found] = [one for one in json.loads(ended.out)["findings"] if one["what"] == "books"]
+    assert (ended.code, found["problem"]) == (ExitCode.FOUND, "not audited")
+    assert "permission denied for table trades" in found["actual"]
+    assert json.loads(ended.out)["books"] is None

@@ -220,6 +220,8 @@ def _restore_rows(
         with closing(pieces(dump, tool, section, entries=listed.rest)) as found:
             for piece in found:
                 if not isinstance(piece, Rows):
+                    if progress is not None and done:
+                        progress("Building indexes and constraints", 0, None)
                     _execute(connection, piece)
                     continue
                 with connection.cursor().copy(piece.statement) as copy:

@@ -22,6 +22,7 @@ from atb_db.admin.schema.server import read_surroundings, surroundings_findings
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
 from atb_db.database.translation import translated
+from atb_db.errors import PermissionDenied
 
 BOOKS_SECONDS: Final = 0.3
 NOT_COMPARED: Final = (
@@ -70,7 +71,7 @@ class Verification(NamedTuple):
     statements: int | None
     """How many statements were described; None if that was not asked for."""
     books: Books | None
-    """None where the schema is too different for an audit."""
+    """None where the schema is too different for an audit, or the role may not read all of it."""
 
     @property
     def clean(self) -> bool:
@@ -143,12 +144,14 @@ def inspect(
     findings += _grants(connection)
     described = _describe(connection) if statements else None
     findings += described.findings if described else ()
-    audited = read_audit(connection, server, seconds=books_seconds) if as_expected else None
-    findings += _books(audited) if audited else ()
+    audited, hidden = _audited(connection, server, books_seconds) if as_expected else (None, ())
+    findings += _books(audited) if audited else hidden
+    rows, uncounted = _counts(connection, present) if exact_counts else (_estimates(connection, present), ())
+    findings += uncounted
     return Verification(
         server=server,
         findings=tuple(findings),
-        rows=_counts(connection, present) if exact_counts else _estimates(connection, present),
+        rows=rows,
         exact=exact_counts,
         statements=described and described.statements,
         books=audited and Books(audited.sessions, audited.audited),
@@ -224,6 +227,21 @@ def _describe(connection: Connection) -> _Described:
     return _Described(len(declared) - len(refused), tuple(findings))
 
 
+def _audited(
+    connection: Connection, server: ServerInfo, seconds: float | None
+) -> tuple[Audit | None, tuple[Finding, ...]]:
+    """The audit, or what the role may not read for it: a table of another owner must not hide all other findings."""
+    try:
+        with connection.transaction():
+            return read_audit(connection, server, seconds=seconds), ()
+    except PermissionDenied as error:
+        return None, (_hidden("books", "not audited", error.message),)
+
+
+def _hidden(what: str, problem: str, reason: str) -> Finding:
+    return Finding(what, "public", problem, "a role that may read every table", reason, Level.WARNING, "atb-db roles")
+
+
 def _books(audited: Audit) -> Iterator[Finding]:
     for session_id, found in audited.findings:
         where = found.subject if session_id is None else f"session {session_id}: {found.subject}"
@@ -241,10 +259,20 @@ def _estimates(connection: Connection, tables: set[str]) -> tuple[TableRows, ...
     return tuple(row for row in ask(connection, "row_estimates", TableRows) if row.table in tables)
 
 
-def _counts(connection: Connection, tables: set[str]) -> tuple[TableRows, ...]:
+def _counts(connection: Connection, tables: set[str]) -> tuple[tuple[TableRows, ...], tuple[Finding, ...]]:
+    """The rows of the tables that the role may read, and that there are others."""
+    counted = list[TableRows]()
+    refused = list[str]()
     with translated():
         connection.execute(NO_TIMEOUT)
-        return tuple(_count(connection, table) for table in sorted(tables))
+        for table in sorted(tables):
+            try:
+                with connection.transaction():
+                    counted.append(_count(connection, table))
+            except psycopg.errors.InsufficientPrivilege:
+                refused.append(table)
+    hidden = [_hidden("rows", "not counted", f"permission denied for {', '.join(refused)}")] if refused else []
+    return tuple(counted), tuple(hidden)
 
 
 def _count(connection: Connection, table: str) -> TableRows:
