@@ -16,7 +16,7 @@ _FEW: Final = 12
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atb_db.admin.access.roles import RoleChange
+    from atb_db.admin.access.changes import RoleChange
 
 
 def roles_command(

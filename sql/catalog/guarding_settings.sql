@@ -16,13 +16,35 @@ SELECT s.name, s.reset_val AS value, 'this session'::text AS given_to
            )
        )
  UNION ALL
-SELECT split_part(c.setting, '=', 1), split_part(c.setting, '=', 2), coalesce('role ' || r.rolname, 'every role')
-  FROM pg_db_role_setting AS g
- CROSS JOIN LATERAL unnest(g.setconfig) AS c (setting)
+SELECT g.name, lower(g.value), coalesce('role ' || r.rolname, 'every role')
+  FROM (
+           SELECT s.setdatabase, s.setrole, split_part(c.setting, '=', 1) AS name,
+                  CASE
+                      WHEN lower(split_part(c.setting, '=', 2)) IN ('false', 'no', '0', 'f', 'n') THEN 'off'
+                      WHEN lower(split_part(c.setting, '=', 2)) IN ('true', 'yes', '1', 't', 'y') THEN 'on'
+                      ELSE split_part(c.setting, '=', 2)
+                  END AS value
+             FROM pg_db_role_setting AS s
+            CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
+       ) AS g
   LEFT JOIN pg_roles AS r ON r.oid = g.setrole
  WHERE g.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-   AND split_part(c.setting, '=', 1) IN (
-           'session_replication_role', 'synchronous_commit', 'default_transaction_read_only'
+   AND (
+           g.name IN ('session_replication_role', 'synchronous_commit')
+           -- Readers are meant to be read-only, and what others may write elsewhere is their own business.
+           OR (
+               g.name = 'default_transaction_read_only'
+               AND (
+                       g.setrole = 0
+                       OR EXISTS (
+                           SELECT
+                             FROM pg_roles AS w
+                            WHERE w.rolname IN ('atb_owner', 'atb_runtime')
+                              AND r.rolcanlogin
+                              AND NOT r.rolsuper
+                              AND pg_has_role(r.oid, w.oid, 'MEMBER')
+                       )
+                   )
+           )
        )
-   AND NOT (split_part(c.setting, '=', 1) = 'default_transaction_read_only' AND g.setrole <> 0)
  ORDER BY 1, 3

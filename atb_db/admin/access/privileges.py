@@ -113,15 +113,18 @@ class Owned(NamedTuple):
 
 
 class Privilege(NamedTuple):
-    """One thing that one group, or everybody, may do with one object."""
+    """One thing that a role, or everybody, may do with one object."""
 
     kind: str
-    """DATABASE, SCHEMA, TABLE, SEQUENCE, FUNCTION, FUTURE TABLES or FUTURE SEQUENCES."""
+    """DATABASE, SCHEMA, TABLE, SEQUENCE, FUNCTION, FUTURE TABLES, FUTURE SEQUENCES, LARGE OBJECTS or PARAMETER."""
     name: str
+    """Empty for what will be made in any schema."""
     column_name: str | None
     """None for the whole object."""
     grantee: str
     privilege: str
+    may_grant: bool = False
+    """Whether it is the right to grant it to others."""
 
 
 def is_bookkeeping(name: str) -> bool:

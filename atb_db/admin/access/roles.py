@@ -6,15 +6,14 @@ memberships to its whole server.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import Final, LiteralString, NamedTuple, cast
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 import psycopg
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import Identifier, Literal
 
+from atb_db.admin.access.changes import RoleChange, granting, grouped, revoking
 from atb_db.admin.access.privileges import (
-    EVERYBODY,
     GROUPS,
     OWNER,
     READER,
@@ -24,6 +23,7 @@ from atb_db.admin.access.privileges import (
     is_bookkeeping,
     wanted,
 )
+from atb_db.admin.access.raised import Role, group_changes, membership_changes
 from atb_db.admin.connection import Connection, ask, changing, reading
 from atb_db.admin.quoting import Written, composed
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
@@ -38,12 +38,6 @@ READER_SETTINGS: Final = {
 """Of every login in the reader group: PostgreSQL does not hand a group's settings down to its members."""
 
 _OWNER_SETTINGS: Final = {"role": OWNER}  # so that what the login makes belongs to the group
-_WRITES_EVERYWHERE: Final = frozenset({"pg_write_all_data", "pg_write_server_files", "pg_execute_server_program"})
-_TOO_MUCH: Final = {
-    OWNER: _WRITES_EVERYWHERE,
-    RUNTIME: _WRITES_EVERYWHERE | {OWNER},
-    READER: _WRITES_EVERYWHERE | {OWNER, RUNTIME},
-}
 _OWNABLE: Final = {
     "table": "TABLE",
     "view": "VIEW",
@@ -53,31 +47,22 @@ _OWNABLE: Final = {
     "domain": "DOMAIN",
     "schema": "SCHEMA",
 }
-_EVERYBODYS_EXCESS: Final = {
+_EXCESS: Final = {
     # On PostgreSQL 14, everybody may create objects in public, and so hide ours.
-    ("SCHEMA", EVERYBODY, "CREATE"),
+    ("SCHEMA", "CREATE"),
+    ("DATABASE", "CREATE"),
     # A temporary table hides ours too, and fills the disk of a database that its maker may only read.
-    ("DATABASE", EVERYBODY, "TEMPORARY"),
+    ("DATABASE", "TEMPORARY"),
     # Also in a read-only transaction: a large object that pg_dump, as another login, may not read ends every backup.
-    ("LARGE OBJECTS", EVERYBODY, "EXECUTE"),
+    ("LARGE OBJECTS", "EXECUTE"),
+    # Such as session_replication_role, without which triggers and foreign keys do not fire.
+    ("PARAMETER", "SET"),
+    ("PARAMETER", "ALTER SYSTEM"),
 }
-_GRANT: Final = "GRANT {what} ON {of} TO {grantee}"
-_REVOKE: Final = "REVOKE {what} ON {of} FROM {grantee}"
+"""What only the owner's group may do, besides writing tables."""
+_PARAMETERS_GRANTED: Final = 150000
 _SET_OPTION: Final = 160000
 _ROUNDS: Final = 3
-
-
-class RoleChange(NamedTuple):
-    """One thing that is not as it should be, and the SQL that makes it so."""
-
-    what: str
-    """role, member, setting, owner, or grant."""
-    where: str
-    expected: str | None
-    """None for what nobody should have."""
-    actual: str | None
-    """None for what is missing."""
-    sql: str
 
 
 class Undone(NamedTuple):
@@ -103,22 +88,15 @@ class Members(NamedTuple):
     readers: tuple[str, ...] = ()
 
 
-class _Role(NamedTuple):
-    name: str
-    attributes: list[str]
-    member_of: list[str]
-    settings: list[str]
-
-
 def role_changes(connection: Connection, members: Members) -> list[RoleChange]:
     """What the groups lack, here and now; without the groups, only that."""
-    roles = {role.name: role for role in ask(connection, "roles", _Role)}
+    roles = {role.name: role for role in ask(connection, "roles", Role)}
     if absent := [name for name in GROUPS if name not in roles]:
         return [_creation(name) for name in absent]
     return [
         *group_changes(connection),
         *_member_changes(connection, roles, members),
-        *membership_changes(connection, members),
+        *membership_changes(connection, members.owners),
         *_owner_changes(connection),
         *grant_changes(connection),
     ]
@@ -138,15 +116,41 @@ def grant_changes(connection: Connection) -> Iterator[RoleChange]:
     ours = _ours(connection, expected)
     keys = (entry.name.rpartition(".") for entry in expected if entry.kind == "column")
     keyed = frozenset(table for table, _, column in keys if column == "request_id")
-    due, held = set(wanted(ours, keyed=keyed)), set(ask(connection, "privileges", Privilege))
+    due, held = set(wanted(ours, keyed=keyed)), set(_held(connection))
     names = {one.sql_name for one in ours if one.kind in {"table", "view", "sequence"}}
     excess = {
         one
         for one in held - due
-        if one.grantee != OWNER and (one.name in names or (one.kind, one.grantee, one.privilege) in _EVERYBODYS_EXCESS)
+        if one.grantee != OWNER
+        and (
+            one.name in names or one.kind.startswith("FUTURE ") or (one.kind, one.privilege) in _EXCESS or one.may_grant
+        )
     }
-    yield from (_granting(*group) for group in _grouped(due - held))
-    yield from (_revoking(*group) for group in _grouped(excess))
+    yield from (granting(*group) for group in grouped(due - held))
+    yield from (revoking(*group) for group in grouped(excess))
+
+
+def _held(connection: Connection) -> Iterator[Privilege]:
+    yield from ask(connection, "privileges", Privilege)
+    if connection.info.server_version >= _PARAMETERS_GRANTED:
+        yield from ask(connection, "parameter_privileges", Privilege)
+
+
+def strange_owners(connection: Connection) -> Iterator[RoleChange]:
+    """What of atb_db belongs to an engine or a reader; any other owner is as good as the group."""
+    query = (
+        "SELECT EXISTS (SELECT FROM pg_roles AS e"
+        " JOIN pg_roles AS g ON g.rolname IN (%s, %s) AND pg_has_role(e.oid, g.oid, 'MEMBER')"
+        " JOIN pg_roles AS o ON o.rolname = %s AND NOT pg_has_role(e.oid, o.oid, 'MEMBER')"
+        " WHERE NOT e.rolsuper AND pg_has_role(e.oid, %s::name, 'MEMBER'))"
+    )
+    serves: dict[str | None, bool] = {}
+    for change in _owner_changes(connection):
+        if change.actual not in serves:
+            row = connection.execute(query, [RUNTIME, READER, OWNER, change.actual]).fetchone()
+            serves[change.actual] = row == (True,)
+        if serves[change.actual]:
+            yield change
 
 
 def check_roles(settings: Settings, members: Members) -> tuple[RoleChange, ...]:
@@ -202,31 +206,7 @@ def _creation(group: str) -> RoleChange:
     return RoleChange("role", group, "NOLOGIN", None, create)
 
 
-def group_changes(connection: Connection) -> Iterator[RoleChange]:
-    """What a group may do that none should: log in, look after the server, or what another group may."""
-    for group, attributes, member_of, _ in ask(connection, "roles", _Role):
-        if group not in GROUPS:
-            continue
-        if attributes:
-            none = SQL(" ").join(Written(f"NO{attribute}") for attribute in attributes)
-            alter = composed("ALTER ROLE {group} {none}", group=Written(group), none=none)
-            yield RoleChange("role", group, "NOLOGIN", " ".join(attributes), alter)
-        for other in sorted(_TOO_MUCH[group].intersection(member_of)):
-            revoke = composed("REVOKE {other} FROM {group}", other=Written(other), group=Written(group))
-            yield RoleChange("member", f"{group} in {other}", None, "member", revoke)
-
-
-def membership_changes(connection: Connection, members: Members) -> Iterator[RoleChange]:
-    """What makes an engine or a reader more than that: a role that it was given, whatever else comes with that one."""
-    for login, given, more in cast("list[tuple[str, str, str]]", ask(connection, "memberships")):
-        if more == OWNER and login in members.owners:
-            continue
-        where = f"{login} in {given}" if given == more else f"{login} in {given}, which is in {more}"
-        revoke = composed("REVOKE {given} FROM {login}", given=Identifier(given), login=Identifier(login))
-        yield RoleChange("member", where, None, "member", revoke)
-
-
-def _member_changes(connection: Connection, roles: Mapping[str, _Role], members: Members) -> Iterator[RoleChange]:
+def _member_changes(connection: Connection, roles: Mapping[str, Role], members: Members) -> Iterator[RoleChange]:
     wanted_members = ((OWNER, members.owners), (RUNTIME, members.engines), (READER, members.readers))
     for group, logins in wanted_members:
         for login in logins:
@@ -303,42 +283,3 @@ def _ours(connection: Connection, expected: Catalog) -> list[Owned]:
         or (one.kind == "sequence" and one.part_of in tables)
         or (one.kind == "table" and is_bookkeeping(one.name))
     ]
-
-
-def _grouped(privileges: Iterable[Privilege]) -> Iterator[tuple[Privilege, list[str]]]:
-    """What is granted in one statement: one of the privileges, and the names of all."""
-
-    def target(one: Privilege) -> tuple[str, str, str, str]:
-        return one.kind, one.name, one.column_name or "", one.grantee
-
-    for _, group in groupby(sorted(privileges, key=target), key=target):
-        first, *others = group
-        yield first, sorted({first.privilege, *(one.privilege for one in others)})
-
-
-def _granting(one: Privilege, names: Sequence[str]) -> RoleChange:
-    return RoleChange("grant", _where(one), ", ".join(names), None, _grant(_GRANT, one, names))
-
-
-def _revoking(one: Privilege, names: Sequence[str]) -> RoleChange:
-    return RoleChange("grant", _where(one), None, ", ".join(names), _grant(_REVOKE, one, names))
-
-
-def _where(one: Privilege) -> str:
-    column = f".{one.column_name}" if one.column_name else ""
-    if one.kind == "LARGE OBJECTS":
-        return f"{one.grantee} on function {one.name}"
-    return f"{one.grantee} on {one.kind.lower()} {one.name.removeprefix('public.')}{column}"
-
-
-def _grant(statement: LiteralString, one: Privilege, names: Sequence[str]) -> str:
-    columns = Written(f" ({one.column_name})" if one.column_name else "")
-    what = SQL(", ").join(Written(name) + columns for name in names)
-    kind = "FUNCTION" if one.kind == "LARGE OBJECTS" else one.kind
-    if one.kind.startswith("FUTURE "):
-        defaults = SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} ")
-        return defaults.format(Written(OWNER), Written(one.name)).as_string(None) + composed(
-            statement, what=what, of=Written(kind.removeprefix("FUTURE ")), grantee=Written(one.grantee)
-        )
-    of = SQL("{} {}").format(Written(kind), Written(one.name))
-    return composed(statement, what=what, of=of, grantee=Written(one.grantee))

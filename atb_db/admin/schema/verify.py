@@ -9,7 +9,8 @@ import psycopg
 from psycopg import sql
 
 from atb_db.admin.access.privileges import RUNTIME
-from atb_db.admin.access.roles import Members, grant_changes, group_changes, groups_used, membership_changes
+from atb_db.admin.access.raised import group_changes, membership_changes, raised_findings
+from atb_db.admin.access.roles import grant_changes, groups_used, strange_owners
 from atb_db.admin.audit import Audit, read_audit
 from atb_db.admin.connection import Connection, ask, changing, reading
 from atb_db.admin.findings import Finding, Level
@@ -191,11 +192,17 @@ def _grants(connection: Connection) -> Iterator[Finding]:
             "grant", "atb_owner, atb_runtime, atb_reader", "not set up", None, None, Level.INFO, "atb-db roles"
         )
         return
-    changes = (*group_changes(connection), *membership_changes(connection, Members()), *grant_changes(connection))
+    changes = (
+        *group_changes(connection),
+        *membership_changes(connection),
+        *strange_owners(connection),
+        *grant_changes(connection),
+    )
     for change in changes:
         problem = "missing" if change.actual is None else "unexpected"
         safe = change.what == "grant"
         yield Finding(*change[:2], problem, *change[2:4], Level.ERROR, change.sql, safe=safe)
+    yield from raised_findings(connection)
 
 
 class _Described(NamedTuple):

@@ -19,6 +19,7 @@ from atb_db.admin.collation import fix_collation
 from atb_db.admin.destroy.guards import Request
 from atb_db.admin.destroy.nuke import nuke
 from atb_db.admin.errors import LockHeld
+from atb_db.admin.findings import Level
 from atb_db.admin.locks import COLLATIONS, MIGRATIONS
 from atb_db.admin.migrations import State, migrate, status
 from atb_db.admin.migrations.yoyo_backend import Backend
@@ -404,6 +405,33 @@ DRIFTS: Final = [
     ("GRANT UPDATE ON SEQUENCE trades_id_seq TO grafana", "grant", "grafana on sequence trades_id_seq"),
     ('GRANT SELECT ON reporting.trades TO "Some One"', "grant", '"Some One" on table reporting.trades'),
     ("GRANT EXECUTE ON FUNCTION lo_create TO PUBLIC", "grant", "PUBLIC on function lo_create(oid)"),
+    ("GRANT EXECUTE ON FUNCTION lo_create TO atb_reader", "grant", "atb_reader on function lo_create(oid)"),
+    ("GRANT EXECUTE ON FUNCTION lo_create TO grafana", "grant", "grafana on function lo_create(oid)"),
+    ("GRANT CREATE ON SCHEMA public TO atb_runtime", "grant", "atb_runtime on schema public"),
+    ('GRANT CREATE ON SCHEMA public TO "Some One"', "grant", '"Some One" on schema public'),
+    ("GRANT CREATE ON SCHEMA reporting TO grafana", "grant", "grafana on schema reporting"),
+    ("GRANT CREATE ON DATABASE {database} TO atb_reader", "grant", "atb_reader on database {database}"),
+    ("GRANT TEMPORARY ON DATABASE {database} TO grafana", "grant", "grafana on database {database}"),
+    (
+        "ALTER DEFAULT PRIVILEGES FOR ROLE atb_owner IN SCHEMA public GRANT DELETE ON TABLES TO atb_runtime",
+        "grant",
+        "atb_runtime on future tables public",
+    ),
+    (
+        'ALTER DEFAULT PRIVILEGES FOR ROLE atb_owner GRANT INSERT ON TABLES TO "Some One"',
+        "grant",
+        '"Some One" on future tables',
+    ),
+    ("GRANT SELECT ON trades TO atb_reader WITH GRANT OPTION", "grant", "atb_reader on table trades"),
+    (
+        "GRANT SELECT ON trades TO atb_reader WITH GRANT OPTION; SET ROLE atb_reader; GRANT SELECT ON trades TO PUBLIC",
+        "grant",
+        "PUBLIC on table trades",
+    ),
+    ("GRANT atb_reader TO grafana WITH ADMIN OPTION", "member", "grafana in atb_reader"),
+    ("GRANT pg_signal_backend TO grafana", "member", "grafana in pg_signal_backend"),
+    ("GRANT pg_read_server_files TO atb_runtime", "member", "atb_runtime in pg_read_server_files"),
+    ("GRANT postgres TO engine", "member", "engine in postgres"),
     ("GRANT atb_owner TO engine", "member", "engine in atb_owner"),
     ("GRANT atb_runtime TO grafana", "member", "grafana in atb_runtime"),
     ("GRANT pg_write_all_data TO grafana", "member", "grafana in pg_write_all_data"),
@@ -441,13 +469,72 @@ def test_what_went_astray_is_named_and_mended(drifting: Roled, drift: str, what:
     settings, database = Settings.load(drifting.url), psycopg.conninfo.conninfo_to_dict(drifting.url)["dbname"]
     execute(drifting.url, drift.format(database=database))
     found = check_roles(settings, MEMBERS)
-    if what in {"grant", "member"} and drift.startswith(("GRANT", "REVOKE UPDATE")):
+    if what in {"grant", "member"} and drift.startswith(("GRANT", "REVOKE UPDATE", "ALTER DEFAULT")):
         named = {(one.what, one.where) for one in verify(settings).findings if one.what in {"grant", "member"}}
         assert (what, where.format(database=database)) in named
     assert (what, where.format(database=database)) in {(one.what, one.where) for one in found}
     assert {one.what for one in found} == {what}
     assert set_roles(settings, MEMBERS).undone == ()
     assert check_roles(settings, MEMBERS) == ()
+
+
+PARAMETERS: Final = [
+    ("GRANT SET ON PARAMETER session_replication_role TO engine", "engine on parameter session_replication_role"),
+    ("GRANT SET ON PARAMETER session_replication_role TO PUBLIC", "PUBLIC on parameter session_replication_role"),
+    ("GRANT ALTER SYSTEM ON PARAMETER fsync TO atb_reader", "atb_reader on parameter fsync"),
+]
+
+
+@pytest.mark.parametrize(("grant", "where"), PARAMETERS, ids=[grant for grant, _ in PARAMETERS])
+def test_a_superuser_s_setting_is_nobody_s(drifting: Roled, grant: str, where: str) -> None:
+    with psycopg.connect(drifting.url, autocommit=True) as connection:
+        if connection.info.server_version < 150000:
+            pytest.skip("PostgreSQL 14 has no such grants")
+        connection.execute(grant.encode())
+    settings = Settings.load(drifting.url)
+    assert [(one.what, one.where) for one in verify(settings).findings] == [("grant", where)]
+    assert set_roles(settings, MEMBERS).undone == ()
+    assert check_roles(settings, MEMBERS) == ()
+
+
+RAISED: Final = [
+    *(
+        (f"ALTER ROLE {login} {more}", f"ALTER ROLE {login} NO{more}", ("role", login, more))
+        for login in ("engine", "grafana")
+        for more in ("SUPERUSER", "CREATEROLE", "CREATEDB", "REPLICATION", "BYPASSRLS")
+    ),
+    (
+        "ALTER DATABASE {database} OWNER TO engine",
+        "ALTER DATABASE {database} OWNER TO postgres",
+        ("owner", "database {database}", "engine"),
+    ),
+    (
+        "ALTER TABLE trades OWNER TO engine",
+        "ALTER TABLE trades OWNER TO atb_owner",
+        ("owner", "table trades", "engine"),
+    ),
+    (
+        'REVOKE atb_owner FROM "Some One"; ALTER FUNCTION permitted OWNER TO "Some One"; GRANT "Some One" TO grafana',
+        'ALTER FUNCTION permitted OWNER TO atb_owner; REVOKE "Some One" FROM grafana',
+        ("owner", "function permitted()", "Some One"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("raising", "back", "due"), RAISED, ids=[raising for raising, _, _ in RAISED])
+def test_a_login_that_is_more_is_named(drifting: Roled, raising: str, back: str, due: tuple[str, str, str]) -> None:
+    """By what the login is or owns, which only somebody can decide to take away."""
+    settings = Settings.load(drifting.url)
+    what, where, actual = (part.format(database=drifting.name) for part in due)
+    try:
+        execute(drifting.url, raising.format(database=drifting.name))
+        found = {(one.what, one.where, one.actual): one for one in verify(settings).findings}
+        assert (what, where, actual) in found
+        assert found[what, where, actual].level is Level.ERROR
+        check_roles(settings, MEMBERS)
+    finally:
+        execute(drifting.url, back.format(database=drifting.name))
+    assert verify(settings).findings == ()
 
 
 @pytest.mark.parametrize("login", ["engine", "grafana", '"Some One"'])

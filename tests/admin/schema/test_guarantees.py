@@ -68,6 +68,37 @@ def test_what_breaks_a_promise_is_found(migrated_url: str, script: str, due: tup
         assert due in {one[:3] for one in found}, command
 
 
+@pytest.mark.parametrize("value", ["on", "true", "YES"])
+@pytest.mark.parametrize("group", ["atb_owner", "atb_runtime"])
+def test_an_engine_that_cannot_write_is_found(migrated_url: str, group: str, value: str) -> None:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        groups = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [group]).fetchall()
+        name = connection.info.dbname
+        if not groups:
+            connection.execute(f"CREATE ROLE {group}".encode())
+        connection.execute(f"CREATE ROLE mute LOGIN IN ROLE {group}".encode())
+        connection.execute(f'ALTER ROLE mute IN DATABASE "{name}" SET default_transaction_read_only = {value}'.encode())
+    try:
+        due = ("setting", "default_transaction_read_only of role mute", "different")
+        for command, found in findings(migrated_url).items():
+            assert due in {one[:3] for one in found}, command
+    finally:
+        change(migrated_url, "DROP ROLE mute")
+        if not groups:
+            change(migrated_url, f"DROP ROLE {group}")
+
+
+@pytest.mark.parametrize("value", ["off", "FALSE", "no"])
+def test_commits_of_one_role_that_do_not_last_are_found(migrated_url: str, value: str) -> None:
+    insert = "INSERT INTO deployment (environment, set_at, set_by) VALUES ('PRODUCTION', now(), 'test')"
+    change(migrated_url, f"{insert}; CREATE ROLE hasty LOGIN; ALTER ROLE hasty SET synchronous_commit = {value}")
+    try:
+        for command, found in findings(migrated_url).items():
+            assert "synchronous_commit of role hasty" in {one.where for one in found}, command
+    finally:
+        change(migrated_url, "DROP ROLE hasty")
+
+
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
 def test_production_does_not_lose_commits(migrated_url: str, setting: str) -> None:
     """The tests' server has all three off, which only matters where losing data does."""
