@@ -80,6 +80,19 @@ def changing(settings: Settings) -> Iterator[Reading]:
         yield Reading(connection, server)
 
 
+@contextmanager
+def as_login(connection: Connection) -> Iterator[None]:
+    """Ask as the login itself: one that works as its group is not shown its own session by the group's rights.
+
+    Nothing of it stays in the session, which a pooler may give to somebody else.
+    """
+    with connection.transaction():
+        role = connection.execute("SELECT current_setting('role')").fetchone()
+        connection.execute("SET LOCAL ROLE NONE")
+        yield
+        connection.execute("SELECT set_config('role', %s, TRUE)", role)
+
+
 @overload
 def ask(connection: Connection, question: str, *, values: Sequence[object] = ()) -> list[tuple[object, ...]]: ...
 @overload

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from psycopg.conninfo import conninfo_to_dict
 
 from atb_db.admin.collation import read_collations
-from atb_db.admin.connection import Connection, ask, changing, perform
+from atb_db.admin.connection import Connection, as_login, ask, changing, perform
 from atb_db.admin.destroy.guards import read_target
 from atb_db.admin.encryption import encryption_findings, read_encryption, shown_encryption
 from atb_db.admin.engines import engine_findings, replica_findings
@@ -88,8 +88,9 @@ def diagnose(settings: Settings, *, url: str | None = None) -> Diagnosis:
     """Look at everything that can be looked at in a moment; writes nothing. `url` is the one of the command line."""
     shown = tuple(_settings(settings, url))
     try:
-        with changing(settings) as (connection, server):
-            connection.execute("SET default_transaction_read_only = on")
+        with changing(settings) as (connection, server), connection.transaction():
+            # Not of the session: a pooler would give a session that cannot write to an engine.
+            connection.execute("SET TRANSACTION READ ONLY")
             facts, findings = _examine(connection, server, settings)
     except (Unavailable, ConfigurationError) as error:
         return Diagnosis(shown, None, (), (), error.message)
@@ -119,12 +120,13 @@ def _examine(
 ) -> tuple[tuple[Fact, ...], tuple[Finding, ...]]:
     latency = _latency(connection)
     began = datetime.now(UTC)
-    (signs,) = ask(connection, "vital_signs", VitalSigns)
+    with as_login(connection):
+        (signs,) = ask(connection, "vital_signs", VitalSigns)
+        followers = ask(connection, "replication", Follower)
     ahead = (signs.server_time - began).total_seconds()
     target = read_target(connection)
     major = connection.info.server_version // 10000
     status = read_status(connection, server)
-    followers = ask(connection, "replication", Follower)
     is_archived = any(one.archives for one in followers)
     encryption = read_encryption(connection)
     now = datetime.now(UTC)
@@ -234,7 +236,8 @@ def _latency(connection: Connection) -> float:
 def _last(connection: Connection, kind: EventType) -> datetime | None:
     """When it was last recorded; None also where there is no schema yet."""
     try:
-        found = perform(connection, events.get_operational_events(event_type=kind, limit=1))
+        with connection.transaction():
+            found = perform(connection, events.get_operational_events(event_type=kind, limit=1))
     except SchemaMismatch:
         return None
     return found[0].timestamp if found else None

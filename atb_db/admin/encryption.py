@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from atb_db.admin.connection import Connection, ask
+from atb_db.admin.connection import Connection, as_login, ask
 from atb_db.admin.findings import Finding, Level
 from atb_db.conninfo import is_near
 
@@ -51,7 +51,8 @@ class _Negotiated(NamedTuple):
 def read_encryption(connection: Connection) -> Encryption:
     """What was negotiated for this connection."""
     info = connection.info
-    (asked,) = ask(connection, "encryption", _Negotiated)
+    with as_login(connection):
+        (asked,) = ask(connection, "encryption", _Negotiated)
     pooled = asked.process != info.backend_pid  # then the server speaks of the pooler's connection
     here = Encryption(info.host, info.hostaddr, encrypted=False)
     if not connection.pgconn.ssl_in_use:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from atb_db.admin.connection import Connection, ask, changing, perform
+from atb_db.admin.connection import Connection, as_login, ask, changing, perform
 from atb_db.admin.encryption import encryption_findings, read_encryption
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.readable import counted, shown_duration
@@ -27,11 +27,13 @@ def engine_findings(connection: Connection, now: datetime) -> Iterator[Finding]:
     silent: list[sessions.SilentSession] = []
     flags: list[control.ControlFlag] = []
     try:
-        silent = perform(connection, sessions.get_silent_sessions(silent_since=now - SILENCE))
+        with connection.transaction():
+            silent = perform(connection, sessions.get_silent_sessions(silent_since=now - SILENCE))
     except SchemaMismatch as error:
         yield _unknown("engine", "silent sessions", error)
     try:
-        flags = perform(connection, control.get_active_control_flags())
+        with connection.transaction():
+            flags = perform(connection, control.get_active_control_flags())
     except SchemaMismatch as error:
         yield _unknown("control flag", "active flags", error)
     due = f"a sign of life in {shown_duration(SILENCE)}"
@@ -56,7 +58,8 @@ def replica_findings(settings: Settings) -> Iterator[Finding]:
         return
     try:
         with changing(settings._replace(conninfo=settings.replica_conninfo)) as (connection, _):
-            (signs,) = ask(connection, "vital_signs", VitalSigns)
+            with as_login(connection):
+                (signs,) = ask(connection, "vital_signs", VitalSigns)
             encryption = read_encryption(connection)
     except (Unavailable, ConfigurationError) as error:
         yield _replica("lost", "reachable", error.message)

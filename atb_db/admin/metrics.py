@@ -8,7 +8,7 @@ from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from atb_db.admin.connection import ask, changing
+from atb_db.admin.connection import as_login, ask, changing
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.health import Demand, Health, check_health
 from atb_db.admin.vital_signs import Follower, VitalSigns
@@ -83,7 +83,7 @@ class _Database(Collector):
             return []
 
     def _vital_signs(self) -> tuple[VitalSigns, list[Follower]]:
-        with changing(self._settings) as (connection, _):
+        with changing(self._settings) as (connection, _), as_login(connection):
             (signs,) = ask(connection, "vital_signs", VitalSigns)
             return signs, ask(connection, "replication", Follower)
 

@@ -15,4 +15,5 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_ident
        (SELECT count(*)::integer FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')) AS tablespaces,
        pg_is_in_recovery() AS is_standby
   FROM pg_roles AS me
- WHERE me.rolname = current_user
+ -- Who follows the log logs in for it, whatever role the session works as.
+ WHERE me.rolname = session_user

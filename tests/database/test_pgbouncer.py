@@ -9,7 +9,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
 
@@ -18,6 +19,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from atb_db import AsyncDatabase, Database, Settings
+from atb_db.admin.doctor import diagnose
+from atb_db.admin.health import Demand, check_health
+from atb_db.admin.schema.verify import verify
 from atb_db.database.retry import RetryEvent
 from atb_db.embedded import Server
 from atb_db.errors import ConfigurationError, SessionHeld
@@ -173,6 +177,17 @@ def test_more_clients_than_server_connections(bouncer: str, prepared: World) -> 
     with Database(settings(bouncer)) as db:
         reads = [sessions.get_trading_session(session_id=prepared.other_session_id) for _ in range(8)]
         assert {answer.id for answer in run_together(db, reads) if hasattr(answer, "id")} == {prepared.other_session_id}
+
+
+@pytest.mark.parametrize("look", [diagnose, verify, check_health], ids=lambda look: look.__name__)
+def test_who_looks_leaves_no_session_that_cannot_write(bouncer: str, look: Callable[..., object]) -> None:
+    look(settings(bouncer), *([Demand()] if look is check_health else []))
+    given = "SELECT pg_backend_pid(), current_setting('default_transaction_read_only'), current_setting('role')"
+    with ExitStack() as stack:
+        clients = [stack.enter_context(psycopg.connect(bouncer, prepare_threshold=None)) for _ in range(4)]
+        found = {client.execute(given).fetchone() for client in clients}
+    assert len(found) == 4
+    assert {row[1:] for row in found if row} == {("off", "none")}
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
