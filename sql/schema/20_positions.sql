@@ -90,6 +90,8 @@ CREATE TABLE positions (
 ) WITH (fillfactor = 80);
 
 CREATE INDEX positions_open_idx ON positions (session_id, entry_time, id) WHERE status = 'OPEN';
+-- Read by get_positions, page by page.
+CREATE INDEX positions_closed_idx ON positions (session_id, entry_time, id) WHERE status = 'CLOSED';
 -- Also by the id, or the check of an order's foreign key could use it, and read all positions of the session.
 CREATE INDEX positions_session_id_id_idx ON positions (session_id, id);
 -- Read by book_fill, to find who continues a position that is closed.

@@ -104,7 +104,7 @@ def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
     root = CONTRIBUTING.parent
     for folder in ("atb_db", "sql", "tests"):
         shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    number = f"{len(known_migrations()) + 1:04}"
+    number = f"{int(known_migrations()[-1][:4]) + 1:04}"
     for name, old, new in edits():
         path = tmp_path / name.replace("NNNN", number)
         text = path.read_text() if path.exists() else ""

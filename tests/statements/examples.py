@@ -18,6 +18,7 @@ from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_anal
 from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_bulk import BULK_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
+from tests.statements.examples_history import HISTORY_EXAMPLES
 from tests.statements.examples_imports import IMPORT_EXAMPLES, prepare_imports
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 from tests.statements.examples_restart import RESTART_EXAMPLES, TOKEN, prepare_restart
@@ -249,6 +250,7 @@ ALTERNATIVES: Final[dict[str, dict[str, Callable[[World], object]]]] = {
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
     **TEARSHEET_EXAMPLES,
+    **HISTORY_EXAMPLES,
     **MORE_EXAMPLES,
     **BACKUP_EXAMPLES,
     **BULK_EXAMPLES,
