@@ -29,7 +29,7 @@ _STATUS: Final = {
     "rejected": OrderStatus.FAILED,
 }
 _HOMELESS: Final = (
-    *("leverage", "liquidation_price", "enter_tag", "stake_amount", "max_stake_amount", "amount_requested"),
+    *("stake_amount", "max_stake_amount", "amount_requested"),
     *("open_rate_requested", "close_rate_requested", "initial_stop_loss", "stop_loss_pct", "initial_stop_loss_pct"),
     *("max_rate", "min_rate", "interest_rate", "funding_fee_running", "fee_open", "fee_open_cost"),
     *("fee_open_currency", "fee_close", "fee_close_cost", "fee_close_currency", "trading_mode", "exit_order_status"),
@@ -289,6 +289,9 @@ def _order(ids: Ids, *, trade: _Trade, row: Row, kind: OrderType, plan_key: str 
         stop_loss=(number_or_none(of, "initial_stop_loss") or number_or_none(of, "stop_loss")) if plans else None,
         trailing_stop=plans and bool(of.get("is_stop_loss_trailing")),
         exchange=text_or_none(of, "exchange") if plans else None,
+        leverage=number_or_none(of, "leverage") or None if plans else None,
+        liquidation_price=number_or_none(of, "liquidation_price") if plans else None,
+        entry_tag=text_or_none(of, "enter_tag") if plans else None,
         base_asset=(text_or_none(of, "base_currency") or text(of, "pair").partition("/")[0]) if plans else None,
         # Whatever the pair says: freqtrade counts every profit in the stake currency.
         settlement_currency=_stake_currency(of) if plans else None,

@@ -92,6 +92,12 @@ class RecordedPosition(NamedTuple):
     """Maximum adverse excursion since entry, as a fraction of the entry price."""
     last_update: datetime
     """When the row last changed."""
+    leverage: Decimal | None
+    """Notional / margin (3 = three times); NULL where it was not given."""
+    liquidation_price: Decimal | None
+    """Price at which the exchange closes the position, in quote currency, as it was last reported; NULL = not known."""
+    entry_tag: str | None
+    """Signal or rule that opened the position, in the strategy's own words; NULL where it was not given."""
 
 
 class Decision(NamedTuple):
@@ -203,6 +209,10 @@ class Snapshot(NamedTuple):
     """Number of open positions."""
     total_exposure: Decimal
     """Value of the open positions, in the session's base currency."""
+    details: Json | None
+    """Further figures as the bot computed them, by name: sharpe_ratio, sortino_ratio, calmar_ratio (dimensionless),
+    var_95 (a fraction), and whatever else it keeps with a snapshot; NULL for none.
+    """
 
 
 class Peak(NamedTuple):

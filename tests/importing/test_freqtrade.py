@@ -18,7 +18,7 @@ from atb_db.importing.executing import Imported
 from atb_db.importing.freqtrade import Choice
 from atb_db.importing.freqtrade_file import read_freqtrade
 from atb_db.importing.importing import import_freqtrade
-from atb_db.repository import imports, orders, positions, trades
+from atb_db.repository import history, imports, orders, positions, trades
 from atb_db.testing import settings_of
 from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
 from tests.importing.freqtrade_files import EXIT, ORDER, TRADE, write_freqtrade
@@ -86,7 +86,12 @@ def test_what_has_no_place_in_the_books_is_kept(sample: Sample, fresh_url: str, 
     imported(fresh_url, sample(f"{NAME}.sqlite"))
     [found] = fresh_db.run(imports.find_imported(source_table="trades", source_key="1 2026-03-02 14:06:08.000000"))
     assert isinstance(found.content, dict)
-    assert (found.content["leverage"], found.content["liquidation_price"]) == (3.0, 4112.89)
+    assert found.content["trading_mode"] == "FUTURES"
+    assert found.target_id is not None
+    position = fresh_db.run(positions.get_position(position_id=found.target_id))
+    assert (position.leverage, position.liquidation_price) == (Decimal(3), Decimal("4112.89"))
+    trade = next(one for one in fresh_db.run(history.get_trades()) if one.position_id == position.id)
+    assert (trade.leverage, trade.entry_tag) == (position.leverage, position.entry_tag)
 
 
 def test_a_second_run_changes_nothing(sample: Sample, fresh_url: str) -> None:

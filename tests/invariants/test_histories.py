@@ -67,7 +67,7 @@ def two(fresh_db: Database) -> tuple[int, int]:
                     entity_id=str(hours),
                     field="status",
                     reason="x",
-                    severity=("INFO", "WARNING", "CRITICAL")[hours % 3],  # type: ignore[arg-type]  # a label
+                    severity=("INFO", "WARNING", "CRITICAL")[hours % 3],
                     timestamp=at(hours // 2),
                 )
             )
@@ -190,7 +190,7 @@ def test_the_peak_of_a_session_without_snapshots_is_that_of_its_trades(fresh_db:
             strategy_name="x", symbol="A", timeframe="1h", mode="PAPER", initial_balance=1000, start_time=START
         )
     )
-    assert [(row.peak, row.peak_time) for row in fresh_db.run(history.get_peak_balance())] == [(1000, START)]
+    assert [(row.peak, row.peak_time) for row in fresh_db.run(history.get_peak_balance())] == [(Decimal(1000), START)]
     for hours, price in ((1, 110), (2, 95)):
         opened = fresh_db.run(
             positions.open_position(
@@ -201,4 +201,4 @@ def test_the_peak_of_a_session_without_snapshots_is_that_of_its_trades(fresh_db:
         fresh_db.run(
             positions.close_position(position_id=opened, exit_price=price, exit_time=at(hours), exit_reason="x")
         )
-    assert [(row.peak, row.peak_time) for row in fresh_db.run(history.get_peak_equity())] == [(1010, at(1))]
+    assert [(row.peak, row.peak_time) for row in fresh_db.run(history.get_peak_equity())] == [(Decimal(1010), at(1))]

@@ -193,18 +193,20 @@ def _snapshot(row: Row, clock: Clock) -> Made:
         "drawdown": None if drawdown is None else drawdown / _HUNDRED,
         "total_exposure": number_or_none(row, "total_exposure") or 0,
     }
-    extra = {name: row[name] for name in ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "var_95") if row.get(name)}
+    kept = ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "var_95")
+    details = {name: found for name in kept if (found := number_or_none(row, name)) is not None}
 
     def make(ids: Ids) -> Statement[object]:
         return account.copy_account_snapshots(
             session_id=ids.session_id,
             timestamp=at,
             open_positions=int(str(row.get("open_positions") or 0)),
+            details=details or None,
             request_id=ids.request(request),
             **figures,  # type: ignore[arg-type]  # exact numbers all
         )
 
-    return Made(make, "account_history", extra=extra or None, request=request)
+    return Made(make, "account_history", request=request)
 
 
 def _dynamic(row: Row, clock: Clock) -> Made:

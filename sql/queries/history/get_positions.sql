@@ -1,8 +1,9 @@
 -- Open and closed positions of any sessions, newest entry first, a page at a time.
 SELECT p.id, p.session_id, p.symbol, p.side, p.status, p.strategy_name, p.exchange, p.entry_time,
-       coalesce(p.entry_price, 0) AS entry_price, p.exit_time, p.exit_price, p.exit_reason, p.size, p.quantity, p.current_quantity,
-       p.current_price, p.stop_loss, p.take_profit, p.realized_pnl, p.unrealized_pnl, p.commission,
-       p.margin_interest_cost, p.funding, p.confidence_score, p.mfe, p.mae, p.last_update
+       coalesce(p.entry_price, 0) AS entry_price, p.exit_time, p.exit_price, p.exit_reason, p.size, p.quantity,
+       p.current_quantity, p.current_price, p.stop_loss, p.take_profit, p.realized_pnl, p.unrealized_pnl, p.commission,
+       p.margin_interest_cost, p.funding, p.confidence_score, p.mfe, p.mae, p.last_update, p.leverage,
+       p.liquidation_price, p.entry_tag
   FROM (
            SELECT o.id, o.entry_time
              FROM chosen_sessions(:session_id, :source, NULL, NULL) AS s
@@ -50,7 +51,8 @@ SELECT p.id, p.session_id, p.symbol, p.side, p.status, p.strategy_name, p.exchan
                   r.entry_price, r.exit_time, r.exit_price, r.exit_reason, r.size, r.quantity,
                   r.current_quantity, r.current_price, r.stop_loss, r.take_profit, r.realized_pnl,
                   r.unrealized_pnl, r.commission, r.margin_interest_cost, r.funding, r.confidence_score, r.mfe,
-                  r.mae, r.last_update
+                  r.mae, r.last_update, r.leverage,
+                  r.liquidation_price, r.entry_tag
              FROM positions AS r
             WHERE r.id = x.id
            OFFSET 0
