@@ -14,13 +14,13 @@ import pytest
 
 from atb_db import Database
 from atb_db.importing.errors import UnusableSource
-from atb_db.importing.executing import Imported
-from atb_db.importing.freqtrade import Choice
-from atb_db.importing.freqtrade_file import read_freqtrade
+from atb_db.importing.freqtrade.choice import Choice
+from atb_db.importing.freqtrade.file import read_freqtrade
 from atb_db.importing.importing import import_freqtrade
+from atb_db.importing.results import Imported
 from atb_db.repository import history, imports, orders, positions, trades
 from atb_db.testing import settings_of
-from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
+from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, silent
 from tests.importing.freqtrade_files import EXIT, ORDER, TRADE, write_freqtrade
 
 NAME = "freqtrade-spot-futures"
@@ -29,7 +29,7 @@ ROUNDED = Decimal("0.00000001")
 
 
 def imported(url: str, path: Path, choice: Choice = Choice(), *, dry_run: bool = False) -> Imported:  # noqa: B008
-    return import_freqtrade(settings_of(url), path, choice, dry_run=dry_run, told=told)
+    return import_freqtrade(settings_of(url), path, choice, dry_run=dry_run, progress=silent)
 
 
 def by_trade(db: Database, session_id: int) -> dict[str, int]:
@@ -67,16 +67,16 @@ def test_the_samples_open_trades_are_open(sample: Sample, fresh_url: str, fresh_
     done = imported(fresh_url, sample(f"{NAME}.sqlite"))
     places = by_trade(fresh_db, done.books[0].session_id)
     held = {one.id: one for one in fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))}
-    told_apart = {"60", "62"}  # partly filled orders, which freqtrade does not count before they end
+    differing = {"60", "62"}  # partly filled orders, which freqtrade does not count before they end
     for trade, one in due.items():
         position = held.get(places[trade])
         if position is None:
             assert Decimal(str(one["amount"])) == 0, trade
-        elif trade not in told_apart:
+        elif trade not in differing:
             assert position.current_quantity == Decimal(str(one["amount"])), trade
             assert position.stop_loss == Decimal(str(one["stop_loss"]))
     assert {difference.subject.split()[1] for difference in done.differences if "quantity" in difference.subject} == (
-        told_apart
+        differing
     )
     pending = {one.exchange_order_id for one in fresh_db.run(orders.get_pending_orders(session_id=1))}
     assert pending == {order["order_id"] for one in due.values() for order in one["open_orders"]}
