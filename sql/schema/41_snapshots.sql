@@ -39,8 +39,8 @@ COMMENT ON COLUMN account_history.drawdown IS '(Running peak - equity) / running
 COMMENT ON COLUMN account_history.open_positions IS 'Number of open positions.';
 COMMENT ON COLUMN account_history.total_exposure IS 'Value of the open positions, in the session''s base currency.';
 COMMENT ON COLUMN account_history.details IS
-'Further figures as the bot computed them, by name: sharpe_ratio, sortino_ratio, calmar_ratio (dimensionless), var_95 (a '
-'fraction), and whatever else it keeps with a snapshot; NULL for none.';
+'Further figures as the bot computed them, by name: sharpe_ratio, sortino_ratio, calmar_ratio (dimensionless), var_95 '
+'(a fraction), and whatever else it keeps with a snapshot; NULL for none.';
 COMMENT ON COLUMN account_history.request_id IS
 'Identifies the request that created the row, so that a retry creates nothing.';
 COMMENT ON COLUMN account_history.request_hash IS

@@ -2,7 +2,8 @@
 SELECT x.id, x.session_id, x.position_id, x.symbol, x.side, x.source, x.entry_price, x.exit_price, x.size,
        x.quantity, x.entry_time, x.exit_time, x.pnl, x.pnl_percent, x.commission, x.margin_interest_cost,
        x.funding, x.net_pnl, x.stop_loss, x.take_profit, x.exit_reason, x.strategy_name, x.confidence_score,
-       x.order_id, x.exchange, x.timeframe, x.mfe, x.mfe_price, x.mfe_time, x.mae, x.mae_price, x.mae_time, x.leverage, x.entry_tag
+       x.order_id, x.exchange, x.timeframe, x.mfe, x.mfe_price, x.mfe_time, x.mae, x.mae_price, x.mae_time,
+       x.leverage, x.entry_tag
   FROM chosen_sessions(:session_id, :source, NULL, NULL) AS s
  CROSS JOIN LATERAL (
            SELECT r.id, r.session_id, r.position_id, r.symbol, r.side, r.source, r.entry_price, r.exit_price,
