@@ -42,6 +42,7 @@ _DOMAINS: Final = {
 }
 
 _INPUT: Final = {
+    "account_history_details_size": ("details", "is too large for a JSON document"),
     "account_history_open_positions_nonnegative": ("open_positions", "must be zero or more"),
     "correlation_matrix_sorted_pair": ("other_symbol", "must be another symbol"),
     "imported_rows_quarantined_as_it_was": ("content", "is the whole row, of one in quarantine"),
@@ -51,12 +52,17 @@ _INPUT: Final = {
     "orders_target_level_nonnegative": ("target_level", "must be zero or more"),
     "partial_trades_exit_has_pnl": ("pnl", "belongs to a partial exit, not to a scale-in"),
     "partial_trades_target_level_nonnegative": ("target_level", "must be zero or more"),
+    "positions_entry_tag_form": ("entry_tag", "must be 1 to 255 characters"),
+    "positions_leverage_positive": ("leverage", "must be above zero, below a million"),
+    "positions_liquidation_price_nonnegative": ("liquidation_price", "must be a price of zero or more, and finite"),
     "portfolio_exposures_symbols_array": ("symbols", "must be a list"),
     "prediction_cache_expires_later": ("ttl_seconds", "must be at least a microsecond"),
     "strategy_lineage_two_strategies": ("descendant_id", "must be another strategy"),
     "strategy_performance_counts": ("total_trades", "is less than the wins and losses together"),
     "strategy_performance_end_after_start": ("period_end", "must lie after the period's start"),
     "strategy_registry_merge_source_is_another": ("merge_source", "must be neither the strategy itself nor its parent"),
+    "trades_entry_tag_form": ("entry_tag", "must be 1 to 255 characters"),
+    "trades_leverage_positive": ("leverage", "must be above zero, below a million"),
     "strategy_registry_parent_is_another": ("parent_id", "must be another strategy"),
     "trades_exit_after_entry": ("exit_time", "lies before the entry"),
     "trading_sessions_end_after_start": ("end_time", "lies before the session's start"),

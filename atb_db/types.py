@@ -32,6 +32,9 @@ class PositionStatus(StrEnum):
     CLOSED = "CLOSED"
 
 
+PositionStatusLabel: TypeAlias = Literal["PLANNED", "OPEN", "CLOSED"]
+
+
 class ContractType(StrEnum):
     """How a price makes a value: LINEAR = quantity x size x price, INVERSE = quantity x size / price."""
 

@@ -23,3 +23,7 @@ class Unusable(AtbDbError):
 
 class BadBackup(AtbDbError):
     """A dump is not what its manifest says, or cannot be read."""
+
+
+class BadExport(AtbDbError):
+    """A folder is no export, or not what its manifest says; nothing was written."""

@@ -11,12 +11,14 @@ import typer
 from atb_db.cli.archive import archive_app
 from atb_db.cli.backup import backup_app
 from atb_db.cli.collation import check_collation_command, fix_collation_command
+from atb_db.cli.comparing import compare_command
 from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
 from atb_db.cli.doctor import doctor_command
 from atb_db.cli.drill import drill_command
 from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.exporting import export_command, import_export_command
 from atb_db.cli.failures import CommandError, ended_by, interrupted
 from atb_db.cli.grouping import CLEAN_UP, DEVELOP, LOOK, PROTECT, SET_UP, STEP_IN, TRY, WATCH, CommandsByTask
 from atb_db.cli.halt import halt_app
@@ -53,12 +55,15 @@ app.command("roles", rich_help_panel=SET_UP)(roles_command)
 app.command("verify", rich_help_panel=SET_UP)(verify_command)
 app.add_typer(environment_app, name="environment", rich_help_panel=SET_UP)
 app.command("setup-railway", rich_help_panel=SET_UP)(setup_railway_command)
+import_app.command("export")(import_export_command)
 app.add_typer(import_app, name="import", rich_help_panel=SET_UP)
+app.command("compare", rich_help_panel=SET_UP)(compare_command)
 app.command("check-collation", rich_help_panel=SET_UP)(check_collation_command)
 app.command("fix-collation", rich_help_panel=SET_UP)(fix_collation_command)
 app.command("query", rich_help_panel=LOOK, context_settings=TAKES_PARAMETERS)(query_command)
 app.command("queries", rich_help_panel=LOOK)(queries_command)
 app.command("psql", rich_help_panel=LOOK)(psql_command)
+app.command("export", rich_help_panel=LOOK)(export_command)
 app.command("report", rich_help_panel=LOOK)(report_command)
 app.command("watch", rich_help_panel=LOOK)(watch_command)
 app.command("audit", rich_help_panel=LOOK)(audit_command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from atb_db.admin.errors import LockHeld, Refused, ToolMissing, Unusable
+from atb_db.admin.errors import BadExport, LockHeld, Refused, ToolMissing, Unusable
 from atb_db.errors import AtbDbError, ConfigurationError, JournalHeld, JournalUnusable, Unavailable
 from atb_db.importing.errors import UnusableSource
 
@@ -34,6 +34,7 @@ _CODES: Final[tuple[tuple[type[AtbDbError], ExitCode], ...]] = (
     (Unusable, ExitCode.USAGE),
     (JournalUnusable, ExitCode.USAGE),
     (UnusableSource, ExitCode.USAGE),
+    (BadExport, ExitCode.USAGE),
     (ConfigurationError, ExitCode.UNREACHABLE),
     (Unavailable, ExitCode.UNREACHABLE),
 )

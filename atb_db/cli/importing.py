@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from atb_db.admin.readable import counted, shown_duration
-from atb_db.cli.exits import ExitCode
+from atb_db.cli.import_result import finish, progress_with_estimate
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
-from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.types import TradeSource
 
 if TYPE_CHECKING:
-    from atb_db.importing.executing import Imported
+    pass
 
 import_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-_SHOWN: Final = 20
-"""Rows that are named one by one."""
 
 
 @import_app.callback()
@@ -130,9 +123,9 @@ def import_trades_command(
 
     mapping = dict(_assignment(one) for one in columns or ())
     wishes = Wishes(account, file_format, mapping, currency, strategy, mode, initial_balance or Decimal(0), since)
-    with _progress() as told:
-        done = import_trades(settings_for(url, env), file, wishes, dry_run=dry_run, told=told)
-    _finish(done, as_json=as_json)
+    with progress_with_estimate() as progress:
+        done = import_trades(settings_for(url, env), file, wishes, dry_run=dry_run, progress=progress)
+    finish(done, as_json=as_json)
 
 
 @import_app.command("freqtrade")
@@ -164,14 +157,18 @@ def import_freqtrade_command(
     Exit codes: 0 everything is in the books, 2 wrong usage or an unusable file,
     3 rows are in quarantine, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.importing.freqtrade import Choice
+    from atb_db.importing.freqtrade.choice import Choice
     from atb_db.importing.importing import import_freqtrade
 
-    with _progress() as told:
+    with progress_with_estimate() as progress:
         done = import_freqtrade(
-            settings_for(url, env), file, Choice(account, mode, initial_balance, since), dry_run=dry_run, told=told
+            settings_for(url, env),
+            file,
+            Choice(account, mode, initial_balance, since),
+            dry_run=dry_run,
+            progress=progress,
         )
-    _finish(done, as_json=as_json)
+    finish(done, as_json=as_json)
 
 
 @import_app.command("incumbent")
@@ -223,9 +220,9 @@ def import_incumbent_command(
     if timezone is None:
         raise typer.BadParameter(time_in_both_readings(there), param_hint="--timezone")
     choice = Choice(_zone(timezone), account, base_currency, since)
-    with _progress() as told:
-        done = import_incumbent(settings_for(url, env), there, choice, dry_run=dry_run, told=told)
-    _finish(done, as_json=as_json)
+    with progress_with_estimate() as progress:
+        done = import_incumbent(settings_for(url, env), there, choice, dry_run=dry_run, progress=progress)
+    finish(done, as_json=as_json)
 
 
 def _zone(text: str) -> str:
@@ -242,76 +239,3 @@ def _assignment(text: str) -> tuple[str, str]:
     if not equals or not column or not field:
         raise typer.BadParameter(f"{text[:40]!r} is not COLUMN=FIELD", param_hint="--map")
     return column, field
-
-
-def _finish(done: Imported, *, as_json: bool) -> None:
-    if as_json:
-        print_json(done._replace(counts=tuple(done.counts)))
-    else:
-        _print(done)
-    if done.quarantined:
-        raise typer.Exit(ExitCode.FOUND)
-
-
-def _print(done: Imported) -> None:
-    print_table(
-        ("Table", "Rows", "Records", "Adjusted", "Quarantined", "Imported before"),
-        [(one.table, one.rows, one.records, one.adjusted, one.quarantined, one.known) for one in done.counts],
-    )
-    if done.books:
-        print_table(
-            ("Session", "Name", "Trades", "Open", "Net P&L", "Balance", ""),
-            [
-                (
-                    *(one.session_id, one.name, one.trades, one.open_positions),
-                    *(f"{one.net_pnl:.8f}", f"{one.balance:.8f}", one.base_currency),
-                )
-                for one in done.books
-            ],
-        )
-    for difference in done.differences:
-        print_message(f"{difference.subject}: the source says {difference.source}, the books {difference.books}")
-    for fate in done.fates[:_SHOWN]:
-        print_message(f"{fate.outcome.lower()}: {fate.table} {fate.key}: {fate.reason}")
-    if len(done.fates) > _SHOWN:
-        print_message(f"and {len(done.fates) - _SHOWN} more: --json has all of them")
-    if done.left_out:
-        print_message(f"{counted(done.left_out, 'row')} older than --since left out")
-    if done.quarantined and not done.dry_run:
-        print_message(
-            f"{counted(done.quarantined, 'row')} in quarantine, in no book: "
-            f"atb-db query imports.get_quarantine --source-id {done.source_id}"
-        )
-    if done.dry_run:
-        print_message("A dry run: nothing was kept.")
-
-
-class _progress:  # noqa: N801  used as a function
-    """Shows how far it is and how long the rest may take, on a terminal only."""
-
-    def __enter__(self) -> Callable[[str, int, int | None], None]:
-        self._start = time.monotonic()
-        self._told = 0.0
-        return self._tell if sys.stderr.isatty() else _silent
-
-    def __exit__(self, *_: object) -> None:
-        if self._told:
-            typer.echo("\r\x1b[K", err=True, nl=False)
-
-    def _tell(self, what: str, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if now - self._told < 1 / 5:
-            return
-        self._told = now
-        left = ""
-        if total and done:
-            from datetime import timedelta
-
-            left = (
-                f", {shown_duration(timedelta(seconds=round((now - self._start) * (total - done) / done) or 1))} left"
-            )
-        typer.echo(f"\r{what}: {done:,} of {total or 0:,}{left}\x1b[K", err=True, nl=False)
-
-
-def _silent(_what: str, _done: int, _total: int | None) -> None:
-    """Nobody watches."""

@@ -3,160 +3,51 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
-from typing import Final, NamedTuple, TypeAlias
-from uuid import UUID
+from typing import Final, TypeAlias
 
 from atb_db.database import Database
 from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.importing.errors import Unfit
-from atb_db.importing.plan import Book, Difference, Ids, Origin, Plan, Source, Unit, as_document
-from atb_db.repository import account, imports, metrics, orders, positions, sessions
-from atb_db.repository.imports import ImportedKey, NewImportedRow
+from atb_db.importing.plan import Book, Difference, Origin, Plan, Unit, as_document
+from atb_db.importing.results import Counted, Fate, Imported, ImportedBook
+from atb_db.importing.run import BOOKS, Run
+from atb_db.repository import account, imports, metrics, positions, sessions
+from atb_db.repository.imports import NewImportedRow
 from atb_db.types import ImportOutcome
-from atb_db.values import request_id_of
 
-Told: TypeAlias = Callable[[str, int, int | None], None]
+Progress: TypeAlias = Callable[[str, int, int | None], None]
 """Called with what is being done, how much of it is done, and the total."""
+
 
 _REFUSALS: Final = (InvalidInput, Conflict, NotFound, Unfit)
 """What the books refuse for what a row says; anything else ends the import."""
+
+
 _TOLERANCE: Final = Decimal("0.000001")
+
+
 _AT_ONCE: Final = 200
-BOOKS: Final = "(book)"
-"""In the place of a source's table: the sessions that were made."""
+
+
 _Begin: TypeAlias = Callable[[], AbstractContextManager[Transaction]]
 """Rows in one transaction, or a few more; where a unit is refused, each has its own."""
-
-
-class Counted(NamedTuple):
-    """What became of the rows of one table of the source, in this run and before."""
-
-    table: str
-    rows: int
-    records: int
-    adjusted: int
-    quarantined: int
-    known: int
-    """Of them those that an earlier run had imported, unchanged since."""
-
-
-class Fate(NamedTuple):
-    """A row that is not simply a record."""
-
-    table: str
-    key: str
-    outcome: ImportOutcome
-    reason: str
-
-
-class ImportedBook(NamedTuple):
-    """A session that holds what was imported."""
-
-    session_id: int
-    name: str
-    base_currency: str
-    trades: int
-    net_pnl: Decimal
-    balance: Decimal
-    open_positions: int
-
-
-class Imported(NamedTuple):
-    """What an import did, or would do."""
-
-    source_id: int
-    source: Source
-    dry_run: bool
-    counts: tuple[Counted, ...]
-    books: tuple[ImportedBook, ...]
-    fates: tuple[Fate, ...]
-    """Rows that were adjusted or are in quarantine, in this run."""
-    differences: tuple[Difference, ...]
-    left_out: int
-    """Rows before --since."""
-
-    @property
-    def quarantined(self) -> int:
-        """Rows in quarantine."""
-        return sum(one.quarantined for one in self.counts)
 
 
 class _NotForGood(Exception):  # noqa: N818
     """Ends the transaction of a dry run."""
 
 
-class _Run(Ids):
-    """One run on one connection; `Ids` for the steps of the unit at hand."""
-
-    def __init__(self, source_id: int, known: Iterable[ImportedKey]) -> None:
-        self.source_id = source_id
-        self.session_id = 0
-        self.known = {(row.source_table, row.source_key): row for row in known}
-        self.sessions: dict[str, int] = {}
-        self._orders: dict[tuple[int, str], int] = {}
-        self._positions: dict[tuple[int, str], int] = {}
-        self._looked_up: set[int] = set()
-        self._transaction: Transaction | None = None
-
-    def within(self, transaction: Transaction, session_id: int | None) -> None:
-        """What comes is of this session, whose orders are looked up the first time."""
-        self._transaction, self.session_id = transaction, session_id or 0
-        if session_id is None or session_id in self._looked_up:
-            return
-        for one in transaction.run(imports.get_order_keys(session_id=session_id)):
-            if one.internal_order_id is not None:
-                self._orders[session_id, one.internal_order_id] = one.id
-                if one.position_id is not None:
-                    self._positions[session_id, one.internal_order_id] = one.position_id
-        self._looked_up.add(session_id)
-
-    def forget(self) -> None:
-        """What was made in a transaction that was rolled back."""
-        self._orders.clear()
-        self._positions.clear()
-        self._looked_up.clear()
-
-    def made(self, key: str, order_id: int) -> None:
-        """An order was made under this key."""
-        self._orders[self.session_id, key] = order_id
-
-    def knows(self, key: str) -> bool:
-        """Whether an order was made under this key, now or earlier."""
-        return (self.session_id, key) in self._orders
-
-    def order(self, key: str) -> int:
-        """As `Ids.order`."""
-        if not self.knows(key):
-            raise NotFound(f"order {key} was not imported")
-        return self._orders[self.session_id, key]
-
-    def position(self, key: str) -> int:
-        """As `Ids.position`."""
-        order_id = self.order(key)
-        found = self._positions.get((self.session_id, key))
-        if found is None and self._transaction is not None:
-            found = self._transaction.run(orders.get_order(order_id=order_id)).position_id
-        if found is None:
-            raise NotFound(f"order {key} has no position")
-        self._positions[self.session_id, key] = found
-        return found
-
-    def request(self, key: str) -> UUID:
-        """As `Ids.request`."""
-        return request_id_of(f"import {self.source_id}: {key}")
-
-
-def carry_out(db: Database, plan: Plan, *, dry_run: bool, told: Told) -> Imported:
+def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) -> Imported:
     """Store what is new in the plan; in a dry run all of it is done in one transaction that is taken back."""
     found: list[Imported] = []
     with _transactions(db, dry_run=dry_run) as begin:
         with begin() as tx:
             source_id = tx.run(imports.register_source(**plan.source._asdict()))
-            run = _Run(source_id, tx.run(imports.get_imported_keys(source_id=source_id)))
+            run = Run(source_id, tx.run(imports.get_imported_keys(source_id=source_id)))
             for book in plan.books:
                 run.sessions[book.key] = _session(tx, run, book)
         tally: dict[str, Counter[str]] = {}
@@ -178,7 +69,7 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, told: Told) -> Importe
                 fates += _store(begin, run, new, tally)
                 new.clear()
                 waiting = 0
-            told("Importing", done, plan.expected)
+            progress("Importing", done, plan.expected)
         fates += _store(begin, run, new, tally)
         with begin() as tx:
             for book in plan.books:
@@ -219,12 +110,12 @@ def _transactions(db: Database, *, dry_run: bool) -> Iterator[_Begin]:
         pass
 
 
-def _is_known(run: _Run, origin: Origin) -> bool:
+def _is_known(run: Run, origin: Origin) -> bool:
     before = run.known.get((origin.table, origin.key))
     return before is not None and before.content_hash == origin.content_hash
 
 
-def _session(tx: Transaction, run: _Run, book: Book) -> int:
+def _session(tx: Transaction, run: Run, book: Book) -> int:
     before = run.known.get((BOOKS, book.key))
     if before is not None and before.session_id is not None:
         return before.session_id
@@ -250,7 +141,7 @@ def _session(tx: Transaction, run: _Run, book: Book) -> int:
     return session_id
 
 
-def _store(begin: _Begin, run: _Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
+def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
     """Store units in one transaction; where the books refuse one of them, each in its own, and its rows apart."""
     if not units:
         return []
@@ -276,7 +167,7 @@ def _store(begin: _Begin, run: _Run, units: list[Unit], tally: dict[str, Counter
     ]
 
 
-def _carried_out(tx: Transaction, run: _Run, unit: Unit) -> list[NewImportedRow]:
+def _carried_out(tx: Transaction, run: Run, unit: Unit) -> list[NewImportedRow]:
     session_id = run.sessions[unit.book] if unit.book is not None else None
     run.within(tx, session_id)
     results: dict[str, int | None] = {}
@@ -298,7 +189,7 @@ def _carried_out(tx: Transaction, run: _Run, unit: Unit) -> list[NewImportedRow]
     return [_row(run, origin, session_id, results) for origin in unit.origins]
 
 
-def _row(run: _Run, origin: Origin, session_id: int | None, results: dict[str, int | None]) -> NewImportedRow:
+def _row(run: Run, origin: Origin, session_id: int | None, results: dict[str, int | None]) -> NewImportedRow:
     kept = origin.row if origin.outcome is ImportOutcome.QUARANTINED else origin.extra
     target_id = None
     if origin.target is not None:

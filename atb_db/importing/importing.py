@@ -7,21 +7,24 @@ from pathlib import Path
 
 from atb_db.config import Settings
 from atb_db.database import Database
-from atb_db.importing.executing import BOOKS, Imported, Told, carry_out
+from atb_db.importing.executing import Progress, carry_out
 from atb_db.importing.executions import Held
 from atb_db.importing.files import read_rows
-from atb_db.importing.freqtrade import Choice, plan_freqtrade
-from atb_db.importing.freqtrade_file import read_freqtrade
+from atb_db.importing.freqtrade.choice import Choice
+from atb_db.importing.freqtrade.file import read_freqtrade
+from atb_db.importing.freqtrade.planning import plan_freqtrade
 from atb_db.importing.incumbent.planning import Choice as IncumbentChoice
 from atb_db.importing.incumbent.planning import plan_incumbent
 from atb_db.importing.incumbent.reading import both_readings, reading_incumbent
 from atb_db.importing.plan import Source
+from atb_db.importing.results import Imported
+from atb_db.importing.run import BOOKS
 from atb_db.importing.trade_files import Before, Wishes, plan_trades, source_of
 from atb_db.repository import imports, positions
 from atb_db.types import OrderType, PositionSide
 
 
-def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bool, told: Told) -> Imported:
+def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bool, progress: Progress) -> Imported:
     """Import a file of trades.
 
     Raises:
@@ -32,10 +35,10 @@ def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bo
     source = source_of(rows, wishes)
     with Database(_patient(settings)) as db:
         plan = plan_trades(rows, wishes, _before(db, source))
-        return carry_out(db, plan, dry_run=dry_run, told=told)
+        return carry_out(db, plan, dry_run=dry_run, progress=progress)
 
 
-def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run: bool, told: Told) -> Imported:
+def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run: bool, progress: Progress) -> Imported:
     """Import a freqtrade database, which may be in use.
 
     Raises:
@@ -44,11 +47,11 @@ def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run:
     """
     plan = plan_freqtrade(read_freqtrade(path), choice)
     with Database(_patient(settings)) as db:
-        return carry_out(db, plan, dry_run=dry_run, told=told)
+        return carry_out(db, plan, dry_run=dry_run, progress=progress)
 
 
 def import_incumbent(
-    settings: Settings, source: Settings, choice: IncumbentChoice, *, dry_run: bool, told: Told
+    settings: Settings, source: Settings, choice: IncumbentChoice, *, dry_run: bool, progress: Progress
 ) -> Imported:
     """Import the incumbent's database, which may be in use: one snapshot of it is read.
 
@@ -57,7 +60,7 @@ def import_incumbent(
         Unavailable: one of the two cannot be reached; what was stored is whole, and another run goes on.
     """
     with reading_incumbent(source) as incumbent, Database(_patient(settings)) as db:
-        return carry_out(db, plan_incumbent(incumbent, choice), dry_run=dry_run, told=told)
+        return carry_out(db, plan_incumbent(incumbent, choice), dry_run=dry_run, progress=progress)
 
 
 def time_in_both_readings(source: Settings) -> str:

@@ -71,12 +71,14 @@ def log_account_snapshot(
     drawdown: Number | None = None,
     open_positions: int = 0,
     total_exposure: Number = 0,
+    details: Json | None = None,
     token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:
     """Record the account as it is at a moment; the snapshot's id.
 
     Amounts are in the session's base currency; drawdown is a fraction (0.05 = 5 %) of the running peak of equity.
+    details has further figures by their names, as the bot computed them: sharpe_ratio, sortino_ratio, var_95.
     """
     ...
 
@@ -95,6 +97,7 @@ def copy_account_snapshots(
     drawdown: Number | None = None,
     open_positions: int = 0,
     total_exposure: Number = 0,
+    details: Json | None = None,
     request_id: UUID = NEW,
 ) -> None:
     """Bulk-load snapshots of the account.

@@ -130,6 +130,12 @@ class Position(NamedTuple):
     """The strategy's confidence at entry, from 0 to 1."""
     exchange: str | None
     """Exchange that holds the position."""
+    leverage: Decimal | None
+    """Notional / margin (3 = three times); NULL where it was not given."""
+    liquidation_price: Decimal | None
+    """Price at which the exchange closes the position, in quote currency, as it was last reported; NULL = not known."""
+    entry_tag: str | None
+    """Signal or rule that opened the position, in the strategy's own words; NULL where it was not given."""
     max_holding_until: datetime | None
     """When the position is closed at the latest."""
     end_of_day_exit: bool
@@ -208,6 +214,9 @@ def open_position(
     trailing_stop: bool = False,
     confidence_score: Number | None = None,
     exchange: str | None = None,
+    leverage: Number | None = None,
+    liquidation_price: Number | None = None,
+    entry_tag: str | None = None,
     max_holding_until: datetime | None = None,
     end_of_day_exit: bool = False,
     weekend_exit: bool = False,
@@ -259,6 +268,8 @@ def update_position(
     mae_price: Number | None | Unset = UNSET,
     mae_time: datetime | None | Unset = UNSET,
     max_holding_until: datetime | None | Unset = UNSET,
+    leverage: Number | None | Unset = UNSET,
+    liquidation_price: Number | None | Unset = UNSET,
     last_update: datetime = NOW,
     token: UUID | None = None,
 ) -> int:

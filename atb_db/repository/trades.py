@@ -87,6 +87,10 @@ class Trade(NamedTuple):
     """Price at the maximum adverse excursion, in quote currency."""
     mae_time: datetime | None
     """When the maximum adverse excursion was reached."""
+    leverage: Decimal | None
+    """Notional / margin (3 = three times); NULL where it was not given."""
+    entry_tag: str | None
+    """Signal or rule that opened the position, in the strategy's own words; NULL where it was not given."""
 
 
 class NewTrade(NamedTuple):
@@ -147,6 +151,10 @@ class NewTrade(NamedTuple):
     """Price at the maximum adverse excursion, in quote currency."""
     mae_time: datetime | None = None
     """When the maximum adverse excursion was reached."""
+    leverage: Number | None = None
+    """Notional / margin (3 = three times); NULL where it was not given."""
+    entry_tag: str | None = None
+    """Signal or rule that opened the position, in the strategy's own words; NULL where it was not given."""
 
 
 @command
@@ -180,6 +188,8 @@ def log_trade(
     mae: Number | None = None,
     mae_price: Number | None = None,
     mae_time: datetime | None = None,
+    leverage: Number | None = None,
+    entry_tag: str | None = None,
     token: UUID | None = None,
     request_id: UUID = NEW,
 ) -> int:

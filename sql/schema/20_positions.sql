@@ -53,6 +53,9 @@ CREATE TABLE positions (
     strategy_name label NOT NULL,
     confidence_score fraction,
     exchange label,
+    leverage numeric,
+    liquidation_price numeric,
+    entry_tag text,
     max_holding_until instant,
     end_of_day_exit boolean NOT NULL DEFAULT FALSE,
     weekend_exit boolean NOT NULL DEFAULT FALSE,
@@ -86,10 +89,16 @@ CREATE TABLE positions (
     -- its sign.
     CONSTRAINT positions_pnl_from_values CHECK (
         abs(realized_pnl - pnl_correction) = abs(exit_notional - entry_notional + cost_basis)
-    )
+    ),
+    -- Plain types with CHECKs, as no column of a domain is added to a table that engines trade on.
+    CONSTRAINT positions_leverage_positive CHECK (leverage > 0 AND leverage < 1e6),
+    CONSTRAINT positions_liquidation_price_nonnegative CHECK (liquidation_price >= 0 AND liquidation_price < 1e30),
+    CONSTRAINT positions_entry_tag_form CHECK (length(entry_tag) BETWEEN 1 AND 255)
 ) WITH (fillfactor = 80);
 
 CREATE INDEX positions_open_idx ON positions (session_id, entry_time, id) WHERE status = 'OPEN';
+-- Read by get_positions, page by page.
+CREATE INDEX positions_closed_idx ON positions (session_id, entry_time, id) WHERE status = 'CLOSED';
 -- Also by the id, or the check of an order's foreign key could use it, and read all positions of the session.
 CREATE INDEX positions_session_id_id_idx ON positions (session_id, id);
 -- Read by book_fill, to find who continues a position that is closed.
@@ -174,6 +183,11 @@ COMMENT ON COLUMN positions.mae_time IS 'When the maximum adverse excursion was 
 COMMENT ON COLUMN positions.strategy_name IS 'Strategy that opened the position.';
 COMMENT ON COLUMN positions.confidence_score IS 'The strategy''s confidence at entry, from 0 to 1.';
 COMMENT ON COLUMN positions.exchange IS 'Exchange that holds the position.';
+COMMENT ON COLUMN positions.leverage IS 'Notional / margin (3 = three times); NULL where it was not given.';
+COMMENT ON COLUMN positions.liquidation_price IS
+'Price at which the exchange closes the position, in quote currency, as it was last reported; NULL = not known.';
+COMMENT ON COLUMN positions.entry_tag IS
+'Signal or rule that opened the position, in the strategy''s own words; NULL where it was not given.';
 COMMENT ON COLUMN positions.max_holding_until IS 'When the position is closed at the latest.';
 COMMENT ON COLUMN positions.end_of_day_exit IS 'Whether the position is closed before the trading day ends.';
 COMMENT ON COLUMN positions.weekend_exit IS 'Whether the position is closed before the weekend.';

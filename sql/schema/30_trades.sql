@@ -34,6 +34,8 @@ CREATE TABLE trades (
     mae ratio,
     mae_price signed_price,
     mae_time instant,
+    leverage numeric,
+    entry_tag text,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
     request_hash bigint NOT NULL DEFAULT 0,
     CONSTRAINT trades_pkey PRIMARY KEY (id),
@@ -41,7 +43,9 @@ CREATE TABLE trades (
     CONSTRAINT trades_position_id_key UNIQUE (position_id),
     CONSTRAINT trades_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT trades_position_id_fkey FOREIGN KEY (position_id, session_id) REFERENCES positions (id, session_id),
-    CONSTRAINT trades_exit_after_entry CHECK (exit_time >= entry_time)
+    CONSTRAINT trades_exit_after_entry CHECK (exit_time >= entry_time),
+    CONSTRAINT trades_leverage_positive CHECK (leverage > 0 AND leverage < 1e6),
+    CONSTRAINT trades_entry_tag_form CHECK (length(entry_tag) BETWEEN 1 AND 255)
 );
 
 CREATE INDEX trades_session_id_exit_time_idx ON trades (session_id, exit_time, id);
@@ -91,6 +95,9 @@ COMMENT ON COLUMN trades.mfe_time IS 'When the maximum favourable excursion was 
 COMMENT ON COLUMN trades.mae IS 'Maximum adverse excursion, as a fraction of the entry price.';
 COMMENT ON COLUMN trades.mae_price IS 'Price at the maximum adverse excursion, in quote currency.';
 COMMENT ON COLUMN trades.mae_time IS 'When the maximum adverse excursion was reached.';
+COMMENT ON COLUMN trades.leverage IS 'Notional / margin (3 = three times); NULL where it was not given.';
+COMMENT ON COLUMN trades.entry_tag IS
+'Signal or rule that opened the position, in the strategy''s own words; NULL where it was not given.';
 COMMENT ON COLUMN trades.request_id IS
 'Identifies the request that created the trade, its exit order and its ledger entry.';
 COMMENT ON COLUMN trades.request_hash IS

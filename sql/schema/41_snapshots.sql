@@ -13,12 +13,14 @@ CREATE TABLE account_history (
     drawdown ratio,
     open_positions integer NOT NULL DEFAULT 0,
     total_exposure nonnegative NOT NULL DEFAULT 0,
+    details jsonb,
     request_id uuid NOT NULL DEFAULT gen_random_uuid(),
     request_hash bigint NOT NULL DEFAULT 0,
     CONSTRAINT account_history_pkey PRIMARY KEY (id),
     CONSTRAINT account_history_request_id_key UNIQUE (request_id),
     CONSTRAINT account_history_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
-    CONSTRAINT account_history_open_positions_nonnegative CHECK (open_positions >= 0)
+    CONSTRAINT account_history_open_positions_nonnegative CHECK (open_positions >= 0),
+    CONSTRAINT account_history_details_size CHECK (pg_column_size(details) <= 16777216)
 );
 
 CREATE INDEX account_history_session_id_timestamp_idx ON account_history (session_id, timestamp);
@@ -36,6 +38,9 @@ COMMENT ON COLUMN account_history.daily_pnl IS 'Net P&L since 00:00 UTC, in the 
 COMMENT ON COLUMN account_history.drawdown IS '(Running peak - equity) / running peak, as a fraction.';
 COMMENT ON COLUMN account_history.open_positions IS 'Number of open positions.';
 COMMENT ON COLUMN account_history.total_exposure IS 'Value of the open positions, in the session''s base currency.';
+COMMENT ON COLUMN account_history.details IS
+'Further figures as the bot computed them, by name: sharpe_ratio, sortino_ratio, calmar_ratio (dimensionless), var_95 '
+'(a fraction), and whatever else it keeps with a snapshot; NULL for none.';
 COMMENT ON COLUMN account_history.request_id IS
 'Identifies the request that created the row, so that a retry creates nothing.';
 COMMENT ON COLUMN account_history.request_hash IS

@@ -64,14 +64,15 @@ BEGIN
         session_id, position_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
         pnl, pnl_percent, commission, margin_interest_cost, funding, stop_loss, take_profit, exit_reason,
         strategy_name, confidence_score, order_id, exchange, timeframe,
-        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
+        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, leverage, entry_tag, request_id, request_hash
     )
     SELECT p.session_id, p.id, p.symbol, p.side, s.mode, coalesce(p.entry_price, 0), coalesce(p.exit_price, 0), p.size,
            p.quantity, p.entry_time, p.exit_time, p.realized_pnl,
            coalesce(round(p.realized_pnl / nullif(abs(p.entry_notional), 0) * 100, 12), 0),
            p.commission, p.margin_interest_cost, p.funding, p.stop_loss, p.take_profit, p.exit_reason,
            p.strategy_name, p.confidence_score, filled.exchange_order_id, p.exchange, s.timeframe,
-           p.mfe, p.mfe_price, p.mfe_time, p.mae, p.mae_price, p.mae_time, request, content_hash
+           p.mfe, p.mfe_price, p.mfe_time, p.mae, p.mae_price, p.mae_time, p.leverage, p.entry_tag,
+           request, content_hash
       FROM trading_sessions AS s
      WHERE s.id = p.session_id
     RETURNING * INTO t;
@@ -415,14 +416,16 @@ BEGIN
         session_id, continues_position_id, symbol, side, status, contract, contract_size, base_asset,
         settlement_currency, settlement_rate, allows_negative_prices, planned_size, planned_quantity, entry_time,
         entry_balance, stop_loss, take_profit, trailing_stop, strategy_name, confidence_score, exchange,
-        max_holding_until, end_of_day_exit, weekend_exit, time_restriction_group, unbooked_quantity, last_update
+        max_holding_until, end_of_day_exit, weekend_exit, time_restriction_group, leverage,
+        liquidation_price, entry_tag, unbooked_quantity, last_update
     ) VALUES (
         closed.session_id, closed.id, closed.symbol, closed.side, 'PLANNED', closed.contract, closed.contract_size,
         closed.base_asset, closed.settlement_currency, closed.settlement_rate, closed.allows_negative_prices,
         closed.planned_size, closed.planned_quantity, at,
         closed.entry_balance, closed.stop_loss, closed.take_profit, closed.trailing_stop, closed.strategy_name,
         closed.confidence_score, closed.exchange, closed.max_holding_until, closed.end_of_day_exit,
-        closed.weekend_exit, closed.time_restriction_group, closed.unbooked_quantity, at
+        closed.weekend_exit, closed.time_restriction_group, closed.leverage, closed.liquidation_price, closed.entry_tag,
+        closed.unbooked_quantity, at
     ) RETURNING * INTO p;
     IF closed.unbooked_quantity <> 0 THEN
         UPDATE positions SET unbooked_quantity = 0 WHERE id = closed.id;

@@ -593,7 +593,10 @@ CREATE FUNCTION plan_position(
     worth numeric,
     at instant,
     request uuid,
-    content_hash bigint
+    content_hash bigint,
+    geared size DEFAULT NULL,
+    liquidates_at price DEFAULT NULL,
+    tag label DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -609,13 +612,13 @@ BEGIN
         session_id, symbol, side, status, contract, contract_size, base_asset, settlement_currency, settlement_rate,
         allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, stop_loss, take_profit,
         trailing_stop, strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit, weekend_exit,
-        time_restriction_group, last_update, request_id, request_hash
+        time_restriction_group, leverage, liquidation_price, entry_tag, last_update, request_id, request_hash
     )
     SELECT s.id, traded, direction, 'PLANNED', kind, units_per_contract, asset,
            settlement_of(settles_in, traded, kind, s.base_currency), rate, negative_prices, size_of_balance, entry_quantity, at, balance, stop, target, trails,
            coalesce(strategy, s.strategy_name), confidence, coalesce(venue, s.exchange), hold_until, end_of_day,
            weekend,
-           restriction_group, at, request, content_hash
+           restriction_group, geared, liquidates_at, tag, at, request, content_hash
       FROM trading_sessions AS s
      WHERE s.id = session
     RETURNING id INTO planned;
@@ -664,7 +667,10 @@ CREATE FUNCTION journal_order(
     flag label,
     own_token uuid,
     request uuid,
-    content_hash bigint
+    content_hash bigint,
+    geared size DEFAULT NULL,
+    liquidates_at price DEFAULT NULL,
+    tag label DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -709,7 +715,7 @@ BEGIN
                 WHEN settles_in IS NULL
                     THEN coalesce(ordered_amount, contract_value(contract, units_per_contract, ordered, limit_price))
             END,
-            at, request, content_hash
+            at, request, content_hash, geared, liquidates_at, tag
         );
     END IF;
     PERFORM refuse_percent(fraction, 'size_fraction');

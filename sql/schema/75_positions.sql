@@ -225,7 +225,10 @@ CREATE FUNCTION open_position(
     own_token uuid,
     request uuid,
     content_hash bigint,
-    flag label DEFAULT NULL
+    flag label DEFAULT NULL,
+    geared size DEFAULT NULL,
+    liquidates_at price DEFAULT NULL,
+    tag label DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -246,7 +249,7 @@ BEGIN
             adopted, price, size_of_balance, entered, strategy, at, balance, fee, stop, target, trails, confidence,
             venue,
             hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset, settles_in, rate,
-            negative_prices, own_token, request, content_hash
+            negative_prices, own_token, request, content_hash, geared, liquidates_at, tag
         );
     END IF;
     IF flag IS NOT NULL AND NOT EXISTS (SELECT FROM positions WHERE request_id = request) THEN
@@ -283,13 +286,13 @@ BEGIN
         allows_negative_prices, planned_size, planned_quantity, entry_time, entry_balance, quantity, original_quantity,
         current_quantity, size, original_size, current_size, entry_notional, cost_basis, entry_price, commission,
         stop_loss, take_profit, trailing_stop, current_price, unrealized_pnl, unrealized_pnl_percent,
-        strategy_name, confidence_score, exchange, max_holding_until, end_of_day_exit,
-        weekend_exit, time_restriction_group, last_update, request_id, request_hash
+        strategy_name, confidence_score, exchange, leverage, liquidation_price, entry_tag, max_holding_until,
+        end_of_day_exit, weekend_exit, time_restriction_group, last_update, request_id, request_hash
     ) VALUES (
         session, traded, direction, 'OPEN', kind, units_per_contract, asset, settles_in, rate,
         negative_prices, size_of_balance, entered, at, balance, entered, entered,
         entered, size_of_balance, size_of_balance, size_of_balance, worth, worth, price, coalesce(fee, 0),
-        stop, target, trails, price, 0, 0, strategy, confidence, venue, hold_until, end_of_day,
+        stop, target, trails, price, 0, 0, strategy, confidence, venue, geared, liquidates_at, tag, hold_until, end_of_day,
         weekend, restriction_group, at, request, content_hash
     )
     ON CONFLICT (request_id) DO UPDATE
@@ -359,7 +362,10 @@ CREATE FUNCTION adopt_entry(
     negative_prices boolean,
     own_token uuid,
     request uuid,
-    content_hash bigint
+    content_hash bigint,
+    geared numeric DEFAULT NULL,
+    liquidates_at numeric DEFAULT NULL,
+    tag text DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -379,7 +385,8 @@ BEGIN
                 o.session_id, o.symbol, o.side, o.quantity, strategy, size_of_balance, balance, stop, target, trails,
                 confidence, venue, hold_until, end_of_day, weekend, restriction_group, kind, units_per_contract, asset,
                 settles_in, rate, negative_prices,
-                CASE WHEN settles_in IS NULL THEN nullif(o.filled_value, 0) END, at, request, content_hash
+                CASE WHEN settles_in IS NULL THEN nullif(o.filled_value, 0) END, at, request, content_hash, geared,
+                liquidates_at, tag
             ),
             at, own_token
         );
@@ -412,7 +419,10 @@ BEGIN
            max_holding_until = coalesce(hold_until, p.max_holding_until),
            end_of_day_exit = end_of_day OR p.end_of_day_exit,
            weekend_exit = weekend OR p.weekend_exit,
-           time_restriction_group = coalesce(restriction_group, p.time_restriction_group)
+           time_restriction_group = coalesce(restriction_group, p.time_restriction_group),
+           leverage = coalesce(geared, p.leverage),
+           liquidation_price = coalesce(liquidates_at, p.liquidation_price),
+           entry_tag = coalesce(tag, p.entry_tag)
      WHERE p.id = o.position_id
     RETURNING * INTO opened;
     UPDATE positions AS p

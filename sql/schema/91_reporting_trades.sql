@@ -5,7 +5,7 @@ SELECT t.exit_time AS time, t.session_id, s.mode, t.id AS trade_id, t.position_i
        t.entry_time, t.entry_price, t.exit_price, t.size, t.quantity, t.pnl AS gross_pnl, t.commission,
        t.margin_interest_cost, t.net_pnl, t.pnl_percent, sign(t.pnl)::integer AS outcome,
        trim_scale(extract(EPOCH FROM t.exit_time - t.entry_time) / 3600) AS holding_hours, t.exit_reason, t.stop_loss,
-       t.take_profit, t.confidence_score, t.mfe, t.mae, t.exchange, t.timeframe
+       t.take_profit, t.confidence_score, t.mfe, t.mae, t.exchange, t.timeframe, t.leverage, t.entry_tag
   FROM trades AS t
   JOIN trading_sessions AS s ON s.id = t.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.trades IS 'Completed trades.';
@@ -38,7 +38,8 @@ CREATE VIEW reporting.open_positions AS
 SELECT p.entry_time AS time, p.session_id, s.mode, p.id AS position_id, p.strategy_name, p.symbol, p.side,
        p.entry_price, p.current_price, p.size, p.current_size, p.quantity, p.current_quantity, p.unrealized_pnl,
        p.unrealized_pnl_percent, p.realized_pnl, p.stop_loss, p.take_profit, p.trailing_stop_price,
-       p.partial_exits_taken, p.scale_ins_taken, p.mfe, p.mae, p.last_update
+       p.partial_exits_taken, p.scale_ins_taken, p.mfe, p.mae, p.last_update, p.leverage,
+       p.liquidation_price, p.entry_tag
   FROM positions AS p
   JOIN trading_sessions AS s ON s.id = p.session_id AND NOT s.is_verification
  WHERE p.status = 'OPEN';

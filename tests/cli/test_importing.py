@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_tells_what_became_of_the_rows(run: Run, fresh_url: str, file: Path) -> None:
+def test_it_shows_what_became_of_the_rows(run: Run, fresh_url: str, file: Path) -> None:
     code, out, err = run("import", "trades", str(file), "--initial-balance", "1000", url=fresh_url)
     assert code == ExitCode.OK, err
     assert out.splitlines()[1].split() == ["trades", "2", "2", "0", "0", "0"]

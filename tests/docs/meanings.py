@@ -36,6 +36,9 @@ OF_ONE: Final[Mapping[tuple[str, str], str]] = {
     ("account.set_balance", "balance"): "The balance from now on, in the session's base currency.",
     ("account.set_balance", "reserved_balance"): "What of it is reserved for open orders, in base currency.",
     ("account.set_balance", "asset_balances"): "Each asset's quantity, as the exchange reports it.",
+    ("history.get_decisions", "action_taken"): "Only decisions that led to this action.",
+    ("history.get_positions", "status"): "OPEN or CLOSED; both if not given.",
+    ("history.get_risk_adjustments", "parameter_name"): "Only changes of this parameter.",
     ("imports.record_imported_rows", "rows"): "The rows, each of another table and key.",
     ("markets.is_market_open", "at"): "The moment.",
     ("monitoring.get_errors_by_hour", "hours"): "How many, this one included.",
@@ -100,6 +103,8 @@ OF_ONE: Final[Mapping[tuple[str, str], str]] = {
 """By function and parameter."""
 
 OF_ALL: Final[Mapping[str, str]] = {
+    "before": "Only what is older: the time of the last row of the page before.",
+    "before_id": "That row's id, as several can have one time.",
     "created_before": "Only orders journaled before it.",
     "end": "Until this moment, itself left out.",
     "entry_order_id": _EXCHANGE_ID,
@@ -114,6 +119,7 @@ OF_ALL: Final[Mapping[str, str]] = {
     "internal_order_id": "Our own id of the order, sent as the client order id; once per session.",
     "lease": "Seconds for which the session is held without being renewed.",
     "limit": "Most rows that it returns.",
+    "min_severity": "Only of this severity or a higher one.",
     "newest": "Most trades that are read: the newest.",
     "now": "The moment that ages and spans are counted from.",
     "order_id": "The order, by our id.",

@@ -85,14 +85,14 @@ with Database(live) as db:
     session = db.run(sessions.create_trading_session(
         strategy_name="s", symbol="X", timeframe="1h", mode="PAPER", initial_balance=1000))
     order = dict(session_id=session, symbol="X", side="LONG", entry_price=1, size=1, quantity=1, strategy_name="s")
-    db.run(positions.open_position(**order, entry_order_id="1", leverage=3))
-    print([one.leverage for one in db.run(positions.get_active_positions(session_id=session))])
+    db.run(positions.open_position(**order, entry_order_id="1", risk_budget=3))
+    print([one.risk_budget for one in db.run(positions.get_active_positions(session_id=session))])
     try:
-        db.run(positions.open_position(**order, entry_order_id="2", leverage=-1))
+        db.run(positions.open_position(**order, entry_order_id="2", risk_budget=-1))
     except InvalidInput as error:
         print(error.field)
 with psycopg.connect(live.conninfo) as connection:
-    print(connection.execute("SELECT leverage FROM reporting.open_positions").fetchall())
+    print(connection.execute("SELECT risk_budget FROM reporting.open_positions").fetchall())
 print([name.partition('(')[0] for name in rollback_plan(live)[0].code])
 print(rollback(live, rollback_plan(live)))
 """
@@ -104,7 +104,7 @@ def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
     root = CONTRIBUTING.parent
     for folder in ("atb_db", "sql", "tests"):
         shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    number = f"{len(known_migrations()) + 1:04}"
+    number = f"{int(known_migrations()[-1][:4]) + 1:04}"
     for name, old, new in edits():
         path = tmp_path / name.replace("NNNN", number)
         text = path.read_text() if path.exists() else ""
@@ -121,13 +121,13 @@ def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout.splitlines()) == (
         0,
         [
-            f"('{number}-leverage',)",
-            "comment on column positions.leverage, function open_position, view reporting.open_positions",
+            f"('{number}-risk-budget',)",
+            "comment on column positions.risk_budget, function open_position, view reporting.open_positions",
             "[Decimal('3')]",
-            "leverage",
+            "risk_budget",
             "[(Decimal('3'),)]",
             "['view reporting.open_positions']",
-            f"('{number}-leverage',)",
+            f"('{number}-risk-budget',)",
         ],
     ), run.stderr
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, cast
 import pytest
 
 from atb_db.admin.audit import audit
-from atb_db.importing.executing import Imported
+from atb_db.importing.results import Imported
 from atb_db.testing import settings_of
 
 SAMPLES = Path(os.environ.get("ATB_DB_SAMPLES") or Path(__file__).parents[3] / "shared" / "data" / "import")
@@ -38,7 +38,7 @@ def expected(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
 
 
-def told(_what: str, _done: int, _total: int | None) -> None:
+def silent(_what: str, _done: int, _total: int | None) -> None:
     """Nobody watches."""
 
 

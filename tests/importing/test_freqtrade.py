@@ -14,13 +14,13 @@ import pytest
 
 from atb_db import Database
 from atb_db.importing.errors import UnusableSource
-from atb_db.importing.executing import Imported
-from atb_db.importing.freqtrade import Choice
-from atb_db.importing.freqtrade_file import read_freqtrade
+from atb_db.importing.freqtrade.choice import Choice
+from atb_db.importing.freqtrade.file import read_freqtrade
 from atb_db.importing.importing import import_freqtrade
-from atb_db.repository import imports, orders, positions, trades
+from atb_db.importing.results import Imported
+from atb_db.repository import history, imports, orders, positions, trades
 from atb_db.testing import settings_of
-from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
+from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, silent
 from tests.importing.freqtrade_files import EXIT, ORDER, TRADE, write_freqtrade
 
 NAME = "freqtrade-spot-futures"
@@ -29,7 +29,7 @@ ROUNDED = Decimal("0.00000001")
 
 
 def imported(url: str, path: Path, choice: Choice = Choice(), *, dry_run: bool = False) -> Imported:  # noqa: B008
-    return import_freqtrade(settings_of(url), path, choice, dry_run=dry_run, told=told)
+    return import_freqtrade(settings_of(url), path, choice, dry_run=dry_run, progress=silent)
 
 
 def by_trade(db: Database, session_id: int) -> dict[str, int]:
@@ -67,16 +67,16 @@ def test_the_samples_open_trades_are_open(sample: Sample, fresh_url: str, fresh_
     done = imported(fresh_url, sample(f"{NAME}.sqlite"))
     places = by_trade(fresh_db, done.books[0].session_id)
     held = {one.id: one for one in fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))}
-    told_apart = {"60", "62"}  # partly filled orders, which freqtrade does not count before they end
+    differing = {"60", "62"}  # partly filled orders, which freqtrade does not count before they end
     for trade, one in due.items():
         position = held.get(places[trade])
         if position is None:
             assert Decimal(str(one["amount"])) == 0, trade
-        elif trade not in told_apart:
+        elif trade not in differing:
             assert position.current_quantity == Decimal(str(one["amount"])), trade
             assert position.stop_loss == Decimal(str(one["stop_loss"]))
     assert {difference.subject.split()[1] for difference in done.differences if "quantity" in difference.subject} == (
-        told_apart
+        differing
     )
     pending = {one.exchange_order_id for one in fresh_db.run(orders.get_pending_orders(session_id=1))}
     assert pending == {order["order_id"] for one in due.values() for order in one["open_orders"]}
@@ -86,7 +86,12 @@ def test_what_has_no_place_in_the_books_is_kept(sample: Sample, fresh_url: str, 
     imported(fresh_url, sample(f"{NAME}.sqlite"))
     [found] = fresh_db.run(imports.find_imported(source_table="trades", source_key="1 2026-03-02 14:06:08.000000"))
     assert isinstance(found.content, dict)
-    assert (found.content["leverage"], found.content["liquidation_price"]) == (3.0, 4112.89)
+    assert found.content["trading_mode"] == "FUTURES"
+    assert found.target_id is not None
+    position = fresh_db.run(positions.get_position(position_id=found.target_id))
+    assert (position.leverage, position.liquidation_price) == (Decimal(3), Decimal("4112.89"))
+    trade = next(one for one in fresh_db.run(history.get_trades()) if one.position_id == position.id)
+    assert (trade.leverage, trade.entry_tag) == (position.leverage, position.entry_tag)
 
 
 def test_a_second_run_changes_nothing(sample: Sample, fresh_url: str) -> None:

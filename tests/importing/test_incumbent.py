@@ -17,12 +17,12 @@ from psycopg import sql
 from atb_db import Database
 from atb_db.embedded import Server
 from atb_db.importing.errors import UnusableSource
-from atb_db.importing.executing import Imported
 from atb_db.importing.importing import import_incumbent
 from atb_db.importing.incumbent.planning import Choice
+from atb_db.importing.results import Imported
 from atb_db.repository import account, imports, orders, positions, sessions, trades
 from atb_db.testing import settings_of
-from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
+from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, silent
 from tests.importing.incumbents import ROWS, SCHEMA
 
 GENERATIONS = ["incumbent-2025-10", "incumbent-head"]
@@ -30,7 +30,7 @@ _numbers = count(1)
 
 
 def imported(url: str, source: str, choice: Choice = Choice("UTC"), *, dry_run: bool = False) -> Imported:  # noqa: B008
-    return import_incumbent(settings_of(url), settings_of(source), choice, dry_run=dry_run, told=told)
+    return import_incumbent(settings_of(url), settings_of(source), choice, dry_run=dry_run, progress=silent)
 
 
 @pytest.fixture
@@ -165,8 +165,8 @@ def test_the_zone_says_when_it_was(source: Callable[[str], str], fresh_url: str,
 def test_times_of_an_hour_that_comes_twice_are_counted(source: Callable[[str], str], fresh_url: str) -> None:
     url = source("UPDATE system_events SET timestamp = '2025-10-26 02:30' WHERE id = 1")
     done = imported(fresh_url, url, Choice("Europe/Berlin"), dry_run=True)
-    [told_of] = [one for one in done.differences if one.subject == "times"]
-    assert told_of.source == "1 lie in an hour that comes twice"
+    [ambiguous] = [one for one in done.differences if one.subject == "times"]
+    assert ambiguous.source == "1 lie in an hour that comes twice"
 
 
 def test_the_bot_goes_on_here_with_its_open_position(

@@ -12,21 +12,21 @@ import pytest
 
 from atb_db import Database
 from atb_db.importing.errors import UnusableSource
-from atb_db.importing.executing import Imported
 from atb_db.importing.files import read_rows
 from atb_db.importing.importing import import_trades
 from atb_db.importing.plan import as_document
+from atb_db.importing.results import Imported
 from atb_db.importing.trade_files import Wishes
 from atb_db.repository import imports, orders, positions, trades
 from atb_db.testing import settings_of
-from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, told
+from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, silent
 
 NOTHING = Decimal("0.00001")
 """Kraken's costs are rounded to 5 digits, and its prices are not."""
 
 
 def imported(url: str, path: Path, wishes: Wishes = Wishes(), *, dry_run: bool = False) -> Imported:  # noqa: B008
-    return import_trades(settings_of(url), path, wishes, dry_run=dry_run, told=told)
+    return import_trades(settings_of(url), path, wishes, dry_run=dry_run, progress=silent)
 
 
 def round_trips(db: Database, done: Imported) -> list[tuple[str, str, str, Decimal]]:

@@ -101,7 +101,7 @@ INSERT INTO system_events (session_id, timestamp, event_type, severity, message)
 SELECT session_id, moment, 'ERROR', CASE WHEN i % 2 = 0 THEN 'INFO' ELSE 'ERROR' END::severity, 'x' FROM spread;
 
 INSERT INTO strategy_executions (session_id, timestamp, strategy_name, symbol, signal_type, action_taken, price)
-SELECT session_id, moment, 'dominant', 'X', 'hold', 'no_action', 1 FROM spread;
+SELECT session_id, moment, 'strategy ' || i % 2, 'X' || i % 3, 'hold', 'no_action', 1 FROM spread;
 
 INSERT INTO dynamic_performance_metrics (
     session_id, timestamp, current_drawdown, consecutive_losses, consecutive_wins, risk_adjustment_factor

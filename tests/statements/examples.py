@@ -18,6 +18,7 @@ from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_anal
 from tests.statements.examples_backup import BACKUP_EXAMPLES
 from tests.statements.examples_bulk import BULK_EXAMPLES
 from tests.statements.examples_deployment import DEPLOYMENT_EXAMPLES, prepare_deployment
+from tests.statements.examples_history import HISTORY_EXAMPLES
 from tests.statements.examples_imports import IMPORT_EXAMPLES, prepare_imports
 from tests.statements.examples_more import MORE_EXAMPLES, prepare_more
 from tests.statements.examples_restart import RESTART_EXAMPLES, TOKEN, prepare_restart
@@ -185,6 +186,8 @@ def trade(
         mae="0.02",
         mae_price=102,
         mae_time=at(2),
+        leverage=3,
+        entry_tag="breakout",
         token=token,
     )
 
@@ -216,6 +219,9 @@ _PLAN: Final[dict[str, Any]] = {
     "trailing_stop": True,
     "confidence_score": "0.7",
     "exchange": "binance",
+    "leverage": 3,
+    "liquidation_price": 70,
+    "entry_tag": "breakout",
     "max_holding_until": at(100),
     "end_of_day_exit": True,
     "weekend_exit": True,
@@ -249,6 +255,7 @@ ALTERNATIVES: Final[dict[str, dict[str, Callable[[World], object]]]] = {
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
     **TEARSHEET_EXAMPLES,
+    **HISTORY_EXAMPLES,
     **MORE_EXAMPLES,
     **BACKUP_EXAMPLES,
     **BULK_EXAMPLES,
@@ -270,6 +277,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         drawdown="0.01",
         open_positions=2,
         total_exposure=400,
+        details={"sharpe_ratio": "1.5"},
     ),
     "account.log_account_snapshot": lambda world: account.log_account_snapshot(
         session_id=world.session_id,
@@ -284,6 +292,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         drawdown="0.01",
         open_positions=2,
         total_exposure=400,
+        details={"sharpe_ratio": "1.5"},
     ),
     "account.record_interest": lambda world: account.record_interest(
         session_id=world.session_id, amount="0.4", reason="lending", updated_by="sync", timestamp=at(9), token=TOKEN
@@ -493,6 +502,8 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         mae_price=99,
         mae_time=at(7),
         max_holding_until=at(50),
+        leverage=5,
+        liquidation_price=80,
         last_update=at(9),
         token=TOKEN,
     ),

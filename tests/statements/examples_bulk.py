@@ -44,6 +44,8 @@ _FULL: Final = NewTrade(
     mae="-0.02",
     mae_price=102,
     mae_time=_ENTRY + timedelta(hours=2),
+    leverage=3,
+    entry_tag="breakout",
 )
 
 BULK_EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {

@@ -32,6 +32,8 @@ EDGES: Final = {"reports.get_drawdowns": 300}
 
 HISTORY: Final = {
     "execution.get_order_quality": "adds up every order",
+    "history.count_closed_positions": "counts every closed position",
+    "history.get_peak_balance": "looks at every ledger entry",
     "imports.get_newest_fills": "looks for the newest fill of each symbol among all orders",
     "metrics.get_performance_metrics": "adds up every trade and snapshot",
     "reports.get_pnl_by_exit_reason": "adds up every trade",

@@ -1,7 +1,7 @@
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
-from pyarrow import DataType, Table
+from pyarrow import DataType, RecordBatch, Table
 
 class ReadOptions:
     def __init__(self, *, column_names: Sequence[str], block_size: int) -> None: ...
@@ -24,3 +24,8 @@ class ConvertOptions:
 def read_csv(
     source: BinaryIO, read_options: ReadOptions, parse_options: ParseOptions, convert_options: ConvertOptions
 ) -> Table: ...
+
+class WriteOptions:
+    def __init__(self, *, include_header: bool) -> None: ...
+
+def write_csv(data: RecordBatch | Table, output_file: BinaryIO, write_options: WriteOptions) -> None: ...

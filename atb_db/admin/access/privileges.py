@@ -63,6 +63,7 @@ TABLES: Final = {
                 *("stop_loss", "take_profit", "trailing_stop", "trailing_stop_activated", "trailing_stop_price"),
                 *("breakeven_triggered", "current_price", "unrealized_pnl", "unrealized_pnl_percent"),
                 *("mfe", "mfe_price", "mfe_time", "mae", "mae_price", "mae_time", "max_holding_until", "last_update"),
+                *("leverage", "liquidation_price"),
             }
         ),
     ),

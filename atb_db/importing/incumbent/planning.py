@@ -10,14 +10,17 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from atb_db.importing.errors import Unfit
+from atb_db.importing.incumbent.figures import fingerprint, source_figures
+from atb_db.importing.incumbent.orders import order_units
+from atb_db.importing.incumbent.positions import position_units
 from atb_db.importing.incumbent.reading import Incumbent
 from atb_db.importing.incumbent.records import cache_units, kept_only, newest_units, plain_units, version_units
+from atb_db.importing.incumbent.timed import Planned, Timed
 from atb_db.importing.incumbent.times import Clock
-from atb_db.importing.incumbent.trading import Planned, Timed, order_units, position_units, trade_units
+from atb_db.importing.incumbent.trades import trade_units
 from atb_db.importing.plan import (
     Book,
     Difference,
-    Figure,
     Ids,
     Origin,
     Plan,
@@ -91,12 +94,12 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
         merged((one.unit for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
         _balances(rows["account_balances"], clock, chosen),
         _rest(source, clock, chosen, everything=choice.since is None),
-        _told_of_times(clock, differences),
+        _ambiguous_times(clock, differences),
     )
-    figures = tuple(_figures(sessions, rows))
+    figures = tuple(source_figures(sessions, rows))
     identity = source.identity
     return Plan(
-        Source("incumbent", choice.account or identity.database, _fingerprint(sessions), choice.time_zone),
+        Source("incumbent", choice.account or identity.database, fingerprint(sessions), choice.time_zone),
         tuple(books),
         units,
         figures,
@@ -106,7 +109,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     )
 
 
-def _told_of_times(clock: Clock, differences: list[Difference]) -> Iterator[Unit]:
+def _ambiguous_times(clock: Clock, differences: list[Difference]) -> Iterator[Unit]:
     """At the end of all rows it is known how many of their times are ambiguous."""
     if clock.ambiguous:
         differences.append(
@@ -275,44 +278,3 @@ def _rest(source: Incumbent, clock: Clock, sessions: set[object], *, everything:
     yield from newest_units("portfolio_exposures", source.rows("portfolio_exposures"), clock, ("correlation_group",))
     yield from cache_units(source.rows("prediction_cache"), clock, datetime.now(UTC))
     yield from kept_only("performance_metrics", source.rows("performance_metrics"), "it follows from the trades")
-
-
-def _figures(sessions: Sequence[Row], rows: Mapping[str, Sequence[Row]]) -> Iterator[Figure]:
-    for row in sessions:
-        key = str(row["id"])
-        own = [trade for trade in rows["trades"] if trade.get("session_id") == row["id"]]
-        yield Figure(key, "trades", Decimal(len(own)))
-        yield Figure(key, "net_pnl", sum((_net(trade) for trade in own), _ZERO))
-        yield Figure(
-            key,
-            "open_positions",
-            Decimal(
-                sum(
-                    one.get("session_id") == row["id"] and str(one["status"]).upper() == "OPEN"
-                    for one in rows["positions"]
-                )
-            ),
-        )
-        balances = [one for one in rows["account_balances"] if one.get("session_id") == row["id"]]
-        if balances:
-            yield Figure(key, "balance", number(balances[-1], "total_balance"))
-
-
-def _net(trade: Row) -> Decimal:
-    """P&L less costs; nothing of a trade whose P&L is no number, which the incumbent does not add up either."""
-    try:
-        return (
-            number(trade, "pnl")
-            - (number_or_none(trade, "commission") or _ZERO)
-            - (number_or_none(trade, "margin_interest_cost") or _ZERO)
-        )
-    except Unfit:
-        return _ZERO
-
-
-def _fingerprint(sessions: Sequence[Row]) -> str:
-    """The first session, which does not change while the bot trades on."""
-    if not sessions:
-        return "empty"
-    first = sessions[0]
-    return f"{first['id']} {first['session_name']} {first['start_time']}"[:255]

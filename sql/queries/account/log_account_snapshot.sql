@@ -2,10 +2,10 @@
 WITH recorded AS (
     INSERT INTO account_history (
         session_id, timestamp, balance, equity, margin_used, margin_available, total_pnl, daily_pnl, drawdown,
-        open_positions, total_exposure, request_id, request_hash
+        open_positions, total_exposure, details, request_id, request_hash
     ) VALUES (
         :session_id, :timestamp, :balance, :equity, :margin_used, :margin_available, :total_pnl, :daily_pnl, :drawdown,
-        :open_positions, :total_exposure, :request_id, :request_hash
+        :open_positions, :total_exposure, :details::document, :request_id, :request_hash
     )
     ON CONFLICT (request_id) DO UPDATE
        SET request_id = CASE account_history.request_hash

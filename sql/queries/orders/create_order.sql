@@ -10,5 +10,6 @@ SELECT journal_order(
            weekend => :weekend_exit, restriction_group => :time_restriction_group, contract => :contract,
            units_per_contract => :contract_size, asset => :base_asset, settles_in => :settlement_currency,
            rate => :settlement_rate, negative_prices => :allows_negative_prices, at => :created_at,
-           flag => :unless_flag, own_token => :token, request => :request_id, content_hash => :request_hash
+           flag => :unless_flag, own_token => :token, request => :request_id, content_hash => :request_hash,
+           geared => :leverage, liquidates_at => :liquidation_price, tag => :entry_tag
        ) AS id

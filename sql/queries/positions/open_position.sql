@@ -9,5 +9,6 @@ SELECT open_position(
            restriction_group => :time_restriction_group, kind => :contract, units_per_contract => :contract_size,
            asset => :base_asset, settles_in => :settlement_currency, rate => :settlement_rate,
            negative_prices => :allows_negative_prices, own_token => :token,
-           request => :request_id, content_hash => :request_hash, flag => :unless_flag
+           request => :request_id, content_hash => :request_hash, flag => :unless_flag, geared => :leverage,
+           liquidates_at => :liquidation_price, tag => :entry_tag
        ) AS id

@@ -60,6 +60,11 @@ WITH updated AS (
                WHEN 'max_holding_until' = any(:given) THEN :max_holding_until::instant
                ELSE max_holding_until
            END,
+           leverage = CASE WHEN 'leverage' = any(:given) THEN :leverage::size ELSE leverage END,
+           liquidation_price = CASE
+               WHEN 'liquidation_price' = any(:given) THEN :liquidation_price::price
+               ELSE liquidation_price
+           END,
            last_update = :last_update
      WHERE id = :position_id
        AND status = 'OPEN'

@@ -3,7 +3,7 @@ SELECT id, session_id, position_id, symbol, side, source, entry_price, exit_pric
        exit_time, pnl, pnl_percent, commission, margin_interest_cost, funding, net_pnl, stop_loss, take_profit,
        exit_reason,
        strategy_name, confidence_score, order_id, exchange, timeframe,
-       mfe, mfe_price, mfe_time, mae, mae_price, mae_time
+       mfe, mfe_price, mfe_time, mae, mae_price, mae_time, leverage, entry_tag
   FROM trades
  WHERE session_id = :session_id
    AND existing_session(:session_id) IS NOT NULL

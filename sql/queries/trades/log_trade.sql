@@ -9,7 +9,7 @@ WITH known AS MATERIALIZED (
         session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
         pnl, pnl_percent, commission, margin_interest_cost, funding, stop_loss, take_profit, exit_reason,
         strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
-        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
+        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, leverage, entry_tag, request_id, request_hash
     )
     SELECT id, :symbol, :side, mode, :entry_price, :exit_price, :size, :quantity, :entry_time,
            -- The clock may have been set back meanwhile: the trade was held for no time.
@@ -25,7 +25,8 @@ WITH known AS MATERIALIZED (
            :stop_loss, :take_profit, :exit_reason,
            :strategy_name, :strategy_config, :confidence_score, :order_id, :exchange,
            coalesce(:timeframe::label, timeframe),
-           :mfe, :mfe_price, :mfe_time, :mae, :mae_price, :mae_time, :request_id, :request_hash
+           :mfe, :mfe_price, :mfe_time, :mae, :mae_price, :mae_time,
+           :leverage::size, :entry_tag::label, :request_id, :request_hash
       FROM trading_sessions
      WHERE id = :session_id
        AND existing_session(:session_id) IS NOT NULL

@@ -9,7 +9,7 @@ WITH session AS (
     SELECT t.symbol, t.side, t.entry_price, t.exit_price, t.size, t.entry_time, t.exit_time, t.pnl, t.exit_reason,
            t.strategy_name, t.quantity, t.commission, t.margin_interest_cost, t.funding, t.stop_loss, t.take_profit,
            t.strategy_config, t.confidence_score, t.order_id, t.exchange, t.timeframe, t.mfe, t.mfe_price, t.mfe_time,
-           t.mae, t.mae_price, t.mae_time, t.number, r.request_id,
+           t.mae, t.mae_price, t.mae_time, t.leverage, t.entry_tag, t.number, r.request_id,
            CASE WHEN t.order_id IS NOT NULL THEN known_trade(s.id, t.symbol, t.order_id, r.request_id) END AS known_id,
            -- The same order twice is the same trade.
            CASE
@@ -25,13 +25,14 @@ WITH session AS (
                    quantity numeric, commission numeric, margin_interest_cost numeric, funding numeric,
                    stop_loss numeric, take_profit numeric, strategy_config text, confidence_score numeric,
                    order_id text, exchange text, timeframe text, mfe numeric, mfe_price numeric,
-                   mfe_time timestamptz, mae numeric, mae_price numeric, mae_time timestamptz
+                   mfe_time timestamptz, mae numeric, mae_price numeric, mae_time timestamptz, leverage numeric,
+                   entry_tag text
                )
            ) WITH ORDINALITY AS t (
                symbol, side, entry_price, exit_price, size, entry_time, exit_time, pnl, exit_reason, strategy_name,
                quantity, commission, margin_interest_cost, funding, stop_loss, take_profit, strategy_config,
                confidence_score, order_id, exchange, timeframe, mfe, mfe_price, mfe_time, mae, mae_price, mae_time,
-               number
+               leverage, entry_tag, number
            )
      CROSS JOIN LATERAL (
                -- The first has the request's own id, the others count its last 48 bits up.
@@ -45,7 +46,7 @@ WITH session AS (
         session_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time,
         pnl, pnl_percent, commission, margin_interest_cost, funding, stop_loss, take_profit, exit_reason,
         strategy_name, strategy_config, confidence_score, order_id, exchange, timeframe,
-        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, request_id, request_hash
+        mfe, mfe_price, mfe_time, mae, mae_price, mae_time, leverage, entry_tag, request_id, request_hash
     )
     SELECT s.id, t.symbol, t.side, s.mode, t.entry_price, t.exit_price, t.size, t.quantity, t.entry_time,
            greatest(t.entry_time, t.exit_time),
@@ -61,7 +62,8 @@ WITH session AS (
            as_booked(t.commission), as_booked(t.margin_interest_cost), as_booked(t.funding), t.stop_loss, t.take_profit,
            t.exit_reason, t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
            coalesce(t.timeframe, s.timeframe),
-           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.request_id, :request_hash
+           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.leverage, t.entry_tag,
+           t.request_id, :request_hash
       FROM session AS s
      CROSS JOIN input AS t
      WHERE t.known_id IS NULL

@@ -1,0 +1,1 @@
+"""freqtrade's sqlite file: its trades replayed from their orders, its surroundings as events and snapshots."""
