@@ -36,8 +36,26 @@ CREATE FUNCTION performance_figures(
     sortino_ratio numeric, calmar_ratio numeric, var_95 numeric
 )
 LANGUAGE sql STABLE AS $$
-    WITH ordered AS (
-        SELECT t.id, t.exit_time, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
+    WITH kept AS (
+        SELECT k.*
+          FROM public.chosen_sessions(session, source, NULL, NULL) AS s
+         CROSS JOIN LATERAL public.kept_trade_days(s.session_id, since, until) AS k
+         WHERE session IS NOT NULL
+           AND num_nonnulls(strategy, instrument) = 0
+    ), loose AS (
+        SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
+          FROM public.chosen_sessions(session, source, NULL, NULL) AS s
+         CROSS JOIN LATERAL public.loose_trades(s.session_id, since, until) AS t
+         WHERE session IS NOT NULL
+           AND num_nonnulls(strategy, instrument) = 0
+         UNION ALL
+        -- The runs of some of the trades, or of several sessions', do not follow from those of the days.
+        SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
+          FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
+         WHERE session IS NULL
+            OR num_nonnulls(strategy, instrument) > 0
+    ), ordered AS (
+        SELECT t.id, t.exit_time, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding, t.day,
                t.exit_time - t.entry_time AS held, sign(t.pnl)::integer AS outcome,
                row_number() OVER in_order AS place,
                -- Where a run of equal outcomes begins.
@@ -45,46 +63,71 @@ LANGUAGE sql STABLE AS $$
                    WHEN lag(sign(t.pnl)) OVER in_order IS DISTINCT FROM sign(t.pnl) THEN row_number() OVER in_order
                END AS run_start,
                lead(t.id) OVER in_order IS NULL AS is_last
-          FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
-        WINDOW in_order AS (ORDER BY t.exit_time, t.id)
+          FROM (SELECT l.*, date_trunc('day', l.exit_time, 'UTC') AS day FROM loose AS l) AS t
+        WINDOW in_order AS (PARTITION BY t.day ORDER BY t.exit_time, t.id)
     ), counted AS (
-        SELECT o.exit_time, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.held, o.outcome,
-        o.is_last,
-               (
-                   o.place + 1 - max(o.run_start) OVER (ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
-               )::integer AS streak
+        SELECT o.day, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.held, o.outcome, o.place,
+               o.is_last, o.place + 1 - max(o.run_start) OVER in_order AS streak,
+               count(o.run_start) OVER in_order AS run
           FROM ordered AS o
+        WINDOW in_order AS (PARTITION BY o.day ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
     ), days AS MATERIALIZED (
-        SELECT date_trunc('day', c.exit_time, 'UTC') AS day, count(*) AS trades,
-               count(*) FILTER (WHERE c.outcome = 1) AS wins, count(*) FILTER (WHERE c.outcome = -1) AS losses,
-               sum(c.pnl) FILTER (WHERE c.outcome = 1) AS profit, -sum(c.pnl) FILTER (WHERE c.outcome = -1) AS loss,
-               sum(c.commission) AS commission, sum(c.margin_interest_cost) AS interest,
-               sum(c.funding) AS funding, sum(c.net_pnl) AS net,
-               max(c.pnl) AS best, min(c.pnl) AS worst, sum(c.held) AS held,
-               sum(c.held) FILTER (WHERE c.outcome = 1) AS wins_held,
-               sum(c.held) FILTER (WHERE c.outcome = -1) AS losses_held,
-               max(c.streak) FILTER (WHERE c.outcome = 1) AS win_streak,
-               max(c.streak) FILTER (WHERE c.outcome = -1) AS loss_streak,
-               max(c.outcome * c.streak) FILTER (WHERE c.is_last) AS current_streak
+        SELECT k.day::timestamptz, k.trades::bigint, k.wins::bigint, k.losses::bigint, k.profit, k.loss, k.commission,
+               k.margin_interest_cost, k.funding, k.net_pnl, k.best_pnl, k.worst_pnl, k.held, k.wins_held,
+               k.losses_held, k.first_outcome, k.first_run::bigint, k.last_outcome, k.last_run::bigint,
+               k.win_streak::bigint, k.loss_streak::bigint
+          FROM kept AS k
+         UNION ALL
+        SELECT c.day, count(*), count(*) FILTER (WHERE c.outcome = 1), count(*) FILTER (WHERE c.outcome = -1),
+               sum(c.pnl) FILTER (WHERE c.outcome = 1), -sum(c.pnl) FILTER (WHERE c.outcome = -1),
+               sum(c.commission), sum(c.margin_interest_cost), sum(c.funding), sum(c.net_pnl), max(c.pnl), min(c.pnl),
+               sum(c.held), sum(c.held) FILTER (WHERE c.outcome = 1), sum(c.held) FILTER (WHERE c.outcome = -1),
+               max(c.outcome) FILTER (WHERE c.place = 1), count(*) FILTER (WHERE c.run = 1),
+               max(c.outcome) FILTER (WHERE c.is_last), max(c.streak) FILTER (WHERE c.is_last),
+               max(c.streak) FILTER (WHERE c.outcome = 1), max(c.streak) FILTER (WHERE c.outcome = -1)
           FROM counted AS c
-         GROUP BY date_trunc('day', c.exit_time, 'UTC')
+         GROUP BY c.day
+    ), runs AS (
+        -- The first run of a day and, unless it is the only one, the last.
+        SELECT d.day, 1 AS number, d.first_outcome AS outcome, d.first_run AS trades
+          FROM days AS d
+         UNION ALL
+        SELECT d.day, 2, d.last_outcome, d.last_run
+          FROM days AS d
+         WHERE d.first_run < d.trades
+    ), begun AS (
+        SELECT r.*, (r.number = 2 OR lag(r.outcome) OVER in_order IS DISTINCT FROM r.outcome) AS begins
+          FROM runs AS r
+        WINDOW in_order AS (ORDER BY r.day, r.number)
+    ), numbered AS (
+        SELECT b.outcome, b.trades,
+               count(*) FILTER (WHERE b.begins) OVER (ORDER BY b.day, b.number ROWS UNBOUNDED PRECEDING) AS run
+          FROM begun AS b
+    ), streaks AS (
+        SELECT max(s.trades) FILTER (WHERE s.outcome = 1) AS wins, max(s.trades) FILTER (WHERE s.outcome = -1) AS losses,
+               (array_agg(s.outcome * s.trades ORDER BY s.run DESC))[1] AS newest
+          FROM (
+                   SELECT n.run, n.outcome, sum(n.trades)::integer AS trades
+                     FROM numbered AS n
+                    GROUP BY n.run, n.outcome
+               ) AS s
     ), totals AS (
         SELECT coalesce(sum(d.trades), 0)::integer AS trades, coalesce(sum(d.wins), 0)::integer AS wins,
                coalesce(sum(d.losses), 0)::integer AS losses, coalesce(sum(d.profit), 0) AS profit,
                coalesce(sum(d.loss), 0) AS loss, coalesce(sum(d.commission), 0) AS commission,
-               coalesce(sum(d.interest), 0) AS interest, coalesce(sum(d.funding), 0) AS funding,
-               coalesce(sum(d.net), 0) AS net,
-               max(d.best) AS best, min(d.worst) AS worst,
+               coalesce(sum(d.margin_interest_cost), 0) AS interest, coalesce(sum(d.funding), 0) AS funding,
+               coalesce(sum(d.net_pnl), 0) AS net, max(d.best_pnl) AS best, min(d.worst_pnl) AS worst,
                extract(epoch FROM sum(d.held)) / 3600 AS hours,
                extract(epoch FROM sum(d.wins_held)) / 3600 AS win_hours,
                extract(epoch FROM sum(d.losses_held)) / 3600 AS loss_hours,
-               coalesce(max(d.win_streak), 0) AS win_streak, coalesce(max(d.loss_streak), 0) AS loss_streak,
-               coalesce(max(d.current_streak), 0) AS current_streak
+               coalesce(greatest(max(d.win_streak), (SELECT s.wins FROM streaks AS s)), 0)::integer AS win_streak,
+               coalesce(greatest(max(d.loss_streak), (SELECT s.losses FROM streaks AS s)), 0)::integer AS loss_streak,
+               coalesce((SELECT s.newest FROM streaks AS s), 0)::integer AS current_streak
           FROM days AS d
     ), best_day AS (
-        SELECT d.day, d.net FROM days AS d ORDER BY d.net DESC, d.day LIMIT 1
+        SELECT d.day, d.net_pnl AS net FROM days AS d ORDER BY d.net_pnl DESC, d.day LIMIT 1
     ), worst_day AS (
-        SELECT d.day, d.net FROM days AS d ORDER BY d.net, d.day LIMIT 1
+        SELECT d.day, d.net_pnl AS net FROM days AS d ORDER BY d.net_pnl, d.day LIMIT 1
     ), openings AS (
         SELECT sum(o.opening_balance) AS balance, sum(o.opening_equity) AS equity
           FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
@@ -349,23 +392,11 @@ CREATE FUNCTION pnl_by(
     win_rate numeric, gross_pnl numeric, costs numeric, net_pnl numeric, last_exit_time timestamptz
 )
 LANGUAGE sql STABLE AS $$
-    SELECT g.label, g.period_start, count(*)::integer,
-           (count(*) FILTER (WHERE t.pnl > 0))::integer,
-           (count(*) FILTER (WHERE t.pnl < 0))::integer,
-           trim_scale((count(*) FILTER (WHERE t.pnl > 0))::numeric / count(*)),
-           sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
-      FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
-     CROSS JOIN LATERAL (
-               SELECT CASE dimension
-                          WHEN 'exit_reason' THEN t.exit_reason
-                          WHEN 'strategy_name' THEN t.strategy_name
-                          WHEN 'symbol' THEN t.symbol
-                      END AS label,
-                      CASE
-                          WHEN dimension IN ('day', 'week', 'month') THEN date_trunc(dimension, t.exit_time, 'UTC')
-                          WHEN dimension = 'all' THEN 'epoch'
-                      END AS period_start
-           ) AS g
+    SELECT g.label, g.period_start, sum(g.trades)::integer, sum(g.wins)::integer, sum(g.losses)::integer,
+           trim_scale(sum(g.wins) / sum(g.trades)), sum(g.gross_pnl), sum(g.costs), sum(g.net_pnl),
+           max(g.last_exit_time)
+      FROM public.chosen_sessions(session, source, NULL, NULL) AS s
+     CROSS JOIN LATERAL public.trade_sums(dimension, s.session_id, strategy, instrument, since, until) AS g
      GROUP BY g.label, g.period_start
 $$;
 COMMENT ON FUNCTION pnl_by IS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+import psycopg
 import pytest
 
 from atb_db import Database
@@ -33,6 +34,8 @@ def books(server: Server) -> Iterator[Audited]:
     url = server.create_database("corrupted", template=TEMPLATE)
     with Database(url) as db:
         world = write(db)
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("SELECT roll_trades(%(of)s, 1000, TRUE), roll_orders(%(of)s, 1000)", {"of": world.ended})
     with connected(url) as (connection, info):
         yield Audited(world, connection, info, audited(connection, info))
 
