@@ -14,6 +14,7 @@ from atb_db import Database, Settings
 from atb_db.admin.rebuild import rebuild
 from atb_db.repository import audit, imports, metrics, orders, positions, sessions, trades
 from atb_db.repository.trades import NewTrade
+from atb_db.types import OrderStatus
 from tests.invariants import by_hand
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
@@ -59,7 +60,7 @@ class Chance:
             entry_time=at - timedelta(minutes=self.chance.randrange(5000)), exit_time=at,
             pnl=self.chance.choice(["-1.5", "-1", "0", "2", "3.25"]), exit_reason=self.chance.choice(REASONS),
             strategy_name=self.chance.choice(STRATEGIES), commission="0.1", margin_interest_cost="0.01",
-            funding=self.chance.choice([0, "0.5"]),
+            funding=self.chance.choice(["0", "0.5"]),
         )  # fmt: skip
 
     def position(self) -> None:
@@ -96,7 +97,7 @@ class Chance:
         """What becomes of an order, perhaps days later."""
         order_id = self.pending.pop(self.chance.randrange(len(self.pending)))
         if self.chance.random() < 0.5:
-            status = self.chance.choice(["OPEN", "CANCELLED", "FAILED", "EXPIRED"])
+            status = OrderStatus(self.chance.choice(["OPEN", "CANCELLED", "FAILED", "EXPIRED"]))
             self.db.run(orders.update_order_status(order_id=order_id, status=status, timestamp=self.moment()))
         else:
             self.db.run(
