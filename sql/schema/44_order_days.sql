@@ -155,11 +155,11 @@ $$;
 COMMENT ON FUNCTION order_sums IS
 'A session''s orders added up by type, once those of the days that are kept, once the others.';
 
-CREATE FUNCTION roll_orders(session bigint, most_orders integer) RETURNS integer
+CREATE FUNCTION roll_orders(session bigint, most_orders integer, with_newest boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     -- No order of the last hour is looked at when it changes.
-    stop CONSTANT timestamptz := date_trunc('day', clock_timestamp() - interval '2 hours', 'UTC');
+    stop timestamptz := date_trunc('day', clock_timestamp() - interval '2 hours', 'UTC');
     gap record;
     full_at timestamptz;
     here integer;
@@ -168,6 +168,11 @@ BEGIN
     PERFORM permitted();
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RETURN 0;
+    END IF;
+    IF NOT with_newest THEN
+        SELECT least(stop, date_trunc('day', max(r.created_at::timestamptz), 'UTC')) INTO stop
+          FROM orders AS r
+         WHERE r.session_id = session;
     END IF;
     FOR gap IN
         SELECT date_trunc('day', f.created_at, 'UTC') AS day, g.next_moment
@@ -217,7 +222,7 @@ END
 $$;
 COMMENT ON FUNCTION roll_orders IS
 'Adds up days of a session that are over for two hours in order_day_parts, oldest first, of about most_orders orders at '
-'once; their number. While there is another transaction that has written anything of the session, or for one that does '
+'once, without with_newest not the newest, to which orders are still added; their number. While there is another transaction that has written anything of the session, or for one that does '
 'not see what others have changed meanwhile, nothing is done.';
 
 CREATE FUNCTION forget_order_day(session bigint, moment timestamptz) RETURNS void
@@ -242,7 +247,7 @@ BEGIN
         PERFORM public.forget_order_day(new.session_id, new.created_at);
     END IF;
     IF hashint8(new.id) & 255 = 0 THEN
-        PERFORM public.roll_orders(new.session_id, 2048);
+        PERFORM public.roll_orders(new.session_id, 2048, FALSE);
     END IF;
     RETURN NULL;
 END

@@ -52,7 +52,7 @@ BEGIN
         added := roll_trades(session, most_rows, TRUE);
     END IF;
     IF added = 0 THEN
-        added := roll_orders(session, most_rows);
+        added := roll_orders(session, most_rows, TRUE);
     END IF;
     RETURN added;
 END

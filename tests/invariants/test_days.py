@@ -135,7 +135,7 @@ class Chance:
 
     def roll(self) -> None:
         self.owner.execute(
-            "SELECT roll_trades(%(of)s, %(most)s, %(newest)s), roll_orders(%(of)s, %(most)s)",
+            "SELECT roll_trades(%(of)s, %(most)s, %(newest)s), roll_orders(%(of)s, %(most)s, %(newest)s)",
             {
                 "of": self.session_id, "most": self.chance.choice([3, 30, 1000]),
                 "newest": self.chance.random() < 0.5,
@@ -283,7 +283,7 @@ def test_orders_of_another_transaction_are_waited_for(
         world.order()
     with psycopg.connect(fresh_world_url) as slow:
         slow.execute("UPDATE orders SET status = 'OPEN' WHERE id = %s", [world.pending[0]])
-        assert owner.execute("SELECT roll_orders(%s, 100)", [world.session_id]).fetchone() == (0,)
+        assert owner.execute("SELECT roll_orders(%s, 100, TRUE)", [world.session_id]).fetchone() == (0,)
         with pytest.raises(psycopg.errors.LockNotAvailable):
             owner.execute("SELECT roll_up(%s, 100)", [world.session_id])
     roll_all(owner, world.session_id)

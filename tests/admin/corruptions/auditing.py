@@ -18,7 +18,7 @@ from tests.admin.corruptions.world import World
 def keep_days(url: str, world: World) -> None:
     """Add up the days of the ended session's trades and orders."""
     with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute("SELECT roll_trades(%(of)s, 1000, TRUE), roll_orders(%(of)s, 1000)", {"of": world.ended})
+        owner.execute("SELECT roll_trades(%(of)s, 1000, TRUE), roll_orders(%(of)s, 1000, TRUE)", {"of": world.ended})
 
 
 @contextmanager
