@@ -2,7 +2,9 @@
 
 Each side is a process with that checkout's package, on a database of its own with that checkout's schema. They take
 turns: in every round both do their calls of an operation, the other one first each time; the table has the medians of
-the rounds' medians, and the median of the rounds' ratios. What an operation needs beforehand is not timed.
+the rounds' medians, and the median of the rounds' ratios. What an operation needs beforehand is not timed. The last
+three columns are the same of the mean server CPU of a call, in which what happens now and then has its part (Linux
+only).
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import median
-from typing import IO, Final
+from statistics import mean, median
+from typing import IO, Any, Final
 
 from benchmarks.serving import server_apart
 
@@ -34,13 +36,14 @@ class Side:
         self._answers = answers
         self.operations: list[str] = self._answer()
 
-    def run(self, operation: str, calls: int) -> float:
-        """The median milliseconds of so many calls."""
+    def run(self, operation: str, calls: int) -> tuple[float, float]:
+        """The median milliseconds of so many calls, and the mean ones of the server's CPU."""
         self._requests.write(json.dumps([operation, calls]) + "\n")
         self._requests.flush()
-        return median(self._answer())
+        took, cpu = zip(*self._answer(), strict=True)
+        return median(took), mean(cpu)
 
-    def _answer(self) -> list[object]:
+    def _answer(self) -> list[Any]:
         line = self._answers.readline()
         if not line:
             raise SystemExit(f"a side ended with {self._process.wait()}")
@@ -62,9 +65,9 @@ def side_of(checkout: Path, url: str) -> Iterator[Side]:
         process.stdin.close()
 
 
-def compared(then: Side, now: Side, *, rounds: int, calls: int) -> Mapping[str, tuple[float, float, float]]:
-    """By operation the milliseconds then, those now, and the ratio."""
-    found: dict[str, list[tuple[float, float]]] = {}
+def compared(then: Side, now: Side, *, rounds: int, calls: int) -> Mapping[str, tuple[float, ...]]:
+    """By operation the milliseconds then, those now, and the ratio; then the same of the server's CPU."""
+    found: dict[str, list[tuple[tuple[float, float], tuple[float, float]]]] = {}
     for operation in now.operations:  # warm: statements are prepared after the fifth call
         for side in (then, now):
             side.run(operation, 12)
@@ -76,10 +79,14 @@ def compared(then: Side, now: Side, *, rounds: int, calls: int) -> Mapping[str, 
                 before, after = then.run(operation, calls), now.run(operation, calls)
             found.setdefault(operation, []).append((before, after))
     return {
-        operation: (
-            median(before for before, _ in pairs),
-            median(after for _, after in pairs),
-            median(after / before for before, after in pairs),
+        operation: tuple(
+            value
+            for number in (0, 1)
+            for value in (
+                median(before[number] for before, _ in pairs),
+                median(after[number] for _, after in pairs),
+                median(after[number] / before[number] if before[number] else 1 for before, after in pairs),
+            )
         )
         for operation, pairs in found.items()
     }
@@ -98,9 +105,10 @@ def main() -> None:
             for name, path in (("then", options.checkout), ("now", HERE))
         )
         found = compared(then, now, rounds=options.rounds, calls=options.calls)
-    print("| ms a call | then | now | now / then |\n|---|---|---|---|")
-    for operation, (before, after, ratio) in found.items():
-        print(f"| {operation} | {before:.3f} | {after:.3f} | {ratio:.2f} |")
+    print("| ms a call | then | now | now / then | CPU then | CPU now | CPU now / then |\n" + "|---" * 7 + "|")
+    for operation, figures in found.items():
+        cells = " | ".join(f"{one:.2f}" if place % 3 == 2 else f"{one:.3f}" for place, one in enumerate(figures))
+        print(f"| {operation} | {cells} |")
 
 
 if __name__ == "__main__":

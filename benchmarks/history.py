@@ -1,69 +1,88 @@
-"""What a session with a long history costs to read, to resume and to end, with and without what is kept of its equity.
+"""What a session with a long history costs to read, to resume and to end, with and without what is kept of it by days.
 
-    python -m benchmarks.history                    sessions of 1 000 and 100 000 snapshots, one a minute
-    python -m benchmarks.history --rows 1000000
+    python -m benchmarks.history                    sessions of 1 000 and 100 000 trades and snapshots
+    python -m benchmarks.history --rows 1000 1000000
 
-A throwaway PostgreSQL; milliseconds of server CPU of a call, the least of some, as Markdown on stdout. Linux only: the
-server's CPU is read from /proc.
+Each session has as many trades and snapshots, one a minute, and twice as many orders. Of each there are columns: by
+hand (SQL that somebody writes over the rows themselves), rows (the statements while nothing is kept by days, as before
+release 0.10) and days. A throwaway PostgreSQL; milliseconds of server CPU of a call, the least of some, as Markdown on
+stdout. Linux only: the server's CPU is read from /proc.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 import psycopg
 
 from atb_db import embedded
-from atb_db.repository import reports
+from atb_db.repository import dashboard, execution, metrics, reports, sessions
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
+from benchmarks.history_rows import BY_HAND, COUNTED, ORDERS, SESSION, SNAPSHOTS, TRADES
 
 CALLS: Final = 5
+WARM: Final = 6
+"""So many calls make a plan stay."""
+PATIENCE: Final = 8.0
+"""Seconds after which a part is not called again."""
+START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
-SESSION: Final = """
-WITH session AS (
-    INSERT INTO trading_sessions (
-        session_name, mode, strategy_name, symbol, timeframe, base_currency, start_time, initial_balance,
-        current_balance, ledger_entries
-    ) VALUES ('history', 'PAPER', 'history', 'X', '1h', 'USDT', '2024-01-01Z', 10000, 10000, 1)
-    RETURNING id
-), ledger AS (
-    INSERT INTO account_balances (
-        session_id, entry_number, entry_type, previous_balance, amount, delta, total_balance, base_currency,
-        update_reason, updated_by, last_updated
-    )
-    SELECT id, 1, 'INITIAL', 0, 10000, 10000, 10000, 'USDT', 'start', 'engine', '2024-01-01Z' FROM session
-)
-SELECT id FROM session
-"""
-# As an earlier release leaves them: nothing keeps spans. Equity wanders, with a fall of half of it.
-SNAPSHOTS: Final = """
-INSERT INTO account_history (session_id, timestamp, balance, equity)
-SELECT %s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 10000,
-       round((10000 * exp(0.3 * sin(i / 100000.0)) + i * 7919 %% 401 + 50 * sin(i / 700.0))::numeric, 2)
-  FROM generate_series(1, %s::bigint) AS i
-"""
-PARTS: Final[dict[str, Callable[[int], tuple[str, tuple[object, ...]]]]] = {
-    "daily equity, behind every figure of performance": lambda session_id: (
-        "SELECT * FROM daily_equity($1, NULL, NULL, NULL, NULL, NULL)", (session_id,)
+Asked = tuple[str, Sequence[object] | Mapping[str, object]]
+Part = Callable[[int, datetime], list[Asked]]
+
+
+def _of(sql: str) -> Part:
+    return lambda session_id, _: [(sql, (session_id,))]
+
+
+def _asked(make: Callable[[int, datetime], Statement[object]]) -> Part:
+    """A statement's SQL and its values."""
+
+    def part(session_id: int, now: datetime) -> list[Asked]:
+        statement = make(session_id, now)
+        return [(statement.sql, statement.server_values())]
+
+    return part
+
+
+def _dashboard(session_id: int, now: datetime) -> list[Asked]:
+    batch = dashboard.dashboard(session_id=session_id, now=now)
+    return [(statement.sql, statement.server_values()) for statement in batch.statements]
+
+
+def _resume(session_id: int, now: datetime) -> Statement[object]:
+    return sessions.resume_or_create(
+        strategy_name="history", symbol="X", timeframe="1h", mode="PAPER", initial_balance=1, holder="engine",
+        session_id=session_id, timestamp=now,
+    )  # fmt: skip
+
+
+PARTS: Final[dict[str, Part]] = {
+    "the dashboard, 24 statements": _dashboard,
+    "get_performance_metrics": _asked(lambda one, _: metrics.get_performance_metrics(session_id=one)),
+    "daily equity, behind every figure of performance": _of(
+        "SELECT * FROM daily_equity($1, NULL, NULL, NULL, NULL, NULL)"
     ),
-    "get_equity_curve, 500 points": lambda session_id: asked(
-        reports.get_equity_curve(session_id=session_id, points=500)
+    "get_equity_curve, 500 points": _asked(lambda one, _: reports.get_equity_curve(session_id=one, points=500)),
+    "get_drawdowns, 10": _asked(lambda one, _: reports.get_drawdowns(session_id=one)),
+    "get_current_drawdown": _asked(lambda one, _: reports.get_current_drawdown(session_id=one)),
+    "get_pnl_by_symbol": _asked(lambda one, _: reports.get_pnl_by_symbol(session_id=one)),
+    "get_pnl_by_symbol of one strategy": _asked(
+        lambda one, _: reports.get_pnl_by_symbol(session_id=one, strategy_name="strategy 1")
     ),
-    "get_drawdowns, 10": lambda session_id: asked(reports.get_drawdowns(session_id=session_id)),
-    "get_current_drawdown": lambda session_id: asked(reports.get_current_drawdown(session_id=session_id)),
-    "the drawdown that ending computes": lambda session_id: ("SELECT session_drawdown($1)", (session_id,)),
-    "the peak that resuming answers": lambda session_id: ("SELECT equity_peak($1)", (session_id,)),
-}  # fmt: skip
-
-
-def asked(statement: Statement[object]) -> tuple[str, tuple[object, ...]]:
-    """Its SQL and its values."""
-    return statement.sql, statement.server_values()
+    "get_pnl_by_period, months": _asked(lambda one, _: reports.get_pnl_by_period(session_id=one, period="MONTHLY")),
+    "get_order_quality": _asked(lambda one, _: execution.get_order_quality(session_id=one)),
+    "get_session_summaries": _asked(lambda *_: reports.get_session_summaries()),
+    "resume_or_create": _asked(_resume),
+    "end_trading_session": _asked(lambda one, now: sessions.end_trading_session(session_id=one, end_time=now)),
+}
 
 
 def cpu(connection: psycopg.Connection) -> float:
@@ -71,23 +90,51 @@ def cpu(connection: psycopg.Connection) -> float:
     return int(Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e6
 
 
-def costs(connection: psycopg.Connection, session_id: int) -> dict[str, float]:
-    """The least of some calls of each, after as many as make a plan stay."""
-    found: dict[str, float] = {}
-    for name, part in PARTS.items():
-        query, values = part(session_id)
-        with psycopg.RawCursor(connection) as cursor:
-            times = []
-            for _ in range(CALLS + 6):
+def least(connection: psycopg.Connection, asked: Sequence[Asked]) -> float:
+    """The least milliseconds of some calls, after as many as make a plan stay; nothing that is written stays."""
+    times: list[float] = []
+    until = monotonic() + PATIENCE
+    with psycopg.RawCursor(connection) as cursor:
+        while len(times) < WARM + CALLS and (not times or monotonic() < until):
+            with connection.transaction(force_rollback=True):
                 before = cpu(connection)
-                cursor.execute(query.encode(), values, prepare=True).fetchall()
+                for query, values in asked:
+                    cursor.execute(query.encode(), values, prepare=True)
+                    if cursor.description:
+                        cursor.fetchall()
                 times.append(cpu(connection) - before)
-        found[name] = min(times[6:])
-    return found
+    return min(times[WARM:] or times)
+
+
+def costs(connection: psycopg.Connection, session_id: int, now: datetime) -> dict[str, float]:
+    """What each part costs."""
+    return {name: least(connection, part(session_id, now)) for name, part in PARTS.items()}
+
+
+def filled(connection: psycopg.Connection, rows: int) -> int:
+    """A session of so many snapshots and trades, of which nothing is kept by days."""
+    [(session_id,)] = connection.execute(SESSION).fetchall()
+    connection.execute("SET session_replication_role = replica")
+    for filling in (SNAPSHOTS, TRADES, COUNTED, ORDERS):
+        connection.execute(filling.encode(), {"session": session_id, "rows": rows})
+    connection.execute("SET session_replication_role = DEFAULT")
+    connection.execute("VACUUM ANALYZE")
+    assert isinstance(session_id, int)
+    return session_id
+
+
+def keep(connection: psycopg.Connection, session_id: int) -> None:
+    """What writes keep by days; as in a session that trades, its newest day is not there."""
+    while connection.execute("SELECT roll_up(%s, 200000)", [session_id]).fetchone() != (0,):
+        pass
+    for table in ("trade_days", "order_days"):
+        newest = f"DELETE FROM {table} WHERE session_id = %(of)s AND day = (SELECT max(day) FROM {table})"
+        connection.execute(newest.encode(), {"of": session_id})
+    connection.execute("VACUUM ANALYZE")
 
 
 def main() -> int:
-    """Fill, measure, roll up, measure again."""
+    """Fill, measure, add up days, measure again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 100_000])
     sizes: list[int] = parser.parse_args().rows
@@ -96,17 +143,16 @@ def main() -> int:
         own.execute(schema_sql().encode())
         own.execute("SET jit = off")
         for rows in sizes:
-            [(session_id,)] = own.execute(SESSION).fetchall()
-            own.execute("SET session_replication_role = replica")
-            own.execute(SNAPSHOTS, [session_id, rows])
-            own.execute("SET session_replication_role = DEFAULT")
-            own.execute("VACUUM ANALYZE account_history")
-            columns.append((f"{rows}, snapshots", costs(own, session_id)))
-            own.execute("SELECT rebuild_equity(%s)", [session_id])
-            own.execute("VACUUM ANALYZE equity_spans")
-            columns.append((f"{rows}, spans", costs(own, session_id)))
+            session_id, now = filled(own, rows), START + timedelta(minutes=rows + 1)
+            by_hand = {name: least(own, [(query, (session_id,))]) for name, query in BY_HAND.items()}
+            columns.append((f"{rows}, by hand", by_hand))
+            columns.append((f"{rows}, rows", costs(own, session_id, now)))
+            keep(own, session_id)
+            columns.append((f"{rows}, days", costs(own, session_id, now)))
     lines = ["| | " + " | ".join(name for name, _ in columns) + " |", "|---|" + "---|" * len(columns)]
-    lines += [f"| {part} | " + " | ".join(f"{found[part]:.1f}" for _, found in columns) + " |" for part in PARTS]
+    for part in PARTS:
+        cells = (f"{found[part]:.1f}" if part in found else "" for _, found in columns)
+        lines.append(f"| {part} | " + " | ".join(cells) + " |")
     print("\n".join(lines))
     return 0
 

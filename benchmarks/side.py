@@ -1,7 +1,8 @@
 """One side of benchmarks.before, which starts it with the atb_db of a checkout: nothing else of benchmarks is there.
 
 Its arguments are the checkout and the URL of an empty database. It says which operations there are, and then answers
-each request, an operation with a number of calls, with the milliseconds of the calls.
+each request, an operation with a number of calls, with the milliseconds of each call and, where there is /proc, those
+of the server's CPU in it.
 """
 
 from __future__ import annotations
@@ -86,6 +87,9 @@ class Bot:
     def close_position_with_fee(self) -> Call:
         return self._close(self._open(), commission=FEE)
 
+    def create_order(self) -> Call:
+        return lambda: self._journal("ENTRY")
+
     def log_trade(self) -> Call:
         trade = trades.log_trade(
             session_id=self.session, symbol="X", side="LONG", entry_price=100, exit_price=101, size="0.1", quantity=1,
@@ -139,6 +143,7 @@ OPERATIONS: Final[dict[str, Callable[[Bot], Call]]] = {
     "apply_partial_exit with its fee (then without)": Bot.partial_exit_with_fee,
     "close_position": Bot.close_position,
     "close_position with its fee": Bot.close_position_with_fee,
+    "create_order": Bot.create_order,
     "log_trade": Bot.log_trade,
 }
 
@@ -157,13 +162,30 @@ def main() -> None:
         for line in sys.stdin:
             name, calls = json.loads(line)
             prepared = [OPERATIONS[name](bot) for _ in range(calls)]
-            _say([_milliseconds(call) for call in prepared])
+            servers = _servers(settings.conninfo)
+            _say([_milliseconds(call, servers) for call in prepared])
 
 
-def _milliseconds(call: Call) -> float:
+def _servers(conninfo: str) -> list[Path]:
+    """Where the kernel says how much CPU the engine's server processes have used."""
+    with psycopg.connect(conninfo) as connection:
+        pids = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        ).fetchall()
+    return [path for (pid,) in pids if (path := Path(f"/proc/{pid}/schedstat")).exists()]
+
+
+def _milliseconds(call: Call, servers: list[Path]) -> tuple[float, float]:
+    before = _cpu(servers)
     began = perf_counter()
     call()
-    return (perf_counter() - began) * 1000
+    took = perf_counter() - began
+    return took * 1000, _cpu(servers) - before
+
+
+def _cpu(servers: list[Path]) -> float:
+    return sum(int(path.read_text(encoding="ascii").split()[0]) for path in servers) / 1e6
 
 
 def _say(answer: list[object]) -> None:

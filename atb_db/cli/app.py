@@ -32,6 +32,7 @@ from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.purge import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
 from atb_db.cli.railway import setup_railway_command
+from atb_db.cli.rebuild import rebuild_command
 from atb_db.cli.report import report_command
 from atb_db.cli.restore import restore_command
 from atb_db.cli.roles import roles_command
@@ -77,6 +78,7 @@ app.add_typer(backup_app, name="backup", rich_help_panel=PROTECT)
 app.add_typer(archive_app, name="archive", rich_help_panel=PROTECT)
 app.command("restore", rich_help_panel=PROTECT)(restore_command)
 app.command("drill", rich_help_panel=PROTECT)(drill_command)
+app.command("rebuild", rich_help_panel=CLEAN_UP)(rebuild_command)
 app.command("purge", rich_help_panel=CLEAN_UP)(purge_command)
 app.command("purge-logs", rich_help_panel=CLEAN_UP)(purge_logs_command)
 app.command("nuke", rich_help_panel=CLEAN_UP)(nuke_command)

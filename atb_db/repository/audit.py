@@ -36,11 +36,13 @@ class SessionAudit(NamedTuple):
     """What a trade or partial trade was made of."""
     equity: list[BookFinding]
     """What is kept of the equity by hour and day."""
+    days: list[BookFinding]
+    """What is kept of the trades and orders by day."""
 
     @property
     def findings(self) -> list[BookFinding]:
         """All of them."""
-        return [*self.books, *self.ledger, *self.positions, *self.orders, *self.trades, *self.equity]
+        return [*self.books, *self.ledger, *self.positions, *self.orders, *self.trades, *self.equity, *self.days]
 
 
 def audit_session(*, session_id: int) -> Batch[SessionAudit]:
@@ -53,6 +55,7 @@ def audit_session(*, session_id: int) -> Batch[SessionAudit]:
         orders=audit_orders(session_id=session_id),
         trades=audit_trades(session_id=session_id),
         equity=audit_equity(session_id=session_id),
+        days=audit_days(session_id=session_id),
     )
 
 
@@ -142,6 +145,16 @@ def audit_equity(*, session_id: int) -> list[BookFinding]:
     """Contradictions between the equity kept of a session's hours and days and its snapshots, by rule and subject.
 
     - ``equity``: equity_spans equals what its snapshots, and its hours, make of it in every column.
+    """
+    ...
+
+
+@query
+def audit_days(*, session_id: int) -> list[BookFinding]:
+    """Contradictions between what is kept of a session's trades and orders by days and they themselves.
+
+    - ``trade days``: trade_days and trade_day_parts equal what their days' trades make of them in every column.
+    - ``order days``: order_day_parts equals what its days' orders make of it in every column.
     """
     ...
 

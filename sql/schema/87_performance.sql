@@ -36,8 +36,26 @@ CREATE FUNCTION performance_figures(
     sortino_ratio numeric, calmar_ratio numeric, var_95 numeric
 )
 LANGUAGE sql STABLE AS $$
-    WITH ordered AS (
-        SELECT t.id, t.exit_time, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
+    WITH kept AS (
+        SELECT k.*
+          FROM public.chosen_sessions(session, source, NULL, NULL) AS s
+         CROSS JOIN LATERAL public.kept_trade_days(s.session_id, since, until) AS k
+         WHERE session IS NOT NULL
+           AND num_nonnulls(strategy, instrument) = 0
+    ), loose AS (
+        SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
+          FROM public.chosen_sessions(session, source, NULL, NULL) AS s
+         CROSS JOIN LATERAL public.loose_trades(s.session_id, since, until) AS t
+         WHERE session IS NOT NULL
+           AND num_nonnulls(strategy, instrument) = 0
+         UNION ALL
+        -- The runs of some of the trades, or of several sessions', do not follow from those of the days.
+        SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
+          FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
+         WHERE session IS NULL
+            OR num_nonnulls(strategy, instrument) > 0
+    ), ordered AS (
+        SELECT t.id, t.exit_time, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding, t.day,
                t.exit_time - t.entry_time AS held, sign(t.pnl)::integer AS outcome,
                row_number() OVER in_order AS place,
                -- Where a run of equal outcomes begins.
@@ -45,46 +63,71 @@ LANGUAGE sql STABLE AS $$
                    WHEN lag(sign(t.pnl)) OVER in_order IS DISTINCT FROM sign(t.pnl) THEN row_number() OVER in_order
                END AS run_start,
                lead(t.id) OVER in_order IS NULL AS is_last
-          FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
-        WINDOW in_order AS (ORDER BY t.exit_time, t.id)
+          FROM (SELECT l.*, date_trunc('day', l.exit_time, 'UTC') AS day FROM loose AS l) AS t
+        WINDOW in_order AS (PARTITION BY t.day ORDER BY t.exit_time, t.id)
     ), counted AS (
-        SELECT o.exit_time, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.held, o.outcome,
-        o.is_last,
-               (
-                   o.place + 1 - max(o.run_start) OVER (ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
-               )::integer AS streak
+        SELECT o.day, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.held, o.outcome, o.place,
+               o.is_last, o.place + 1 - max(o.run_start) OVER in_order AS streak,
+               count(o.run_start) OVER in_order AS run
           FROM ordered AS o
+        WINDOW in_order AS (PARTITION BY o.day ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
     ), days AS MATERIALIZED (
-        SELECT date_trunc('day', c.exit_time, 'UTC') AS day, count(*) AS trades,
-               count(*) FILTER (WHERE c.outcome = 1) AS wins, count(*) FILTER (WHERE c.outcome = -1) AS losses,
-               sum(c.pnl) FILTER (WHERE c.outcome = 1) AS profit, -sum(c.pnl) FILTER (WHERE c.outcome = -1) AS loss,
-               sum(c.commission) AS commission, sum(c.margin_interest_cost) AS interest,
-               sum(c.funding) AS funding, sum(c.net_pnl) AS net,
-               max(c.pnl) AS best, min(c.pnl) AS worst, sum(c.held) AS held,
-               sum(c.held) FILTER (WHERE c.outcome = 1) AS wins_held,
-               sum(c.held) FILTER (WHERE c.outcome = -1) AS losses_held,
-               max(c.streak) FILTER (WHERE c.outcome = 1) AS win_streak,
-               max(c.streak) FILTER (WHERE c.outcome = -1) AS loss_streak,
-               max(c.outcome * c.streak) FILTER (WHERE c.is_last) AS current_streak
+        SELECT k.day::timestamptz, k.trades::bigint, k.wins::bigint, k.losses::bigint, k.profit, k.loss, k.commission,
+               k.margin_interest_cost, k.funding, k.net_pnl, k.best_pnl, k.worst_pnl, k.held, k.wins_held,
+               k.losses_held, k.first_outcome, k.first_run::bigint, k.last_outcome, k.last_run::bigint,
+               k.win_streak::bigint, k.loss_streak::bigint
+          FROM kept AS k
+         UNION ALL
+        SELECT c.day, count(*), count(*) FILTER (WHERE c.outcome = 1), count(*) FILTER (WHERE c.outcome = -1),
+               sum(c.pnl) FILTER (WHERE c.outcome = 1), -sum(c.pnl) FILTER (WHERE c.outcome = -1),
+               sum(c.commission), sum(c.margin_interest_cost), sum(c.funding), sum(c.net_pnl), max(c.pnl), min(c.pnl),
+               sum(c.held), sum(c.held) FILTER (WHERE c.outcome = 1), sum(c.held) FILTER (WHERE c.outcome = -1),
+               max(c.outcome) FILTER (WHERE c.place = 1), count(*) FILTER (WHERE c.run = 1),
+               max(c.outcome) FILTER (WHERE c.is_last), max(c.streak) FILTER (WHERE c.is_last),
+               max(c.streak) FILTER (WHERE c.outcome = 1), max(c.streak) FILTER (WHERE c.outcome = -1)
           FROM counted AS c
-         GROUP BY date_trunc('day', c.exit_time, 'UTC')
+         GROUP BY c.day
+    ), runs AS (
+        -- The first run of a day and, unless it is the only one, the last.
+        SELECT d.day, 1 AS number, d.first_outcome AS outcome, d.first_run AS trades
+          FROM days AS d
+         UNION ALL
+        SELECT d.day, 2, d.last_outcome, d.last_run
+          FROM days AS d
+         WHERE d.first_run < d.trades
+    ), begun AS (
+        SELECT r.*, (r.number = 2 OR lag(r.outcome) OVER in_order IS DISTINCT FROM r.outcome) AS begins
+          FROM runs AS r
+        WINDOW in_order AS (ORDER BY r.day, r.number)
+    ), numbered AS (
+        SELECT b.outcome, b.trades,
+               count(*) FILTER (WHERE b.begins) OVER (ORDER BY b.day, b.number ROWS UNBOUNDED PRECEDING) AS run
+          FROM begun AS b
+    ), streaks AS (
+        SELECT max(s.trades) FILTER (WHERE s.outcome = 1) AS wins, max(s.trades) FILTER (WHERE s.outcome = -1) AS losses,
+               (array_agg(s.outcome * s.trades ORDER BY s.run DESC))[1] AS newest
+          FROM (
+                   SELECT n.run, n.outcome, sum(n.trades)::integer AS trades
+                     FROM numbered AS n
+                    GROUP BY n.run, n.outcome
+               ) AS s
     ), totals AS (
         SELECT coalesce(sum(d.trades), 0)::integer AS trades, coalesce(sum(d.wins), 0)::integer AS wins,
                coalesce(sum(d.losses), 0)::integer AS losses, coalesce(sum(d.profit), 0) AS profit,
                coalesce(sum(d.loss), 0) AS loss, coalesce(sum(d.commission), 0) AS commission,
-               coalesce(sum(d.interest), 0) AS interest, coalesce(sum(d.funding), 0) AS funding,
-               coalesce(sum(d.net), 0) AS net,
-               max(d.best) AS best, min(d.worst) AS worst,
+               coalesce(sum(d.margin_interest_cost), 0) AS interest, coalesce(sum(d.funding), 0) AS funding,
+               coalesce(sum(d.net_pnl), 0) AS net, max(d.best_pnl) AS best, min(d.worst_pnl) AS worst,
                extract(epoch FROM sum(d.held)) / 3600 AS hours,
                extract(epoch FROM sum(d.wins_held)) / 3600 AS win_hours,
                extract(epoch FROM sum(d.losses_held)) / 3600 AS loss_hours,
-               coalesce(max(d.win_streak), 0) AS win_streak, coalesce(max(d.loss_streak), 0) AS loss_streak,
-               coalesce(max(d.current_streak), 0) AS current_streak
+               coalesce(greatest(max(d.win_streak), (SELECT s.wins FROM streaks AS s)), 0)::integer AS win_streak,
+               coalesce(greatest(max(d.loss_streak), (SELECT s.losses FROM streaks AS s)), 0)::integer AS loss_streak,
+               coalesce((SELECT s.newest FROM streaks AS s), 0)::integer AS current_streak
           FROM days AS d
     ), best_day AS (
-        SELECT d.day, d.net FROM days AS d ORDER BY d.net DESC, d.day LIMIT 1
+        SELECT d.day, d.net_pnl AS net FROM days AS d ORDER BY d.net_pnl DESC, d.day LIMIT 1
     ), worst_day AS (
-        SELECT d.day, d.net FROM days AS d ORDER BY d.net, d.day LIMIT 1
+        SELECT d.day, d.net_pnl AS net FROM days AS d ORDER BY d.net_pnl, d.day LIMIT 1
     ), openings AS (
         SELECT sum(o.opening_balance) AS balance, sum(o.opening_equity) AS equity
           FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o
@@ -165,65 +208,98 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
     fine_days timestamptz[] := '{}';
     fine_hours timestamptz[] := '{}';
-    wanted_days timestamptz[];
-    wanted_hours timestamptz[];
+    own record;
+    found record;
 BEGIN
+    SELECT min(o.session_id) AS session_id, count(*) = 1 AND bool_and(o.by_snapshots) AS is_single INTO own
+      FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o;
+    IF own.is_single IS NOT TRUE THEN
+        RETURN QUERY
+        SELECT d.started_at, d.trough_at, d.recovered_at, d.peak, d.trough, d.drawdown
+          FROM public.drawdown_episodes(session, source, strategy, instrument, since, until) AS d
+         ORDER BY d.drawdown DESC, d.started_at
+         LIMIT most;
+        RETURN;
+    END IF;
     LOOP
-        -- Steps that reach the peak divide the others into blocks. A block between two snapshots at the peak is an
+        -- Parts that reach the peak divide the others into blocks. A block between two snapshots at the peak is an
         -- episode; the worst ones are looked at more closely until all of them are.
-        WITH steps AS MATERIALIZED (
-            SELECT e.start_time, e.hours, e.drawdown, e.high_time, coalesce(e.high >= e.peak_before, TRUE) AS reaches,
-                   count(*) FILTER (WHERE coalesce(e.high >= e.peak_before, TRUE)) OVER (
-                       ORDER BY e.place ROWS UNBOUNDED PRECEDING
+        WITH peaked AS (
+            SELECT p.start_time, p.id, p.hours, p.high, p.high_time, p.low, p.low_time, p.fall, p.transferred,
+                   -- A transfer moves the peak along.
+                   max(p.high - p.transferred) OVER (
+                       ORDER BY p.start_time, p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                   ) + p.transferred AS peak_before
+              FROM public.equity_parts(own.session_id, since, until, fine_days, fine_hours) AS p
+        ), flagged AS MATERIALIZED (
+            SELECT p.start_time, p.id, p.hours, p.high, p.high_time, p.low, p.low_time, p.fall, p.transferred,
+                   p.peak_before, coalesce(p.high >= p.peak_before, TRUE) AS reaches,
+                   count(*) FILTER (WHERE coalesce(p.high >= p.peak_before, TRUE)) OVER (
+                       ORDER BY p.start_time, p.id ROWS UNBOUNDED PRECEDING
                    ) AS block
-              FROM public.equity_steps(
-                       session, source, strategy, instrument, since, until, fine_days, fine_hours
-                   ) AS e
-        ), worst AS (
-            SELECT s.block
-              FROM steps AS s
-             GROUP BY s.block
-            HAVING max(s.drawdown) > 0
-             ORDER BY max(s.drawdown) DESC, s.block
+              FROM peaked AS p
+        ), reached AS MATERIALIZED (
+            SELECT f.block, f.start_time, f.hours, f.high_time,
+                   CASE
+                       WHEN f.low < f.peak_before THEN greatest(f.fall, public.drawdown(f.peak_before, f.low))
+                       ELSE f.fall
+                   END AS depth,
+                   lead(f.start_time) OVER (ORDER BY f.block) AS next_time
+              FROM flagged AS f
+             WHERE f.reaches
+        ), fallen AS MATERIALIZED (
+            SELECT g.block, g.transferred, g.peak, g.low, public.drawdown(g.peak, g.low) AS depth
+              FROM (
+                       SELECT f.block, f.transferred, max(f.peak_before) AS peak, min(f.low) AS low
+                         FROM flagged AS f
+                        WHERE NOT f.reaches
+                        GROUP BY f.block, f.transferred
+                       -- With plain columns the function is inlined, which takes a tenth of the time.
+                       OFFSET 0
+                   ) AS g
+        ), worst AS MATERIALIZED (
+            SELECT r.block, min(r.start_time) AS start_time, min(r.next_time) AS next_time
+              FROM reached AS r
+              LEFT JOIN fallen AS f ON f.block = r.block
+             WHERE r.depth > 0 OR f.block IS NOT NULL
+             GROUP BY r.block
+             ORDER BY greatest(max(r.depth), max(f.depth)) DESC, r.block
              LIMIT most
+        ), wanted AS (
+            SELECT array_agg(r.start_time) FILTER (WHERE r.hours = 24) AS days,
+                   array_agg(
+                       CASE r.hours WHEN 1 THEN r.start_time ELSE date_trunc('hour', r.high_time, 'UTC') END
+                   ) AS hours
+              FROM worst AS w
+              JOIN reached AS r ON r.block IN (w.block, w.block + 1)
+             WHERE r.hours > 0
+        ), troughs AS (
+            SELECT DISTINCT ON (w.block) w.start_time, w.next_time, f.low_time, l.peak, l.low, l.depth
+              FROM worst AS w
+              JOIN fallen AS l ON l.block = w.block
+              JOIN flagged AS f
+                ON f.block = l.block AND f.transferred = l.transferred AND f.low = l.low AND NOT f.reaches
+             ORDER BY w.block, l.depth DESC, l.low, f.start_time, f.id
         )
-        SELECT array_agg(s.start_time) FILTER (WHERE s.hours = 24),
-               array_agg(CASE s.hours WHEN 1 THEN s.start_time ELSE date_trunc('hour', s.high_time, 'UTC') END)
-          INTO wanted_days, wanted_hours
-          FROM steps AS s
-         WHERE s.reaches
-           AND s.hours > 0
-           AND (s.block IN (SELECT w.block FROM worst AS w) OR s.block - 1 IN (SELECT w.block FROM worst AS w));
-        EXIT WHEN num_nonnulls(wanted_days, wanted_hours) = 0;
-        fine_days := fine_days || wanted_days;
-        fine_hours := fine_hours || wanted_hours;
+        SELECT d.days, d.hours, e.* INTO found
+          FROM wanted AS d
+         CROSS JOIN (
+                   SELECT array_agg(t.start_time ORDER BY t.depth DESC, t.start_time) AS starts,
+                          array_agg(t.low_time ORDER BY t.depth DESC, t.start_time) AS low_times,
+                          array_agg(t.next_time ORDER BY t.depth DESC, t.start_time) AS ends,
+                          array_agg(t.peak ORDER BY t.depth DESC, t.start_time) AS peaks,
+                          array_agg(t.low ORDER BY t.depth DESC, t.start_time) AS lows,
+                          array_agg(t.depth ORDER BY t.depth DESC, t.start_time) AS depths
+                     FROM troughs AS t
+               ) AS e;
+        EXIT WHEN num_nonnulls(found.days, found.hours) = 0;
+        fine_days := fine_days || found.days;
+        fine_hours := fine_hours || found.hours;
     END LOOP;
     RETURN QUERY
-    SELECT d.started_at, d.trough_at, d.recovered_at, d.peak, d.trough, d.drawdown
-      FROM (
-               SELECT min(n.start_time) AS started_at,
-                      (array_agg(n.low_time ORDER BY n.depth DESC, n.low, n.place))[1] AS trough_at,
-                      lead(min(n.start_time)) OVER (ORDER BY n.episode) AS recovered_at,
-                      (array_agg(n.peak_before ORDER BY n.depth DESC, n.low, n.place))[1] AS peak,
-                      (array_agg(n.low ORDER BY n.depth DESC, n.low, n.place))[1] AS trough,
-                      max(n.depth) AS drawdown
-                 FROM (
-                          SELECT e.place, e.start_time, e.low_time, coalesce(e.peak_before, e.high) AS peak_before,
-                                 -- One that reaches the peak and is not looked at more closely is no trough.
-                                 CASE WHEN e.high < e.peak_before THEN e.low ELSE e.high END AS low,
-                                 CASE WHEN e.high < e.peak_before THEN e.drawdown ELSE 0 END AS depth,
-                                 count(*) FILTER (WHERE coalesce(e.high >= e.peak_before, TRUE)) OVER (
-                                     ORDER BY e.place ROWS UNBOUNDED PRECEDING
-                                 ) AS episode
-                            FROM public.equity_steps(
-                                     session, source, strategy, instrument, since, until, fine_days, fine_hours
-                                 ) AS e
-                      ) AS n
-                GROUP BY n.episode
-           ) AS d
-     WHERE d.trough < d.peak
-     ORDER BY d.drawdown DESC, d.started_at
-     LIMIT most;
+    SELECT e.started, e.lowest, e.ended, e.high, e.low, e.depth
+      FROM unnest(found.starts, found.low_times, found.ends, found.peaks, found.lows, found.depths)
+        AS e (started, lowest, ended, high, low, depth);
 END
 $$;
 COMMENT ON FUNCTION worst_drawdowns IS
@@ -349,23 +425,11 @@ CREATE FUNCTION pnl_by(
     win_rate numeric, gross_pnl numeric, costs numeric, net_pnl numeric, last_exit_time timestamptz
 )
 LANGUAGE sql STABLE AS $$
-    SELECT g.label, g.period_start, count(*)::integer,
-           (count(*) FILTER (WHERE t.pnl > 0))::integer,
-           (count(*) FILTER (WHERE t.pnl < 0))::integer,
-           trim_scale((count(*) FILTER (WHERE t.pnl > 0))::numeric / count(*)),
-           sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
-      FROM public.chosen_trades(session, source, strategy, instrument, since, until) AS t
-     CROSS JOIN LATERAL (
-               SELECT CASE dimension
-                          WHEN 'exit_reason' THEN t.exit_reason
-                          WHEN 'strategy_name' THEN t.strategy_name
-                          WHEN 'symbol' THEN t.symbol
-                      END AS label,
-                      CASE
-                          WHEN dimension IN ('day', 'week', 'month') THEN date_trunc(dimension, t.exit_time, 'UTC')
-                          WHEN dimension = 'all' THEN 'epoch'
-                      END AS period_start
-           ) AS g
+    SELECT g.label, g.period_start, sum(g.trades)::integer, sum(g.wins)::integer, sum(g.losses)::integer,
+           trim_scale(sum(g.wins) / sum(g.trades)), sum(g.gross_pnl), sum(g.costs), sum(g.net_pnl),
+           max(g.last_exit_time)
+      FROM public.chosen_sessions(session, source, NULL, NULL) AS s
+     CROSS JOIN LATERAL public.trade_sums(dimension, s.session_id, strategy, instrument, since, until) AS g
      GROUP BY g.label, g.period_start
 $$;
 COMMENT ON FUNCTION pnl_by IS

@@ -9,33 +9,15 @@ CREATE FUNCTION order_figures(
     commission numeric, newest_order timestamptz
 )
 LANGUAGE sql STABLE AS $$
-    SELECT o.order_type, count(*)::integer,
-           (count(*) FILTER (WHERE o.status = 'FILLED'))::integer,
-           (count(*) FILTER (WHERE o.status <> 'FILLED' AND o.filled_quantity > 0))::integer,
-           (count(*) FILTER (WHERE o.status = 'CANCELLED'))::integer,
-           (count(*) FILTER (WHERE o.status = 'FAILED'))::integer,
-           (count(*) FILTER (WHERE o.status = 'EXPIRED'))::integer,
-           (count(*) FILTER (WHERE o.status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED', 'UNKNOWN')))::integer,
-           trim_scale(
-               (count(*) FILTER (WHERE o.status = 'FILLED'))::numeric
-               / nullif(count(*) FILTER (WHERE o.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')), 0)
-           ),
-           count(o.slippage)::integer, trim_scale(round(avg(o.slippage), 12)), trim_scale(max(o.slippage)),
-           trim_scale(coalesce(sum(o.slippage * o.price * o.filled_quantity), 0)),
-           sum(o.commission), max(o.created_at)
+    SELECT o.order_type, sum(o.orders)::integer, sum(o.filled)::integer, sum(o.partially_filled)::integer,
+           sum(o.cancelled)::integer, sum(o.failed)::integer, sum(o.expired)::integer,
+           (sum(o.orders) - sum(o.filled + o.cancelled + o.failed + o.expired))::integer,
+           trim_scale(sum(o.filled) / nullif(sum(o.filled + o.cancelled + o.failed + o.expired), 0)),
+           sum(o.slipped)::integer, trim_scale(round(sum(o.slippage) / sum(o.slipped), 12)),
+           trim_scale(max(o.worst_slippage)), trim_scale(coalesce(sum(o.slippage_cost), 0)),
+           sum(o.commission), max(o.newest_order)
       FROM public.chosen_sessions(session, source, NULL, NULL) AS s
-     CROSS JOIN LATERAL (
-               SELECT r.order_type, r.status, r.price::numeric, r.filled_quantity::numeric, r.commission::numeric,
-                      r.created_at::timestamptz,
-                      public.slippage(r.order_type, r.side, r.price, r.filled_price) AS slippage
-                 FROM public.orders AS r
-                WHERE r.session_id = s.session_id
-                  AND r.created_at >= coalesce(since, '-infinity')
-                  AND r.created_at < coalesce(until, 'infinity')
-                  AND (strategy IS NULL OR r.strategy_name = strategy)
-                  AND r.symbol = coalesce(instrument, r.symbol)
-               OFFSET 0
-           ) AS o
+     CROSS JOIN LATERAL public.order_sums(s.session_id, strategy, instrument, since, until) AS o
      GROUP BY o.order_type
 $$;
 COMMENT ON FUNCTION order_figures IS

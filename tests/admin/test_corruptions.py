@@ -11,7 +11,7 @@ from atb_db import Database
 from atb_db.admin.connection import Connection
 from atb_db.database.connecting import ServerInfo
 from atb_db.embedded import Server
-from tests.admin.corruptions.auditing import audited, connected, filled_in, is_refused, plant, undone
+from tests.admin.corruptions.auditing import audited, connected, filled_in, is_refused, keep_days, plant, undone
 from tests.admin.corruptions.page import PAGE, written
 from tests.admin.corruptions.planted import PLANTED, UNDECIDABLE, Corruption, Undecidable
 from tests.admin.corruptions.world import World, write
@@ -33,6 +33,7 @@ def books(server: Server) -> Iterator[Audited]:
     url = server.create_database("corrupted", template=TEMPLATE)
     with Database(url) as db:
         world = write(db)
+    keep_days(url, world)
     with connected(url) as (connection, info):
         yield Audited(world, connection, info, audited(connection, info))
 

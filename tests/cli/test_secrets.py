@@ -93,6 +93,7 @@ CASES: Final = {
     "report": Case("--out page.html"),
     "watch": Case(),
     "end-crashed": Case("--yes"),
+    "rebuild": Case(),
     "purge": Case("--yes"),
     "purge-logs": Case("--yes"),
     "import": Case(reached=USAGE, unreached=USAGE),

@@ -125,7 +125,7 @@ def test_everything_is_recorded(replayed: tuple[Database, DemoReport]) -> None:
     rows = {table.table_name: table.row_count for table in report.tables}
     assert rows.keys() == {
         *("trading_sessions", "positions", "orders", "order_fills", "partial_trades", "trades"),
-        *("performance_metrics", "equity_spans", "equity_rolls"),
+        *("performance_metrics", "equity_spans", "equity_rolls", "order_days", "order_day_parts"),
         *("account_balances", "account_history", "system_events", "strategy_executions"),
     }
     assert rows["strategy_executions"] >= len(BUILT_IN.candles)

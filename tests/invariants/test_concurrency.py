@@ -148,7 +148,10 @@ def another(db: Database, world: World, command: Declared[object], number: int) 
     return command.value(arguments)
 
 
-KEPT = {"performance_metrics", "equity_spans", "equity_rolls"}
+KEPT = {
+    *("performance_metrics", "equity_spans", "equity_rolls"),
+    *("trade_days", "trade_day_parts", "order_days", "order_day_parts"),
+}
 """Tables that are computed from others."""
 
 

@@ -80,6 +80,18 @@ SELECT session_id, id, symbol, 'LONG', 'PAPER', 100, 101, 0.1, 1, entry_time, ex
   FROM positions
  WHERE strategy_name LIKE 'strategy %' AND status = 'CLOSED';
 
+-- What counts the trades of a day; the figures beside it are read by nothing here.
+INSERT INTO performance_metrics (
+    session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
+    gross_profit, gross_loss, commission, margin_interest_cost, best_trade_pnl, worst_trade_pnl, current_streak,
+    largest_win_streak, largest_loss_streak, peak_balance, max_drawdown
+)
+SELECT session_id, 'DAILY', date_trunc('day', exit_time, 'UTC'), date_trunc('day', exit_time, 'UTC') + interval '1 day',
+       10000, count(*), 0, 0, 0, 0, sum(commission), 0, max(pnl), min(pnl), 0, 0, 0, 10000, 0
+  FROM trades
+ WHERE strategy_name LIKE 'strategy %'
+ GROUP BY session_id, date_trunc('day', exit_time, 'UTC');
+
 INSERT INTO account_history (session_id, timestamp, balance, equity)
 SELECT session_id, moment, 10000, 10000 + i * 7919 % 401 + i / 100
   FROM spread;

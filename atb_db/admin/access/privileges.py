@@ -51,6 +51,8 @@ TABLES: Final = {
     ),
     "market_sessions": _updated("timezone open_time close_time days_of_week is_24h"),
     "optimization_cycles": APPENDED,
+    "order_day_parts": BY_COMMANDS,
+    "order_days": BY_COMMANDS,
     "order_fills": BY_COMMANDS,
     "orders": BY_COMMANDS,
     "partial_trades": BY_COMMANDS,
@@ -89,6 +91,8 @@ TABLES: Final = {
     "strategy_versions": APPENDED,
     "system_control_flags": _updated("active reason source updated_at"),
     "system_events": APPENDED,
+    "trade_day_parts": BY_COMMANDS,
+    "trade_days": BY_COMMANDS,
     "trades": APPENDED,
     "trading_sessions": BY_COMMANDS,
 }

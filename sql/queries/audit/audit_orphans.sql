@@ -87,6 +87,18 @@ WITH orphans AS (
      WHERE p.id IS NULL
        AND c.session_id IS NOT NULL
      UNION ALL
+    SELECT 'order_day_parts ' || c.day::date || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM order_day_parts AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+     UNION ALL
+    SELECT 'order_days ' || c.day::date || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM order_days AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+     UNION ALL
     SELECT 'order_fills ' || c.id || ', order_id' AS subject,
            'orders' AS parent, c.order_id::text AS missing
       FROM order_fills AS c
@@ -240,6 +252,18 @@ WITH orphans AS (
       LEFT JOIN trading_sessions AS p ON p.id = c.session_id
      WHERE p.id IS NULL
        AND c.session_id IS NOT NULL
+     UNION ALL
+    SELECT 'trade_day_parts ' || c.day::date || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM trade_day_parts AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+     UNION ALL
+    SELECT 'trade_days ' || c.day::date || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM trade_days AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
      UNION ALL
     SELECT 'trades ' || c.id || ', position_id' AS subject,
            'positions' AS parent, c.position_id::text AS missing

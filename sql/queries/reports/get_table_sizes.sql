@@ -22,6 +22,10 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'optimization_cycles', count(*) FROM optimization_cycles
      UNION ALL
+    SELECT 'order_day_parts', count(*) FROM order_day_parts
+     UNION ALL
+    SELECT 'order_days', count(*) FROM order_days
+     UNION ALL
     SELECT 'order_fills', count(*) FROM order_fills
      UNION ALL
     SELECT 'orders', count(*) FROM orders
@@ -57,6 +61,10 @@ WITH counted (table_name, row_count) AS (
     SELECT 'system_control_flags', count(*) FROM system_control_flags
      UNION ALL
     SELECT 'system_events', count(*) FROM system_events
+     UNION ALL
+    SELECT 'trade_day_parts', count(*) FROM trade_day_parts
+     UNION ALL
+    SELECT 'trade_days', count(*) FROM trade_days
      UNION ALL
     SELECT 'trades', count(*) FROM trades
      UNION ALL

@@ -15,6 +15,12 @@ from atb_db.database.connecting import ServerInfo, accept
 from tests.admin.corruptions.world import World
 
 
+def keep_days(url: str, world: World) -> None:
+    """Add up the days of the ended session's trades and orders."""
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("SELECT roll_trades(%(of)s, 1000, TRUE), roll_orders(%(of)s, 1000, TRUE)", {"of": world.ended})
+
+
 @contextmanager
 def undone(connection: Connection) -> Iterator[None]:
     """What happens inside is rolled back."""

@@ -11,7 +11,7 @@ import psycopg
 
 from atb_db import Database, embedded
 from atb_db.sqlfile import schema_sql
-from tests.admin.corruptions.auditing import connected, filled_in, is_refused
+from tests.admin.corruptions.auditing import connected, filled_in, is_refused, keep_days
 from tests.admin.corruptions.planted import PLANTED, UNDECIDABLE
 from tests.admin.corruptions.world import write
 
@@ -58,6 +58,7 @@ def main(page: Path) -> None:
             connection.execute(schema_sql())
         with Database(url) as db:
             world = write(db)
+        keep_days(url, world)
         with connected(url) as (connection, _):
             refused = [is_refused(connection, filled_in(one.script, world)) for one in PLANTED]
     page.write_text(written(refused, page), encoding="utf-8")

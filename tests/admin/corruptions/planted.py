@@ -94,6 +94,19 @@ def _metric(column: str, to: str) -> Corruption:
     return Corruption("performance_metrics", f"`{column}`", script, "metrics", f"DAILY 2024-03-01, {column}")
 
 
+def _day(table: str, column: str, to: str) -> Corruption:
+    """One of a row that is kept of the trades or orders of a day."""
+    parts = {
+        "trade_days": ("", ""),
+        "trade_day_parts": (" AND kept_by = 'symbol' AND symbol = 'ETHUSDT'", ", symbol, , ETHUSDT, "),
+        "order_day_parts": (" AND kept_by = 'order_type' AND order_type = 'ENTRY'", ", order_type, ENTRY, , "),
+    }
+    condition, part = parts[table]
+    script = f"UPDATE {table} SET {column} = {to} WHERE session_id = {{ended}} AND day = '2024-03-01Z'{condition}"
+    identity = "order days" if table.startswith("order") else "trade days"
+    return Corruption(table, f"`{column}`", script, identity, f"day 2024-03-01{part}, {column}")
+
+
 def _span(column: str, to: str) -> Corruption:
     script = (
         f"UPDATE equity_spans SET {column} = {to} WHERE session_id = {{live}} AND start_time >= '2024-03-01 20:00Z'"
@@ -700,6 +713,28 @@ _AROUND: Final = (
         "equity",
         "hour 2024-03-01 20:00, snapshots",
     ),
+    *(
+        Corruption(
+            table,
+            "an unknown `session_id`",
+            f"UPDATE {table} SET session_id = 987654321 WHERE session_id = {{ended}} AND day = '2024-03-01Z'",
+            "orphan",
+            f"{table} 2024-03-01, session_id",
+        )
+        for table in ("trade_days", "trade_day_parts", "order_days", "order_day_parts")
+    ),
+    *(_day("trade_days", column, "9") for column in ("wins", "losses", "first_outcome", "first_run", "last_outcome")),
+    *(_day("trade_days", column, "9") for column in ("last_run", "win_streak", "loss_streak")),
+    *(_day("trade_days", column, f"{column} + 1") for column in ("profit", "loss", "commission", "funding")),
+    *(_day("trade_days", column, f"{column} + 1") for column in ("margin_interest_cost", "net_pnl", "best_pnl")),
+    _day("trade_days", "worst_pnl", "worst_pnl - 1"),
+    *(_day("trade_days", column, "interval '1 year'") for column in ("held", "wins_held", "losses_held")),
+    *(_day("trade_day_parts", column, "9") for column in ("trades", "wins", "losses", "gross_pnl", "costs", "net_pnl")),
+    _day("trade_day_parts", "last_exit_time", "last_exit_time + interval '1 second'"),
+    *(_day("order_day_parts", column, "9") for column in ("orders", "filled", "partially_filled", "cancelled")),
+    *(_day("order_day_parts", column, "9") for column in ("failed", "expired", "slipped", "slippage")),
+    *(_day("order_day_parts", column, "9") for column in ("worst_slippage", "slippage_cost", "commission")),
+    *(_day("order_day_parts", column, "'2024-03-09 00:00Z'") for column in ("newest_order", "newest_fill")),
     _span("snapshots", "9"),
     _span("closing", "closing + 1"),
     _span("last_time", "last_time + interval '1 second'"),

@@ -213,6 +213,8 @@ def write(db: Database) -> World:  # noqa: PLR0915  one evening, in order
             price=1,
         )
     )
+    refused = order("ENTRY", None, "1", session_id=ended)
+    db.run(orders.update_order_status(order_id=refused, status="CANCELLED", timestamp=at(301)))
     db.run(sessions.end_trading_session(session_id=ended, end_time=at(302)))
     return World(
         live=live,

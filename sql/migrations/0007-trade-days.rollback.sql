@@ -1,0 +1,2 @@
+DROP TABLE trade_day_parts;
+DROP TABLE trade_days;

@@ -1,0 +1,2 @@
+DROP TABLE order_day_parts;
+DROP TABLE order_days;
