@@ -59,6 +59,13 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
 }
 """Every table with rows of a session, in the order in which they are removed, and what makes them the session's."""
 
+DERIVED_TABLES: Final = {
+    **dict.fromkeys(("equity_spans", "equity_rolls"), "computed again from the snapshots"),
+    **dict.fromkeys(("trade_days", "trade_day_parts"), "computed again from the trades"),
+    **dict.fromkeys(("order_days", "order_day_parts"), "computed again from the orders"),
+}
+"""Those of a session that say only what others say, and from what they are made again."""
+
 LOG_TABLES: Final = ("system_events", "strategy_executions", "prediction_performance")
 """What only records what happened; no figure and no book is computed from it."""
 

@@ -53,6 +53,7 @@ CREATE TABLE positions (
     strategy_name label NOT NULL,
     confidence_score fraction,
     exchange label,
+    -- Plain types, for a table that engines trade on is not written again; the commands cast to the domains.
     leverage numeric,
     liquidation_price numeric,
     entry_tag text,
@@ -89,11 +90,7 @@ CREATE TABLE positions (
     -- its sign.
     CONSTRAINT positions_pnl_from_values CHECK (
         abs(realized_pnl - pnl_correction) = abs(exit_notional - entry_notional + cost_basis)
-    ),
-    -- Plain types with CHECKs, as no column of a domain is added to a table that engines trade on.
-    CONSTRAINT positions_leverage_positive CHECK (leverage > 0 AND leverage < 1e6),
-    CONSTRAINT positions_liquidation_price_nonnegative CHECK (liquidation_price >= 0 AND liquidation_price < 1e30),
-    CONSTRAINT positions_entry_tag_form CHECK (length(entry_tag) BETWEEN 1 AND 255)
+    )
 ) WITH (fillfactor = 80);
 
 CREATE INDEX positions_open_idx ON positions (session_id, entry_time, id) WHERE status = 'OPEN';

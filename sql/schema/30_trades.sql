@@ -43,9 +43,7 @@ CREATE TABLE trades (
     CONSTRAINT trades_position_id_key UNIQUE (position_id),
     CONSTRAINT trades_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
     CONSTRAINT trades_position_id_fkey FOREIGN KEY (position_id, session_id) REFERENCES positions (id, session_id),
-    CONSTRAINT trades_exit_after_entry CHECK (exit_time >= entry_time),
-    CONSTRAINT trades_leverage_positive CHECK (leverage > 0 AND leverage < 1e6),
-    CONSTRAINT trades_entry_tag_form CHECK (length(entry_tag) BETWEEN 1 AND 255)
+    CONSTRAINT trades_exit_after_entry CHECK (exit_time >= entry_time)
 );
 
 CREATE INDEX trades_session_id_exit_time_idx ON trades (session_id, exit_time, id);

@@ -14,14 +14,14 @@ from atb_db.admin.access.roles import Members, set_roles
 from atb_db.admin.audit import audit
 from atb_db.admin.continuous.put_back import check_may_put_back, put_back
 from atb_db.admin.errors import Refused
-from atb_db.admin.purge import SESSION_TABLES, purge_session
+from atb_db.admin.purge import DERIVED_TABLES, SESSION_TABLES, purge_session
 from atb_db.embedded import Server
 from atb_db.repository import account, positions, sessions
 from tests.admin.roles import execute, remove_roles
 from tests.statements.books import Contents, contents
 from tests.statements.examples import World, opening, prepare
 
-COUNTED_ANEW = {"equity_spans", "equity_rolls", "system_events"}
+COUNTED_AGAIN = {*DERIVED_TABLES, "system_events"}
 """Equity is rolled up later, or further; and what is put back is recorded."""
 
 
@@ -79,7 +79,7 @@ def _lost(server: Server, url: str, *, ended: bool) -> Iterator[Lost]:
 
 
 def counted(found: Contents) -> Contents:
-    return {table: rows for table, rows in found.items() if table not in COUNTED_ANEW}
+    return {table: rows for table, rows in found.items() if table not in COUNTED_AGAIN}
 
 
 def trade_on(found: Lost) -> None:

@@ -15,13 +15,11 @@ from atb_db.admin.audit import session_findings
 from atb_db.admin.backup.events import record
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, changing, reading, writing
 from atb_db.admin.errors import Refused
-from atb_db.admin.purge import SESSION_TABLES
+from atb_db.admin.purge import DERIVED_TABLES, SESSION_TABLES
 from atb_db.admin.readable import counted
 from atb_db.config import Settings
 from atb_db.types import EventType
 
-_DERIVED: Final = frozenset({"equity_spans", "equity_rolls"})
-"""Computed again from the snapshots."""
 _SESSIONS: Final = "trading_sessions"
 _MARK: Final = ("purge_started_at", "ledger_entries")
 """What the beginning of a purge changes in a session's row."""
@@ -100,7 +98,7 @@ def _put_back(before: Connection, live: Connection, session_id: int) -> PutBack:
     rows: dict[str, int] = {}
     present = 0
     for table in reversed(SESSION_TABLES):
-        if table in _DERIVED:
+        if table in DERIVED_TABLES:
             continue
         if table == "account_history":
             _hold_back_equity(live, session_id)

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from psycopg import sql
 
 from atb_db.admin.connection import Connection, ask
+from atb_db.admin.purge import DERIVED_TABLES
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -54,8 +55,7 @@ EXPORTED: Final = (
 """The tables, parents before children."""
 
 NOT_EXPORTED: Final = {
-    "equity_rolls": "computed again from the snapshots",
-    "equity_spans": "computed again from the snapshots",
+    **DERIVED_TABLES,
     "imported_rows": "of the database that imported them",
     "session_holds": "an engine holds a session in one database",
 }

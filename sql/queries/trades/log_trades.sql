@@ -62,7 +62,7 @@ WITH session AS (
            as_booked(t.commission), as_booked(t.margin_interest_cost), as_booked(t.funding), t.stop_loss, t.take_profit,
            t.exit_reason, t.strategy_name, t.strategy_config::jsonb, t.confidence_score, t.order_id, t.exchange,
            coalesce(t.timeframe, s.timeframe),
-           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.leverage, t.entry_tag,
+           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.leverage::size, t.entry_tag::label,
            t.request_id, :request_hash
       FROM session AS s
      CROSS JOIN input AS t
