@@ -41,6 +41,7 @@ class Given(TypedDict, total=False):
     idle_timeout: float | None
     pgbouncer: bool | None
     replica_lag: float | None
+    metrics: bool | None
 
 
 class UrlSetting(NamedTuple):
@@ -112,6 +113,8 @@ class Settings(NamedTuple):
     """Connection string of a replica for queries that may be stale; it is left out of `repr`."""
     replica_lag: float = 5.0
     """Seconds that the replica may be behind; beyond that the primary is asked."""
+    metrics: bool = False
+    """1 to count statements, their times, errors and retries for `Database.metrics`."""
 
     def __repr__(self) -> str:
         shown = self._asdict() | {"conninfo": redacted(self.conninfo)}

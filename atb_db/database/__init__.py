@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from atb_db.database.aio.transaction import AsyncTransaction
     from atb_db.database.connecting import ServerInfo
     from atb_db.database.health import Health, JournalDepth
+    from atb_db.database.observing import ErrorCount, Metrics, Observer, StatementMetrics
     from atb_db.database.pooling import PoolStatistics
     from atb_db.database.retry import OnRetry, RetryEvent
     from atb_db.database.sync.database import Database
@@ -20,12 +21,16 @@ __all__ = [
     "AsyncDatabase",
     "AsyncTransaction",
     "Database",
+    "ErrorCount",
     "Health",
     "JournalDepth",
+    "Metrics",
+    "Observer",
     "OnRetry",
     "PoolStatistics",
     "RetryEvent",
     "ServerInfo",
+    "StatementMetrics",
     "Transaction",
 ]
 
@@ -33,12 +38,16 @@ _HOMES: Final = {
     "AsyncDatabase": "aio.database",
     "AsyncTransaction": "aio.transaction",
     "Database": "sync.database",
+    "ErrorCount": "observing",
     "Health": "health",
     "JournalDepth": "health",
+    "Metrics": "observing",
+    "Observer": "observing",
     "OnRetry": "retry",
     "PoolStatistics": "pooling",
     "RetryEvent": "retry",
     "ServerInfo": "connecting",
+    "StatementMetrics": "observing",
     "Transaction": "sync.transaction",
 }
 

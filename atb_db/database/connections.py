@@ -20,6 +20,7 @@ from psycopg.waiting import Ready, Wait
 
 from atb_db.database.addresses import Turns, connecting
 from atb_db.database.forking import cut_in_children
+from atb_db.database.observing import Observer
 from atb_db.database.prepared import Prepared
 from atb_db.database.private import is_unfinished
 from atb_db.errors import StatementError
@@ -91,6 +92,8 @@ class Guarded:
     """The statement whose rows are read on it."""
     ended: Callable[[], object] | None = None
     """Says that it is closed; else its pool would miss it."""
+    observer: Observer | None = None
+    """Hears of every round trip on it."""
     replication: Replication
     prepared: Prepared
 

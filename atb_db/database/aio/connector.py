@@ -24,10 +24,11 @@ from atb_db.database.connecting import (
 )
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.lineage import TIMELINE, Lineage
+from atb_db.database.observing import Observer
 from atb_db.database.translation import translated
 
 
-def connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnection]]:
+def connector(settings: Settings, observer: Observer | None = None) -> Callable[[float], Awaitable[AsyncConnection]]:
     """As for threads."""
     arguments = pool_arguments(settings)
     lineage = Lineage(settings.conninfo)
@@ -42,6 +43,7 @@ def connector(settings: Settings) -> Callable[[float], Awaitable[AsyncConnection
                 raise errors.ConnectionTimeout("connection timeout expired") from None
         try:
             connection.until = until
+            connection.observer = observer
             connection.set_up()
             accept(connection)
             with translated():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from time import perf_counter
 from typing import TypeVar
 
 import psycopg
@@ -12,6 +13,7 @@ from psycopg import AsyncRawCursor
 
 from atb_db.database.connecting import BEGIN_SNAPSHOT, first_unanswered, result, runnable, writing
 from atb_db.database.connections import AsyncConnection
+from atb_db.database.observing import heard
 from atb_db.database.translation import DRIVER_ERRORS, check_replicated, failure, forward_interruption
 from atb_db.statement import Statement
 
@@ -20,11 +22,18 @@ R = TypeVar("R")
 
 async def run(connection: AsyncConnection, statement: Statement[R], *, alone: bool = True) -> R:
     """As for threads."""
+    observer = connection.observer
+    began = perf_counter() if observer is not None else 0.0
     try:
         rows = await connection.ask(statement.declaration, statement.server_values())
     except DRIVER_ERRORS as error:
         # What is lost before the COMMIT has not happened.
-        raise failure(connection, error, statement, writes=alone and writing(statement)) from None
+        failed = failure(connection, error, statement, writes=alone and writing(statement))
+        if observer is not None:
+            observer.ran(statement.name, seconds=perf_counter() - began, error=failed, together=1)
+        raise failed from None
+    if observer is not None:
+        observer.ran(statement.name, seconds=perf_counter() - began, error=None, together=1)
     if alone:
         check_replicated(connection, statement.name)
     return result(statement, rows)
@@ -39,6 +48,8 @@ async def run_many(
     for statement in sent:
         runnable(statement)
     cursors = [AsyncRawCursor(connection, row_factory=statement.declaration.reader.row_factory) for statement in sent]
+    observer = connection.observer
+    began = perf_counter() if observer is not None else 0.0
     try:
         # Leaving the pipeline sends a Sync, which commits what was sent so far.
         async with connection.pipeline():
@@ -55,7 +66,12 @@ async def run_many(
             with suppress(psycopg.Error):  # or the pool closes it
                 await connection.rollback()
         writes = alone and any(map(writing, sent))
-        raise failure(connection, error, first_unanswered(sent, cursors), writes=writes) from None
+        failed = failure(connection, error, first_unanswered(sent, cursors), writes=writes)
+        if observer is not None:
+            heard(observer, sent, seconds=perf_counter() - began, error=failed)
+        raise failed from None
+    if observer is not None:
+        heard(observer, sent, seconds=perf_counter() - began, error=None)
     connection.prepared.ran.update(statement.declaration.sql for statement in sent)
     if alone:
         check_replicated(connection)

@@ -19,10 +19,11 @@ from atb_db.database.connecting import (
 )
 from atb_db.database.connections import Connection
 from atb_db.database.lineage import TIMELINE, Lineage
+from atb_db.database.observing import Observer
 from atb_db.database.translation import translated
 
 
-def connector(settings: Settings) -> Callable[[float], Connection]:
+def connector(settings: Settings, observer: Observer | None = None) -> Callable[[float], Connection]:
     """How connections are made: by a moment of `time.monotonic()`, on a server that is accepted."""
     arguments = pool_arguments(settings)
     lineage = Lineage(settings.conninfo)
@@ -33,6 +34,7 @@ def connector(settings: Settings) -> Callable[[float], Connection]:
             connection = _connected(places, turns(settings, until), arguments)
         try:
             connection.until = until
+            connection.observer = observer
             connection.set_up()
             accept(connection)
             with translated():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import UTC, datetime
 from math import inf
 from threading import Lock
 from time import monotonic, perf_counter, sleep
@@ -16,6 +17,7 @@ from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stal
 from atb_db.database.connections import Connection
 from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
+from atb_db.database.observing import Counting, Metrics, Observer, on_retry_of, united
 from atb_db.database.pooling import PoolStatistics
 from atb_db.database.replica import is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
@@ -55,14 +57,20 @@ class Database:
 
     Every call ends by its deadline: the settings', or the `timeout` that it is given, in seconds. Until then a
     statement whose connection is lost is run again, on another one; `on_retry` is called each time.
+    An `observer` hears of every round trip (docs/operations.md#metrics-of-an-engine).
     """
 
-    def __init__(self, settings: Settings | str, *, on_retry: OnRetry | None = None) -> None:
+    def __init__(
+        self, settings: Settings | str, *, on_retry: OnRetry | None = None, observer: Observer | None = None
+    ) -> None:
         settings = Secret(settings) if isinstance(settings, str) else settings
         self.settings = Settings.load(settings) if isinstance(settings, str) else settings
-        self._on_retry = on_retry
-        self._pool = Pool(self.settings, connector(self.settings))
-        self._replica = Replica(self.settings) if self.settings.replica_conninfo is not None else None
+        self._counting = Counting() if self.settings.metrics else None
+        self._since = datetime.now(UTC)
+        observer = united(self._counting, observer)
+        self._on_retry = on_retry_of(observer, on_retry)
+        self._pool = Pool(self.settings, connector(self.settings, observer))
+        self._replica = Replica(self.settings, observer) if self.settings.replica_conninfo is not None else None
         self._journal_depth: Callable[[], JournalDepth] | None = None
         self._renew()
         renew_in_children(self, Database._renew)
@@ -84,11 +92,12 @@ class Database:
         pool_min: int | None = None,
         pool_max: int | None = None,
         on_retry: OnRetry | None = None,
+        observer: Observer | None = None,
     ) -> Self:
         """The database of the environment's settings (see `Settings.load`); what is given here goes before them."""
         url = hidden(url)
         settings = Settings.load(url, application_name=application_name, pool_min=pool_min, pool_max=pool_max)
-        return cls(settings, on_retry=on_retry)
+        return cls(settings, on_retry=on_retry, observer=observer)
 
     def open(self) -> ServerInfo:
         """Connect, refuse an unfit server, and fill the pool; what the server is. Later calls only return it.
@@ -309,6 +318,11 @@ class Database:
     def statistics(self) -> PoolStatistics:
         """The pool at this moment."""
         return self._pool.statistics()
+
+    def metrics(self) -> Metrics:
+        """What was counted so far: the pool and, with DATABASE_METRICS=1, statements, errors and retries."""
+        pool = self.statistics()
+        return Metrics(self._since, pool) if self._counting is None else self._counting.metrics(pool)
 
     def _until(self, kind: Kind | None, timeout: float | None) -> float:
         return deadline(self.settings, kind, timeout)
