@@ -11,6 +11,8 @@ from typing import Final
 ZERO: Final = Decimal(0)
 FINAL: Final = ("FILLED", "CANCELLED", "FAILED", "EXPIRED")
 ENTRIES: Final = ("ENTRY", "SCALE_IN")
+BRINGS: Final = ("pnl", "commission", "FUNDING", "INTEREST", "MOVE")
+"""What a position brings to a ledger: sums of columns, and of the amounts of these kinds."""
 NOISE: Final = Decimal("1e-12")
 """What floats add to or take from what was meant."""
 _DIGITS: Final = Decimal(1).scaleb(-18)
@@ -76,6 +78,7 @@ class Position:
     label: str
     side: str
     contract: Contract
+    session: int = 0
     status: str = "PLANNED"
     quantity: Decimal = ZERO
     original: Decimal = ZERO
@@ -93,6 +96,7 @@ class Position:
     entry_time: datetime | None = None
     exit_time: datetime | None = None
     next: Position | None = None
+    continues: bool = False
 
     @property
     def held(self) -> Decimal:
@@ -159,6 +163,8 @@ class Order:
     quantity: Decimal
     price: Decimal | None
     position: Position | None
+    session: int = 0
+    names: list[str] = field(default_factory=list)
     status: str = "PENDING"
     by_amount: bool = False
     reason: str | None = None
@@ -204,36 +210,55 @@ class Order:
 
 
 @dataclass
-class Books:
-    """A session's books, and what each act does to them. Every act raises Refused and then changes nothing."""
+class Account:
+    """A session's balance, its ledger, and what each position has brought there, but for what moves change."""
 
     balance: Decimal
     ended: bool = False
+    ledger: list[tuple[str, Decimal, Decimal, Decimal]] = field(default_factory=list)
+    brought: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+
+
+@dataclass
+class Books:
+    """The books of some sessions, and what each act does to them. Every act raises Refused, then changes nothing."""
+
+    accounts: list[Account]
     orders: dict[str, Order] = field(default_factory=dict)
     positions: dict[str, Position] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     partials: dict[tuple[str, str], list[Decimal]] = field(default_factory=dict)
-    ledger: list[tuple[str, Decimal, Decimal, Decimal]] = field(default_factory=list)
     trades: dict[str, tuple[Decimal, Decimal, Decimal, Decimal, Decimal]] = field(default_factory=dict)
     money: set[str] = field(default_factory=set)
+
+    @classmethod
+    def begin(cls, balance: Decimal, sessions: int) -> Books:
+        """The books of sessions that have begun with a balance each."""
+        return cls([Account(balance) for _ in range(sessions)])
 
     # What orders are journaled and reported with.
 
     def journal(
-        self, label: str, *, kind: str, side: str, quantity: Decimal, price: Decimal | None, position: str | None,
-        contract: Contract, at: datetime, by_amount: bool = False, reason: str | None = None,
+        self, label: str, *, session: int, kind: str, side: str, quantity: Decimal, price: Decimal | None,
+        position: str | None, contract: Contract, at: datetime, by_amount: bool = False, reason: str | None = None,
     ) -> None:  # fmt: skip
         if label in self.orders:
             return
-        if self.ended:
-            raise Refused("SessionClosed")
+        self._active(session)
         held = self.positions[position] if position else None
-        if held and held.side != side:
-            raise Refused("InvalidInput")
+        if held:
+            self._fits(held, side, session)
         if held is None and kind == "ENTRY":
-            held = self.positions[label] = Position(label, side, contract)
-        order = Order(label, kind, side, quantity, price, held, by_amount=by_amount, reason=reason, created=at)
+            held = self.positions[label] = Position(label, side, contract, session)
+        order = Order(label, kind, side, quantity, price, held, session, by_amount=by_amount, reason=reason, created=at)
+        order.names.append(f"client-{label}")
         self.orders[label] = order
+
+    def find(self, label: str, session: int, name: str) -> None:
+        """Whether an order is found in a session by one of the names that it has or had there."""
+        order = self.orders[label]
+        if session != order.session or name not in order.names:
+            raise Refused("NotFound")
 
     def fill(
         self, label: str, *, name: str, quantity: Decimal, price: Decimal, fee: Decimal | None, currency: str | None,
@@ -243,14 +268,7 @@ class Books:
         contract = order.contract
         if not contract.allows(price):
             raise Refused("InvalidInput")
-        base_fee = base_value = ZERO
-        known = commission
-        if fee and currency == contract.base_asset and currency != "USDT":
-            base_fee = fee if order.enters == (order.side == "LONG") else -fee
-            base_value = contract.value(base_fee, price) or ZERO
-            known = contract.value(fee, price) if known is None else known
-        elif fee is not None and known is None and (fee == 0 or currency == "USDT"):
-            known = fee
+        base_fee, base_value, known = self._costs(order, price, fee, currency, commission)
         told = (fee, currency) if fee is not None and currency is not None else None
         before = order.truth()
         if again := order.fills.get(name):
@@ -277,6 +295,20 @@ class Books:
             done = not order.by_amount and order.filled >= order.quantity * (1 - NOISE)
             order.status = "FILLED" if done else "PARTIALLY_FILLED"
         self._take_up(order, before, fill, pnl, rate)
+
+    @staticmethod
+    def _costs(
+        order: Order, price: Decimal, fee: Decimal | None, currency: str | None, commission: Decimal | None
+    ) -> tuple[Decimal, Decimal, Decimal | None]:
+        """The units that a fee takes or adds, what they are worth, and what the fee is, as far as it is known."""
+        contract = order.contract
+        if fee and currency == contract.base_asset and currency != "USDT":
+            base_fee = fee if order.enters == (order.side == "LONG") else -fee
+            known = contract.value(fee, price) if commission is None else commission
+            return base_fee, contract.value(base_fee, price) or ZERO, known
+        if fee is not None and commission is None and (fee == 0 or currency == "USDT"):
+            return ZERO, ZERO, fee
+        return ZERO, ZERO, commission
 
     def report(
         self, label: str, *, status: str | None, total: Decimal | None, average: Decimal | None,
@@ -313,6 +345,14 @@ class Books:
             self._convert(one, due, rate)
             due = None if due is None else ZERO
 
+    def amend(self, label: str, *, name: str, at: datetime) -> None:
+        """The order has another id at the exchange from now on, and is found by the former ones, too."""
+        self.orders[label].names.append(name)
+        self.report(
+            label, status=None, total=None, average=None, commission=None, quantity=None, price=None, pnl=None,
+            rate=None, at=at,
+        )  # fmt: skip
+
     @staticmethod
     def _told(
         order: Order, status: str | None, total: Decimal | None, average: Decimal | None, quantity: Decimal | None
@@ -339,31 +379,40 @@ class Books:
 
     def link(self, label: str, position: str) -> None:
         order, held = self.orders[label], self.positions[position]
-        if held.side != order.side:
-            raise Refused("InvalidInput")
         if order.position is held:
             return
+        if held.side != order.side:
+            raise Refused("InvalidInput")
         if order.position and (order.position.status != "PLANNED" or order.filled > 0):
             raise Refused("Conflict")
+        self._fits(held, order.side, order.session)
         self._link(order, held)
+
+    @staticmethod
+    def _fits(p: Position, side: str, session: int) -> None:
+        if p.side != side:
+            raise Refused("InvalidInput")
+        if p.session != session:
+            raise Refused("NotFound")
 
     # The short forms.
 
     def open(
-        self, label: str, *, side: str, quantity: Decimal | None, price: Decimal | None, fee: Decimal | None,
-        contract: Contract, adopted: str | None, rate: Decimal | None, at: datetime,
+        self, label: str, *, session: int, side: str, quantity: Decimal | None, price: Decimal | None,
+        fee: Decimal | None, contract: Contract, adopted: str | None, rate: Decimal | None, at: datetime,
     ) -> None:  # fmt: skip
         deal = Deal(quantity, price, fee, None, rate, at)
         if adopted:
+            if self.orders[adopted].session != session:
+                raise Refused("NotFound")
             return self._adopt_entry(label, self.orders[adopted], contract, deal)
         if label in self.orders:
             return None
         if quantity is None or price is None or not contract.allows(price):
             raise Refused("InvalidInput")
-        if self.ended:
-            raise Refused("SessionClosed")
-        self.positions[label] = p = Position(label, side, contract)
-        self._fill_at_once(Order(label, "ENTRY", side, quantity, price, p, created=at), price, deal)
+        self._active(session)
+        self.positions[label] = p = Position(label, side, contract, session)
+        self._fill_at_once(Order(label, "ENTRY", side, quantity, price, p, session, created=at), price, deal)
         p.entry_price = price
         return None
 
@@ -380,8 +429,7 @@ class Books:
             return None
         if p.status != "OPEN":
             raise Refused("Conflict")
-        if self.ended:
-            raise Refused("SessionClosed")
+        self._active(p.session)
         if price is None or not p.contract.allows(price):
             raise Refused("InvalidInput")
         if kind == "SCALE_IN":
@@ -392,14 +440,44 @@ class Books:
             moved = self._leaving(p, size, quantity)
         if interest:
             self._pay_interest(p, interest)
-        order = Order(label, kind, p.side, moved, price, p, reason=reason, created=at)
+        order = Order(label, kind, p.side, moved, price, p, p.session, reason=reason, created=at)
         self._fill_at_once(order, price, deal)
         if any(one.order is order and one.unconverted is not None for one in self.fills):
             raise Refused("InvalidInput")
         return None
 
-    def end(self) -> None:
-        self.ended = True
+    def end(self, session: int) -> None:
+        self.accounts[session].ended = True
+
+    def _active(self, session: int) -> None:
+        if self.accounts[session].ended:
+            raise Refused("SessionClosed")
+
+    def move_to(self, label: str, *, position: str, session: int, at: datetime) -> None:
+        """The position goes on in another session, with its orders and all that it has brought; no balance changes."""
+        del at
+        p = self.positions[position]
+        if label in self.money:
+            return
+        self.money.add(label)
+        if p.session == session:
+            return
+        if p.status == "CLOSED":
+            raise Refused("Conflict")
+        self._active(session)
+        mine = [one for one in self.orders.values() if one.position is p]
+        if p.continues or any(one.order in mine and one.position not in (p, None) for one in self.fills):
+            raise Refused("Conflict")
+        brought = self._brought(p)
+        left = brought["pnl"] - brought["commission"] + brought["FUNDING"] + brought["INTEREST"]
+        self.accounts[p.session].brought[p.label] = dict.fromkeys(BRINGS, ZERO) | {"MOVE": brought["MOVE"] + left}
+        p.session = session
+        taken = self._brought(p)
+        for kind in set(BRINGS) - {"MOVE"}:
+            taken[kind] += brought[kind]
+        taken["MOVE"] -= left
+        for one in mine:
+            one.session = session
 
     # Money that is no trade, and what a person corrects.
 
@@ -414,18 +492,17 @@ class Books:
             p.funding += change
         else:
             p.interest -= change
-        self._post(kind, ZERO, ZERO, change)
+        self._post(p, kind, amount=change)
         self._revise(p)
 
-    def transfer(self, label: str, *, kind: str, change: Decimal, at: datetime) -> None:
+    def transfer(self, label: str, *, session: int, kind: str, change: Decimal, at: datetime) -> None:
         """A deposit or withdrawal, or interest of the account."""
         del at
         if label in self.money:
             return
-        if self.ended:
-            raise Refused("SessionClosed")
+        self._active(session)
         self.money.add(label)
-        self._post(kind, ZERO, ZERO, change)
+        self._enter_in_ledger(session, kind, amount=change)
 
     def correct_quantity(
         self, label: str, *, position: str, quantity: Decimal, price: Decimal | None, at: datetime
@@ -438,7 +515,8 @@ class Books:
                 raise Refused("Conflict")
             kind = "SCALE_IN" if difference > 0 else "PARTIAL_EXIT" if quantity else "FULL_EXIT"
             price = p.entry_price if price is None else price
-            order = Order(label, kind, p.side, abs(difference), price, p, status="OPEN", reason="found", created=at)
+            order = Order(label, kind, p.side, abs(difference), price, p, p.session, reason="found", created=at)
+            order.status = "OPEN"
             self.orders[label] = order
             self.report(
                 label, status="FILLED", total=abs(difference), average=price, commission=ZERO, quantity=None,
@@ -500,9 +578,8 @@ class Books:
         if not order.enters:
             raise Refused("Conflict")
         if order.position is None:
-            if self.ended:
-                raise Refused("SessionClosed")
-            self.positions[label] = planned = Position(label, order.side, contract)
+            self._active(order.session)
+            self.positions[label] = planned = Position(label, order.side, contract, order.session)
             self._link(order, planned)
         else:
             self._take_contract(order.position, contract)
@@ -593,11 +670,29 @@ class Books:
 
     def _pay_interest(self, p: Position, interest: Decimal) -> None:
         p.interest += interest
-        self._post("INTEREST", ZERO, ZERO, -interest)
+        self._post(p, "INTEREST", amount=-interest)
 
-    def _post(self, kind: str, pnl: Decimal, commission: Decimal, amount: Decimal) -> None:
-        self.ledger.append((kind, pnl, commission, amount))
-        self.balance += pnl - commission + amount
+    def _post(
+        self, p: Position, kind: str, pnl: Decimal = ZERO, commission: Decimal = ZERO, amount: Decimal = ZERO
+    ) -> None:
+        """Enter what a position has brought."""
+        self._enter_in_ledger(p.session, kind, pnl, commission, amount)
+        brought = self._brought(p)
+        brought["pnl"] += pnl
+        brought["commission"] += commission
+        if amount:
+            brought[kind] += amount
+
+    def _enter_in_ledger(
+        self, session: int, kind: str, pnl: Decimal = ZERO, commission: Decimal = ZERO, amount: Decimal = ZERO
+    ) -> None:
+        account = self.accounts[session]
+        account.ledger.append((kind, pnl, commission, amount))
+        account.balance += pnl - commission + amount
+
+    def _brought(self, p: Position) -> dict[str, Decimal]:
+        """What a position has brought to the session where it is."""
+        return self.accounts[p.session].brought.setdefault(p.label, dict.fromkeys(BRINGS, ZERO))
 
     def _complete(
         self, fill: Fill, before: Truth, *, told: tuple[Decimal, str] | None, known: Decimal | None,
@@ -617,7 +712,7 @@ class Books:
             fill.commission += fee
             if p := fill.position or order.position:
                 p.commission += fee
-                self._post("FEE", ZERO, fee, ZERO)
+                self._post(p, "FEE", commission=fee)
                 self._revise(p)
 
     def _take_up(self, order: Order, before: Truth, fill: Fill, pnl: Decimal | None, rate: Decimal | None) -> None:
@@ -701,7 +796,7 @@ class Books:
         if p.status == "CLOSED" and before != "CLOSED":
             self._close(p, fill)
         elif gain or fill.commission:
-            self._post("FILL", gain, fill.commission, ZERO)
+            self._post(p, "FILL", gain, fill.commission)
         if before == "CLOSED":
             self._revise(p)
         if moved != taken:
@@ -751,7 +846,7 @@ class Books:
         return p.direction * (fill.value - fill.released)
 
     def _close(self, p: Position, fill: Fill) -> None:
-        self._post("FILL", fill.pnl, fill.commission, ZERO)
+        self._post(p, "FILL", fill.pnl, fill.commission)
         exits = [
             one.at
             for one in self.fills
@@ -789,7 +884,7 @@ class Books:
         if (key := (fill.order.label, p.label)) in self.partials and not fill.order.enters:
             self.partials[key][1] += gain
         if gain:
-            self._post("FILL", gain, ZERO, ZERO)
+            self._post(p, "FILL", gain)
         self._revise(p)
 
     def _note_partial(self, p: Position, order: Order, quantity: Decimal, gain: Decimal) -> None:
@@ -803,7 +898,7 @@ class Books:
             sums[1] += gain
 
     def _continue(self, closed: Position) -> Position:
-        p = Position(closed.label + "+", closed.side, closed.contract)
+        p = Position(closed.label + "+", closed.side, closed.contract, closed.session, continues=True)
         closed.next = self.positions[p.label] = p
         p.unbooked, closed.unbooked = closed.unbooked, ZERO
         for one in self.fills:
