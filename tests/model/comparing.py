@@ -9,8 +9,9 @@ import psycopg
 
 from atb_db import Database
 from atb_db.repository import audit, orders
-from tests.model.acts import Names
-from tests.model.reference import BRINGS, NOISE, Books
+from tests.model.calls import Names
+from tests.model.records import BRINGS, NOISE
+from tests.model.reference import Books
 
 Said: TypeAlias = dict[str, object]
 VISIBLE: Final = ("unbooked", "unconverted")

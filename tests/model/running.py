@@ -14,9 +14,11 @@ import psycopg
 from atb_db import Database
 from atb_db.errors import AtbDbError
 from atb_db.repository import sessions
-from tests.model.acts import START, Act, Chance, Names, perform
+from tests.model.acts import START, Act, Chance, perform
+from tests.model.calls import Names
 from tests.model.comparing import differences
-from tests.model.reference import Books, Refused
+from tests.model.records import Refused
+from tests.model.reference import Books
 
 INITIAL = Decimal(1000)
 HOW_OFTEN: Final = (2, 2, 1)
