@@ -47,6 +47,7 @@ LONG = (
     *("faults/test_books_under_fault.py", "faults/test_engines_under_fault.py", "embedded/test_server.py"),
     *(
         "invariants/test_concurrency.py",
+        "model/test_model.py",
         "statements/test_commands.py",
         "statements/test_plans.py",
         "typing/test_typing.py",

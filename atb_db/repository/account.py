@@ -55,6 +55,8 @@ class LedgerEntry(NamedTuple):
     """When the change happened."""
     request_id: UUID
     """Identifies the request that changed the balance; a trade's entry carries the trade's."""
+    asset_balances: Json | None
+    """Quantity of each asset as the exchange reported it, as strings."""
 
 
 @command

@@ -299,11 +299,19 @@ def record_fill(
 
 @command
 def link_order_to_position(
-    *, order_id: int, position_id: int, timestamp: datetime = NOW, token: UUID | None = None
+    *,
+    order_id: int | None = None,
+    session_id: int | None = None,
+    internal_order_id: str | None = None,
+    exchange_order_id: str | None = None,
+    position_id: int,
+    timestamp: datetime = NOW,
+    token: UUID | None = None,
 ) -> int:
     """Say which position an order belongs to, and book what it was filled with; the order's id.
 
-    Both are of the same session, which may have ended. Conflict when the order belongs to another position.
+    The order is named by order_id, or in its session by internal_order_id or exchange_order_id. Both are of the same
+    session, which may have ended. Conflict when the order belongs to another position.
     """
     ...
 

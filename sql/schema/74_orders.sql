@@ -822,7 +822,10 @@ COMMENT ON FUNCTION is_revalued IS
 'Whether an order that just found its position is worth something else by that one''s contract than it seemed to be: '
 'then its fills are valued again and booked as one change. Raises AT422 when the instrument has no such prices.';
 
-CREATE FUNCTION link_order(wanted bigint, to_position bigint, at timestamptz, own_token uuid) RETURNS bigint
+CREATE FUNCTION link_order(
+    wanted bigint, to_position bigint, at timestamptz, own_token uuid, session bigint DEFAULT NULL,
+    internal text DEFAULT NULL, exchange text DEFAULT NULL
+) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     o orders;
@@ -832,7 +835,7 @@ DECLARE
     m booking;
 BEGIN
     PERFORM permitted();
-    PERFORM existing_order(wanted);
+    wanted := find_order(wanted, session, internal, exchange);
     SELECT * INTO o FROM orders WHERE id = wanted FOR NO KEY UPDATE;
     p := fitting_position(to_position, o.symbol, o.side);
     IF o.position_id = to_position THEN

@@ -253,7 +253,7 @@ BEGIN
         );
     END IF;
     IF flag IS NOT NULL AND NOT EXISTS (SELECT FROM positions WHERE request_id = request) THEN
-        PERFORM refuse_halted(flag);
+        PERFORM refuse_halted(flag), refuse_halted(flag || ':' || session);
     END IF;
     IF price IS NULL OR entered IS NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = CASE WHEN price IS NULL THEN 'entry_price' ELSE 'quantity' END,
@@ -569,7 +569,7 @@ BEGIN
         RETURN moved_by(o);
     END IF;
     IF flag IS NOT NULL THEN
-        PERFORM refuse_halted(flag);
+        PERFORM refuse_halted(flag), refuse_halted(flag || ':' || p.session_id);
     END IF;
     IF p.status <> 'OPEN' THEN
         PERFORM refuse_position(wanted);

@@ -103,7 +103,11 @@ BEGIN
     PERFORM FROM orders AS o WHERE o.position_id = held ORDER BY o.id FOR UPDATE;
     SELECT * INTO p FROM positions AS x WHERE x.id = held FOR UPDATE;
     PERFORM FROM trading_sessions AS s WHERE s.id IN (p.session_id, target) ORDER BY s.id FOR NO KEY UPDATE;
-    IF is_corrected(request, content_hash) OR p.session_id = target THEN
+    IF is_corrected(request, content_hash) THEN
+        RETURN held;
+    ELSIF p.session_id = target THEN
+        -- On record, or the same request would take it back once it is elsewhere.
+        PERFORM log_correction(p, 'session_id', target::text, target::text, why, at, request, content_hash);
         RETURN held;
     END IF;
     PERFORM refuse_move(p, target);

@@ -2,7 +2,8 @@
 
 CREATE VIEW reporting.balance_history AS
 SELECT b.last_updated AS time, b.session_id, s.mode, b.entry_number, b.entry_type, b.previous_balance, b.delta,
-       b.total_balance, b.reserved_balance, b.available_balance, b.base_currency, b.update_reason, b.updated_by
+       b.total_balance, b.reserved_balance, b.available_balance, b.base_currency, b.update_reason, b.updated_by,
+       b.asset_balances
   FROM account_balances AS b
   JOIN trading_sessions AS s ON s.id = b.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.balance_history IS 'The ledger: every change of every session''s balance.';

@@ -184,35 +184,38 @@ def test_no_order_is_journaled_after_the_kill_switch_was_set(fresh_db: Database)
         assert late == []
 
 
+def opening(session_id: int, **given: object) -> Statement[int]:
+    return positions.open_position.value(
+        {
+            "session_id": session_id,
+            "symbol": "BTCUSDT",
+            "side": "LONG",
+            "strategy_name": "trend",
+            "entry_price": 100,
+            "quantity": 1,
+            **given,
+        }
+    )
+
+
 def test_no_short_form_enters_after_the_kill_switch_was_set(fresh_db: Database) -> None:
     held = fresh_db.run(claim("engine-1"))
 
-    def opening(**given: object) -> Statement[int]:
-        return positions.open_position.value(
-            {
-                "session_id": held.session_id,
-                "symbol": "BTCUSDT",
-                "side": "LONG",
-                "strategy_name": "trend",
-                "entry_price": 100,
-                "quantity": 1,
-                "unless_flag": "halt",
-                **given,
-            }
-        )
-
-    enters = opening()
+    enters = opening(held.session_id, unless_flag="halt")
     opened = fresh_db.run(enters)
     journaled = order(fresh_db, held.session_id, "sent before")
     grows = positions.apply_scale_in(position_id=opened, quantity=1, price=100, unless_flag="halt")
     part = fresh_db.run(grows)
     fresh_db.run(control.set_control_flag(name="halt", reason="test", source="test"))
-    for late in (opening(), positions.apply_scale_in(position_id=opened, quantity=1, price=100, unless_flag="halt")):
+    for late in (
+        opening(held.session_id, unless_flag="halt"),
+        positions.apply_scale_in(position_id=opened, quantity=1, price=100, unless_flag="halt"),
+    ):
         with pytest.raises(Halted):
             fresh_db.run(late)
     # What was done is done, an order that was sent before is a fact, and nobody is kept from leaving.
     assert (fresh_db.run(enters), fresh_db.run(grows)) == (opened, part)
-    adopted = fresh_db.run(opening(order_id=journaled))
+    adopted = fresh_db.run(opening(held.session_id, order_id=journaled, unless_flag="halt"))
     assert len(fresh_db.run(positions.get_active_positions(session_id=held.session_id))) == 2
     fresh_db.run(positions.close_position(position_id=adopted, exit_price=101, exit_reason="halted"))
 
@@ -252,6 +255,13 @@ def test_a_sessions_own_kill_switch_halts_that_session_alone(fresh_db: Database)
         order(fresh_db, held.session_id, "first", unless_flag="halt")
     order(fresh_db, held.session_id, "an exit that does not ask")
     order(fresh_db, other.session_id, "second", unless_flag="halt")
+    opened = [fresh_db.run(opening(one.session_id)) for one in (held, other)]
+    with pytest.raises(Halted, match=f"{own} is active since"):
+        fresh_db.run(opening(held.session_id, unless_flag="halt"))
+    with pytest.raises(Halted, match=f"{own} is active since"):
+        fresh_db.run(positions.apply_scale_in(position_id=opened[0], quantity=1, price=100, unless_flag="halt"))
+    fresh_db.run(opening(other.session_id, unless_flag="halt"))
+    fresh_db.run(positions.apply_scale_in(position_id=opened[1], quantity=1, price=100, unless_flag="halt"))
     assert not fresh_db.run(control.is_flag_active(name="halt"))
     asked = [held.session_id, other.session_id]
     assert [fresh_db.run(control.is_flag_active(name="halt", session_id=one)) for one in asked] == [True, False]

@@ -141,6 +141,20 @@ def test_there_and_back_and_further(fresh_db: Database) -> None:
     clean(fresh_db, first, second, third)
 
 
+def test_a_request_is_done_once_also_when_there_was_nothing_to_move(fresh_db: Database) -> None:
+    """A repeat that comes late, as of a journal, does not take back what another has moved since."""
+    old, new = session(fresh_db), session(fresh_db)
+    position_id, _ = trade_live(fresh_db, old)
+    stays, moves = (
+        positions.move_position_to_session(position_id=position_id, session_id=target, reason="x")
+        for target in (old, new)
+    )
+    for one in (stays, moves, stays):
+        assert fresh_db.run(one) == position_id
+    assert fresh_db.run(positions.get_position(position_id=position_id)).session_id == new
+    clean(fresh_db, old, new)
+
+
 def test_a_plan_is_moved_with_its_order(fresh_db: Database) -> None:
     old, new = session(fresh_db), session(fresh_db)
     entry = journal(fresh_db, old, "ENTRY", stop_loss=90)

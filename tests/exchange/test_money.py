@@ -471,3 +471,76 @@ def test_a_fill_marks_with_18_digits_at_a_rate_too(book: Book) -> None:
         )
     [held] = book.open()
     assert held.unrealized_pnl == round(Decimal("0.076543211") * Decimal("1.123456789012345678"), 18)
+
+
+@pytest.mark.parametrize(("exit_price", "exit_fee", "right"), [(100, 1, 998), (110, 1, 1008), (90, 0, 990)])
+@pytest.mark.parametrize("closed", ["before the balance is set", "after it"])
+def test_reported_balances_that_counted_twice(
+    book: Book, exit_price: int, exit_fee: int, right: int, closed: str
+) -> None:
+    """Others' books said 997, 1007 and 980: the close counts once, whenever the exchange's balance is set."""
+    opened = open_short(book, entry_commission=exit_fee)
+    if closed == "after it":
+        book.run(account.set_balance(session_id=book.session_id, balance=1000 - exit_fee, reason="sync"))
+    close = positions.close_position(position_id=opened, exit_price=exit_price, exit_reason="x", commission=exit_fee)
+    book.run(close)
+    book.run(account.set_balance(session_id=book.session_id, balance=right, reason="sync"))
+    book.run(close)
+    assert book.balance() == right
+    history = book.run(account.get_balance_history(session_id=book.session_id))
+    assert {one.delta for one in history if one.entry_type is LedgerEntryType.ADJUSTMENT} == {Decimal(0)}
+    assert book.warnings() == []
+    assert book.balances()
+
+
+def test_what_the_exchange_holds_in_each_currency_is_read_back(book: Book) -> None:
+    held = {"USDT": "900", "BTC": "0.0015"}
+    sync = account.set_balance(
+        session_id=book.session_id, balance=1000, reserved_balance=200, asset_balances=held, reason="sync"
+    )
+    assert [book.run(sync), book.run(sync)] == [Decimal(1000)] * 2
+    newest, first = book.run(account.get_balance_history(session_id=book.session_id))
+    assert newest.asset_balances == held
+    assert (newest.reserved_balance, newest.available_balance) == (Decimal(200), Decimal(800))
+    assert first.asset_balances is None
+    assert book.balances()
+
+
+def test_a_price_of_nothing_is_stored_where_it_happens(book: Book) -> None:
+    """An airdrop, a mark of 0, a lost prediction market."""
+    symbol = "x" * 128
+    entry = book.journal(quantity=5, symbol=symbol)
+    record(book, entry, quantity=5, price=0)
+    [held] = book.open()
+    assert (held.symbol, held.entry_price, held.cost_basis) == (symbol, Decimal(0), Decimal(0))
+    bought = book.journal(quantity=2, symbol="MARKET")
+    record(book, bought, quantity=2, price="0.4")
+    book.run(positions.update_position(position_id=book.position_of(bought), current_price=0))
+    assert book.position(book.position_of(bought)).unrealized_pnl == Decimal("-0.8")
+    for order, price, pnl in ((entry, "0.2", Decimal(1)), (bought, 0, Decimal("-0.8"))):
+        held = book.position(book.position_of(order))
+        leaving = book.journal("FULL_EXIT", held.current_quantity, position_id=held.id, symbol=held.symbol)
+        record(book, leaving, quantity=held.current_quantity, price=price)
+        assert book.position(held.id).realized_pnl == pnl
+    assert book.balances()
+
+
+def test_a_correction_of_what_is_closed_reaches_its_trade(book: Book) -> None:
+    opened = open_short(book, quantity=2)
+    book.run(positions.close_position(position_id=opened, exit_price=110, exit_reason="x"))
+    book.run(positions.correct_entry_price(position_id=opened, entry_price=99, reason="reported wrong"))
+    [trade] = book.trades()
+    assert (trade.entry_price, trade.pnl, book.balance()) == (Decimal(99), Decimal(22), Decimal(1022))
+    kept = book.run(metrics.get_total_metrics(session_id=book.session_id))
+    assert kept is not None
+    assert (kept.net_pnl, kept.total_trades) == (Decimal(22), 1)
+    assert book.balances()
+
+
+def test_a_linear_contract_is_of_its_size(book: Book) -> None:
+    opened = open_short(book, quantity=3, price=61_000, symbol="BTC/USDT:USDT", contract_size=Decimal("0.001"))
+    assert book.position(opened).entry_notional == 183
+    book.run(positions.apply_partial_exit(position_id=opened, quantity=1, price=62_000))
+    book.run(positions.close_position(position_id=opened, exit_price=60_000, exit_reason="x"))
+    assert book.position(opened).realized_pnl == -1
+    assert book.balances()

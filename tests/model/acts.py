@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Final, NamedTuple, TypeVar, cast
-from uuid import UUID, uuid5
 
-from atb_db.repository import account, orders, positions, sessions
-from atb_db.statement import Statement
-from tests.model.reference import FINAL, Books, Contract
+from tests.model.records import FINAL, Contract
+from tests.model.reference import Books
 
 T = TypeVar("T")
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,6 +24,8 @@ CONTRACTS: Final = (
     Contract(currency="EUR", rate=Decimal("1.1")),
     Contract(currency="EUR"),
 )
+MOVED: Final = "moved"
+"""The reason of a move, in the ledger too."""
 SIZES: Final = ("0.5", "0.25", "0.3333333333333333", "1", "0.1", "2", "50")
 
 
@@ -43,8 +43,9 @@ class Act(NamedTuple):
 class Chance:
     """Draws acts that make sense often, and none often enough."""
 
-    def __init__(self, chance: Random) -> None:
+    def __init__(self, chance: Random, sessions: int) -> None:
         self._chance = chance
+        self._sessions = sessions
         self._number = 0
         self._done: list[Act] = []
 
@@ -62,6 +63,8 @@ class Chance:
             self._journal: 3, self._fill: 8, self._report: 4, self._link: 1.5, self._open: 1, self._move: 3,
             self._amend: 1, self._carry: 1, self._transfer: 0.3, self._correct: 0.6, self._end: 0.03,
         }  # fmt: skip
+        if self._sessions > 1:
+            weights |= {self._move_to: 3, self._end: 0.1}
         if len(books.orders) < 2:
             return self._journal(books)
         [draw] = self._chance.choices(list(weights), list(weights.values()))
@@ -105,15 +108,23 @@ class Chance:
         fitting = [label for label, one in books.orders.items() if one.kind in kinds]
         return self._maybe(self._chance.choice(fitting), likelihood) if fitting else None
 
+    def _session(self) -> int:
+        return self._chance.randrange(self._sessions)
+
+    def _session_of(self, known: int | None) -> int:
+        """The session that something is in, or sometimes any."""
+        return self._session() if known is None or self._chance.random() < 0.03 else known
+
     def _journal(self, books: Books) -> Act:
         kind = self._chance.choice(KINDS) if books.positions else "ENTRY"
         position = None if kind == "ENTRY" else self._maybe(self._position(books) if books.positions else None, 0.85)
         side = self._chance.choice(["LONG", "SHORT"])
         if position and self._chance.random() < 0.98:
             side = books.positions[position].side
+        session = self._session_of(books.positions[position].session if position else None)
         return Act("journal", self._label(), {
-            "kind": kind, "side": side, "quantity": self._quantity(), "price": self._maybe(self._price()),
-            "position": position, "contract": self._chance.choice(CONTRACTS),
+            "session": session, "kind": kind, "side": side, "quantity": self._quantity(),
+            "price": self._maybe(self._price()), "position": position, "contract": self._chance.choice(CONTRACTS),
             "by_amount": self._chance.random() < 0.05,
             "reason": self._maybe("target"), "at": self._at(),
         })  # fmt: skip
@@ -135,7 +146,13 @@ class Chance:
             "commission": self._maybe(self._fee(), 0.3),
             "pnl": self._maybe(Decimal(self._chance.randrange(-9, 9)), 0.05),
             "rate": self._maybe(Decimal("1.07"), 0.1), "at": self._at(),
+            "known_as": self._name(books, label),
         })  # fmt: skip
+
+    def _name(self, books: Books, label: str) -> tuple[int, str] | None:
+        """A name of the order in its session: the client id, or one that the exchange has given it; None is our id."""
+        order = books.orders[label]
+        return self._maybe((order.session, self._chance.choice(order.names))) if order.names else None
 
     def _report(self, books: Books) -> Act:
         label = self._order(books)
@@ -144,15 +161,20 @@ class Chance:
             "status": self._chance.choice(STATES), "total": total, "average": self._maybe(self._price()),
             "commission": self._maybe(self._fee(), 0.4), "quantity": self._maybe(self._quantity(), 0.1),
             "price": self._maybe(self._price(), 0.1), "pnl": self._maybe(Decimal(3), 0.05),
-            "rate": self._maybe(Decimal("1.07"), 0.1), "at": self._at(),
+            "rate": self._maybe(Decimal("1.07"), 0.1), "at": self._at(), "known_as": self._name(books, label),
         })  # fmt: skip
 
     def _link(self, books: Books) -> Act:
         loose = [label for label, one in books.orders.items() if one.position is None]
         label = self._chance.choice(loose) if loose else self._order(books)
-        side = books.orders[label].side
-        fitting = [held for held, one in books.positions.items() if one.side == side or self._chance.random() < 0.05]
-        return Act("link", label, {"position": self._chance.choice(fitting) if fitting else None, "at": self._at()})
+        side, session = books.orders[label].side, books.orders[label].session
+        fitting = [
+            held
+            for held, one in books.positions.items()
+            if (one.side == side and one.session == session) or self._chance.random() < 0.05
+        ]
+        given = {"position": self._chance.choice(fitting) if fitting else None, "at": self._at()}
+        return Act("link", label, {**given, "known_as": self._name(books, label)})
 
     def _open(self, books: Books) -> Act:
         adopted = self._adopted(books, ("ENTRY", "ENTRY", "SCALE_IN"), 0.5)
@@ -161,6 +183,7 @@ class Chance:
         if adopted and self._chance.random() < 0.8:
             contract = books.orders[adopted].contract
         return Act("open", self._label(), {
+            "session": self._session_of(books.orders[adopted].session if adopted else None),
             "side": books.orders[adopted].side if adopted else self._chance.choice(["LONG", "SHORT"]),
             "quantity": self._maybe(self._quantity(), given), "price": self._maybe(self._price(), given),
             "fee": self._maybe(self._fee(), given), "contract": contract, "adopted": adopted, "at": self._at(),
@@ -173,7 +196,12 @@ class Chance:
         fitting = [
             label for label in mine if (books.orders[label].kind in ("ENTRY", "SCALE_IN")) == (kind == "SCALE_IN")
         ]
-        same_side = [label for label in sorted(fitting) if books.orders[label].side == books.positions[position].side]
+        same_side = [
+            label
+            for label in sorted(fitting)
+            if books.orders[label].side == books.positions[position].side
+            and (books.orders[label].session == books.positions[position].session or self._chance.random() < 0.1)
+        ]
         adopted = self._maybe(self._chance.choice(same_side), 0.4) if same_side else None
         is_whole = kind == "FULL_EXIT"
         return Act("move", self._label(), {
@@ -197,9 +225,17 @@ class Chance:
         given = {"kind": kind, "position": self._position(books), "change": Decimal(change), "at": self._at()}
         return Act("carry", self._label(), given)
 
+    def _move_to(self, books: Books) -> Act:
+        """The position goes on in another session, or stays where it is."""
+        position = self._position(books)
+        others = [one for one in range(self._sessions) if one != books.positions[position].session]
+        session = self._session() if self._chance.random() < 0.1 else self._chance.choice(others)
+        return Act("move_to", self._label(), {"position": position, "session": session, "at": self._at()})
+
     def _transfer(self, _books: Books) -> Act:
         kind, change = self._chance.choice([("TRANSFER", "50"), ("TRANSFER", "-20"), ("INTEREST", "0.5")])
-        return Act("transfer", self._label(), {"kind": kind, "change": Decimal(change), "at": self._at()})
+        given = {"session": self._session(), "kind": kind, "change": Decimal(change), "at": self._at()}
+        return Act("transfer", self._label(), given)
 
     def _correct(self, books: Books) -> Act:
         position = self._position(books)
@@ -212,159 +248,20 @@ class Chance:
         return Act("correct_quantity", self._label(), given)
 
     def _end(self, _books: Books) -> Act:
-        return Act("end", "", {"at": self._at()})
+        return Act("end", "", {"session": self._session(), "at": self._at()})
 
 
 def perform(books: Books, act: Act) -> None:
     """Do it to the model; raises Refused."""
     given = dict(act.given)
     if act.name == "end":
-        return books.end()
+        return books.end(cast("int", given["session"]))
+    if known_as := given.pop("known_as", None):
+        books.find(act.label, *cast("tuple[int, str]", known_as))
     if act.name == "link":
         del given["at"]
-    if act.name == "amend":
-        unchanged = dict.fromkeys(("status", "total", "average", "commission", "quantity", "price", "pnl", "rate"))
-        return books.report(act.label, at=act.given["at"], **unchanged)  # type: ignore[arg-type]
     contract = given.get("contract")
     if act.name == "open" and isinstance(contract, Contract):
         given["rate"] = contract.rate
     getattr(books, act.name)(act.label, **given)
     return None
-
-
-class Names:
-    """What the labels of a script are called in the database."""
-
-    def __init__(self, session_id: int, namespace: UUID) -> None:
-        self.session_id = session_id
-        self.orders: dict[str, int] = {}
-        self.positions: dict[str, int] = {}
-        self.exchange_ids: dict[str, list[str]] = {}
-        self._namespace = namespace
-
-    def knows(self, act: Act) -> bool:
-        """Whether all that the act refers to is there."""
-        needs = act.name in ("fill", "report", "link", "amend")
-        return (
-            (not needs or act.label in self.orders)
-            and self._known("adopted", self.orders, act)
-            and self._known("position", self.positions, act)
-            and (act.name not in ("move", "link") or act.given["position"] is not None)
-        )
-
-    @staticmethod
-    def _known(name: str, among: Mapping[str, int], act: Act) -> bool:
-        value = act.given.get(name)
-        return value is None or value in among
-
-    def key(self, act: Act) -> UUID:
-        """The same act has the same request_id."""
-        return uuid5(self._namespace, f"{self.session_id}:{act.label}")
-
-    def statement(self, act: Act) -> Statement[int]:
-        """The act as a call of the repository."""
-        given, label = dict(act.given), act.label
-        at, contract = given.pop("at"), given.pop("contract", None)
-        if act.name == "end":
-            return _call(sessions.end_trading_session, session_id=self.session_id, end_time=at)
-        if act.name == "amend":
-            return _call(
-                orders.update_order_status, order_id=self.orders[label], exchange_order_id=given["name"], timestamp=at
-            )
-        if act.name == "fill":
-            given = {"exchange_fill_id": given.pop("name"), "fee_currency": given.pop("currency"), **_renamed(given)}
-            return _call(orders.record_fill, filled_at=at, **self._one_of_its_ids(label), **given)
-        if act.name == "report":
-            given = {"filled_quantity": given.pop("total"), "filled_price": given.pop("average"), **_renamed(given)}
-            return _call(orders.update_order_status, order_id=self.orders[label], timestamp=at, **given)
-        position = given.pop("position", None)
-        held = {"position_id": None if position is None else self.positions[str(position)]}
-        if act.name == "link":
-            return _call(orders.link_order_to_position, order_id=self.orders[label], timestamp=at, **held)
-        return self._keyed(act, given, contract, held)
-
-    def _one_of_its_ids(self, label: str) -> dict[str, object]:
-        """Our id, or one that the exchange has given it, now or before it was amended."""
-        known = self.exchange_ids.get(label, [])
-        if not known:
-            return {"order_id": self.orders[label]}
-        return {"session_id": self.session_id, "exchange_order_id": known[int(label) % len(known)]}
-
-    def _keyed(
-        self, act: Act, given: dict[str, object], contract: object, held: dict[str, int | None]
-    ) -> Statement[int]:
-        """What makes rows, and makes them once for its request_id."""
-        at = act.given["at"]
-        own: dict[str, object] = {"request_id": self.key(act)}
-        traded = _traded(contract) if isinstance(contract, Contract) else {}
-        if act.name in ("carry", "transfer", "correct_quantity", "correct_price"):
-            return self._money(act.name, given, at=at, own=own | held)
-        if act.name == "journal":
-            given = {
-                "order_type": given.pop("kind"),
-                "quote_quantity": 100 if given.pop("by_amount") else None,
-                **given,
-            }
-            named = {"session_id": self.session_id, "symbol": "BTCUSDT", "internal_order_id": f"client-{act.label}"}
-            return _call(orders.create_order, created_at=at, **named, **held, **given, **traded, **own)
-        adopted = given.pop("adopted")
-        own["order_id"] = None if adopted is None else self.orders[str(adopted)]
-        fee, price = given.pop("fee"), given.pop("price")
-        if act.name == "open":
-            named = {"session_id": self.session_id, "symbol": "BTCUSDT", "strategy_name": "model", "entry_time": at}
-            return _call(
-                positions.open_position, entry_price=price, entry_commission=fee, **named, **given, **traded, **own
-            )
-        own["commission"] = fee
-        return self._moving(given, own | held, price=price, at=at)
-
-    def _money(self, name: str, given: dict[str, object], *, at: object, own: dict[str, object]) -> Statement[int]:
-        """What is no trade: its balance is not what is compared."""
-        if name == "correct_quantity":
-            return _call(positions.correct_position_quantity, timestamp=at, reason="found", **given, **own)
-        if name == "correct_price":
-            return _call(positions.correct_entry_price, timestamp=at, reason="found", entry_price=given["price"], **own)
-        change, kind = given["change"], given["kind"]
-        if name == "carry":
-            if kind == "FUNDING":
-                return _call(positions.record_funding, amount=change, timestamp=at, **own)
-            return _call(positions.record_margin_interest, cost=-change, timestamp=at, **own)  # type: ignore[operator]
-        own = {"session_id": self.session_id, "request_id": own["request_id"], "amount": change, "timestamp": at}
-        if kind == "INTEREST":
-            return _call(account.record_interest, **own)
-        return _call(account.record_transfer, reason="transfer", **own)
-
-    @staticmethod
-    def _moving(given: dict[str, object], own: dict[str, object], *, price: object, at: object) -> Statement[int]:
-        kind, interest = given.pop("kind"), given.pop("interest")
-        if kind == "SCALE_IN":
-            part = {"size": given["size"], "quantity": given["quantity"]}
-            return _call(positions.apply_scale_in, price=price, timestamp=at, **part, **own)
-        given = _renamed(given)
-        if kind == "PARTIAL_EXIT":
-            return _call(positions.apply_partial_exit, price=price, timestamp=at, **given, **own)
-        own["margin_interest_cost"] = interest
-        whole = {"exit_reason": given["reason"], "pnl": given["pnl"], "settlement_rate": given["settlement_rate"]}
-        return _call(positions.close_position, exit_price=price, exit_time=at, **whole, **own)
-
-
-def _call(
-    declaration: Callable[..., Statement[int]] | Callable[..., Statement[Decimal]], **arguments: object
-) -> Statement[int]:
-    """The statement's value; the server, not a type checker, is asked what it says to these arguments.
-
-    Nobody looks at a balance that it answers.
-    """
-    return cast("Statement[int]", declaration(**arguments))
-
-
-def _renamed(given: dict[str, object]) -> dict[str, object]:
-    return {"settlement_rate": given.pop("rate"), **given}
-
-
-def _traded(contract: Contract) -> dict[str, object]:
-    return {
-        "contract": contract.kind, "contract_size": contract.size, "base_asset": contract.base_asset,
-        "settlement_currency": None if contract.currency == "USDT" else contract.currency,
-        "settlement_rate": contract.rate,
-    }  # fmt: skip

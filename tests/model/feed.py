@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from atb_db.repository import orders
 from atb_db.statement import Statement
 from atb_db.types import ContractType, OrderType, PositionSide
-from tests.model.reference import Contract, Position
+from tests.model.records import Contract, Position
 
 Run: TypeAlias = Callable[[Statement[object]], object]
 NAMESPACE: Final = UUID("5d2f4a3e-7a39-4a55-8c4b-0f6b6f0d8a11")

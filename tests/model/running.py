@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
 from random import Random
 from re import sub
+from typing import Final
 from uuid import UUID, uuid4
 
 import psycopg
@@ -13,31 +14,38 @@ import psycopg
 from atb_db import Database
 from atb_db.errors import AtbDbError
 from atb_db.repository import sessions
-from tests.model.acts import START, Act, Chance, Names, perform
+from tests.model.acts import START, Act, Chance, perform
+from tests.model.calls import Names
 from tests.model.comparing import differences
-from tests.model.reference import Books, Refused
+from tests.model.records import Refused
+from tests.model.reference import Books
 
 INITIAL = Decimal(1000)
+HOW_OFTEN: Final = (2, 2, 1)
+"""How often a script has one session, two, three."""
 
 
 class Play:
-    """One session's script on its way."""
+    """A script on its way, in some sessions of its own."""
 
-    def __init__(self, db: Database, connection: psycopg.Connection) -> None:
+    def __init__(self, db: Database, connection: psycopg.Connection, number: int) -> None:
         self._db = db
         self._connection = connection
-        session_id = db.run(
-            sessions.create_trading_session(
-                strategy_name="model",
-                symbol="BTCUSDT",
-                timeframe="1h",
-                mode="PAPER",
-                initial_balance=INITIAL,
-                start_time=START,
+        begun = [
+            db.run(
+                sessions.create_trading_session(
+                    strategy_name="model",
+                    symbol="BTCUSDT",
+                    timeframe="1h",
+                    mode="PAPER",
+                    initial_balance=INITIAL,
+                    start_time=START,
+                )
             )
-        )
-        self.names = Names(session_id, uuid4())
-        self.books = Books(INITIAL)
+            for _ in range(number)
+        ]
+        self.names = Names(begun, uuid4())
+        self.books = Books.begin(INITIAL, number)
         self.done: list[Act] = []
         self._accepted: list[Act] = []
 
@@ -67,7 +75,7 @@ class Play:
 
     def _undo(self) -> None:
         """What was refused has changed nothing: the model begins again with what was accepted."""
-        self.books = Books(INITIAL)
+        self.books = Books.begin(INITIAL, len(self.names.sessions))
         for act in self._accepted:
             perform(self.books, act)
 
@@ -83,10 +91,6 @@ class Play:
                 names.orders[label] = self._id("SELECT id FROM orders WHERE position_id = %s", answer)
             elif label in self.books.positions:
                 names.positions[label] = answer
-        elif act.name == "amend":
-            ids = names.exchange_ids.setdefault(label, [])
-            if act.given["name"] not in ids:
-                ids.append(str(act.given["name"]))
         elif label in self.books.orders and label not in names.orders:
             # Of a short form, or of a correction.
             names.orders[label] = self._id("SELECT id FROM orders WHERE request_id = %s", names.key(act))
@@ -101,9 +105,9 @@ class Play:
         return "\n".join(differences(self._db, self._connection, self.names, self.books)) or None
 
 
-def _played(db: Database, connection: psycopg.Connection, acts: Iterable[Act]) -> str | None:
-    """What is wrong after these acts; None when nothing is."""
-    play = Play(db, connection)
+def _played(db: Database, connection: psycopg.Connection, number: int, acts: Iterable[Act]) -> str | None:
+    """What is wrong after these acts in so many sessions; None when nothing is."""
+    play = Play(db, connection, number)
     for act in acts:
         if wrong := play.act(act):
             return wrong
@@ -115,29 +119,33 @@ def _kind(wrong: str | None) -> str | None:
     return None if wrong is None else sub(r"[\d.E+-]+|with .*", "", wrong.splitlines()[0].split(" is answered ")[-1])
 
 
-def shrunk(db: Database, connection: psycopg.Connection, acts: Sequence[Act]) -> str:
+def shrunk(db: Database, connection: psycopg.Connection, number: int, acts: Sequence[Act]) -> str:
     """The shortest part of a script found that still goes wrong, and how it does."""
-    kept, kind = list(acts), _kind(_played(db, connection, acts))
+    kept, kind = list(acts), _kind(_played(db, connection, number, acts))
     step = max(len(kept) // 2, 1)
     while step:
         for start in range(len(kept) - step, -1, -step):
             fewer = kept[:start] + kept[start + step :]
-            if _kind(_played(db, connection, fewer)) == kind:
+            if _kind(_played(db, connection, number, fewer)) == kind:
                 kept = fewer
         step //= 2
-    wrong = _played(db, connection, kept)
+    wrong = _played(db, connection, number, kept)
     return "\n".join([*map(repr, kept), str(wrong)])
 
 
 def play(db: Database, connection: psycopg.Connection, chance: Random, length: int) -> int:
-    """Random acts in a session of their own, compared with the model; their number. Raises with a short script."""
+    """Random acts in sessions of their own, compared with the model; their number. Raises with a short script.
+
+    A script is between one act and twice the length long: compared once, it is compared after any number of acts.
+    """
     with localcontext() as context:
         context.prec = 100
-        draws, script = Chance(chance), Play(db, connection)
-        for number in range(length):
-            wrong = script.act(draws.act(script.books))
-            if not wrong and (number + 1 == length or chance.random() < 1 / length):
-                wrong = script.compare()
-            if wrong:
-                raise AssertionError(f"{wrong}\n\nshortest script:\n{shrunk(db, connection, script.done)}")
+        number = chance.choices(range(1, len(HOW_OFTEN) + 1), HOW_OFTEN)[0]
+        draws, script = Chance(chance, number), Play(db, connection, number)
+        wrong = None
+        for _ in range(chance.randint(1, 2 * length)):
+            if wrong := script.act(draws.act(script.books)):
+                break
+        if wrong := wrong or script.compare():
+            raise AssertionError(f"{wrong}\n\nshortest script:\n{shrunk(db, connection, number, script.done)}")
         return len(script.done)
