@@ -186,9 +186,19 @@ def variable(field: str) -> str:
 def sources(
     url: str | None = None, *, environ: Mapping[str, str] | None = None, dotenv: Path | None = None
 ) -> Mapping[str, Source]:
-    """Where each setting comes from, by the names of `Settings.load`; those that are missing have their defaults."""
-    given = os.environ if environ is None else environ
-    texts = read_variables(environ, dotenv, url_is_given=bool(url))
+    """Where each setting comes from, by the names of `Settings.load`; those that are missing have their defaults.
+
+    Raises:
+        ConfigurationError: as `Settings.load`.
+    """
+    url, environ = hidden(url), Variables(os.environ if environ is None else environ)
+    try:
+        return _sources(url, environ, read_variables(environ, dotenv, url_is_given=url is not None))
+    except ConfigurationError as error:
+        raise error.with_traceback(None) from None
+
+
+def _sources(url: str | None, given: Mapping[str, str], texts: Mapping[str, str]) -> Mapping[str, Source]:
     found = {
         name: Source.ENVIRONMENT if given.get(name) == text else Source.DOTENV for name, text in texts.items() if text
     }

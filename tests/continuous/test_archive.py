@@ -33,6 +33,10 @@ def at(scene: Scene, moment: object) -> list[int]:
     with scratch(plan(scene.archive, moment), scene.settings) as recovered:  # type: ignore[arg-type]
         assert recovered.verification.clean
         assert recovered.books.findings == ()
+        with psycopg.connect(recovered.settings.conninfo) as connection:
+            # Production's rows: no other user of the machine gets in.
+            assert connection.execute("SHOW listen_addresses").fetchone() == ("",)
+            assert Path(connection.info.host).stat().st_mode & 0o077 == 0
         return numbers(recovered.settings)
 
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,8 @@ from psycopg.conninfo import conninfo_to_dict
 from atb_db import AsyncDatabase, Database, Settings
 from atb_db.admin.doctor import diagnose
 from atb_db.admin.health import Demand, check_health
+from atb_db.admin.migrations import migrate
+from atb_db.admin.purge import crashed_sessions
 from atb_db.admin.schema.verify import verify
 from atb_db.database.retry import RetryEvent
 from atb_db.embedded import Server
@@ -201,6 +204,13 @@ def test_without_the_setting_it_is_named_at_once(bouncer: str, is_async: bool) -
     with pytest.raises(ConfigurationError, match="a pooler is between: set DATABASE_PGBOUNCER=1"):
         asyncio.run(ask()) if is_async else Database(bouncer, on_retry=tries.append).run(get_server_state())
     assert tries == []
+
+
+@pytest.mark.parametrize("command", [verify, migrate, crashed_sessions], ids=lambda command: command.__name__)
+def test_operators_are_told_of_the_pooler_too(bouncer: str, command: Callable[..., object]) -> None:
+    more = {"idle": timedelta(days=1)} if command is crashed_sessions else {}
+    with pytest.raises(ConfigurationError, match="a pooler is between: set DATABASE_PGBOUNCER=1"):
+        command(Settings.load(bouncer, environ={}), **more)
 
 
 def test_a_pooler_that_came_later_is_named(server: Server, bouncer: str) -> None:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from atb_db import AsyncDatabase, Database, Settings
+from atb_db.config import sources
 from atb_db.embedded import Server
 from atb_db.errors import AtbDbError, ConfigurationError, Unavailable
 from atb_db.repository import account
@@ -99,6 +100,16 @@ def test_settings_do_not_hold_it_in_their_frames(tmp_path: Path, monkeypatch: py
         with pytest.raises(ConfigurationError) as caught:
             call()
         assert "load" in {frame.name for frame in traceback.extract_tb(caught.value.__traceback__)}
+        assert SECRET not in held(caught.value)
+
+
+@pytest.mark.parametrize("fault", ["sslmode=odd", "no_such_option=1"])
+def test_where_settings_come_from_holds_it_in_no_frame(fault: str) -> None:
+    url = f"postgresql://bot:{SECRET}@db.example.com/books?{fault}"
+    for call in (lambda: sources(url, environ={}), lambda: sources(environ={"DATABASE_URL": url})):
+        with pytest.raises(ConfigurationError) as caught:
+            call()
+        assert "sources" in {frame.name for frame in traceback.extract_tb(caught.value.__traceback__)}
         assert SECRET not in held(caught.value)
 
 

@@ -2,7 +2,8 @@
 WITH own AS MATERIALIZED (
     SELECT t.id, t.position_id, t.source, t.pnl, t.pnl_percent, t.entry_price, t.exit_price, t.quantity, t.side,
            t.stop_loss, t.take_profit, t.strategy_config, t.confidence_score, t.order_id, t.exchange, t.timeframe,
-           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.entry_time, t.exit_time, t.request_id
+           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.leverage, t.entry_tag, t.entry_time, t.exit_time,
+           t.request_id
       FROM trades AS t
      WHERE t.session_id = :session_id
        AND existing_session(:session_id) IS NOT NULL
@@ -30,7 +31,9 @@ WITH own AS MATERIALIZED (
                       ('trade', 'mfe_time', p.mfe_time::text, t.mfe_time::text),
                       ('trade', 'mae', trim_scale(p.mae)::text, trim_scale(t.mae)::text),
                       ('trade', 'mae_price', trim_scale(p.mae_price)::text, trim_scale(t.mae_price)::text),
-                      ('trade', 'mae_time', p.mae_time::text, t.mae_time::text)
+                      ('trade', 'mae_time', p.mae_time::text, t.mae_time::text),
+                      ('trade', 'leverage', trim_scale(p.leverage)::text, trim_scale(t.leverage)::text),
+                      ('trade', 'entry_tag', p.entry_tag, t.entry_tag)
            ) AS c (identity, subject, expected, actual)
      WHERE c.expected IS DISTINCT FROM c.actual
      UNION ALL

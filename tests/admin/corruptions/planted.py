@@ -107,11 +107,11 @@ def _day(table: str, column: str, to: str) -> Corruption:
     return Corruption(table, f"`{column}`", script, identity, f"day 2024-03-01{part}, {column}")
 
 
-def _span(column: str, to: str) -> Corruption:
+def _span(column: str, to: str, *, named: str = "") -> Corruption:
     script = (
         f"UPDATE equity_spans SET {column} = {to} WHERE session_id = {{live}} AND start_time >= '2024-03-01 20:00Z'"
     )
-    return Corruption("equity_spans", f"`{column}`", script, "equity", f"hour 2024-03-01 20:00, {column}")
+    return Corruption("equity_spans", f"`{column}`", script, "equity", f"hour 2024-03-01 20:00, {named or column}")
 
 
 def _gone(table: str, what: str, where: str, identity: str, subject: str) -> Corruption:
@@ -137,6 +137,13 @@ _A: Final = {
 }
 
 _POSITIONS: Final = (
+    *(
+        _position(column, to, "trade", f"{TRADE}{column}")
+        for column, to in (
+            *(("mfe_price", "1"), ("mae_price", "1"), ("mfe_time", "now()"), ("mae_time", "now()")),
+            *(("leverage", "7"), ("entry_tag", "'other'")),
+        )
+    ),
     _position("entry_price", "entry_price + 1", "position price", f"{CLOSED}entry_price"),
     _position("entry_price", "entry_price + 1", "position price", f"{OPEN}entry_price", of="open"),
     _position("exit_price", "exit_price + 1", "position price", f"{CLOSED}exit_price"),
@@ -396,6 +403,8 @@ _TRADES: Final = (
     _trade("order_id", "'other'"),
     _trade("exchange", "'other'"),
     _trade("timeframe", "'7h'"),
+    _trade("leverage", "7"),
+    _trade("entry_tag", "'other'"),
     _trade("mfe", "0.5"),
     _trade("mfe_price", "1"),
     _trade("mfe_time", "entry_time"),
@@ -743,6 +752,18 @@ _AROUND: Final = (
     _span("low", "low - 1"),
     _span("low_time", "low_time + interval '1 second'"),
     _span("low_peak", "low_peak + 1"),
+    _span("fall", "0.9"),
+    _span("fall_time", "start_time"),
+    _span("fall_equity", "1"),
+    _span("fall_peak", "1"),
+    _span("hours", "hours + 1", named="snapshots"),
+    Corruption(
+        "account_history",
+        "`timestamp` of an active session",
+        "UPDATE account_history SET timestamp = timestamp + interval '3 hours' WHERE session_id = {live}",
+        "equity",
+        "hour 2024-03-01 20:00, snapshots",
+    ),
     Corruption(
         "account_history",
         "`equity` of an active session",
@@ -813,6 +834,43 @@ def _told(table: str, column: str, script: str, reason: str) -> Undecidable:
 
 
 UNDECIDABLE: Final = (
+    _told(
+        "positions",
+        "breakeven_triggered, max_holding_until, trailing_stop_activated, trailing_stop_price, end_of_day_exit, "
+        "weekend_exit, time_restriction_group, allows_negative_prices, liquidation_price",
+        "UPDATE positions SET max_holding_until = now() WHERE id = {open}",
+        "the engine's plans and what it said of the market; no figure follows from them",
+    ),
+    _told(
+        "orders",
+        "former_exchange_order_ids",
+        "UPDATE orders SET former_exchange_order_ids = '{{other}}' WHERE id = {entry}",
+        "only the exchange knows them",
+    ),
+    _told(
+        "order_fills",
+        "told_pnl, settlement_rate",
+        "UPDATE order_fills SET told_pnl = 77 WHERE order_id = {exit}",
+        "as reported; what was booked with them is compared",
+    ),
+    _told(
+        "trading_sessions",
+        "is_verification, market_timezone, strategy_config, time_exit_config",
+        "UPDATE trading_sessions SET market_timezone = 'Asia/Tokyo' WHERE id = {live}",
+        "as they were given; no figure follows from them",
+    ),
+    _told(
+        "account_history",
+        "daily_pnl, total_pnl, drawdown, margin_available, open_positions, total_exposure, details",
+        "UPDATE account_history SET daily_pnl = 5 WHERE session_id = {live}",
+        "snapshots are what the exchange said then",
+    ),
+    _told(
+        "equity_rolls",
+        "unrolled_in",
+        "UPDATE equity_rolls SET unrolled_in = 5 WHERE session_id = {live}",
+        "the number of a transaction that is over",
+    ),
     _told(
         "positions",
         "stop_loss, take_profit, trailing_stop, …",
