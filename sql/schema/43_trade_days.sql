@@ -210,20 +210,14 @@ $$;
 COMMENT ON FUNCTION kept_trade_days IS
 'The rows of trade_days that count, of the days that are whole between since and until; NULL does not limit.';
 
-CREATE FUNCTION loose_trades(session bigint, since timestamptz, until timestamptz)
+CREATE FUNCTION loose_trades(session bigint, since timestamptz, until timestamptz, kept timestamptz[])
 RETURNS TABLE (
     id bigint, entry_time timestamptz, exit_time timestamptz, pnl numeric, commission numeric,
     margin_interest_cost numeric, funding numeric, net_pnl numeric
 )
 LANGUAGE sql STABLE AS $$
     SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
-      FROM public.gaps(
-               since, until,
-               (
-                   SELECT array_agg(k.day::timestamptz ORDER BY k.day)
-                     FROM public.kept_trade_days(session, since, until) AS k
-               )
-           ) AS g
+      FROM public.gaps(since, until, kept) AS g
      CROSS JOIN LATERAL (
                SELECT r.id, r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric, r.commission::numeric,
                       r.margin_interest_cost::numeric, r.funding::numeric, r.net_pnl::numeric
@@ -235,7 +229,7 @@ LANGUAGE sql STABLE AS $$
            ) AS t
 $$;
 COMMENT ON FUNCTION loose_trades IS
-'The trades of a session between since and until that are in none of kept_trade_days.';
+'The trades of a session between since and until that are in none of the days that are kept, which are in order.';
 
 CREATE FUNCTION trade_sums(
     dimension text, session bigint, strategy text, instrument text, since timestamptz, until timestamptz
@@ -259,8 +253,8 @@ LANGUAGE sql STABLE AS $$
                ELSE 'strategy_name'
            END
        AND p.day = k.day
-       AND p.strategy_name = coalesce(strategy, p.strategy_name)
-       AND p.symbol = coalesce(instrument, p.symbol)
+       AND (strategy IS NULL OR p.strategy_name = strategy)
+       AND (instrument IS NULL OR p.symbol = instrument)
      CROSS JOIN LATERAL public.trade_group(dimension, p.strategy_name, p.symbol, p.exit_reason, p.day) AS g
      GROUP BY g.label, g.period_start
      UNION ALL

@@ -125,8 +125,8 @@ LANGUAGE sql STABLE AS $$
         ON p.session_id = session
        AND p.kept_by = CASE num_nonnulls(strategy, instrument) WHEN 0 THEN 'order_type' ELSE 'all of them' END
        AND p.day = k.day
-       AND p.strategy_name = coalesce(strategy, p.strategy_name)
-       AND p.symbol = coalesce(instrument, p.symbol)
+       AND (strategy IS NULL OR p.strategy_name = strategy)
+       AND (instrument IS NULL OR p.symbol = instrument)
      GROUP BY p.order_type
      UNION ALL
     SELECT o.order_type, count(*),
