@@ -1,4 +1,5 @@
-"""How writes and hot reads fare while the tables grow, and how long a writer waits beside a purge.
+"""How writes and hot reads fare while the tables grow, how long a writer waits beside a purge, and whether a session of
+years resumes and ends.
 
     make growth                              up to 1 000 000 decisions, some minutes
     make growth ARGS="--largest 10000000"    ten times as many, some 12 GB of disk
@@ -23,11 +24,13 @@ import psycopg
 
 from atb_db import Database, Settings
 from atb_db.admin import purge
+from atb_db.admin.rebuild import rebuild
 from atb_db.embedded import Server
 from atb_db.repository import account, dashboard, events, metrics, monitoring, positions, sessions, trades
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from benchmarks.filling import AS_THEY_ARE, CLOSINGS, LEDGER
+from benchmarks.history_rows import SESSION, SNAPSHOTS
 from benchmarks.serving import server_apart
 
 SMALLEST: Final = 100_000
@@ -212,10 +215,32 @@ def stall_beside_a_purge(db: Database, *, rows: int) -> tuple[float, list[float]
     return took, sorted(latencies)
 
 
+def long_session(server: Server, *, snapshots: int) -> dict[str, float]:
+    """Seconds to keep a session of so many snapshots by days, to resume and to end it, by default settings."""
+    server.create_database("long", template="template0")
+    settings = Settings.load(server.tcp_url(database="long"), environ={})
+    with psycopg.connect(settings.conninfo, autocommit=True) as owner:
+        owner.execute(schema_sql())
+        [(session_id,)] = owner.execute(SESSION).fetchall()
+        owner.execute("SET session_replication_role = replica")
+        owner.execute(SNAPSHOTS, {"session": session_id, "rows": snapshots})
+        owner.execute("VACUUM ANALYZE account_history")
+    kept = timed(lambda: rebuild(settings, session_id=session_id))
+    resume = sessions.resume_or_create(
+        strategy_name="history", symbol="X", timeframe="1h", mode="PAPER", initial_balance=1, holder="growth",
+        session_id=session_id,
+    )  # fmt: skip
+    with Database(settings) as db:
+        resumed = timed(lambda: db.run(resume))
+        ended = timed(lambda: db.run(sessions.end_trading_session(session_id=session_id)))
+    return {"rebuild": kept, "resume_or_create": resumed, "end_trading_session": ended}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--largest", type=int, default=1_000_000, help="decisions in the largest table")
     parser.add_argument("--purge", type=int, default=1_000_000, help="decisions that are purged beside a writer")
+    parser.add_argument("--long", type=int, default=3_000_000, help="snapshots of a session that resumes and ends")
     options = parser.parse_args()
     # A throwaway cluster has no time to tune itself: as much memory as a small server has.
     tuned = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
@@ -226,8 +251,14 @@ def main() -> None:
         board = dashboard.dashboard(session_id=1)
         refresh = min(timed(lambda: largest.run_batch(board)) for _ in range(ROUNDS))
         took, latencies = stall_beside_a_purge(largest, rows=options.purge)
+        long = long_session(server, snapshots=options.long)
     print_curves(measured)
     print(f"\nA dashboard of a session with {max(databases) // SESSIONS // 10} trades: {refresh * 1000:.0f} ms.")
+    print(
+        f"\nA session with {options.long} snapshots: "
+        + ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in long.items())
+        + "."
+    )
     print(
         f"\nPurge of {options.purge} decisions: {took:.1f} s. A writer's log_trade meanwhile, {len(latencies)} times:"
         f" median {median(latencies) * 1000:.1f} ms, longest {latencies[-1] * 1000:.0f} ms."

@@ -1,6 +1,6 @@
 -- What the trades of each UTC day add up to, kept beside them, so that years are read by their days.
--- Nothing is written with a trade: days that are over are added now and then, many at once. A day counts as long as it has
--- as many trades as performance_metrics, where every booking counts; else its trades themselves are read.
+-- Nothing is written with a trade: days that are over are added now and then, many at once. A day counts as long as it
+-- has as many trades as performance_metrics, where every booking counts; else its trades themselves are read.
 
 CREATE TABLE trade_days (
     session_id bigint NOT NULL,
@@ -75,8 +75,8 @@ COMMENT ON COLUMN trade_days.win_streak IS 'Longest run of winning trades inside
 COMMENT ON COLUMN trade_days.loss_streak IS 'Longest run of losing trades inside the day.';
 
 COMMENT ON TABLE trade_day_parts IS
-'The trades of the days of trade_days, added up by strategy, by symbol, by exit reason, and by all of them; a row counts '
-'where its day''s row in trade_days does.';
+'The trades of the days of trade_days, added up by strategy, by symbol, by exit reason, and by all of them; a row '
+'counts where its day''s row in trade_days does.';
 COMMENT ON COLUMN trade_day_parts.session_id IS 'Session that traded.';
 COMMENT ON COLUMN trade_day_parts.kept_by IS
 'What the trades are divided by: strategy_name, symbol, exit_reason or all of them; the others are empty.';
@@ -116,7 +116,9 @@ CREATE FUNCTION trade_group(
     dimension text, strategy text, instrument text, reason text, moment timestamptz
 ) RETURNS TABLE (label text, period_start timestamptz)
 LANGUAGE sql STABLE AS $$
-    SELECT CASE dimension WHEN 'exit_reason' THEN reason WHEN 'strategy_name' THEN strategy WHEN 'symbol' THEN instrument END,
+    SELECT CASE dimension
+               WHEN 'exit_reason' THEN reason WHEN 'strategy_name' THEN strategy WHEN 'symbol' THEN instrument
+           END,
            CASE
                WHEN dimension IN ('day', 'week', 'month') THEN date_trunc(dimension, moment, 'UTC')
                WHEN dimension = 'all' THEN 'epoch'
@@ -172,8 +174,8 @@ LANGUAGE sql STABLE AS $$
                WHEN 0 THEN 'all of them' WHEN 3 THEN 'strategy_name' WHEN 5 THEN 'symbol' ELSE 'exit_reason'
            END,
            d.day, coalesce(t.strategy_name, ''), coalesce(t.symbol, ''), coalesce(t.exit_reason, ''),
-           count(*)::integer, (count(*) FILTER (WHERE t.pnl > 0))::integer, (count(*) FILTER (WHERE t.pnl < 0))::integer,
-           sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
+           count(*)::integer, (count(*) FILTER (WHERE t.pnl > 0))::integer,
+           (count(*) FILTER (WHERE t.pnl < 0))::integer, sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
       FROM unnest(days) AS d (day)
      CROSS JOIN LATERAL (
                SELECT r.strategy_name::text, r.symbol::text, r.exit_reason::text, r.exit_time::timestamptz,
@@ -210,20 +212,14 @@ $$;
 COMMENT ON FUNCTION kept_trade_days IS
 'The rows of trade_days that count, of the days that are whole between since and until; NULL does not limit.';
 
-CREATE FUNCTION loose_trades(session bigint, since timestamptz, until timestamptz)
+CREATE FUNCTION loose_trades(session bigint, since timestamptz, until timestamptz, kept timestamptz[])
 RETURNS TABLE (
     id bigint, entry_time timestamptz, exit_time timestamptz, pnl numeric, commission numeric,
     margin_interest_cost numeric, funding numeric, net_pnl numeric
 )
 LANGUAGE sql STABLE AS $$
     SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
-      FROM public.gaps(
-               since, until,
-               (
-                   SELECT array_agg(k.day::timestamptz ORDER BY k.day)
-                     FROM public.kept_trade_days(session, since, until) AS k
-               )
-           ) AS g
+      FROM public.gaps(since, until, kept) AS g
      CROSS JOIN LATERAL (
                SELECT r.id, r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric, r.commission::numeric,
                       r.margin_interest_cost::numeric, r.funding::numeric, r.net_pnl::numeric
@@ -235,7 +231,7 @@ LANGUAGE sql STABLE AS $$
            ) AS t
 $$;
 COMMENT ON FUNCTION loose_trades IS
-'The trades of a session between since and until that are in none of kept_trade_days.';
+'The trades of a session between since and until that are in none of the days that are kept, which are in order.';
 
 CREATE FUNCTION trade_sums(
     dimension text, session bigint, strategy text, instrument text, since timestamptz, until timestamptz
@@ -259,8 +255,8 @@ LANGUAGE sql STABLE AS $$
                ELSE 'strategy_name'
            END
        AND p.day = k.day
-       AND p.strategy_name = coalesce(strategy, p.strategy_name)
-       AND p.symbol = coalesce(instrument, p.symbol)
+       AND (strategy IS NULL OR p.strategy_name = strategy)
+       AND (instrument IS NULL OR p.symbol = instrument)
      CROSS JOIN LATERAL public.trade_group(dimension, p.strategy_name, p.symbol, p.exit_reason, p.day) AS g
      GROUP BY g.label, g.period_start
      UNION ALL
@@ -311,8 +307,8 @@ LANGUAGE sql STABLE AS $$
        )
 $$;
 COMMENT ON FUNCTION pending_trade_days IS
-'The days of a session whose trades are not, or no longer, added up in trade_days, oldest first, and not many more than '
-'so many trades: those that are over and, without with_newest, not the newest, to which trades are still added.';
+'The days of a session whose trades are not, or no longer, added up in trade_days, those never added up first, and not '
+'many more than so many trades: those that are over and, without with_newest, not the newest, to which trades are still added.';
 
 CREATE FUNCTION roll_trades(session bigint, most_trades integer, with_newest boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$

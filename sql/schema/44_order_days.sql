@@ -1,6 +1,6 @@
 -- What the orders of each UTC day add up to, kept beside them, so that years are read by their days.
--- Days that are over are added now and then, many at once; a day whose orders change later is read by its orders until it
--- is added again.
+-- Days that are over are added now and then, many at once; a day whose orders change later is read by its orders until
+-- it is added again.
 
 CREATE TABLE order_days (
     session_id bigint NOT NULL,
@@ -58,7 +58,8 @@ COMMENT ON COLUMN order_day_parts.cancelled IS 'Number of orders that are CANCEL
 COMMENT ON COLUMN order_day_parts.failed IS 'Number of orders that are FAILED.';
 COMMENT ON COLUMN order_day_parts.expired IS 'Number of orders that are EXPIRED; those left may still be filled.';
 COMMENT ON COLUMN order_day_parts.slipped IS 'Number of orders with a requested and a filled price.';
-COMMENT ON COLUMN order_day_parts.slippage IS 'Sum of their slippage, fractions of the requested price; NULL without one.';
+COMMENT ON COLUMN order_day_parts.slippage IS
+'Sum of their slippage, fractions of the requested price; NULL without one.';
 COMMENT ON COLUMN order_day_parts.worst_slippage IS 'Largest slippage, a fraction; NULL without one.';
 COMMENT ON COLUMN order_day_parts.slippage_cost IS 'Sum of slippage x price x filled quantity, in quote currency.';
 COMMENT ON COLUMN order_day_parts.commission IS 'Sum of commission, in the session''s base currency.';
@@ -125,8 +126,8 @@ LANGUAGE sql STABLE AS $$
         ON p.session_id = session
        AND p.kept_by = CASE num_nonnulls(strategy, instrument) WHEN 0 THEN 'order_type' ELSE 'all of them' END
        AND p.day = k.day
-       AND p.strategy_name = coalesce(strategy, p.strategy_name)
-       AND p.symbol = coalesce(instrument, p.symbol)
+       AND (strategy IS NULL OR p.strategy_name = strategy)
+       AND (instrument IS NULL OR p.symbol = instrument)
      GROUP BY p.order_type
      UNION ALL
     SELECT o.order_type, count(*),
@@ -177,7 +178,8 @@ BEGIN
     FOR gap IN
         SELECT date_trunc('day', f.created_at, 'UTC') AS day, g.next_moment
           FROM gaps(
-                   NULL, stop, (SELECT array_agg(k.day ORDER BY k.day) FROM kept_order_days(session, NULL, stop) AS k (day))
+                   NULL, stop,
+                   (SELECT array_agg(k.day ORDER BY k.day) FROM kept_order_days(session, NULL, stop) AS k (day))
                ) AS g
          CROSS JOIN LATERAL (
                    SELECT r.created_at
@@ -221,9 +223,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION roll_orders IS
-'Adds up days of a session that are over for two hours in order_day_parts, oldest first, of about most_orders orders at '
-'once, without with_newest not the newest, to which orders are still added; their number. While there is another transaction that has written anything of the session, or for one that does '
-'not see what others have changed meanwhile, nothing is done.';
+'Adds up days of a session that are over for two hours in order_day_parts, oldest first, of about most_orders orders '
+'at once, without with_newest not the newest, to which orders are still added; their number. While there is another '
+'transaction that has written anything of the session, or for one that does not see what others have changed meanwhile, nothing is done.';
 
 CREATE FUNCTION forget_order_day(session bigint, moment timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

@@ -25,8 +25,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION discard_rollups IS
-'Removes what is kept of a session''s equity, trades and orders by hours and days: until roll_up has added it again, its '
-'snapshots, trades and orders are read themselves. The number of rows. Raises AT404 for an unknown session.';
+'Removes what is kept of a session''s equity, trades and orders by hours and days: until roll_up has added it again, '
+'its snapshots, trades and orders are read themselves. The number of rows. Raises AT404 for an unknown session.';
 
 CREATE FUNCTION roll_up(session bigint, most_rows integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -36,7 +36,7 @@ CREATE FUNCTION performance_figures(
     sortino_ratio numeric, calmar_ratio numeric, var_95 numeric
 )
 LANGUAGE sql STABLE AS $$
-    WITH kept AS (
+    WITH kept AS MATERIALIZED (
         SELECT k.*
           FROM public.chosen_sessions(session, source, NULL, NULL) AS s
          CROSS JOIN LATERAL public.kept_trade_days(s.session_id, since, until) AS k
@@ -45,7 +45,9 @@ LANGUAGE sql STABLE AS $$
     ), loose AS (
         SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
           FROM public.chosen_sessions(session, source, NULL, NULL) AS s
-         CROSS JOIN LATERAL public.loose_trades(s.session_id, since, until) AS t
+         CROSS JOIN LATERAL public.loose_trades(
+                   s.session_id, since, until, (SELECT array_agg(k.day::timestamptz ORDER BY k.day) FROM kept AS k)
+               ) AS t
          WHERE session IS NOT NULL
            AND num_nonnulls(strategy, instrument) = 0
          UNION ALL

@@ -45,7 +45,7 @@ def test_it_computes_what_is_kept_again_and_adds_what_is_missing(run: Run, trade
         assert run("audit", url=url).code == ExitCode.FOUND
         everything = run("rebuild", "--step", "1", url=url)
         assert everything.code == ExitCode.OK
-        assert "Added" in everything.out
+        assert "Added" in everything.err
         assert run("audit", url=url).code == ExitCode.OK
         assert owner.execute(KEPT, {"of": world.session_id}).fetchall() == [kept]
 

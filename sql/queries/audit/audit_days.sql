@@ -35,8 +35,8 @@ WITH days AS MATERIALIZED (
      WHERE p.session_id = :session_id
        AND p.day = any(d.of_orders)
 ), rows_of_days AS (
-    SELECT coalesce(k.identity, d.identity) AS identity, coalesce(k.day, d.day) AS day, coalesce(k.part, d.part) AS part,
-           d.said AS due, k.said AS kept
+    SELECT coalesce(k.identity, d.identity) AS identity, coalesce(k.day, d.day) AS day,
+           coalesce(k.part, d.part) AS part, d.said AS due, k.said AS kept
       FROM due AS d
       FULL JOIN kept AS k ON k.identity = d.identity AND k.day = d.day AND k.part = d.part
      WHERE k.said IS DISTINCT FROM d.said
