@@ -26,11 +26,13 @@ class AtbDbError(Exception):
         constraint: Name of the violated constraint, if one was.
         sqlstate: PostgreSQL's five-character code, if the server answered.
         request_id: The id under which the command is recorded once, if it has one.
+        row: Number of the row that caused it, from 1, in a bulk load.
         attempts: How often it was tried before the error was raised.
     """
 
     retryable: bool = False
     attempts: int = 1
+    row: int | None = None
 
     def __init__(
         self,
@@ -52,10 +54,11 @@ class AtbDbError(Exception):
 
     def __str__(self) -> str:
         where = f"{self.statement}: " if self.statement else ""
+        row = f"row {self.row}: " if self.row is not None else ""
         about = f"{self.field}: " if self.field else ""
         code = f" [{self.sqlstate}]" if self.sqlstate else ""
         often = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
-        return f"{where}{about}{self.message}{code}{often}"
+        return f"{where}{row}{about}{self.message}{code}{often}"
 
 
 class InvalidInput(AtbDbError, ValueError):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from hashlib import blake2b
-from typing import Final, cast
+from struct import unpack
+from typing import Final, TypeAlias, cast
 
 from atb_db.parameters import MISSING, Parameter
 from atb_db.types import NEW, NOW, UNSET
+
+Texts: TypeAlias = "Sequence[str | None] | str | None"
+"""The texts of a column, one for each row, or a single one for all of them; None is NULL."""
 
 _REMEMBERED: Final = 100
 """Kinds of given arguments whose order is kept; when there are more, all are found again."""
@@ -45,6 +49,27 @@ class RequestHash:
         # No text contains NUL.
         return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
 
+    def of_rows(self, columns: Mapping[str, Texts], rows: int) -> Sequence[int]:
+        """The hashes of as many rows, whose given arguments are columns of text by name."""
+        form = [self._recorder.replace("%", "%%")]
+        varying: list[Sequence[str]] = []
+        for name, _, usual, is_number in self._in_order(tuple(columns)):
+            texts = columns[name]
+            if texts is None or isinstance(texts, str):
+                form.append(_part(name, _canonical_text(texts) if is_number else texts, usual).replace("%", "%%"))
+                continue
+            if is_number:
+                texts = _canonical_texts(texts)
+            if None in texts or usual in texts:
+                form.append("%s")
+                varying.append([_part(name, text, usual) for text in texts])
+            else:
+                form.append(f"\0{name}=%s")
+                varying.append(cast("Sequence[str]", texts))
+        contents = map("".join(form).__mod__, zip(*varying, strict=True)) if varying else ["".join(form) % ()] * rows
+        digests = [blake2b(content.encode(), digest_size=8).digest() for content in contents]
+        return unpack(f">{rows}q", b"".join(digests))
+
     def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
         """The given parameters that are content, by name: their places, usual texts, and whether they are numbers."""
         found = self._orders.get(given)
@@ -60,6 +85,25 @@ class RequestHash:
 def _canonical(number: Decimal) -> str:
     """One text for equal numbers: 1.0 and 1.00 are the same."""
     return str(number.normalize(_EXACT))
+
+
+def _canonical_text(text: str | None) -> str | None:
+    return _canonical(Decimal(text)) if text and (text[-1] == "0" or "E" in text) else text
+
+
+def _canonical_texts(texts: Sequence[str | None]) -> Sequence[str | None]:
+    joined = " ".join(filter(None, texts) if None in texts else cast("Sequence[str]", texts)) + " "
+    if "0 " not in joined and "E" not in joined:
+        return texts
+    known: dict[str | None, str | None] = {}
+    return [known.get(text) or known.setdefault(text, _canonical_text(text)) for text in texts]
+
+
+def _part(name: str, text: str | None, usual: object) -> str:
+    """What an argument adds to the content."""
+    if text == usual:
+        return ""
+    return f"\0{name}" if text is None else f"\0{name}={text}"
 
 
 def _usual(parameter: Parameter) -> object:

@@ -332,19 +332,6 @@ def command(function: Callable[P, R_co]) -> Declaration[P, R_co]:
     return Declaration(function, Kind.COMMAND, _file(function))
 
 
-def copy(*, like: Declared[object]) -> Callable[[Callable[P, R_co]], Declaration[P, R_co]]:
-    """Declare the rows of a bulk load: the SQL file is `COPY table (columns) FROM STDIN`.
-
-    `like` is the command that writes one such row. Both hash a request alike, so that neither stores what the other has
-    stored.
-    """
-
-    def declare(function: Callable[P, R_co]) -> Declaration[P, R_co]:
-        return Declaration(function, Kind.COPY, _file(function), like=like)
-
-    return declare
-
-
 def _file(function: Callable[P, R_co]) -> Path:
     return query_file(function.__module__.rpartition(".")[2], function.__name__)
 

@@ -105,6 +105,16 @@ def to_text(field: str, value: object) -> str:
     return value
 
 
+def is_storable(text: str) -> bool:
+    """Whether `to_text` takes the text as it is."""
+    if "\0" in text:
+        return False
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def to_time(field: str, value: object) -> datetime:
     """The moment in UTC; a datetime without a time zone is refused."""
     if not isinstance(value, datetime):

@@ -11,9 +11,9 @@ from time import perf_counter
 from typing import NamedTuple
 
 import asyncpg
+import orjson
 import psycopg
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from atb_db import Database, Settings
 from atb_db.embedded import Server
@@ -30,6 +30,12 @@ Load = Callable[[str, World, Sequence[Arguments]], float]
 """Loads the rows and tells the seconds; connecting is not among them."""
 
 EXECUTIONS = DECLARED["events.copy_strategy_executions"]
+_BY_HAND = """
+COPY strategy_executions (
+    session_id, timestamp, strategy_name, symbol, timeframe, signal_type, signal_strength, confidence_score,
+    action_taken, price, indicators, reasons
+) FROM STDIN
+"""
 _EXECUTED = """
 SELECT count(*), sum(price), max(timestamp), count(DISTINCT request_id)
   FROM strategy_executions
@@ -67,13 +73,40 @@ def _executions_by_atb(url: str, _: World, rows: Sequence[Arguments]) -> float:
         return _seconds(lambda: db.copy_in((events.copy_strategy_executions(**row) for row in rows), timeout=600))
 
 
+def _executions_as_rows(url: str, _: World, rows: Sequence[Arguments]) -> float:
+    with Database(Settings.load(url, environ={})) as db:
+        return _seconds(lambda: db.copy_in(events.copy_strategy_executions.rows(rows), timeout=600))
+
+
+def _executions_by_column(url: str, _: World, rows: Sequence[Arguments]) -> float:
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    with Database(Settings.load(url, environ={})) as db:
+        return _seconds(lambda: db.copy_in(events.copy_strategy_executions.columns(columns), timeout=600))
+
+
 def _executions_by_hand(url: str, _: World, rows: Sequence[Arguments]) -> float:
+    """As one who knows psycopg writes it: tuples of plain values, documents by orjson, no request's hash."""
     with psycopg.connect(url, autocommit=True) as connection:
 
         def load() -> None:
-            with connection.cursor().copy(EXECUTIONS.text) as copy:
+            with connection.cursor().copy(_BY_HAND) as copy:
                 for row in rows:
-                    copy.write_row(_values(EXECUTIONS.order, row, Jsonb))
+                    copy.write_row(
+                        (
+                            row["session_id"],
+                            row["timestamp"],
+                            row["strategy_name"],
+                            row["symbol"],
+                            row["timeframe"],
+                            row["signal_type"],
+                            row["signal_strength"],
+                            row["confidence_score"],
+                            row["action_taken"],
+                            row["price"],
+                            orjson.dumps(row["indicators"]).decode(),
+                            orjson.dumps(row["reasons"]).decode(),
+                        )
+                    )
 
         return _seconds(load)
 
@@ -216,7 +249,9 @@ def _values(order: Iterable[str], row: Arguments, document: Callable[[object], o
 def bulks(scale: Scale) -> list[Bulk]:
     """What is loaded."""
     executions = {
-        "atb_db": _executions_by_atb,
+        "atb_db": _executions_as_rows,
+        "atb_db, by column": _executions_by_column,
+        "atb_db, a value each": _executions_by_atb,
         "psycopg, by hand": _executions_by_hand,
         "asyncpg": _executions_by_asyncpg,
         "SQLAlchemy Core": _executions_by_core,

@@ -66,6 +66,7 @@ _BY_CLASS: Final[dict[str, type[AtbDbError]]] = {
 
 # The server names the parameter at fault by its number, or the column of a bulk load.
 _PARAMETER: Final = re.compile(r"\$(\d+)")
+_LINE: Final = re.compile(r"\b\d+\b")
 _WORD: Final = re.compile(r"\w+")
 _QUOTED: Final = re.compile(rf'"([^"]{{{LONGEST_VALUE}}})[^"]*"')
 _NUMBER: Final = re.compile(rf"([\d.]{{{LONGEST_VALUE}}})[\d.]+")
@@ -171,6 +172,13 @@ def check_replicated(connection: Guarded, name: str | None = None) -> None:
 
 def translation(error: Exception, declaration: Declared[object] | None = None, *, writes: bool = False) -> AtbDbError:
     """Our error for psycopg's."""
+    ours = _translation(error, declaration, writes=writes)
+    if declaration is not None and declaration.kind is Kind.COPY and isinstance(error, psycopg.Error):
+        ours.row = _row(error.diag.context)
+    return ours
+
+
+def _translation(error: Exception, declaration: Declared[object] | None, *, writes: bool) -> AtbDbError:
     name = declaration.name if declaration else None
     if not isinstance(error, psycopg.Error):
         return InvalidInput("contains text that is not UTF-8", statement=name)
@@ -208,6 +216,12 @@ def _lost(error: psycopg.Error, name: str | None, *, writes: bool) -> AtbDbError
         kind = OutcomeUnknown if writes else Unavailable
         return kind(message, statement=name, sqlstate=error.sqlstate)
     return StatementError(message, statement=name)
+
+
+def _row(context: str | None) -> int | None:
+    """The line of a bulk load; whatever the server's language, it is the first number."""
+    number = _LINE.search((context or "").partition(":")[0])
+    return int(number[0]) if number else None
 
 
 def _field(context: str | None, declaration: Declared[object] | None) -> str | None:

@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
-from atb_db.statement import command, copy, query
+from atb_db.bulk import copy
+from atb_db.statement import command, query
 from atb_db.types import NEW, NOW, Json, LedgerEntryType, Number
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from atb_db.statement import command, copy, query
+from atb_db.bulk import copy
+from atb_db.statement import command, query
 from atb_db.types import NEW, NOW, EventType, EventTypeLabel, Json, Number, Severity, SeverityLabel
 
 

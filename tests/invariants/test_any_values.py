@@ -102,14 +102,15 @@ BY_TYPE: Final[dict[object, st.SearchStrategy[Any]]] = {
 def arguments(declaration: Declared[object], world: World) -> st.SearchStrategy[dict[str, object]]:
     """The example's arguments, with other values for one to three of them."""
     usual = dict(example(declaration, world).args) | ({"request_id": new_request_id()} if declaration.keyed else {})
-    others = {parameter.name: _others(parameter.type) for parameter in declaration.parameters}
-    names = st.lists(st.sampled_from(sorted(others)), min_size=1, max_size=3, unique=True)
-    return names.flatmap(lambda chosen: st.fixed_dictionaries({name: others[name] for name in chosen})).map(
+    by_name = {parameter.name: others(parameter.type) for parameter in declaration.parameters}
+    names = st.lists(st.sampled_from(sorted(by_name)), min_size=1, max_size=3, unique=True)
+    return names.flatmap(lambda chosen: st.fixed_dictionaries({name: by_name[name] for name in chosen})).map(
         lambda changed: usual | changed
     )
 
 
-def _others(kind: object) -> st.SearchStrategy[Any]:
+def others(kind: object) -> st.SearchStrategy[Any]:
+    """Any values for a parameter of this type."""
     if kind is NewTrade:
         return _records(TRADE, {one.name: one.type for one in trades.log_trade.parameters})
     if kind is NewImportedRow:
@@ -149,7 +150,7 @@ def test_refused_or_stored_exactly(world_db: Database, world: World, declaration
 
 def _records(usual: NewTrade | NewImportedRow, types: dict[str, object]) -> st.SearchStrategy[Any]:
     """One record with another value in one of its fields, or none at all."""
-    fields = {name: _others(kind) for name, kind in types.items() if name in usual._fields}
+    fields = {name: others(kind) for name, kind in types.items() if name in usual._fields}
     changes = st.sampled_from(sorted(fields)).flatmap(lambda name: st.fixed_dictionaries({name: fields[name]}))
     return changes.map(lambda change: [usual._replace(**change)]) | st.sampled_from([[], [usual, None], usual, *ODD])
 

@@ -20,6 +20,7 @@ from atb_db.database.aio.replica import Replica
 from atb_db.database.aio.running import run, run_many
 from atb_db.database.aio.streams import copy_in, stream
 from atb_db.database.aio.transaction import AsyncTransaction, begun, in_transaction
+from atb_db.database.bulk import AnyRows
 from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stale, runnable, seconds
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.forking import renew_in_children
@@ -194,7 +195,7 @@ class AsyncDatabase:
         ):
             yield tables
 
-    async def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
+    async def copy_in(self, rows: AnyRows, *, timeout: float | None = None) -> int:
         """As `Database.copy_in`."""
         async with self._begun(inf, stall=self._stall(timeout)) as connection:
             return await copy_in(connection, rows)

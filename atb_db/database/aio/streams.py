@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar, cast
 
 from psycopg import AsyncCopy, AsyncRawCursor, Rollback
 from psycopg.pq import TransactionStatus
 
-from atb_db.database.bulk import BulkRows, as_copy
+from atb_db.database.bulk import AnyRows, BulkLoad
 from atb_db.database.connecting import COPY_BLOCK, NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.translation import translated
@@ -32,30 +32,24 @@ async def stream(connection: AsyncConnection, statement: Statement[list[T]]) -> 
                     yield cast("AsyncIterator[T]", reader.assemble_async(rows))
 
 
-async def copy_in(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
+async def copy_in(connection: AsyncConnection, rows: AnyRows) -> int:
     """As for threads."""
-    bulk = BulkRows(rows)
-    loaded = await _copy_rows(connection, bulk)
-    if loaded:
-        with translated(bulk.declaration, writes=False):
-            await AsyncRawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
-    return loaded
-
-
-async def _copy_rows(connection: AsyncConnection, rows: Iterable[Statement[None]]) -> int:
     cursor = AsyncRawCursor(connection)
     with translated(writes=False):
         async with _unhurried(connection):  # the first row, too, may be long in coming
-            copy_of_rows = as_copy(rows)
-            if copy_of_rows is None:
+            load = BulkLoad.of(rows)
+            if load is None:
                 return 0
-            declaration, blocks = copy_of_rows
-            with translated(declaration, writes=False):
-                async with cursor.copy(declaration.sql) as copy:
-                    with connection.interruptible(), connection.read_by(declaration.name):
-                        for block in blocks:
+            with translated(load.declaration, writes=False):
+                async with cursor.copy(load.declaration.sql) as copy:
+                    with connection.interruptible(), connection.read_by(load.declaration.name):
+                        for block in load.blocks():
                             await copy.write(block)
-    return cursor.rowcount
+    loaded = cursor.rowcount
+    if loaded:
+        with translated(load.declaration, writes=False):
+            await AsyncRawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions], prepare=False)
+    return loaded
 
 
 @asynccontextmanager

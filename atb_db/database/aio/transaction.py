@@ -13,6 +13,7 @@ from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database.aio.running import run, run_many
 from atb_db.database.aio.streams import copy_in, stream
+from atb_db.database.bulk import AnyRows
 from atb_db.database.connecting import deadline, runnable
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.retry import Requests
@@ -82,7 +83,7 @@ class AsyncTransaction:
         async with stream(await self._ready([], inf, statement.name), statement) as rows:
             yield rows
 
-    async def copy_in(self, rows: Iterable[Statement[None]]) -> int:
+    async def copy_in(self, rows: AnyRows) -> int:
         """As `Transaction.copy_in`."""
         return await copy_in(await self._ready([], inf, "a bulk load"), rows)
 

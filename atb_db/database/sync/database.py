@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self, TypeVar, overload
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
+from atb_db.database.bulk import AnyRows
 from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stale, runnable, seconds
 from atb_db.database.connections import Connection
 from atb_db.database.forking import renew_in_children
@@ -229,7 +230,7 @@ class Database:
         with self._begun(inf, stall=self._stall(timeout)) as connection, frames(connection, query, money) as tables:
             yield tables
 
-    def copy_in(self, rows: Iterable[Statement[None]], *, timeout: float | None = None) -> int:
+    def copy_in(self, rows: AnyRows, *, timeout: float | None = None) -> int:
         """Bulk-load rows, all or none; how many.
 
         Each row is the value of one `copy_…` function, all of the same. Loading the same request_ids again is an

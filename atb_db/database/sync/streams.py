@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar, cast
 
 from psycopg import Copy, RawCursor, Rollback
 from psycopg.pq import TransactionStatus
 
-from atb_db.database.bulk import BulkRows, as_copy
+from atb_db.database.bulk import AnyRows, BulkLoad
 from atb_db.database.connecting import COPY_BLOCK, NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
 from atb_db.database.connections import Connection
 from atb_db.database.translation import translated
@@ -30,32 +30,26 @@ def stream(connection: Connection, statement: Statement[list[T]]) -> Iterator[It
             yield cast("Iterator[T]", reader.assemble(rows))
 
 
-def copy_in(connection: Connection, rows: Iterable[Statement[None]]) -> int:
+def copy_in(connection: Connection, rows: AnyRows) -> int:
     """Load rows in bulk; how many."""
-    bulk = BulkRows(rows)
-    loaded = _copy_rows(connection, bulk)
-    if loaded:
-        with translated(bulk.declaration, writes=False):
-            RawCursor(connection).execute(bulk.REFUSE_ENDED, [bulk.sessions], prepare=False)
-    return loaded
-
-
-def _copy_rows(connection: Connection, rows: Iterable[Statement[None]]) -> int:
     cursor = RawCursor(connection)
     with translated(writes=False), _unhurried(connection):  # the first row, too, may be long in coming
-        copy_of_rows = as_copy(rows)
-        if copy_of_rows is None:
+        load = BulkLoad.of(rows)
+        if load is None:
             return 0
-        declaration, blocks = copy_of_rows
         with (
-            translated(declaration, writes=False),
-            cursor.copy(declaration.sql) as copy,
+            translated(load.declaration, writes=False),
+            cursor.copy(load.declaration.sql) as copy,
             connection.interruptible(),
-            connection.read_by(declaration.name),
+            connection.read_by(load.declaration.name),
         ):
-            for block in blocks:
+            for block in load.blocks():
                 copy.write(block)
-    return cursor.rowcount
+    loaded = cursor.rowcount
+    if loaded:
+        with translated(load.declaration, writes=False):
+            RawCursor(connection).execute(load.REFUSE_ENDED, [load.sessions], prepare=False)
+    return loaded
 
 
 @contextmanager

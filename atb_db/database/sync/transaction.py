@@ -11,6 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from atb_db.batch import Batch
 from atb_db.config import Settings
+from atb_db.database.bulk import AnyRows
 from atb_db.database.connecting import deadline, runnable
 from atb_db.database.connections import Connection
 from atb_db.database.retry import Requests
@@ -85,7 +86,7 @@ class Transaction:
         with stream(self._ready([], inf, statement.name), statement) as rows:
             yield rows
 
-    def copy_in(self, rows: Iterable[Statement[None]]) -> int:
+    def copy_in(self, rows: AnyRows) -> int:
         """Bulk-load rows inside the transaction; as `Database.copy_in`."""
         return copy_in(self._ready([], inf, "a bulk load"), rows)
 
