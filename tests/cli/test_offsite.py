@@ -63,9 +63,8 @@ def test_a_backup_is_taken_elsewhere_and_a_failure_keeps_the_older_ones(
     dump = Path(made.out.strip())
     assert {path.name for path in there.iterdir()} == {dump.name, dump.with_suffix(".json").name}
     assert (there / dump.name).read_bytes() == (tmp_path / dump).read_bytes()
-    with_place = shlex.join(
-        [sys.executable, "-c", "import sys; sys.exit('gone' if sys.argv[1] == 'x{}' else 0)", "x{}"]
-    )
+    place = "import sys; sys.exit(sys.argv[1:] != [sys.argv[1]] or not sys.argv[1].startswith('file=/'))"
+    with_place = shlex.join([sys.executable, "-c", place, "file={}"])
     assert run("backup", "--then", with_place, url=migrated_url).code == 0
     failing = run("backup", "--then", "sh -c 'echo no room >&2; exit 7'", url=migrated_url)
     assert (failing.code, "it is not elsewhere, and no older one was removed: sh failed: no room" in failing.err) == (

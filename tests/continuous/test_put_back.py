@@ -21,8 +21,11 @@ from tests.admin.roles import execute, remove_roles
 from tests.statements.books import Contents, contents
 from tests.statements.examples import World, opening, prepare
 
-COUNTED_ANEW = {"equity_spans", "equity_rolls", "system_events"}
-"""Equity is rolled up later, or further; and what is put back is recorded."""
+COUNTED_ANEW = {
+    *("equity_spans", "equity_rolls", "trade_days", "trade_day_parts", "order_days", "order_day_parts"),
+    "system_events",
+}
+"""Hours and days are rolled up later, or further; and what is put back is recorded."""
 
 
 class Lost(NamedTuple):

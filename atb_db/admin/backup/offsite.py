@@ -36,9 +36,10 @@ def send_off(file: Path, elsewhere: OffSite) -> None:
         ToolMissing: there is no such program.
     """
     with _encrypted(file, elsewhere.recipient) as path:
-        words = [word.replace(PLACE, str(path)) for word in elsewhere.command]
+        whole = str(path.absolute())
+        words = [word.replace(PLACE, whole) for word in elsewhere.command]
         if words == [*elsewhere.command]:
-            words.append(str(path))
+            words.append(whole)
         run(Invocation(_program(words[0]), tuple(words), {}))
 
 

@@ -213,7 +213,8 @@ def read_chains(folder: Path, segment_size: int) -> list[Chain]:
 def read_chain(folder: Path, segment_size: int) -> Chain:
     """One chain."""
     bases = tuple(_whole(filter(None, map(_read_base, sorted((folder / "base").glob("*/"))))))
-    names = [path.name for path in (folder / "wal").iterdir()]
+    # A chain that is being begun at this moment has no log yet.
+    names = [path.name for path in (folder / "wal").glob("*")]
     segments = tuple(parse_segments(names, segment_size))
     said = _read(folder / _CHAIN)
     missing: tuple[int, ...] = ()
