@@ -164,6 +164,9 @@ cov: $(VENV)/.dev ## Coverage of the last make test COVERAGE=1, and its floor
 growth: $(VENV)/.dev ## How writes and reads fare while the tables grow (ARGS="--largest 10000000")
 	@$(PY) -m benchmarks.growth $(ARGS)
 
+protection: $(VENV)/.dev ## What an archive loses when its server vanishes, how long coming back takes (ARGS="--rounds 3")
+	@$(PY) -m benchmarks.protection $(ARGS)
+
 ##@ Chores
 
 fmt: $(VENV)/.dev ## Format the Python files, fix what ruff can
@@ -204,4 +207,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) $(CLUSTER) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest lowest cov growth fmt catalog docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest lowest cov growth protection fmt catalog docs wheel bench bench-quick clean

@@ -10,6 +10,7 @@ import typer
 
 from atb_db.cli.archive import archive_app
 from atb_db.cli.backup import backup_app
+from atb_db.cli.backup_schedule import schedule_command
 from atb_db.cli.collation import check_collation_command, fix_collation_command
 from atb_db.cli.comparing import compare_command
 from atb_db.cli.database import psql_command
@@ -74,6 +75,7 @@ app.command("doctor", rich_help_panel=WATCH)(doctor_command)
 app.add_typer(halt_app, name="halt", rich_help_panel=STEP_IN)
 app.command("end-crashed", rich_help_panel=STEP_IN)(end_crashed_command)
 app.add_typer(journal_app, name="journal", rich_help_panel=STEP_IN)
+backup_app.command("schedule")(schedule_command)
 app.add_typer(backup_app, name="backup", rich_help_panel=PROTECT)
 app.add_typer(archive_app, name="archive", rich_help_panel=PROTECT)
 app.command("restore", rich_help_panel=PROTECT)(restore_command)

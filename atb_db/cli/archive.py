@@ -19,6 +19,7 @@ from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message
+from atb_db.cli.schedules import archive_schedule
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path("archive")
 BASE_EVERY: Final = Duration(days=1)
+WHOLE_EVERY: Final = Duration(days=7)
 KEEP: Final = Duration(days=7)
 RPO: Final = Duration(minutes=1)
 _LOG: Final = "archiver.log"
@@ -46,6 +48,15 @@ ArchiveOption: TypeAlias = Annotated[
 ]
 EveryOption: TypeAlias = Annotated[
     timedelta, typer.Option("--base-every", parser=parse_duration, metavar="TIME", help="How often to back up whole.")
+]
+WholeOption: TypeAlias = Annotated[
+    timedelta,
+    typer.Option(
+        "--whole-every",
+        parser=parse_duration,
+        metavar="TIME",
+        help="How often a base backup is a whole one; others have the changes, where PostgreSQL 17+ notes them.",
+    ),
 ]
 KeepOption: TypeAlias = Annotated[
     timedelta, typer.Option("--keep", parser=parse_duration, metavar="TIME", help="How far back one can go.")
@@ -77,6 +88,7 @@ def start_command(
     *,
     archive_dir: ArchiveOption = FOLDER,
     base_every: EveryOption = BASE_EVERY,
+    whole_every: WholeOption = WHOLE_EVERY,
     keep: KeepOption = KEEP,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay: for systemd and containers; SIGTERM ends it.")
@@ -108,7 +120,7 @@ def start_command(
     from atb_db.admin.continuous.preparing import prepare
     from atb_db.admin.errors import LockHeld
 
-    settings, rules = settings_for(url, env), Rules(base_every, keep)
+    settings, rules = settings_for(url, env), Rules(base_every, whole_every, keep)
     if foreground:
         _follow(settings, archive_dir, rules)
         return
@@ -198,6 +210,7 @@ def schedule_command(
     *,
     archive_dir: ArchiveOption = FOLDER,
     base_every: EveryOption = BASE_EVERY,
+    whole_every: WholeOption = WHOLE_EVERY,
     keep: KeepOption = KEEP,
     as_json: JsonOption = False,
 ) -> None:
@@ -213,44 +226,14 @@ def schedule_command(
     """  # noqa: D301  \b keeps the lines apart in --help
     program = shlex.quote(str(Path(sys.argv[0]).absolute()))
     where = f"--archive-dir {shlex.quote(str(archive_dir.absolute()))}"
-    more = f"--base-every {_written(base_every)} --keep {_written(keep)}"
+    more = f"--base-every {_written(base_every)} --whole-every {_written(whole_every)} --keep {_written(keep)}"
     start = f"{program} archive start {where} {more}"
     check = f"{program} archive status {where}"
     drill = f"{program} drill --at random {where}"
     if as_json:
         print_json({"start": start, "foreground": f"{start} --foreground", "check": check, "drill": drill})
-        return
-    typer.echo(
-        f"""\
-# systemd, /etc/systemd/system/atb-archive.service; then: systemctl enable --now atb-archive
-[Unit]
-Description=Continuous protection of the trading database
-After=network-online.target
-
-[Service]
-WorkingDirectory={Path.cwd()}
-# DATABASE_URL=…, readable by the service's user only
-EnvironmentFile=/etc/atb/archive.env
-ExecStart={start} --foreground
-Restart=always
-RestartSec=5
-
-[Install]
-WantedBy=multi-user.target
-
-# cron instead: started again within a minute; 6 is the exit code of "is running already"
-* * * * * {start} >/dev/null 2>&1
-# alert, from cron: exits with 3 when more than a minute would be lost, or something is amiss
-*/5 * * * * {check} || echo 'atb-db: the archive is late'
-# a drill once a week
-23 5 * * 0 {drill} || echo 'atb-db: the drill failed'
-
-# Docker Compose: a service with the same image as the engine, and a volume of its own
-#   archive:
-#     command: atb-db archive start --archive-dir /archive {more} --foreground
-#     volumes: [archive:/archive]
-#     restart: unless-stopped"""
-    )
+    else:
+        typer.echo(archive_schedule(start, check, drill, container=f"archive start --archive-dir /archive {more}"))
 
 
 def _written(length: timedelta) -> str:
@@ -280,7 +263,8 @@ def _start(settings: Settings, folder: Path, rules: Rules) -> ArchiveStatus:
 
     arguments = [
         *(sys.executable, "-m", "atb_db", "archive", "start", "--foreground", "--archive-dir", str(folder.absolute())),
-        *("--base-every", _written(rules.base_every), "--keep", _written(rules.keep)),
+        *("--base-every", _written(rules.base_every), "--whole-every", _written(rules.whole_every)),
+        *("--keep", _written(rules.keep)),
     ]
     with usable(folder):
         make_private(folder)

@@ -14,12 +14,24 @@ from atb_db.cli.archive import FOLDER as ARCHIVE
 from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, environment_of, settings_for
+from atb_db.cli.options import (
+    DailyOption,
+    EnvironmentOption,
+    JsonOption,
+    MonthlyOption,
+    RetentionOption,
+    UrlOption,
+    WeeklyOption,
+    environment_of,
+    settings_for,
+)
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
+    from atb_db.admin.backup.dump import Backup
     from atb_db.admin.backup.folder import Listed
+    from atb_db.admin.backup.offsite import OffSite
     from atb_db.config import Settings
 
 FOLDER: Final = Path("backups")
@@ -45,15 +57,25 @@ def backup_command(
     *,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
-    retention: Annotated[
-        int, typer.Option(metavar="DAYS", min=1, max=36500, help="Keep every backup of the last so many days.")
-    ] = 7,
-    keep_daily: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N days.")] = 0,
-    keep_weekly: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N weeks.")] = 0,
-    keep_monthly: Annotated[int, typer.Option(metavar="N", min=0, help="Also one of each of the last N months.")] = 0,
+    retention: RetentionOption = 7,
+    keep_daily: DailyOption = 0,
+    keep_weekly: WeeklyOption = 0,
+    keep_monthly: MonthlyOption = 0,
     everything: Annotated[
         bool, typer.Option("--everything", help="Also other schemas, extensions and large objects: a provider's.")
     ] = False,
+    then: Annotated[
+        str | None,
+        typer.Option(
+            "--then",
+            metavar="CMD",
+            help="Run this for the manifest and the dump, to take them elsewhere; {} is the path, else it comes last.",
+        ),
+    ] = None,
+    encrypt_to: Annotated[
+        str | None,
+        typer.Option("--encrypt-to", metavar="KEY", help="Hand copies to --then that age or gpg encrypted for KEY."),
+    ] = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,16 +95,17 @@ def backup_command(
       atb-db backup
       atb-db backup --env production --backup-dir ./backups --retention 7
       atb-db backup --retention 2 --keep-daily 14 --keep-weekly 8 --keep-monthly 24
+      atb-db backup --then "rclone copy {} offsite:atb/" --encrypt-to age1…
       atb-db backup list
       atb-db backup status --rpo 15m || echo "backups are late"
       atb-db backup verify --all
       atb-db backup schedule
 
     \b
-    Exit codes: 0 done, 1 failed, 2 wrong usage or unusable folder,
+    Exit codes: 0 done, 1 failed, or not taken elsewhere, 2 wrong usage or unusable folder,
     4 cannot connect, 5 it is marked as another environment than --env,
-    6 another backup is under way, 7 there is no pg_dump as new as the server,
-    130 interrupted.
+    6 another backup is under way, 7 there is no pg_dump as new as the server, or no
+    program of --then or --encrypt-to, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     if context.invoked_subcommand is not None:
         return
@@ -95,13 +118,43 @@ def backup_command(
         refuse_others(settings, environment_of(env))
     rules = Retention(retention, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
     with progress_bar() as progress:
-        made = backup(settings, folder=backup_dir, retention=rules, everything=everything, progress=progress)
+        made = backup(
+            settings,
+            folder=backup_dir,
+            retention=rules,
+            everything=everything,
+            elsewhere=_elsewhere(then, encrypt_to),
+            progress=progress,
+        )
     for note in made.notes:
         print_message(note)
     command = f"atb-db restore {shlex.quote(str(made.path))} --target URL"
     if as_json:
         print_json({**made._asdict(), "restore_command": command})
-        return
+    else:
+        _print_made(made, command)
+    if made.unsent is not None:
+        print_message(f"The backup is good, but it is not elsewhere, and no older one was removed: {made.unsent}")
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _elsewhere(then: str | None, recipient: str | None) -> OffSite | None:
+    from atb_db.admin.backup.offsite import OffSite
+
+    if then is None:
+        if recipient is not None:
+            raise typer.BadParameter("--encrypt-to is for what --then takes elsewhere")
+        return None
+    try:
+        words = shlex.split(then)
+    except ValueError as error:
+        raise typer.BadParameter(f"--then cannot be split into words: {error}") from None
+    if not words:
+        raise typer.BadParameter("--then is empty")
+    return OffSite(tuple(words), recipient)
+
+
+def _print_made(made: Backup, command: str) -> None:
     typer.echo(made.path)
     manifest = made.manifest
     print_message(
@@ -245,66 +298,6 @@ def verify_command(
         print_message("There is no backup.")
     if not all(result["good"] for result in results) or not results:
         raise typer.Exit(ExitCode.FOUND)
-
-
-@backup_app.command("schedule")
-def schedule_command(
-    *,
-    rpo: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.")] = RPO,
-    env: EnvironmentOption = None,
-    backup_dir: FolderOption = FOLDER,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Print configuration for cron and Railway that meets an RPO, with the reasoning.
-
-    Uses the duration of the newest backup; without one, a minute.
-
-    \b
-    Examples:
-      atb-db backup schedule
-      atb-db backup schedule --rpo 1h --backup-dir /var/backups/atb
-
-    \b
-    Exit codes: 0 printed, 1 no schedule honours it, 2 wrong usage.
-    """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.backup.folder import list_backups
-    from atb_db.admin.backup.schedule import plan
-
-    home = home_of(settings_for(url, env), backup_dir)
-    took = [listed.manifest.seconds for listed in list_backups(home) if listed.manifest is not None]
-    duration = timedelta(seconds=took[-1]) if took else timedelta(minutes=1)
-    found = plan(rpo, duration)
-    folder = shlex.quote(str(backup_dir.absolute()))
-    command = f"atb-db backup --backup-dir {folder}"
-    check = f"atb-db backup status --backup-dir {folder} --rpo {rpo.total_seconds():.0f}s"
-    railway = {"deploy": {"startCommand": command, "cronSchedule": found.cron, "restartPolicyType": "NEVER"}}
-    if as_json:
-        print_json({"cron": found.cron, "command": command, "check": check, "railway": railway, **_seconds(found)})
-        return
-    every, worst = shown_duration(found.every), shown_duration(found.worst_loss)
-    measured = "the newest backup took" if took else "no backup was made yet; assumed are"
-    typer.echo(
-        f"""\
-# A backup is begun every {every} and shows the moment it began: {measured} {duration.total_seconds():.1f} s.
-# At the worst moment the newest finished one is {worst} old; the RPO is {shown_duration(rpo)}.
-# crontab: DATABASE_URL must be set in it or in a .env file of its folder
-{found.cron} {command} --retention 7
-# alert: exits with 3 when the newest good backup is older than the RPO; run it elsewhere than the backup
-*/5 * * * * {check} || echo 'atb-db: backups are late'
-# Railway, railway.json of a service of its own. Its cron is UTC, skips a run while one is under way, and its disk
-# is lost with each deployment: mount a volume at DIR, or copy the files elsewhere."""
-    )
-    print_json(railway)
-
-
-def _seconds(found: tuple[object, ...]) -> dict[str, float]:
-    every, _, worst_loss = found
-    return {
-        f"{name}_seconds": length.total_seconds()
-        for name, length in (("every", every), ("worst_loss", worst_loss))
-        if isinstance(length, timedelta)
-    }
 
 
 def home_of(settings: Settings, backup_dir: Path) -> Path:

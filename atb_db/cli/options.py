@@ -31,6 +31,18 @@ EnvironmentOption: TypeAlias = Annotated[
         help="development, staging or production: use RAILWAY_<ENV>_DATABASE_URL, if it is set.",
     ),
 ]
+RetentionOption: TypeAlias = Annotated[
+    int, typer.Option("--retention", metavar="DAYS", min=1, max=36500, help="Keep every one of the last so many days.")
+]
+DailyOption: TypeAlias = Annotated[
+    int, typer.Option("--keep-daily", metavar="N", min=0, help="Also one of each of the last N days.")
+]
+WeeklyOption: TypeAlias = Annotated[
+    int, typer.Option("--keep-weekly", metavar="N", min=0, help="Also one of each of the last N weeks.")
+]
+MonthlyOption: TypeAlias = Annotated[
+    int, typer.Option("--keep-monthly", metavar="N", min=0, help="Also one of each of the last N months.")
+]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -13,7 +13,15 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()) AS system_ident
             WHERE name = 'max_slot_wal_keep_size'
        ) AS kept_at_most,
        (SELECT count(*)::integer FROM pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')) AS tablespaces,
-       pg_is_in_recovery() AS is_standby
+       pg_is_in_recovery() AS is_standby,
+       current_setting('summarize_wal', TRUE) = 'on' AS summarizes,
+       (
+           SELECT min(r.rolname)::text
+             FROM pg_roles AS r
+            WHERE r.rolname IN (
+                      'rds_superuser', 'cloudsqlsuperuser', 'azure_pg_admin', 'neon_superuser', 'supabase_admin'
+                  )
+       ) AS provider_role
   FROM pg_roles AS me
  -- Who follows the log logs in for it, whatever role the session works as.
  WHERE me.rolname = session_user

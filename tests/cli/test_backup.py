@@ -340,5 +340,5 @@ def test_no_schedule_is_made_up(source: Source, call: Run) -> None:
         plan(timedelta(minutes=5), timedelta(seconds=1))
     code, out, _ = call("backup", "schedule", url=source.url)
     assert code == 0
-    assert "\n*/12 * * * * atb-db backup --backup-dir /" in out
+    assert "\n*/12 * * * * cd /" in out
     assert json.loads(call("backup", "schedule", "--json", url=source.url).out)["railway"]["deploy"]["cronSchedule"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -106,9 +106,11 @@ def numbers(settings: Settings) -> list[int]:
     return [int(str(message).split()[1]) for (message,) in found]
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    with embedded.postgresql(durable=True, settings={"max_slot_wal_keep_size": "256MB"}) as server:
+@contextmanager
+def opened(folder: Path, *, bin_dir: Path | None = None, settings: Mapping[str, str] | None = None) -> Iterator[Scene]:
+    """A server, and a folder for the archive of it; whatever archiver is left over is ended."""
+    limited = {"max_slot_wal_keep_size": "256MB", **(settings or {})}
+    with embedded.postgresql(durable=True, bin_dir=bin_dir, settings=limited) as server:
         url = server.create_database("books")
         migrate(Settings.load(url, environ={}))
         with Database(Settings.load(url, environ={})) as db:
@@ -117,7 +119,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
                     strategy_name="trend", symbol="BTCUSDT", timeframe="1h", mode="PAPER", initial_balance=1000
                 )
             )
-        scene = Scene(server, url, tmp_path / "archive", [])
+        scene = Scene(server, url, folder / "archive", [])
         try:
             yield scene
         finally:
@@ -126,6 +128,12 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
             for archiver in scene.archivers:
                 archiver.kill()
                 archiver.wait()
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with opened(tmp_path) as scene:
+        yield scene
 
 
 def receivers() -> list[str]:

@@ -224,6 +224,11 @@ def test_what_the_server_does_not_allow_is_said_with_what_would(scene: Scene) ->
     url = scene.url.replace("postgres@", "plain@")
     refused = scene.cli("archive", "start", "--archive-dir", str(scene.archive), url=url)
     assert (refused.code, 'ALTER ROLE "plain" REPLICATION' in refused.err) == (ExitCode.REFUSED, True)
+    assert "Until then backups every few minutes are the best there is" in refused.err
+    with psycopg.connect(scene.url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE rds_superuser")
+    refused = scene.cli("archive", "start", "--archive-dir", str(scene.archive), url=url)
+    assert "This is Amazon RDS: use its own point-in-time recovery" in refused.err
     assert not scene.archive.exists()
     with psycopg.connect(scene.url, autocommit=True) as connection:
         connection.execute("ALTER ROLE plain REPLICATION")

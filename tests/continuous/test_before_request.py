@@ -106,3 +106,27 @@ def test_requests_anywhere_in_the_log_are_found_also_across_pages_and_segments(s
     assert len({one.transaction for one in found if one is not None}) == 1
     assert before(scene, last) == list(range(len(requests)))
     assert before(scene, chosen[0]) == []
+
+
+def test_in_a_log_with_compressed_pages_the_moment_is_right_or_refused(scene: Scene) -> None:
+    with psycopg.connect(scene.url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET wal_compression = 'on'")
+        connection.execute("SELECT pg_reload_conf()")
+    archiver = scene.launch()
+    scene.protects(scene.now())
+    requests = [uuid4() for _ in range(4)]
+    for number, request_id in enumerate(requests):
+        with Database(scene.settings) as db, psycopg.connect(scene.url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+            db.run(event(number, request_id))
+            db.run(event(number, request_id))  # repeated
+    scene.protects(scene.now())
+    archiver.terminate()
+    archiver.wait(60)
+    for number, request_id in enumerate(requests):
+        try:
+            found = before(scene, request_id)
+        except Unusable as error:
+            assert "wal_compression" in error.message or "give the moment with --at" in error.message  # noqa: PT017
+        else:
+            assert found == list(range(number))

@@ -49,6 +49,15 @@ def test_chains_go_when_their_end_is_out_of_the_window_and_never_the_last_whole_
     assert [one.folder.name for one in expired_chains([old, broken, going_on], since=since)] == []
 
 
+def test_what_others_are_put_together_with_stays_with_them() -> None:
+    whole, first, second = base(12, 1), base(10, 4), base(8, 9)
+    first, second = first._replace(parent=whole.folder.name), second._replace(parent=first.folder.name)
+    since = NOW - timedelta(days=7)
+    assert expired_bases(chain("one", base(14, 0), whole, first, second, until=0), since=since) == (base(14, 0),)
+    later = base(7.5, 12)
+    assert expired_bases(chain("one", whole, first, second, later, until=0), since=since) == (whole, first, second)
+
+
 def test_whatever_goes_every_moment_of_the_window_can_still_be_restored(chance: Random) -> None:
     for _ in range(500):
         days = sorted((chance.uniform(0, 20) for _ in range(chance.randint(1, 8))), reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ from atb_db.admin.backup.checking import compare_rows
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.folder import list_backups, locked, make_private, remove, sync, usable
 from atb_db.admin.backup.manifest import FORMAT, OWN_SCHEMAS, Manifest, checksum, count_rows, fingerprint, to_json
-from atb_db.admin.backup.names import database_folder, dump_file, leftovers, manifest_file, part_file
+from atb_db.admin.backup.names import copies, database_folder, dump_file, leftovers, manifest_file, part_file
+from atb_db.admin.backup.offsite import OffSite, check_off_site, send_off
 from atb_db.admin.backup.retention import Retention, expired
 from atb_db.admin.connection import Connection, ask, reading
 from atb_db.admin.destroy.deployment import read_environment
@@ -30,6 +32,7 @@ from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 from atb_db.database.connecting import ServerInfo
 from atb_db.embedded.binaries import major_of
+from atb_db.errors import AtbDbError
 from atb_db.types import EventType
 
 _LOCK_WAIT_SECONDS: Final = 60
@@ -46,6 +49,8 @@ class Backup(NamedTuple):
     """Older ones that are no longer kept."""
     notes: tuple[str, ...]
     """What somebody should know, one sentence each."""
+    unsent: str | None = None
+    """Why it is not elsewhere, where it should be."""
 
 
 class _LeftOut(NamedTuple):
@@ -68,6 +73,7 @@ def backup(
     folder: Path,
     retention: Retention | None = None,
     everything: bool = False,
+    elsewhere: OffSite | None = None,
     progress: Progress | None = None,
 ) -> Backup:
     """Dump the schemas public and reporting into `folder`, and remove older backups that `retention` does not keep.
@@ -75,26 +81,33 @@ def backup(
     What else is in the database is a provider's, or another program's: a note says what, and with `everything` it is
     dumped, too.
 
+    With `elsewhere` the manifest and then the dump are handed on; as long as that fails, no older backup is removed.
+
     The dump and the row counts of its manifest show one moment. Killed at any time, or out of space, it leaves no
     `.dump` and no older backup is touched; what it leaves is removed by the next one.
 
     Raises:
         BadBackup: the dump cannot be read back, or holds other rows than the database.
         LockHeld: another backup of this database into this folder is under way.
-        ToolMissing: there is no pg_dump and pg_restore that is as new as the server.
+        ToolMissing: there is no pg_dump and pg_restore that is as new as the server, or not what `elsewhere` needs.
         Unusable: the folder cannot be written.
         Unavailable: the server cannot be reached.
     """
     # A dump takes as long as it takes.
     settings = settings._replace(statement_timeout=0, idle_timeout=0)
+    if elsewhere is not None:
+        check_off_site(elsewhere)
     with reading(settings) as (connection, server):
         home = database_folder(folder, server.database)
         with locked(home), usable(home):
             for path in leftovers(home):
                 path.unlink()
+            for left in copies(home):
+                shutil.rmtree(left)
             left_out = [] if everything else ask(connection, "not_dumped", _LeftOut, values=[list(OWN_SCHEMAS)])
             path, manifest = _make(connection, server, settings, home=home, everything=everything, progress=progress)
-            removed = _retain(home, retention) if retention else ()
+            unsent = None if elsewhere is None else _send(path, elsewhere)
+            removed = _retain(home, retention) if retention and unsent is None else ()
     noted = record(
         settings,
         EventType.BACKUP,
@@ -105,10 +118,21 @@ def backup(
             "started_at": manifest.started_at,
             "extensions": dict(manifest.extensions),
             "removed": len(removed),
+            **({} if elsewhere is None else {"elsewhere": unsent is None}),
         },
     )
     notes = (*_left_out_notes(left_out), *noted, *backup_notes(home), *volume_notes(folder, os.environ))
-    return Backup(path, manifest, removed, notes)
+    return Backup(path, manifest, removed, notes, unsent)
+
+
+def _send(dump: Path, elsewhere: OffSite) -> str | None:
+    """Hand a backup on; why that failed. The dump comes last: where it is, everything is."""
+    try:
+        for file in (manifest_file(dump), dump):
+            send_off(file, elsewhere)
+    except AtbDbError as error:
+        return error.message
+    return None
 
 
 def _left_out_notes(left_out: Sequence[_LeftOut]) -> tuple[str, ...]:

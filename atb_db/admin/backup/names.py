@@ -57,6 +57,11 @@ def dump_files(folder: Path) -> list[Path]:
     return [path for _, path in sorted((time, path) for time, path in found if time is not None)]
 
 
+def copies(folder: Path) -> Iterator[Path]:
+    """The folders of encrypted copies that interrupted backups have left below a database's folder."""
+    yield from folder.glob(f"{_DAYS}/.sending-*")
+
+
 def leftovers(folder: Path) -> Iterator[Path]:
     """What interrupted backups have left below a database's folder: unfinished files, manifests without a dump."""
     yield from folder.glob(f"{_DAYS}/backup-*{PART}")

@@ -18,7 +18,7 @@ from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.events import record
 from atb_db.admin.backup.manifest import OWN_SCHEMAS, Manifest, count_rows, fingerprint
 from atb_db.admin.backup.stopwatch import Stopwatch
-from atb_db.admin.connection import CATALOG_SETTINGS, Connection, changing, reading, writing
+from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, changing, reading, writing
 from atb_db.admin.destroy.deployment import mark_environment, remark
 from atb_db.admin.destroy.guards import Request, guard, read_target
 from atb_db.admin.destroy.objects import droppable_objects
@@ -138,6 +138,7 @@ def restore(
     # The planner knows nothing of the new tables, and autovacuum takes its time.
     with changing(settings) as (connection, _):
         connection.execute(_analyze(rows))
+        ask(connection, "forget_collation")
     watch.lap("analyze")
     verification = verify(settings)
     watch.lap("verify")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from atb_db.admin.backup.retention import Retention
 from atb_db.errors import InvalidInput
 
 # Only what divides an hour or a day comes at equal distances in cron. Railway starts nothing more often than the first.
@@ -36,6 +37,12 @@ def plan(rpo: timedelta, duration: timedelta) -> Schedule:
     minutes = fitting[-1]
     every = timedelta(minutes=minutes)
     return Schedule(every, _cron(minutes), every + duration)
+
+
+def most_kept(schedule: Schedule, retention: Retention) -> int:
+    """How many backups are kept at the most by a schedule."""
+    a_day = timedelta(days=1) // schedule.every
+    return retention.days * a_day + retention.daily + retention.weekly + retention.monthly
 
 
 def _cron(minutes: int) -> str:

@@ -23,6 +23,7 @@ from atb_db.admin.continuous.layout import (
     archiving,
     new_chain,
     read_archive,
+    read_chain,
     read_chains,
     write_archive,
     write_state,
@@ -51,6 +52,8 @@ class Rules(NamedTuple):
     """What an archiver keeps to."""
 
     base_every: timedelta = timedelta(days=1)
+    whole_every: timedelta = timedelta(days=7)
+    """Those between have only what changed, where the server has what that needs."""
     keep: timedelta = timedelta(days=7)
     """Any moment of that time can be restored."""
 
@@ -92,6 +95,7 @@ class _Archiver:
         self._made: Base | None = None
         self._failed_at: datetime | None = None
         self._failure: str | None = None
+        self._whole_next = False
         self._problem: str | None = None
         self._last_base: datetime | None = None
         self._stopped = Event()
@@ -227,15 +231,27 @@ class _Archiver:
         failed_lately = self._failed_at is not None and now - self._failed_at < _AGAIN
         if due and not failed_lately and position.is_active:
             assert self._chain is not None  # noqa: S101
-            self._making = Thread(target=self._make_base, args=(self._chain,))
+            parent = self._parent(self._chain, now) if position.summarizes else None
+            self._making = Thread(target=self._make_base, args=(self._chain, parent))
             self._making.start()
 
-    def _make_base(self, chain: Path) -> None:
+    def _parent(self, folder: Path, now: datetime) -> Base | None:
+        """The base backup since which the changes will do; None where a whole one is due."""
+        chain = read_chain(folder, self._archive.segment_size)
+        if not chain.bases or self._whole_next:
+            return None
+        newest = max(chain.bases, key=lambda one: one.started_at)
+        return newest if now - chain.lineage(newest)[0].started_at < self._rules.whole_every else None
+
+    def _make_base(self, chain: Path, parent: Base | None) -> None:
         try:
-            self._made = make_base(self._settings, self._tools, chain, stopped=self._stopped)
+            self._made = make_base(self._settings, self._tools, chain, stopped=self._stopped, parent=parent)
             self._failure = None
+            self._whole_next = False
         except (AtbDbError, OSError) as error:
-            self._failed_at = datetime.now(UTC)
+            # The server may not have noted all that changed since then: a whole one needs nothing of that.
+            self._whole_next = parent is not None
+            self._failed_at = None if parent is not None else datetime.now(UTC)
             self._failure = f"the base backup failed: {error}"
             self._tell(self._failure)
 
@@ -252,7 +268,10 @@ class _Archiver:
                 self._last_base = done.started_at
                 if self._until is not None:
                     write_until(chain, self._until)
-                self._tell(f"Base backup {done.folder.name}: {done.bytes:,} bytes in {done.seconds:.1f} s, checked.")
+                what = f", what changed since {done.parent}" if done.parent else ""
+                self._tell(
+                    f"Base backup {done.folder.name}: {done.bytes:,} bytes in {done.seconds:.1f} s, checked{what}."
+                )
                 retain(self._folder, self._archive.segment_size, keep=self._rules.keep)
                 return
         except (AtbDbError, OSError) as error:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -74,6 +74,8 @@ class Base(NamedTuple):
     end_position: int
     bytes: int
     seconds: float
+    parent: str | None = None
+    """Name of the base backup since which it has the changes only; None for a whole one."""
 
 
 class Chain(NamedTuple):
@@ -91,6 +93,14 @@ class Chain(NamedTuple):
     def wal(self) -> Path:
         """The folder of the log."""
         return self.folder / "wal"
+
+    def lineage(self, base: Base) -> tuple[Base, ...]:
+        """The base backups that one is put together from: a whole one first, itself last."""
+        named = {one.folder.name: one for one in self.bases}
+        found = [base]
+        while (parent := found[0].parent) is not None:
+            found.insert(0, named[parent])
+        return tuple(found)
 
 
 @contextmanager
@@ -202,8 +212,9 @@ def read_chains(folder: Path, segment_size: int) -> list[Chain]:
 
 def read_chain(folder: Path, segment_size: int) -> Chain:
     """One chain."""
-    bases = tuple(filter(None, map(_read_base, sorted((folder / "base").glob("*/")))))
-    names = [path.name for path in (folder / "wal").iterdir()]
+    bases = tuple(_whole(filter(None, map(_read_base, sorted((folder / "base").glob("*/"))))))
+    # A chain that is being begun at this moment has no log yet.
+    names = [path.name for path in (folder / "wal").glob("*")]
     segments = tuple(parse_segments(names, segment_size))
     said = _read(folder / _CHAIN)
     missing: tuple[int, ...] = ()
@@ -213,6 +224,15 @@ def read_chain(folder: Path, segment_size: int) -> Chain:
         newest = max((one.number for one in segments), default=first - 1)
         missing = tuple(holes(segments, first=first, last=max(last, newest)))
     return Chain(folder, _moment(said.get("until")) if said else None, bases, segments, missing)
+
+
+def _whole(bases: Iterable[Base]) -> Iterator[Base]:
+    """Those whose parents are there; in order, as parents are older."""
+    there: set[str | None] = {None}
+    for base in bases:
+        if base.parent in there:
+            there.add(base.folder.name)
+            yield base
 
 
 def write_base(base: Base) -> None:
@@ -248,6 +268,7 @@ def _read_base(folder: Path) -> Base | None:
                 int(str(found["end_position"])),
                 int(str(found["bytes"])),
                 float(str(found["seconds"])),
+                None if found.get("parent") is None else str(found["parent"]),
             )
     return None
 

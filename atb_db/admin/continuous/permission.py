@@ -17,6 +17,15 @@ _SENDERS: Final = 2
 """The log's, and a base backup's."""
 
 
+_PROVIDERS: Final = {
+    "azure_pg_admin": "Azure",
+    "cloudsqlsuperuser": "Google Cloud SQL",
+    "neon_superuser": "Neon",
+    "rds_superuser": "Amazon RDS",
+    "supabase_admin": "Supabase",
+}
+
+
 class Surroundings(NamedTuple):
     """What the server says about following it."""
 
@@ -32,6 +41,15 @@ class Surroundings(NamedTuple):
     """Megabytes of the log that the server keeps for a slot; -1 without a limit."""
     tablespaces: int
     is_standby: bool
+    summarizes: bool | None
+    """Whether it notes what changes; None before PostgreSQL 17, which cannot."""
+    provider_role: str | None
+    """A role that only one provider's servers have."""
+
+    @property
+    def provider(self) -> str | None:
+        """Whose server it is, as far as its roles say."""
+        return None if self.provider_role is None else _PROVIDERS.get(self.provider_role)
 
 
 class Obstacle(NamedTuple):
@@ -85,12 +103,30 @@ def obstacles(settings: Settings, connection: Connection, found: Surroundings, *
         )
 
 
+def alternative(found: Surroundings) -> str:
+    """What is the best there is as long as nobody may follow the log."""
+    own = (
+        f"This is {found.provider}: use its own point-in-time recovery, which goes back to some minutes before a loss, "
+        "and for anything else "
+        if found.provider
+        else "Until then "
+    )
+    return (
+        f"{own}backups every few minutes are the best there is, for an RPO of about 10 minutes: atb-db backup schedule"
+    )
+
+
 def advice(found: Surroundings) -> Iterator[str]:
     """What should be set besides."""
     if found.kept_at_most == _UNLIMITED:
         yield (
             "The server keeps its log for an archiver that is away without any limit, until its disk is full: "
             "ALTER SYSTEM SET max_slot_wal_keep_size = '4GB'; SELECT pg_reload_conf();"
+        )
+    if found.summarizes is False:
+        yield (
+            "Every base backup is a whole one; with ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf(); most "
+            "have only what changed since the one before."
         )
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import psycopg
 
 from atb_db.admin.connection import Connection, changing
-from atb_db.admin.continuous.base import Tools
+from atb_db.admin.continuous.base import Tools, verifier
 from atb_db.admin.continuous.layout import FORMAT, Archive, Chain, read_archive
-from atb_db.admin.continuous.permission import advice, obstacles, read_surroundings
+from atb_db.admin.continuous.permission import advice, alternative, obstacles, read_surroundings
 from atb_db.admin.errors import Refused
 from atb_db.admin.programs import tool_for
 from atb_db.admin.vital_signs import ARCHIVE_SLOT
@@ -28,6 +28,8 @@ class Position(NamedTuple):
     has_slot: bool
     is_active: bool
     is_usable: bool
+    summarizes: bool
+    """Whether the server notes what changes, as base backups of the changes need."""
     kept: int | None
     """From where the server keeps the log for the slot: up to there it is on the archive's disk."""
 
@@ -46,16 +48,13 @@ def prepare(settings: Settings, folder: Path) -> tuple[Archive, Tools, tuple[str
         slot = known.slot if known else f"{ARCHIVE_SLOT}{token_hex(4)}"
         refused = [str(one) for one in obstacles(settings, connection, found, slot=slot)]
     if refused:
-        raise Refused(
-            f"the server's log cannot be followed: {'; '.join(refused)}. Until then backups every few minutes are the "
-            "best there is: atb-db backup schedule --rpo 15m"
-        )
+        raise Refused(f"the server's log cannot be followed: {'; '.join(refused)}. {alternative(found)}")
     if known and known.system_identifier != found.system_identifier:
         raise Refused(f"{folder} is the archive of another server ({known.system_identifier}): give another folder")
     major = major_of(server.version)
     if known and known.major != major:
         raise Refused(f"{folder} is the archive of PostgreSQL {known.major}, and the server is {major}: a new folder")
-    tools = Tools(*(tool_for(name, major) for name in ("pg_receivewal", "pg_basebackup", "pg_verifybackup")))
+    tools = Tools(tool_for("pg_receivewal", major), tool_for("pg_basebackup", major), verifier(major))
     archive = known or Archive(FORMAT, found.system_identifier, slot, found.segment_size, major)
     return archive, tools, tuple(advice(found))
 

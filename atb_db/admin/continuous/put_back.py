@@ -20,6 +20,7 @@ from atb_db.admin.readable import counted
 from atb_db.config import Settings
 from atb_db.types import EventType
 
+_STEP: Final = 1_000_000
 _SESSIONS: Final = "trading_sessions"
 _MARK: Final = ("purge_started_at", "ledger_entries")
 """What the beginning of a purge changes in a session's row."""
@@ -70,8 +71,8 @@ def check_may_put_back(settings: Settings) -> None:
 def put_back(source: Settings, live: Settings, session_ids: Sequence[int]) -> Done:
     """Put sessions back as the source has them, with their ids, in one transaction of the live database.
 
-    Rows that are still there and equal stay; those that came since stay, too. The mark of a purge is taken off. Hours
-    and days of equity are computed again, and each session's books are audited before the commit. A RESTORE event is
+    Rows that are still there and equal stay; those that came since stay, too. The mark of a purge is taken off. What is
+    kept by hours and days is computed again, and each session's books are audited before the commit. A RESTORE event is
     recorded.
 
     Raises:
@@ -112,7 +113,7 @@ def _put_back(before: Connection, live: Connection, session_id: int) -> PutBack:
     if is_marked:
         _take_mark_off(live, session_id)
     live.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    live.execute("SELECT rebuild_equity(%s)", [session_id])
+    _roll_up(live, session_id)
     known = session_findings(before, session_id)
     if found := [one for one in session_findings(live, session_id) if one not in known]:
         first = found[0].finding
@@ -142,6 +143,12 @@ def _hold_back_equity(live: Connection, session_id: int) -> None:
         "ON CONFLICT (session_id) DO UPDATE SET unrolled_in = excluded.unrolled_in",
         [session_id],
     )
+
+
+def _roll_up(live: Connection, session_id: int) -> None:
+    live.execute("SELECT discard_rollups(%s)", [session_id])
+    while live.execute("SELECT roll_up(%s, %s)", [session_id, _STEP]).fetchall() != [(0,)]:
+        pass
 
 
 def _columns(before: Connection, live: Connection, table: str) -> _Columns:

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from atb_db.admin.audit import Audit, audit
 from atb_db.admin.backup.stopwatch import Stopwatch
-from atb_db.admin.continuous.base import check_base
+from atb_db.admin.continuous.base import check_base, lay_out_base, verifier
 from atb_db.admin.continuous.layout import Base
 from atb_db.admin.continuous.plan import Plan
 from atb_db.admin.continuous.replay import end, own, replay
@@ -77,8 +77,9 @@ def recover(found: Plan, settings: Settings, *, into: Path | None = None, progre
     watch.start()
     account = server_account()
     postgres = _server_program(found.archive.major)
-    verifier = tool_for("pg_verifybackup", found.archive.major)
-    check_base(verifier, found.base.folder)
+    tool = verifier(found.archive.major)
+    for base in found.chain.lineage(found.base):
+        check_base(tool, base.folder)
     watch.lap("check")
     folder = _place(into, account)
     try:
@@ -144,7 +145,7 @@ def _place(into: Path | None, account: Account) -> Path:
 
 def _lay_out(found: Plan, folder: Path, progress: Progress) -> None:
     """Copy the base backup and the log after it, unpacked; PostgreSQL takes what it wants of it."""
-    shutil.copytree(found.base.folder, folder / "data")
+    lay_out_base(found.chain.lineage(found.base), folder / "data", major=found.archive.major)
     (folder / "data").chmod(0o700)
     wal = folder / "wal"
     wal.mkdir(mode=0o700)

@@ -26,9 +26,13 @@ def _is_needed(chain: Chain, since: datetime) -> bool:
 
 
 def expired_bases(chain: Chain, *, since: datetime) -> tuple[Base, ...]:
-    """The base backups of a chain that no moment since then needs: those before the newest that is older than that."""
+    """The base backups of a chain that no moment since then needs: those before the newest that is older than that.
+
+    One that others are put together with stays as long as they do.
+    """
     older = [base for base in sorted(chain.bases, key=lambda one: one.finished_at) if base.finished_at < since]
-    return tuple(older[:-1])
+    needed = {part for base in chain.bases if base not in older[:-1] for part in chain.lineage(base)}
+    return tuple(base for base in older if base not in needed)
 
 
 def expired_segments(chain: Chain, kept: Sequence[Base], segment_size: int) -> Iterator[Path]:

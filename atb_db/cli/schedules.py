@@ -1,0 +1,57 @@
+"""What keeps archivers running and backups coming: lines for systemd, cron, Docker Compose and Railway."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+def archive_schedule(start: str, check: str, drill: str, *, container: str) -> str:
+    """How an archiver is kept running, and what watches it; the commands are whole ones, with absolute paths."""
+    return f"""\
+# systemd, /etc/systemd/system/atb-archive.service; then: systemctl enable --now atb-archive
+[Unit]
+Description=Continuous protection of the trading database
+After=network-online.target
+
+[Service]
+WorkingDirectory={Path.cwd()}
+# DATABASE_URL=…, readable by the service's user only
+EnvironmentFile=/etc/atb/archive.env
+ExecStart={start} --foreground
+Restart=always
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+
+# cron instead: started again within a minute; 6 is the exit code of "is running already"
+* * * * * {start} >/dev/null 2>&1
+# alert, from cron: exits with 3 when more than a minute would be lost, or something is amiss
+*/5 * * * * {check} || echo 'atb-db: the archive is late'
+# a drill once a week
+23 5 * * 0 {drill} || echo 'atb-db: the drill failed'
+
+# Docker Compose: a service with the same image as the engine, and a volume of its own
+#   archive:
+#     command: atb-db {container} --foreground
+#     volumes: [archive:/archive]
+#     restart: unless-stopped"""
+
+
+def backup_schedule(*, about: Sequence[str], cron: str, commands: Mapping[str, str]) -> str:
+    """How backups are made, checked and drilled by cron; the commands are whole ones, with absolute paths."""
+    folder = shlex.quote(str(Path.cwd()))
+    lines = "\n".join(f"# {line}" for line in about)
+    return f"""\
+{lines}
+# crontab: DATABASE_URL is set above these lines, or in {folder}/.env
+{cron} cd {folder} && {commands["command"]}
+# alert: exits with 3 when the newest good backup is older than the RPO; run it elsewhere than the backup
+*/5 * * * * cd {folder} && {commands["check"]} || echo 'atb-db: backups are late'
+# every night all of them are read through; every week any one of them is restored
+41 4 * * * cd {folder} && {commands["verify"]} || echo 'atb-db: a backup is damaged'
+23 5 * * 0 cd {folder} && {commands["drill"]} || echo 'atb-db: the drill failed'
+# Railway, railway.json of a service of its own. Its cron is UTC, skips a run while one is under way, and its disk
+# is lost with each deployment: mount a volume at DIR, or take the files elsewhere with --then."""
