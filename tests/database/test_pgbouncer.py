@@ -203,6 +203,7 @@ def test_without_the_setting_it_is_named_at_once(bouncer: str, is_async: bool) -
     assert tries == []
 
 
+@pytest.mark.slow
 def test_a_pooler_that_came_later_is_named(server: Server, bouncer: str) -> None:
     """The first connection is made to a server, the next ones to a pooler, as after a move."""
     pooled = int(conninfo_to_dict(bouncer)["port"] or 0)
