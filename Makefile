@@ -4,14 +4,17 @@ SHELL := /bin/sh
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
+# Images set it to be small; then pytest rewrites every test again, and every Python that a test starts compiles the package.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv
 BENCH := .venv-bench
 CLUSTER := .venv-cluster
 CLUSTER_PYTHON ?= /usr/bin/python3
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install -qq
-# One more than the two processors of CI: some tests mostly wait.
-WORKERS ?= 3
+# Two more than the two processors of CI: a quarter of the time is spent waiting.
+WORKERS ?= 4
 DIST := --dist loadscope --no-loadscope-reorder
 COVERAGE_FLOOR ?= 95
 ARGS ?=

@@ -34,33 +34,65 @@ TEMPLATE = "atb_template"
 COMPARING = ("admin/migrations", "admin/schema/test_", "backup", "cli", "docs/test_recipes", "upgrades")
 """Tests of what compares databases with sql/catalog.json."""
 LONG = (
-    *(
-        "cli/test_nuke.py",
-        "cli/test_restore.py",
-        "cli/test_backup.py",
-        "cli/test_database.py",
-        "cli/test_migrations.py",
-    ),
-    *("admin/access/test_roles.py", "admin/migrations/test_code.py", "admin/schema/test_drift.py"),
-    *("admin/migrations/test_faults.py", "admin/schema/test_guarantees.py", "admin/test_corruptions.py"),
-    *("backup/test_drill.py", "demo/test_demo.py", "docs/test_recipes.py", "upgrades/test_last_release.py"),
-    *("faults/test_books_under_fault.py", "faults/test_engines_under_fault.py", "embedded/test_server.py"),
-    *(
-        "invariants/test_concurrency.py",
-        "model/test_model.py",
-        "statements/test_commands.py",
-        "statements/test_plans.py",
-        "typing/test_typing.py",
-    ),
+    "cli/test_backup.py",
+    "cli/test_nuke.py",
+    "admin/access/test_roles.py",
+    "admin/migrations/test_code.py",
+    "docs/test_recipes.py",
+    "upgrades/test_last_release.py",
+    "cli/test_database.py",
+    "admin/schema/test_drift.py",
+    "books/test_restart.py",
+    "model/test_model.py",
+    "demo/test_demo.py",
+    "cli/test_watch.py",
+    "backup/test_drill.py",
+    "embedded/test_server.py",
+    "database/test_translation.py",
+    "journal/test_journal.py",
+    "faults/test_engines_under_fault.py",
+    "database/test_addresses.py",
+    "cli/test_report.py",
+    "cli/test_migrations.py",
+    "cli/test_importing.py",
+    "invariants/test_concurrency.py",
+    "cli/test_secrets.py",
+    "statements/test_plans.py",
+    "admin/migrations/test_migrations.py",
+    "importing/test_incumbent.py",
+    "books/test_clocks.py",
+    "invariants/test_equity_spans.py",
+    "typing/test_typing.py",
+    "journal/test_troubles.py",
+    "frames/test_frames.py",
+    "admin/test_corruptions.py",
+    "cli/test_health.py",
+    "admin/migrations/test_faults.py",
+    "faults/test_books_under_fault.py",
+    "backup/test_managed.py",
+    "testing/test_plugin.py",
+    "cli/test_railway.py",
+    "importing/test_freqtrade.py",
+    "cli/test_doctor.py",
+    "statements/test_protocol.py",
+    "faults/test_maintenance.py",
+    "statements/test_commands.py",
+    "invariants/test_refusals.py",
+    "books/test_fencing.py",
+    "cli/test_restore.py",
+    "statements/test_stale_plans.py",
+    "admin/schema/test_guarantees.py",
+    "admin/test_purge.py",
 )
-"""Files that take more than five seconds of a processor; they begin first, or the last keeps one process busy alone."""
+"""Files that take more than six seconds, the longest first: the last one would keep one process busy alone."""
 IS_CATALOG_FRESH = "test_the_generated_file_is_up_to_date"
 _numbers = count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort by file: the long ones first."""
-    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).as_posix() not in LONG)
+    places = {file: place for place, file in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path.relative_to(Path(__file__).parent).as_posix(), len(places)))
 
 
 def pytest_collection_finish() -> None:
@@ -72,7 +104,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A throwaway PostgreSQL with a template database that holds the schema."""
-    with embedded.postgresql() as running:
+    with embedded.postgresql(settings={"jit": "off"}) as running:
         url = running.create_database(TEMPLATE)
         with psycopg.connect(url) as connection:
             connection.execute(schema_sql())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from copy import copy
 from typing import Annotated
 
 import typer
@@ -138,13 +139,29 @@ def _leave(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
+def app_for(arguments: list[str]) -> typer.Typer:
+    """The app with nothing but the command that is named.
+
+    typer reads the signature of every command that it has, which takes as long as most commands. Help, and a name that
+    there is not, are about all of them.
+    """
+    named = arguments[0] if arguments else None
+    commands = [command for command in app.registered_commands if command.name == named]
+    groups = [group for group in app.registered_groups if group.name == named]
+    if not commands and not groups:
+        return app
+    chosen = copy(app)
+    chosen.registered_commands, chosen.registered_groups = commands, groups
+    return chosen
+
+
 def main() -> None:
     """Run the command line of this process, and exit."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # not under nohup
             signal.signal(number, _leave)
     try:
-        code: int | None = app(prog_name="atb-db", standalone_mode=False)
+        code: int | None = app_for(sys.argv[1:])(prog_name="atb-db", standalone_mode=False)
     except (AtbDbError, CommandError, typer.TyperException) as error:
         sys.exit(ended_by(error))
     except typer.Abort:

@@ -10,7 +10,7 @@ from typing import Final
 
 from typer.testing import CliRunner
 
-from atb_db.cli.app import app
+from atb_db.cli.app import app, app_for
 
 _HEAD = """\
 # `atb-db`: every command
@@ -42,7 +42,7 @@ def names() -> Iterator[str]:
 
 
 def _help(name: str) -> str:
-    shown = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="atb-db")
+    shown = CliRunner().invoke(app_for(name.split()), [*name.split(), "--help"], prog_name="atb-db")
     return "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
 
 

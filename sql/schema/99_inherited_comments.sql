@@ -13,21 +13,25 @@ BEGIN
              WHERE v.relkind = 'v'
                AND col_description(v.oid, a.attnum) IS NULL
         ),
-        shown AS (
+        origins AS MATERIALIZED (
             -- The server notes from which column of which table each column of a query is. The view's own list of
             -- columns comes behind those of the queries in it.
-            SELECT DISTINCT ON (c.oid, c.attnum)
-                   c.oid, c.attnum, col_description(m.parts[3]::oid, m.parts[4]::integer) AS comment
-              FROM columns AS c
-              JOIN pg_rewrite AS w ON w.ev_class = c.oid
+            SELECT w.ev_class AS oid, m.parts[1]::integer AS attnum, m.parts[2] AS attname,
+                   m.parts[3]::oid AS source, m.parts[4]::integer AS number, m.place
+              FROM pg_rewrite AS w
              CROSS JOIN LATERAL regexp_matches(
                        w.ev_action::text,
                        ':resno (\d+) :resname (\S+) :ressortgroupref \d+ :resorigtbl (\d+) :resorigcol (\d+) :resjunk f',
                        'g'
                    ) WITH ORDINALITY AS m (parts, place)
-             WHERE m.parts[1]::integer = c.attnum
-               AND m.parts[2] = c.attname
-             ORDER BY c.oid, c.attnum, m.place DESC
+             WHERE w.ev_class IN (SELECT oid FROM columns)
+        ),
+        shown AS (
+            SELECT DISTINCT ON (c.oid, c.attnum)
+                   c.oid, c.attnum, col_description(o.source, o.number) AS comment
+              FROM columns AS c
+              JOIN origins AS o ON o.oid = c.oid AND o.attnum = c.attnum AND o.attname = c.attname
+             ORDER BY c.oid, c.attnum, o.place DESC
         ),
         named AS (
             SELECT c.oid, c.attnum, min(col_description(d.refobjid, d.refobjsubid)) AS comment

@@ -66,6 +66,7 @@ def test_in_an_embedded_server(saved: Saved) -> None:
     assert found.server is not None
 
 
+@pytest.mark.slow
 def test_the_limits(saved: Saved) -> None:
     limits = Limits(rto=timedelta(microseconds=1), rpo=timedelta(microseconds=1))
     found = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings, limits=limits).drill
@@ -106,6 +107,7 @@ def test_a_role_that_may_not_create_databases(server: Server, saved: Saved) -> N
         drill(saved.settings, saved.dump, home=saved.home, target=target)
 
 
+@pytest.mark.slow
 def test_without_the_live_database_it_is_drilled_all_the_same(saved: Saved) -> None:
     gone = Settings.load("postgresql://bot@127.0.0.1:1/gone")
     found, report, notes = drill(gone, saved.dump, home=saved.home, target=saved.settings)
@@ -114,6 +116,7 @@ def test_without_the_live_database_it_is_drilled_all_the_same(saved: Saved) -> N
     assert "Not recorded in system_events" in notes[0]
 
 
+@pytest.mark.slow
 def test_a_statement_that_fails_is_found(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def without_a_view(settings: Settings) -> Reads:
@@ -151,6 +154,7 @@ def test_a_drill_that_failed_is_none(empty_url: str, tmp_path: Path, call: Run) 
     assert overdue(live) == "No restore drill that passed is recorded: atb-db drill makes one."
 
 
+@pytest.mark.slow
 def test_a_dump_from_the_future_keeps_no_rpo(saved: Saved) -> None:
     found = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings).drill
     assert found.missed == ()

@@ -135,6 +135,7 @@ def test_verify_and_doctor_find_nothing_to_do(managed: Managed, call: Run) -> No
     assert {one["what"] for one in json.loads(out)["findings"] if one["level"] != "INFO"} <= {"setting"}
 
 
+@pytest.mark.slow
 def test_a_dump_of_everything_leaves_out_what_the_owner_may_not_make(server: Server, managed: Managed) -> None:
     """What a superuser has dumped of a database without the provider's schemas, with its extension."""
     if managed.extension is None:

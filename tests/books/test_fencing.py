@@ -61,7 +61,7 @@ def test_claims_renewals_and_commands_never_deadlock(fresh_db: Database) -> None
     order_id = order(fresh_db, first.session_id, "mine", quantity=1000)
     fresh_db.run(fill(order_id, 0))
     [position] = fresh_db.run(positions.get_active_positions(session_id=first.session_id))
-    stop = time.monotonic() + 3
+    stop = time.monotonic() + 1.5
     wrong: list[AtbDbError] = []
 
     def engine(number: int) -> int:

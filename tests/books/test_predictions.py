@@ -103,7 +103,7 @@ def test_what_cannot_be_cached(fresh_db: Database, owner: psycopg.Connection, ba
     assert keys(owner) == set()
 
 
-@pytest.mark.parametrize("year", [1990, 2100])
+@pytest.mark.parametrize("year", [pytest.param(1990, marks=pytest.mark.slow), 2100])
 def test_an_entry_lives_as_long_as_the_server_s_clock_says(fresh_db: Database, year: int) -> None:
     """However wrong the client's clock is."""
     fresh_db.run(prediction("key", ttl_seconds="1.5", predicted_at=datetime(year, 1, 1, tzinfo=UTC)))
@@ -114,6 +114,7 @@ def test_an_entry_lives_as_long_as_the_server_s_clock_says(fresh_db: Database, y
     assert fresh_db.run(hit("key")) is not None
 
 
+@pytest.mark.slow
 def test_an_entry_expires_within_a_long_transaction(fresh_db: Database) -> None:
     with fresh_db.transaction() as transaction:
         transaction.run(prediction("key", ttl_seconds="1.5"))

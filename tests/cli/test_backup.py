@@ -107,6 +107,7 @@ def test_two_at_once(source: Source, tmp_path: Path, call: Run) -> None:
     assert call("backup", url=source.url).code == 0
 
 
+@pytest.mark.slow
 def test_old_ones_are_removed_by_their_names_times_and_other_files_stay(
     source: Source, tmp_path: Path, call: Run
 ) -> None:
@@ -136,6 +137,7 @@ def age(dump: Path, by: timedelta) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_one_from_the_future_is_not_fresh(source: Source, tmp_path: Path, call: Run) -> None:
     call("backup", url=source.url)
     (good,) = dump_files(source.home(tmp_path))
@@ -146,6 +148,7 @@ def test_one_from_the_future_is_not_fresh(source: Source, tmp_path: Path, call: 
     assert call("backup", "verify", "--all", url=source.url).code == ExitCode.FOUND
 
 
+@pytest.mark.slow
 def test_a_damaged_one_is_passed_over(source: Source, tmp_path: Path, call: Run) -> None:
     assert call("backup", "status", url=source.url).code == ExitCode.FOUND
     call("backup", url=source.url)

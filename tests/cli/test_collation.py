@@ -67,17 +67,17 @@ BUILD_IN_ANOTHER_ORDER = """
      WHERE indexrelid = 'names_idx'::regclass"""
 
 
-def test_a_version_without_a_change_is_remembered(icu_url: str, run: Run) -> None:
-    code, out, err = run("check-collation", url=icu_url)
+def test_a_version_without_a_change_is_remembered(icu_url: str, call: Run) -> None:
+    code, out, err = call("check-collation", url=icu_url)
     assert (code, versions(icu_url)) == (0, (True, True))
     assert out.splitlines()[1].split()[0] == "default"
     assert "The collations are in order." in err
-    code, out, _ = run("fix-collation", "--json", url=icu_url)
+    code, out, _ = call("fix-collation", "--json", url=icu_url)
     assert (code, json.loads(out)["rebuilt"]) == (0, [])
 
 
 @pytest.mark.parametrize("pretend", [PRETEND_RECORDED, PRETEND_SEEN])
-def test_a_change_is_found_and_mended_once(icu_url: str, run: Run, call: Run, pretend: LiteralString) -> None:
+def test_a_change_is_found_and_mended_once(icu_url: str, call: Run, pretend: LiteralString) -> None:
     assert call("check-collation", "--quick", url=icu_url)[0] == 0
     change(icu_url, pretend)
     code, out, _ = call("check-collation", "--quick", "--json", url=icu_url)
@@ -87,7 +87,7 @@ def test_a_change_is_found_and_mended_once(icu_url: str, run: Run, call: Run, pr
     code, out, _ = call("fix-collation", url=icu_url)
     assert (code, len(out.splitlines())) == (0, len(due))
     assert versions(icu_url) == (True, True)
-    code, out, _ = run("fix-collation", url=icu_url)
+    code, out, _ = call("fix-collation", url=icu_url)
     assert (code, out) == (0, "")
     assert call("check-collation", url=icu_url)[0] == 0
 

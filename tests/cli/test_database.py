@@ -38,13 +38,13 @@ def tables(url: str) -> list[str]:
         return [row[0] for row in connection.execute(query)]
 
 
-def test_from_nothing_to_verified(empty_url: str, run: Run) -> None:
-    code, out, err = run("migrate", url=empty_url)
+def test_from_nothing_to_verified(empty_url: str, call: Run) -> None:
+    code, out, err = call("migrate", url=empty_url)
     assert (code, err) == (0, "")
     assert out.splitlines()[1].split()[:2] == [EVERY[0], "applied"]
-    assert run("migrate", url=empty_url) == (0, "", "Up to date.\n")
-    assert run("migrate", "--check", url=empty_url) == (0, "", "Up to date.\n")
-    code, out, err = run("verify", "--exact-counts", url=empty_url)
+    assert call("migrate", url=empty_url) == (0, "", "Up to date.\n")
+    assert call("migrate", "--check", url=empty_url) == (0, "", "Up to date.\n")
+    code, out, err = call("verify", "--exact-counts", url=empty_url)
     assert code == 0
     assert "The schema is as it should be." in err
     assert ["trades", "0"] in [line.split() for line in out.splitlines()]
@@ -122,8 +122,8 @@ def test_verify_names_each_difference(empty_url: str, call: Run) -> None:
     assert {"table": "trades", "rows": 0} in found["rows"]
 
 
-def test_verify_an_empty_database(empty_url: str, run: Run) -> None:
-    code, _, err = run("verify", url=empty_url)
+def test_verify_an_empty_database(empty_url: str, call: Run) -> None:
+    code, _, err = call("verify", url=empty_url)
     assert code == ExitCode.FOUND
     assert "schema public: atb-db migrate" in err
     assert tables(empty_url) == []

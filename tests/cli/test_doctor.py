@@ -81,11 +81,11 @@ def test_what_is_amiss(signs: VitalSigns, pool_max: int, ahead: float, problem: 
     assert problems(signs, pool_max=pool_max, ahead=ahead) == [problem]
 
 
-def test_a_healthy_database(empty_url: str, run: Run, call: Run) -> None:
+def test_a_healthy_database(empty_url: str, call: Run) -> None:
     code, out, err = call("doctor", url=empty_url)
     assert (code, "0001-baseline" in out) == (ExitCode.FOUND, True)
     call("migrate", url=empty_url)
-    code, out, err = run("doctor", url=empty_url)
+    code, out, err = call("doctor", url=empty_url)
     assert (code, err.splitlines()[-1]) == (0, "Healthy.")
     lines = [line.split() for line in out.splitlines()]
     assert ["DATABASE_POOL_MAX", "10", "default"] in lines
@@ -126,14 +126,14 @@ def test_slots_that_nobody_uses_and_dead_rows(empty_url: str) -> None:
     assert {("replication slot", "left_behind", "not in use"), ("table", "filled", "bloated")} < said
 
 
-def test_an_unreachable_server_leaves_the_configuration(run: Run) -> None:
+def test_an_unreachable_server_leaves_the_configuration(call: Run) -> None:
     url = f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/nowhere?sslmode=disable"
-    code, out, err = run("doctor", "--url", url)
+    code, out, err = call("doctor", "--url", url)
     assert (code, err.count("\n")) == (ExitCode.UNREACHABLE, 1)
     lines = [line.split() for line in out.splitlines()]
     assert ["DATABASE_URL", "postgres@127.0.0.1:1/nowhere", "argument"] in lines
     assert ["DATABASE_SSL_MODE", "disable", "in", "the", "URL"] in lines
-    code, out, _ = run("doctor", "--json", "--url", url)
+    code, out, _ = call("doctor", "--json", "--url", url)
     assert (code, json.loads(out)["server"]) == (ExitCode.UNREACHABLE, None)
 
 

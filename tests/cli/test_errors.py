@@ -68,31 +68,31 @@ def test_an_unreachable_server_is_one_sentence(command: str, url: str, call: Run
     assert "goes on" not in err  # nothing has begun
 
 
-def test_an_unknown_database_is_unreachable(empty_url: str, run: Run) -> None:
-    code, _, err = run("status", url=empty_url + "_not")
+def test_an_unknown_database_is_unreachable(empty_url: str, call: Run) -> None:
+    code, _, err = call("status", url=empty_url + "_not")
     assert code == ExitCode.UNREACHABLE
     assert "does not exist" in err
 
 
-def test_the_option_goes_before_the_environment(empty_url: str, run: Run) -> None:
-    assert run("status", "--url", empty_url, url="mysql://elsewhere/db").code == 0
+def test_the_option_goes_before_the_environment(empty_url: str, call: Run) -> None:
+    assert call("status", "--url", empty_url, url="mysql://elsewhere/db").code == 0
 
 
-def test_the_url_may_be_in_a_file(empty_url: str, run: Run, tmp_path: Path) -> None:
+def test_the_url_may_be_in_a_file(empty_url: str, call: Run, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"DATABASE_URL={empty_url}\n")
-    assert run("status").code == 0
+    assert call("status").code == 0
 
 
 @pytest.mark.parametrize("arguments", [["migrate", "--wait", "-1"], ["psql", "--nonsense"], ["nonsense"]])
-def test_wrong_usage(arguments: list[str], run: Run) -> None:
-    code, out, err = run(*arguments)
+def test_wrong_usage(arguments: list[str], call: Run) -> None:
+    code, out, err = call(*arguments)
     assert (code, out) == (ExitCode.USAGE, "")
     assert "Usage: atb-db" in err
 
 
-def test_a_held_lock(empty_url: str, run: Run) -> None:
+def test_a_held_lock(empty_url: str, call: Run) -> None:
     with Backend.connect_to(Settings.load(empty_url)) as holder, holder.lock():
-        code, out, err = run("migrate", "--wait", "0.2", url=empty_url)
+        code, out, err = call("migrate", "--wait", "0.2", url=empty_url)
     assert (code, out) == (ExitCode.LOCKED, "")
     assert err == "atb-db: another migration is under way; waited 0.2 s for it to finish\n"
 

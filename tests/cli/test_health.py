@@ -61,18 +61,18 @@ def one_line(ended: Ended) -> str:
     return ended.out.strip()
 
 
-def test_a_healthy_database(migrated_url: str, run: Run) -> None:
-    ended = run("health", url=migrated_url)
+def test_a_healthy_database(migrated_url: str, call: Run) -> None:
+    ended = call("health", url=migrated_url)
     assert (ended.code, one_line(ended)) == (
         ExitCode.OK,
         "healthy: no active LIVE or PAPER session, no backup on record",
     )
 
 
-def test_a_silent_session_is_named_and_a_backtest_is_none(migrated_url: str, run: Run, call: Run) -> None:
+def test_a_silent_session_is_named_and_a_backtest_is_none(migrated_url: str, call: Run) -> None:
     start(migrated_url, mode="BACKTEST", ago=timedelta(days=9))
     start(migrated_url, mode="LIVE", ago=timedelta(minutes=9), name="lively")
-    ended = run("health", url=migrated_url)
+    ended = call("health", url=migrated_url)
     assert ended.code == ExitCode.OK
     assert one_line(ended).startswith("healthy: 1 active session, silent for at most 9m")
     silent = start(migrated_url, mode="PAPER", ago=timedelta(minutes=26))
@@ -163,11 +163,11 @@ def test_a_journal_with_something_left(migrated_url: str, tmp_path: Path, call: 
     assert (missing.code, "nothing" in one_line(missing)) == (ExitCode.FOUND, True)
 
 
-def test_what_cannot_be_reached(run: Run) -> None:
-    ended = run("health", "--url", NOWHERE)
+def test_what_cannot_be_reached(call: Run) -> None:
+    ended = call("health", "--url", NOWHERE)
     assert ended.code == ExitCode.UNREACHABLE
     assert one_line(ended).startswith("unreachable: ")
-    ended = run("health", "--json", "--url", NOWHERE)
+    ended = call("health", "--json", "--url", NOWHERE)
     assert (ended.code, json.loads(ended.out)["reachable"]) == (ExitCode.UNREACHABLE, False)
 
 

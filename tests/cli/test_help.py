@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from atb_db.cli.app import app
+from atb_db.cli.app import app, app_for
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.grouping import TASKS
 from tests.each import each
@@ -35,7 +35,7 @@ OFFLINE = {
 
 @cache
 def shown(*arguments: str) -> str:
-    result = CliRunner().invoke(app, [*arguments, "--help"], prog_name="atb-db")
+    result = CliRunner().invoke(app_for([*arguments]), [*arguments, "--help"], prog_name="atb-db")
     assert result.exit_code == 0
     return result.stdout
 
@@ -74,6 +74,13 @@ def test_every_default_is_shown() -> None:
                 assert "[default: " in described, option.opts
 
     each(COMMANDS, holds)
+
+
+def test_only_what_is_called_is_read() -> None:
+    assert [command.name for command in app_for(["health", "--json"]).registered_commands] == ["health"]
+    assert [group.name for group in app_for(["backup", "list"]).registered_groups] == ["backup"]
+    for arguments in ([], ["--help"], ["no-such-command"]):
+        assert app_for(arguments) is app
 
 
 def test_lengths_of_time_are_shown_as_they_are_written() -> None:

@@ -26,30 +26,30 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_shows_what_became_of_the_rows(run: Run, fresh_url: str, file: Path) -> None:
-    code, out, err = run("import", "trades", str(file), "--initial-balance", "1000", url=fresh_url)
+def test_it_shows_what_became_of_the_rows(call: Run, fresh_url: str, file: Path) -> None:
+    code, out, err = call("import", "trades", str(file), "--initial-balance", "1000", url=fresh_url)
     assert code == ExitCode.OK, err
     assert out.splitlines()[1].split() == ["trades", "2", "2", "0", "0", "0"]
     assert "1018.00000000" in out
-    code, out, _ = run("import", "trades", str(file), url=fresh_url)
+    code, out, _ = call("import", "trades", str(file), url=fresh_url)
     assert (code, out.splitlines()[1].split()) == (ExitCode.OK, ["trades", "2", "2", "0", "0", "2"])
 
 
-def test_quarantine_is_exit_code_3_and_says_where(run: Run, fresh_url: str, file: Path) -> None:
+def test_quarantine_is_exit_code_3_and_says_where(call: Run, fresh_url: str, file: Path) -> None:
     file.write_text(BAD)
-    code, _, err = run("import", "trades", str(file), "--dry-run", url=fresh_url)
+    code, _, err = call("import", "trades", str(file), "--dry-run", url=fresh_url)
     assert (code, "A dry run: nothing was kept." in err) == (ExitCode.FOUND, True)
-    code, _, err = run("import", "trades", str(file), url=fresh_url)
+    code, _, err = call("import", "trades", str(file), url=fresh_url)
     assert code == ExitCode.FOUND
     assert "side is 'hold', not buy or sell" in err
     [line] = [line for line in err.splitlines() if "get_quarantine" in line]
-    code, out, _ = run(*line.partition("atb-db ")[2].split(), "--json", url=fresh_url)
+    code, out, _ = call(*line.partition("atb-db ")[2].split(), "--json", url=fresh_url)
     assert (code, json.loads(out)[0]["content"]["side"]) == (ExitCode.OK, "hold")
 
 
-def test_json_has_everything(run: Run, fresh_url: str, file: Path) -> None:
+def test_json_has_everything(call: Run, fresh_url: str, file: Path) -> None:
     file.write_text(BAD)
-    code, out, _ = run("import", "trades", str(file), "--account", "main", "--json", url=fresh_url)
+    code, out, _ = call("import", "trades", str(file), "--account", "main", "--json", url=fresh_url)
     done = json.loads(out)
     assert code == ExitCode.FOUND
     assert done["source"] == {"kind": "plain", "name": "main", "fingerprint": "account", "time_zone": None}
@@ -57,14 +57,14 @@ def test_json_has_everything(run: Run, fresh_url: str, file: Path) -> None:
     assert [one["outcome"] for one in done["fates"]] == ["QUARANTINED"]
 
 
-def test_freqtrade(run: Run, fresh_url: str, tmp_path: Path) -> None:
+def test_freqtrade(call: Run, fresh_url: str, tmp_path: Path) -> None:
     closed = {**TRADE, "is_open": 0, "close_profit_abs": 84.51, "exit_reason": "roi"}
     path = write_freqtrade(tmp_path / "bot.sqlite", [closed], [ORDER, EXIT])
-    code, out, err = run("import", "freqtrade", str(path), "--mode", "paper", url=fresh_url)
+    code, out, err = call("import", "freqtrade", str(path), "--mode", "paper", url=fresh_url)
     assert code == ExitCode.OK, err
     assert "84.51000000" in out
     key = ("--source-table", "orders", "--source-key", "2:x1")
-    code, out, _ = run("query", "imports.find_imported", *key, "--json", url=fresh_url)
+    code, out, _ = call("query", "imports.find_imported", *key, "--json", url=fresh_url)
     assert (code, json.loads(out)[0]["target_table"]) == (ExitCode.OK, "orders")
 
 
@@ -80,18 +80,18 @@ def test_freqtrade(run: Run, fresh_url: str, tmp_path: Path) -> None:
         (["--initial-balance", "-1"], "is no amount"),
     ],
 )
-def test_wrong_usage_is_exit_code_2(run: Run, fresh_url: str, file: Path, arguments: list[str], said: str) -> None:
-    code, _, err = run("import", "trades", str(file), *arguments, url=fresh_url)
+def test_wrong_usage_is_exit_code_2(call: Run, fresh_url: str, file: Path, arguments: list[str], said: str) -> None:
+    code, _, err = call("import", "trades", str(file), *arguments, url=fresh_url)
     assert code == ExitCode.USAGE
     assert said in " ".join(err.replace("│", " ").split())
 
 
-def test_an_unusable_file_is_exit_code_2_and_an_unreachable_database_4(run: Run, file: Path) -> None:
+def test_an_unusable_file_is_exit_code_2_and_an_unreachable_database_4(call: Run, file: Path) -> None:
     away = "postgresql://postgres@127.0.0.1:1/away"
-    assert run("import", "trades", str(file), url=away).code == ExitCode.UNREACHABLE
+    assert call("import", "trades", str(file), url=away).code == ExitCode.UNREACHABLE
     file.write_text("a,b\n1,2\n")
-    assert run("import", "trades", str(file), url=away).code == ExitCode.USAGE
-    assert run("import", "freqtrade", str(file), url=away).code == ExitCode.USAGE
+    assert call("import", "trades", str(file), url=away).code == ExitCode.USAGE
+    assert call("import", "freqtrade", str(file), url=away).code == ExitCode.USAGE
 
 
 @pytest.fixture
@@ -104,18 +104,18 @@ def incumbent(server: Server) -> Iterator[str]:
         connection.execute("DROP DATABASE incumbent_cli WITH (FORCE)")
 
 
-def test_the_incumbent(run: Run, fresh_url: str, incumbent: str) -> None:
+def test_the_incumbent(call: Run, fresh_url: str, incumbent: str) -> None:
     arguments = ("import", "incumbent", "--from", incumbent, "--timezone", "UTC")
-    code, out, err = run(*arguments, url=fresh_url)
+    code, out, err = call(*arguments, url=fresh_url)
     assert code == ExitCode.OK, err
     assert "916.00000000" in out
-    code, out, _ = run(*arguments, "--json", url=fresh_url)
+    code, out, _ = call(*arguments, "--json", url=fresh_url)
     assert code == ExitCode.OK
     assert all(one["known"] == one["rows"] for one in json.loads(out)["counts"])
 
 
-def test_without_a_zone_one_time_is_shown_in_both_readings(run: Run, fresh_url: str, incumbent: str) -> None:
-    code, out, err = run("import", "incumbent", "--from", incumbent, url=fresh_url)
+def test_without_a_zone_one_time_is_shown_in_both_readings(call: Run, fresh_url: str, incumbent: str) -> None:
+    code, out, err = call("import", "incumbent", "--from", incumbent, url=fresh_url)
     assert (code, out) == (ExitCode.USAGE, "")
     said = " ".join(err.split())
     assert "system_events 2 says 2026-01-02 00:00:00" in said
@@ -124,9 +124,9 @@ def test_without_a_zone_one_time_is_shown_in_both_readings(run: Run, fresh_url: 
 
 
 def test_a_zone_that_there_is_not_and_a_database_that_is_not_the_incumbents(
-    run: Run, fresh_url: str, incumbent: str
+    call: Run, fresh_url: str, incumbent: str
 ) -> None:
-    code, _, err = run("import", "incumbent", "--from", incumbent, "--timezone", "Mars", url=fresh_url)
+    code, _, err = call("import", "incumbent", "--from", incumbent, "--timezone", "Mars", url=fresh_url)
     assert (code, "'Mars' is no time zone" in err) == (ExitCode.USAGE, True)
-    code, _, err = run("import", "incumbent", "--from", fresh_url, "--timezone", "UTC", url=fresh_url)
+    code, _, err = call("import", "incumbent", "--from", fresh_url, "--timezone", "UTC", url=fresh_url)
     assert (code, "atb_db's own" in err) == (ExitCode.USAGE, True)

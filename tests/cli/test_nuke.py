@@ -127,6 +127,7 @@ def _without_roles(server: Server) -> Iterator[None]:
     remove_roles(server, "onlooking")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_without_roles")
 def test_nuke_leaves_the_roles_working(server: Server, used_url: str, call: Run) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
@@ -141,6 +142,7 @@ def test_nuke_leaves_the_roles_working(server: Server, used_url: str, call: Run)
     assert call("roles", "--check", url=used_url).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_without_roles")
 def test_killed_before_it_records_the_migrations_it_leaves_the_roles(
     used_url: str, monkeypatch: pytest.MonkeyPatch
@@ -267,6 +269,7 @@ def test_reset_empties_the_tables(server: Server, used_url: str, call: Run) -> N
     assert call("verify", url=used_url).code == 0
 
 
+@pytest.mark.slow
 def test_grants_on_ours_are_made_again_and_those_on_others_left_alone(used_url: str, call: Run) -> None:
     with psycopg.connect(used_url, autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS grantee; CREATE ROLE grantee")
@@ -310,6 +313,7 @@ def test_reset_names_the_table_that_stands_in_the_way(used_url: str, call: Run) 
     assert contents(used_url) == before
 
 
+@pytest.mark.slow
 def test_who_owns_the_database_needs_no_other_right(server: Server, empty_url: str, call: Run) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("DROP ROLE IF EXISTS holder; CREATE ROLE holder LOGIN")

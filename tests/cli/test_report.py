@@ -38,9 +38,9 @@ def reported(server: object) -> tuple[str, World]:
         return url, prepare(db)
 
 
-def test_it_writes_a_page_that_only_its_owner_may_read(run: Run, reported: tuple[str, World], tmp_path: Path) -> None:
+def test_it_writes_a_page_that_only_its_owner_may_read(call: Run, reported: tuple[str, World], tmp_path: Path) -> None:
     url, world = reported
-    done = run("report", "--session", str(world.session_id), url=url)
+    done = call("report", "--session", str(world.session_id), url=url)
     assert (done.code, done.out) == (ExitCode.OK, "")
     path = tmp_path / "report.html"
     assert f"Wrote {path} (" in done.err
@@ -49,10 +49,10 @@ def test_it_writes_a_page_that_only_its_owner_may_read(run: Run, reported: tuple
     assert os.listdir(tmp_path) == ["report.html"]  # noqa: PTH208  hidden ones count
 
 
-def test_json_has_the_figures_of_the_page(run: Run, reported: tuple[str, World], tmp_path: Path) -> None:
+def test_json_has_the_figures_of_the_page(call: Run, reported: tuple[str, World], tmp_path: Path) -> None:
     url, world = reported
     since = "2024-03-02"
-    done = run("report", "--session", str(world.session_id), "--since", since, "--out", "a.html", "--json", url=url)
+    done = call("report", "--session", str(world.session_id), "--since", since, "--out", "a.html", "--json", url=url)
     assert (done.code, done.err) == (ExitCode.OK, "")
     found = json.loads(done.out)
     with Database(url) as db:
@@ -65,17 +65,17 @@ def test_json_has_the_figures_of_the_page(run: Run, reported: tuple[str, World],
     assert f'value="{due.net_pnl:f}"' in (tmp_path / "a.html").read_text()
 
 
-def test_a_strategy_is_the_title_of_its_page(run: Run, reported: tuple[str, World], tmp_path: Path) -> None:
-    done = run("report", "--strategy", "example", "--mode", "paper", url=reported[0])
+def test_a_strategy_is_the_title_of_its_page(call: Run, reported: tuple[str, World], tmp_path: Path) -> None:
+    done = call("report", "--strategy", "example", "--mode", "paper", url=reported[0])
     assert done.code == ExitCode.OK
     assert "<h1>example</h1>" in (tmp_path / "report.html").read_text()
 
 
-def test_the_page_that_is_there_keeps_its_mode(run: Run, reported: tuple[str, World], tmp_path: Path) -> None:
+def test_the_page_that_is_there_keeps_its_mode(call: Run, reported: tuple[str, World], tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("old")
     path.chmod(0o644)
-    assert run("report", url=reported[0]).code == ExitCode.OK
+    assert call("report", url=reported[0]).code == ExitCode.OK
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert path.read_text() != "old"
 
@@ -92,18 +92,18 @@ def test_the_page_that_is_there_keeps_its_mode(run: Run, reported: tuple[str, Wo
     ],
 )
 def test_what_cannot_be_reported_leaves_the_page_that_is_there(
-    run: Run, reported: tuple[str, World], tmp_path: Path, *, words: tuple[str, ...], code: ExitCode, message: str
+    call: Run, reported: tuple[str, World], tmp_path: Path, *, words: tuple[str, ...], code: ExitCode, message: str
 ) -> None:
     (tmp_path / "report.html").write_text("old")
-    done = run("report", *words, url=reported[0])
+    done = call("report", *words, url=reported[0])
     assert (done.code, done.out) == (code, "")
     assert message in done.err
     assert (tmp_path / "report.html").read_text() == "old"
     assert len(os.listdir(tmp_path)) == 1  # noqa: PTH208  hidden ones count
 
 
-def test_a_server_that_is_not_there(run: Run) -> None:
-    done = run("report", url="postgresql://postgres@localhost:1/nowhere")
+def test_a_server_that_is_not_there(call: Run) -> None:
+    done = call("report", url="postgresql://postgres@localhost:1/nowhere")
     assert done.code == ExitCode.UNREACHABLE
 
 

@@ -162,6 +162,7 @@ def test_a_dump_of_a_newer_version_is_refused(dump: Path, empty_url: str, tmp_pa
         assert said in err
 
 
+@pytest.mark.slow
 def test_grants_to_a_role_that_is_not_there_are_left_out(dump: Path, call: Run) -> None:
     from atb_db import embedded
 
@@ -171,6 +172,7 @@ def test_grants_to_a_role_that_is_not_there_are_left_out(dump: Path, call: Run) 
     assert 'No grants were restored, as role "backup_reader" does not exist.' in err
 
 
+@pytest.mark.slow
 def test_it_does_not_depend_on_where_people_sit(
     source: str, empty_url: str, monkeypatch: pytest.MonkeyPatch, call: Run
 ) -> None:
@@ -194,6 +196,7 @@ def test_an_application_that_is_at_work_is_not_waited_for_long(dump: Path, used_
     assert flags(used_url) == "halt"
 
 
+@pytest.mark.slow
 def test_a_role_without_special_rights_backs_up_and_restores(server: Server, call: Run) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute("CREATE ROLE owner_only LOGIN")
@@ -207,6 +210,7 @@ def test_a_role_without_special_rights_backs_up_and_restores(server: Server, cal
     assert call("verify", url=owned).code == 0
 
 
+@pytest.mark.slow
 def test_a_database_that_said_nothing_says_nothing(server: Server, migrated: str, migrated_url: str, call: Run) -> None:
     mark_environment(Settings.load(migrated_url), Environment.PRODUCTION)
     made = call("backup", url=migrated_url).out.strip()

@@ -50,9 +50,9 @@ def drawn(live: Live, *, width: int = 120, encoding: str = "utf-8", trouble: str
     return text.getvalue()
 
 
-def test_away_from_a_terminal_it_shows_them_once(run: Run, watched: tuple[str, World]) -> None:
+def test_away_from_a_terminal_it_shows_them_once(call: Run, watched: tuple[str, World]) -> None:
     url, world = watched
-    done = run("watch", "--session", str(world.session_id), url=url)
+    done = call("watch", "--session", str(world.session_id), url=url)
     assert (done.code, done.err) == (ExitCode.OK, "")
     with Database(url) as db:
         due = db.run(metrics.get_performance_metrics(session_id=world.session_id))
@@ -61,9 +61,9 @@ def test_away_from_a_terminal_it_shows_them_once(run: Run, watched: tuple[str, W
     assert "\x1b" not in done.out
 
 
-def test_json_is_what_the_queries_answer(run: Run, watched: tuple[str, World]) -> None:
+def test_json_is_what_the_queries_answer(call: Run, watched: tuple[str, World]) -> None:
     url, _ = watched
-    done = run("watch", "--strategy", "example", "--json", url=url)
+    done = call("watch", "--strategy", "example", "--json", url=url)
     assert done.code == ExitCode.OK
     found = json.loads(done.out)
     with Database(url) as db:
@@ -82,13 +82,13 @@ def test_json_is_what_the_queries_answer(run: Run, watched: tuple[str, World]) -
         (("--every", "soon"), ExitCode.USAGE),
     ],
 )
-def test_what_cannot_be_watched(run: Run, watched: tuple[str, World], words: tuple[str, ...], code: ExitCode) -> None:
-    done = run("watch", *words, url=watched[0])
+def test_what_cannot_be_watched(call: Run, watched: tuple[str, World], words: tuple[str, ...], code: ExitCode) -> None:
+    done = call("watch", *words, url=watched[0])
     assert (done.code, done.out) == (code, "")
 
 
-def test_a_server_that_is_not_there(run: Run) -> None:
-    assert run("watch", url="postgresql://postgres@localhost:1/nowhere").code == ExitCode.UNREACHABLE
+def test_a_server_that_is_not_there(call: Run) -> None:
+    assert call("watch", url="postgresql://postgres@localhost:1/nowhere").code == ExitCode.UNREACHABLE
 
 
 def test_names_are_neither_markup_nor_orders_to_the_terminal(fresh_db: Database) -> None:

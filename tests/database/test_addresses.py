@@ -71,7 +71,7 @@ def in_tasks(settings: Settings) -> float:
 
 
 @pytest.mark.parametrize("running", [in_threads, in_tasks])
-@pytest.mark.parametrize("deadline", [8.0, 4.0])
+@pytest.mark.parametrize("deadline", [pytest.param(8.0, marks=pytest.mark.slow), 4.0])
 def test_a_name_whose_first_address_is_deaf(
     server: Server, port: int, resolve: Callable[..., None], *, running: Running, deadline: float
 ) -> None:
@@ -81,6 +81,7 @@ def test_a_name_whose_first_address_is_deaf(
     assert running(settings) < deadline
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("running", [in_threads, in_tasks])
 def test_two_of_three_are_deaf_and_the_connect_timeout_is_long(
     server: Server, port: int, resolve: Callable[..., None], *, running: Running
@@ -90,7 +91,7 @@ def test_two_of_three_are_deaf_and_the_connect_timeout_is_long(
     assert running(Settings.load(url, environ={}, query_deadline=9.0)) < 9
 
 
-@pytest.mark.parametrize("running", [in_threads, in_tasks])
+@pytest.mark.parametrize("running", [in_threads, pytest.param(in_tasks, marks=pytest.mark.slow)])
 def test_hosts_of_a_service(
     server: Server, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, running: Running
 ) -> None:

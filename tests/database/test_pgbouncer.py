@@ -213,6 +213,7 @@ def test_operators_are_told_of_the_pooler_too(bouncer: str, command: Callable[..
         command(Settings.load(bouncer, environ={}), **more)
 
 
+@pytest.mark.slow
 def test_a_pooler_that_came_later_is_named(server: Server, bouncer: str) -> None:
     """The first connection is made to a server, the next ones to a pooler, as after a move."""
     pooled = int(conninfo_to_dict(bouncer)["port"] or 0)

@@ -152,6 +152,7 @@ def test_no_turn_is_waited_for_longer_than_the_call_may_take(large: Large) -> No
         transaction.run(note)
 
 
+@pytest.mark.slow
 def test_streams_and_loads_live_as_long_as_their_reader(large: Large) -> None:
     settings = large.db.settings._replace(idle_timeout=0.5)
     when = datetime(2026, 1, 1, tzinfo=UTC)

@@ -213,6 +213,7 @@ def test_an_exhausted_pool_answers_at_once_or_in_time(url: str, session_id: int)
             assert waiting.result() == 1000
 
 
+@pytest.mark.parametrize("connect", [False, pytest.param(True, marks=pytest.mark.slow)], indirect=True)
 def test_who_gave_up_waiting_does_not_count_as_waiting(
     connect: Callable[..., Client], url: str, session_id: int
 ) -> None:
@@ -230,7 +231,15 @@ def test_who_gave_up_waiting_does_not_count_as_waiting(
         assert db.run(read) == 1000
 
 
-@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize(
+    ("connect", "most"),
+    [
+        pytest.param(way, most, marks=[pytest.mark.slow] if way == (most == 2) else [])
+        for way in (False, True)
+        for most in (1, 2)
+    ],
+    indirect=["connect"],
+)
 def test_who_waits_is_answered_soon_after_the_outage(
     connect: Callable[..., Client], url: str, session_id: int, most: int
 ) -> None:

@@ -265,6 +265,7 @@ def test_a_broken_file_starts_no_server(tmp_path: Path, monkeypatch: pytest.Monk
         run_demo(candles=tmp_path / "missing.csv")
 
 
+@pytest.mark.slow
 def test_the_command_prints_json_and_leaves_nothing(folder: Path, few: Path) -> None:
     done = run("--json", "--candles", few, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
@@ -280,7 +281,18 @@ def test_the_command_prints_json_and_leaves_nothing(folder: Path, few: Path) -> 
     assert_nothing_left(folder)
 
 
-def test_the_command_prints_for_people_and_writes_a_page(folder: Path, tmp_path: Path) -> None:
+def test_the_command_prints_for_people_and_writes_a_page(folder: Path, few: Path, tmp_path: Path) -> None:
+    done = run_in(tmp_path, "--candles", few, folder=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in ("Demo: TESTUSDT 1h, 2024-01-01 to 2024-01-", "P&L by exit reason", " rows/s", "The books balance"):
+        assert part in done.stdout
+    assert f"A page of it with charts: {tmp_path / 'demo-report.html'}" in done.stdout
+    assert "<h1>Demo: TESTUSDT</h1>" in (tmp_path / "demo-report.html").read_text()
+    assert_nothing_left(folder)
+
+
+@pytest.mark.slow
+def test_without_candles_it_has_its_own_market(folder: Path, tmp_path: Path) -> None:
     done = run_in(tmp_path, folder=folder)
     assert (done.returncode, done.stderr) == (0, "")
     for part in (

@@ -19,7 +19,6 @@ from atb_db.admin.schema.catalog import Catalog, differences, read_catalog, writ
 from atb_db.admin.schema.declared import code_word
 from atb_db.admin.tokens import SqlStatement, statements
 from atb_db.config import Settings
-from atb_db.embedded import Server
 from atb_db.sqlfile import sql_root
 
 FILES = 7
@@ -98,9 +97,8 @@ print(rollback(live, rollback_plan(live)))
 """
 
 
-def test_a_column_is_carried_through(server: Server, tmp_path: Path) -> None:
-    live, fresh = (server.create_database(f"carried_{number}", template="template0") for number in (1, 2))
-    migrate(Settings.load(live))
+def test_a_column_is_carried_through(migrated_url: str, empty_url: str, tmp_path: Path) -> None:
+    live, fresh = migrated_url, empty_url
     root = CONTRIBUTING.parent
     for folder in ("atb_db", "sql", "tests"):
         shutil.copytree(root / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -143,7 +141,7 @@ def test_there_is_a_recipe_for_each_of_the_usual_changes() -> None:
 
 @pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.name)
 def test_a_recipe_makes_what_it_says_and_takes_it_back(
-    recipe: Recipe, fresh_url: str, server: Server, tmp_path: Path
+    recipe: Recipe, fresh_url: str, migrated_url: str, tmp_path: Path
 ) -> None:
     shutil.copytree(sql_root(), tmp_path / "sql")
     made = new_migration(recipe.name, release=Release(tmp_path / "sql"))
@@ -153,9 +151,7 @@ def test_a_recipe_makes_what_it_says_and_takes_it_back(
     release = Release(tmp_path / "sql")
     assert [one for one in lint(release).findings if one.file == made.path.name] == []
 
-    url = server.create_database(f"recipe_{recipe.name}", template="template0")
-    settings = Settings.load(url)
-    migrate(settings)
+    url, settings = migrated_url, Settings.load(migrated_url)
     base = catalog(url)
 
     addition = tmp_path / "sql" / "schema" / "99_addition.sql"
@@ -165,7 +161,9 @@ def test_a_recipe_makes_what_it_says_and_takes_it_back(
             connection.execute(text.encode())
     write_catalog(tmp_path / "sql" / "catalog.json", catalog(fresh_url))
     release = Release(tmp_path / "sql")
+    before = table_files(url)
     assert migrate(settings, release=release).applied == (made.path.stem,)
+    assert before.items() <= table_files(url).items(), "a table was rewritten"
     assert differences(catalog(fresh_url), catalog(url)) == []
     assert differences(base, catalog(url)) != []
     rollback(settings, rollback_plan(settings, release=release), release=release)
@@ -173,6 +171,16 @@ def test_a_recipe_makes_what_it_says_and_takes_it_back(
     assert [one for one in differences(base, catalog(url)) if not one.what.endswith("comment")] == []
     migrate(settings)
     assert differences(base, catalog(url)) == []
+
+
+def table_files(url: str) -> dict[str, int]:
+    """The file of each table: another one after the table was rewritten."""
+    with psycopg.connect(url) as connection:
+        query = (
+            "SELECT relname, pg_relation_filenode(oid) FROM pg_class"
+            " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        )
+        return dict(connection.execute(query).fetchall())
 
 
 def is_data(statement: SqlStatement) -> bool:

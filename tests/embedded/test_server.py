@@ -88,6 +88,7 @@ def test_settings_meant_for_another_server_do_not_matter(monkeypatch: pytest.Mon
         server.create_database("made")
 
 
+@pytest.mark.slow
 def test_stops_when_the_block_fails(temporary: Path) -> None:
     with pytest.raises(LookupError), postgresql() as server:
         raise LookupError
@@ -104,6 +105,7 @@ def test_what_postgresql_refuses_is_told_and_leaves_nothing(temporary: Path) -> 
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_port_taken_meanwhile_is_left_to_its_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
@@ -132,6 +134,7 @@ def test_after_an_outage_it_answers_at_the_same_url(*, crash: bool) -> None:
     assert not runs(server.pid)
 
 
+@pytest.mark.slow
 def test_an_outage_ends_though_its_block_fails() -> None:
     with postgresql() as server:
         with pytest.raises(LookupError), server.outage():
@@ -139,6 +142,7 @@ def test_an_outage_ends_though_its_block_fails() -> None:
         assert value(server.url(), "SELECT 1") == 1
 
 
+@pytest.mark.slow
 def test_its_port_taken_during_an_outage_is_said(temporary: Path) -> None:
     with pytest.raises(AtbDbError, match="Address already in use"), postgresql() as server, server.outage():
         other = socket.create_server(("127.0.0.1", server.port))
@@ -146,6 +150,7 @@ def test_its_port_taken_during_an_outage_is_said(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_given_folder_keeps_the_cluster(folder: Path) -> None:
     base = folder / "cluster"
     with postgresql(base_dir=base) as server:
@@ -290,6 +295,7 @@ def test_ends_with_its_process(ending: signal.Signals) -> None:
     wait_until_gone(int(pid), Path(base))
 
 
+@pytest.mark.slow
 def test_detached_it_goes_on_until_it_is_stopped() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PARENT, "detach"],

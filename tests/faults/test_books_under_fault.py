@@ -45,7 +45,20 @@ def begin(url: str) -> int:
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(
+    ("fault", "is_async"),
+    [
+        pytest.param(
+            fault,
+            way,
+            id=f"{name}-{'async' if way else 'sync'}",
+            marks=[pytest.mark.slow] if (number + way) % 2 else [],
+        )
+        for number, (name, fault) in enumerate(FAULTS.items())
+        for way in (False, True)
+    ],
+    indirect=["is_async"],
+)
 def test_lost_connections(fault: Fault, scene: Scene, is_async: bool) -> None:  # noqa: FBT001
     client = Client(scene.proxy.url if fault.network else scene.url, is_async=is_async, pool_max=4, deadline=30.0)
     for _ in range(TIMES):
@@ -67,6 +80,7 @@ def test_lost_connections(fault: Fault, scene: Scene, is_async: bool) -> None:  
     client.close()
 
 
+@pytest.mark.parametrize("is_async", [False, pytest.param(True, marks=pytest.mark.slow)], indirect=True)
 def test_killed_engines(scene: Scene, tmp_path: Path, is_async: bool) -> None:  # noqa: FBT001
     kind = "async" if is_async else "sync"
     session_id, seed, path = begin(scene.url), scene.chance.getrandbits(32), tmp_path / "answers"

@@ -131,6 +131,7 @@ def test_a_deadlock_of_ours_is_seen(scene: Scene) -> None:
     assert deadlocks(scene.server) == [{"SELECT"}]
 
 
+@pytest.mark.parametrize("is_async", [False, pytest.param(True, marks=pytest.mark.slow)], indirect=True)
 def test_our_commands_do_not_deadlock_with_each_other(
     scene: Scene,
     tmp_path: Path,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
@@ -207,6 +207,11 @@ def test_the_bot_goes_on_here_with_its_open_position(
     assert books_are_clean(fresh_url)
 
 
+def firsts(cases: Iterable[str]) -> set[str]:
+    """The first case of each table, whose name it begins with."""
+    return set({case.partition(": ")[0]: case for case in reversed([*cases])}.values())
+
+
 REFUSED = {
     "positions: it belongs to no session": "UPDATE positions SET session_id = NULL WHERE id = 2",
     "positions: it has no quantity": "UPDATE positions SET quantity = 0, entry_balance = NULL WHERE id = 2; "
@@ -227,7 +232,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize(
+    "what", [pytest.param(one, marks=[] if one in firsts(REFUSED) else pytest.mark.slow) for one in REFUSED]
+)
 def test_what_cannot_be_a_record_is_in_quarantine_as_it_was(
     source: Callable[[str], str], fresh_url: str, fresh_db: Database, what: str
 ) -> None:
@@ -265,7 +272,9 @@ ADJUSTED = {
 }
 
 
-@pytest.mark.parametrize("what", ADJUSTED)
+@pytest.mark.parametrize(
+    "what", [pytest.param(one, marks=[] if one in firsts(ADJUSTED) else pytest.mark.slow) for one in ADJUSTED]
+)
 def test_what_is_adjusted_says_so(source: Callable[[str], str], fresh_url: str, what: str) -> None:
     done = imported(fresh_url, source(ADJUSTED[what]))
     assert adds_up(done)

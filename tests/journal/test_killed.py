@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 ENGINES = 100 if FULL else 15
 
 
-@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.slow)])
 def test_engines_killed_at_random_moments(
     *, url: str, db: Database, start_session: Callable[..., int], tmp_path: Path, chance: Random, kind: str
 ) -> None:

@@ -227,6 +227,7 @@ def test_the_page_reloads_itself_only_when_it_is_written_again(told: Told) -> No
     assert 'http-equiv="refresh"' not in render(shown(report))
 
 
+@pytest.mark.slow
 def test_a_large_session_is_a_small_page(fresh_db: Database, fresh_url: str) -> None:
     session_id = started(fresh_db, "large")
     with psycopg.connect(fresh_url) as connection:

@@ -109,6 +109,7 @@ def test_a_run_that_asks_for_no_database_pays_for_none(installed: Path, tmp_path
     assert "1 passed" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_way_without_pytest(installed: Path, tmp_path: Path) -> None:
     done = run(installed, tmp_path, "-c", examples("script"))
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr

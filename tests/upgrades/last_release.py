@@ -40,7 +40,7 @@ from tests.statements.examples import World, example, prepare, variants
 PATIENCE = 60.0
 ENOUGH = 2
 """Rounds of each engine between two answers."""
-PAUSE = 0.01
+PAUSE = 0.03
 """Seconds between two rounds, so that the fast engines leave the slow one some of the processor."""
 CANDLES = 240
 MANY_CANDLES = 20_000

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from atb_db.admin.migrations.files import Migration, Release
-from atb_db.admin.migrations.objects import actions, added_label, body, created, indexed_table
+from atb_db.admin.migrations.objects import actions, added_columns, added_label, body, created, indexed_table
 from atb_db.admin.migrations.plans import is_transaction_control
 from atb_db.admin.migrations.states import is_repeatable
 from atb_db.admin.schema.declared import code_word
@@ -37,6 +37,7 @@ _FILE_NAME: Final = re.compile(r"\d{4}-[a-z0-9]+(-[a-z0-9]+)*")
 _CONSTRAINTS: Final = frozenset({"PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN", "EXCLUDE"})
 _HOLDS_CONSTRAINTS: Final = re.compile(r"CREATE (?:UNLOGGED |FOREIGN )?(TABLE|DOMAIN)\b|ALTER (TABLE|DOMAIN)\b")
 _SQUAWK_SECONDS: Final = 60
+_DOMAIN_COLUMN: Final = "domain-column"
 _REPEATABLE: Final = (
     "outside a transaction, only what can be repeated after an interruption: CREATE INDEX CONCURRENTLY IF NOT EXISTS, "
     "DROP INDEX CONCURRENTLY IF EXISTS, REINDEX, VACUUM, ANALYZE"
@@ -86,7 +87,7 @@ def lint(release: Release | None = None) -> Linted:
     """
     release = release or Release()
     squawk = _find_squawk()
-    found = [*_numbering(release.migrations), *_strays(release)]
+    found = [*_numbering(release.migrations), *_strays(release), *_domain_columns(release.migrations)]
     for migration in release.migrations:
         found.extend(lint_migration(migration))
     if squawk is not None:
@@ -236,6 +237,23 @@ def _numbering(migrations: Sequence[Migration]) -> Iterator[LintFinding]:
             message = f"there is no migration {before + 1:04} before it"
             yield LintFinding(migration.path.name, 1, "numbering", Severity.WARNING, message)
         before = number
+
+
+def _domain_columns(migrations: Sequence[Migration]) -> Iterator[LintFinding]:
+    domains: set[str] = set()
+    for migration in migrations:
+        new = [thing for statement in migration.statements for thing in created(statement)]
+        domains |= {thing.name for thing in new if thing.kind == "domain"}
+        new_tables = {thing.name for thing in new if thing.kind == "table"}
+        if _DOMAIN_COLUMN in migration.ignored_rules:
+            continue
+        for added in (column for statement in migration.statements for column in added_columns(statement)):
+            if added.type in domains and added.table not in new_tables:
+                message = (
+                    f"{added.type} is a domain: PostgreSQL rewrites {added.table} for it, and a statement that began "
+                    f"before sees it empty: ADD COLUMN {added.name} with the domain's own type and a named CHECK"
+                )
+                yield LintFinding(migration.path.name, added.line, _DOMAIN_COLUMN, Severity.ERROR, message)
 
 
 def _strays(release: Release) -> Iterator[LintFinding]:

@@ -25,6 +25,7 @@ _RENAME: Final = re.compile(rf"ALTER (?:MATERIALIZED )?{_KIND} (?:IF EXISTS )?{_
 _ADD_COLUMN: Final = re.compile(
     rf"ADD (?:COLUMN )?(?!CONSTRAINT |CHECK |UNIQUE |PRIMARY |FOREIGN |EXCLUDE )(?:IF NOT EXISTS )?{_NAME} "
 )
+_TYPE: Final = re.compile(rf"{_NAME}(?! \[)")
 _DROP_COLUMN: Final = re.compile(
     rf"(?:DROP (?:COLUMN )?(?!CONSTRAINT )(?:IF EXISTS )?|RENAME (?:COLUMN )?(?!TO )){_NAME}"
 )
@@ -93,6 +94,25 @@ def indexed_table(statement: SqlStatement) -> str | None:
         return None
     table = _ON.search(statement.shape)
     return _plain(table[1]) if table else None
+
+
+class AddedColumn(NamedTuple):
+    """A column that a table gets."""
+
+    table: str
+    name: str
+    type: str
+    """As it is written, without arguments; empty of an array."""
+    line: int
+
+
+def added_columns(statement: SqlStatement) -> Iterator[AddedColumn]:
+    """The columns that an ALTER TABLE adds."""
+    altered = _ALTER_TABLE.match(statement.shape)
+    for action in actions(statement):
+        if altered and (column := _ADD_COLUMN.match(action.shape)):
+            of_type = _TYPE.match(action.shape, column.end())
+            yield AddedColumn(_plain(altered[1]), _plain(column[1]), _plain(of_type[1]) if of_type else "", action.line)
 
 
 def catalog_objects(catalog: Catalog) -> frozenset[Object]:

@@ -314,6 +314,7 @@ def test_no_lock_of_a_reader_holds_a_command_up(roled: Roled, world: World) -> N
                 grafana.execute(f"LOCK TABLE deployment IN {mode} MODE".encode())
 
 
+@pytest.mark.slow
 def test_no_lock_of_a_reader_holds_an_operator_up(own: Roled) -> None:
     settings, deploy = Settings.load(own.url), Settings.load(own.as_login("deploy"))
     set_roles(settings, MEMBERS)

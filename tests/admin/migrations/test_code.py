@@ -163,6 +163,7 @@ def test_a_view_that_is_in_the_way_is_named_and_made_again_in_the_same_transacti
     assert value(live, "SELECT count(*) FROM reporting.partial_trades") == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_in_that_transaction_is_refused_before_anything_is_done(live: str, edit: Edit) -> None:
     release = without_target_level(edit, f"-- without: reporting.partial_trades\n{DROPPING}")
     (release.folder / "0903-label.sql").write_text("ALTER TYPE severity ADD VALUE 'WORSE';")
@@ -171,6 +172,7 @@ def test_what_cannot_be_in_that_transaction_is_refused_before_anything_is_done(l
     assert catalog(live) == expected_catalog()
 
 
+@pytest.mark.slow
 def test_a_rehearsal_makes_the_code_too(live: str) -> None:
     change(live, f"DROP VIEW {VIEW}")
     found = rehearse(Settings.load(live))
@@ -189,6 +191,7 @@ def recorded_as_before(url: str, *names: str) -> None:
         own.backend.connection.execute("DROP TABLE _atb_code")
 
 
+@pytest.mark.slow
 def test_a_database_of_an_unreleased_checkout_comes_along(live: str) -> None:
     settings = Settings.load(live)
     [baseline, *later] = Release().migrations
@@ -216,6 +219,7 @@ def test_one_with_other_tables_or_fewer_migrations_does_not(live: str) -> None:
         migrate(settings)
 
 
+@pytest.mark.slow
 def test_a_view_s_column_follows_what_is_said_of_its_table_s(live: str, edit: Edit) -> None:
     release = edit(
         (

@@ -202,6 +202,7 @@ def test_waiting_for_a_table_is_bounded_and_keeps_nothing(empty_url: str, write:
     assert tables(empty_url) == ["one"]
 
 
+@pytest.mark.slow
 def test_a_rehearsal_touches_nothing_and_leaves_nothing(server: Server, empty_url: str) -> None:
     settings = Settings.load(empty_url)
     before = tables(empty_url)

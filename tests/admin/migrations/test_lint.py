@@ -12,6 +12,7 @@ from atb_db.errors import InvalidInput
 from tests.admin.conftest import Write
 
 TABLE = "CREATE TABLE one (id bigint);\n"
+DOMAIN = "CREATE DOMAIN name_of_it AS text CONSTRAINT name_of_it_form CHECK (VALUE <> '');\n"
 
 
 class Plant(NamedTuple):
@@ -48,6 +49,12 @@ PLANTS = [
     Plant("unnamed-constraint", TABLE.replace("id bigint", "id bigint, UNIQUE (id)")),
     Plant("unnamed-constraint", TABLE + "ALTER TABLE one ADD FOREIGN KEY (id) REFERENCES one;", line=2),
     Plant("big-table-index", "CREATE INDEX i ON trades (symbol);"),
+    Plant("domain-column", DOMAIN + "ALTER TABLE trades ADD COLUMN venue name_of_it;", line=2),
+    Plant(
+        "domain-column",
+        DOMAIN + "ALTER TABLE trades\nADD note text,\nADD IF NOT EXISTS venue public.name_of_it;",
+        line=4,
+    ),
 ]
 
 
@@ -72,6 +79,10 @@ def test_a_plant_is_found_and_nothing_else(plant: Plant, write: Write) -> None:
         "-- lint-ignore big-table-index: the table is empty until the next release\nCREATE INDEX i ON trades (symbol);",
         "-- squawk-ignore require-concurrent-index-creation\nCREATE INDEX i ON trades (symbol);",
         "SELECT 'COMMIT; BEGIN' -- COMMIT\n;",
+        DOMAIN + TABLE + "ALTER TABLE one ADD COLUMN venue name_of_it;",
+        DOMAIN + "ALTER TABLE trades ADD COLUMN venues name_of_it[];",
+        "-- lint-ignore domain-column: nothing is in it yet\n" + DOMAIN + "ALTER TABLE trades ADD venue name_of_it;",
+        "ALTER TABLE trades ADD COLUMN venue text CONSTRAINT trades_venue_form CHECK (venue <> '');",
     ],
 )
 def test_what_is_right_is_not_found(sql: str, write: Write) -> None:

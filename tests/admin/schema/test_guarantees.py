@@ -60,7 +60,13 @@ BROKEN: Final = {
 }
 
 
-@pytest.mark.parametrize(("script", "due"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize(
+    ("script", "due"),
+    [
+        pytest.param(*one, id=name, marks=[pytest.mark.slow] if number else [])
+        for number, (name, one) in enumerate(BROKEN.items())
+    ],
+)
 def test_what_breaks_a_promise_is_found(migrated_url: str, script: str, due: tuple[str, str, str]) -> None:
     assert findings(migrated_url) == {"verify": [], "doctor": []}
     change(migrated_url, script)
