@@ -106,7 +106,11 @@ def test_settings_do_not_hold_it_in_their_frames(tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize("fault", ["sslmode=odd", "no_such_option=1"])
 def test_where_settings_come_from_holds_it_in_no_frame(fault: str) -> None:
     url = f"postgresql://bot:{SECRET}@db.example.com/books?{fault}"
-    for call in (lambda: sources(url, environ={}), lambda: sources(environ={"DATABASE_URL": url})):
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: sources(url, environ={}),
+        lambda: sources(environ={"DATABASE_URL": url}),
+    )
+    for call in calls:
         with pytest.raises(ConfigurationError) as caught:
             call()
         assert "sources" in {frame.name for frame in traceback.extract_tb(caught.value.__traceback__)}

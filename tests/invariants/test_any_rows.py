@@ -115,4 +115,4 @@ def test_rows_at_once_are_what_they_are_one_by_one(world: World, copy: AnyCopy) 
 
 
 def _default(copy: AnyCopy, name: str) -> object:
-    return cast("object", copy.fields[name].parameter.default)
+    return copy.fields[name].parameter.default
