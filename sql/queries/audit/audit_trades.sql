@@ -2,8 +2,8 @@
 WITH own AS MATERIALIZED (
     SELECT t.id, t.position_id, t.source, t.pnl, t.pnl_percent, t.entry_price, t.exit_price, t.quantity, t.side,
            t.stop_loss, t.take_profit, t.strategy_config, t.confidence_score, t.order_id, t.exchange, t.timeframe,
-           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.leverage, t.entry_tag, t.entry_time, t.exit_time,
-           t.request_id
+           t.mfe, t.mfe_price, t.mfe_time, t.mae, t.mae_price, t.mae_time, t.leverage, t.entry_tag,
+           t.entry_time, t.exit_time, t.request_id
       FROM trades AS t
      WHERE t.session_id = :session_id
        AND existing_session(:session_id) IS NOT NULL
