@@ -308,7 +308,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 COMMENT ON FUNCTION pending_trade_days IS
 'The days of a session whose trades are not, or no longer, added up in trade_days, those never added up first, and not '
-'many more than so many trades: those that are over and, without with_newest, not the newest, to which trades are still added.';
+'many more than so many trades: those that are over and, without with_newest, not the newest, to which trades are '
+'still added.';
 
 CREATE FUNCTION roll_trades(session bigint, most_trades integer, with_newest boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$

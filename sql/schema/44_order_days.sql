@@ -225,7 +225,8 @@ $$;
 COMMENT ON FUNCTION roll_orders IS
 'Adds up days of a session that are over for two hours in order_day_parts, oldest first, of about most_orders orders '
 'at once, without with_newest not the newest, to which orders are still added; their number. While there is another '
-'transaction that has written anything of the session, or for one that does not see what others have changed meanwhile, nothing is done.';
+'transaction that has written anything of the session, or for one that does not see what others have changed '
+'meanwhile, nothing is done.';
 
 CREATE FUNCTION forget_order_day(session bigint, moment timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
