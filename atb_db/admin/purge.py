@@ -152,10 +152,6 @@ def purge_session(
             if exists is None:
                 raise NotFound(f"session {session_id} does not exist")
             raise Refused(f"session {session_id} has not ended")
-        # Only an index of the session passes over what the batches before have removed; any other plan would read it
-        # again for each.
-        connection.execute("SET enable_seqscan = off")
-        connection.execute("SET enable_bitmapscan = off")
         for table, belongs in SESSION_TABLES.items():
             delete = sql.SQL(
                 "DELETE FROM {table} WHERE ctid = any(ARRAY("
@@ -164,12 +160,23 @@ def purge_session(
                 table=sql.Identifier(table), belongs=belongs, order=_NEWEST_FIRST.get(table, sql.SQL("")), batch=batch
             )
             rows = 0
-            while deleted := connection.execute(delete, {"session": session_id}).rowcount:
+            while deleted := _removed(connection, delete, session_id):
                 rows += deleted
                 progress(table, rows, None)
             if rows:
                 removed.append(Removed(table, rows))
     return tuple(removed)
+
+
+def _removed(connection: Connection, delete: sql.Composed, session_id: int) -> int:
+    """How many rows a batch has removed.
+
+    Only an index of the session passes over what the batches before have removed; any other plan would read it again
+    for each. The settings are of the transaction, as a pooler gives the session to somebody else.
+    """
+    with connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        return connection.execute(delete, {"session": session_id}).rowcount
 
 
 def take_back_purge(settings: Settings, session_id: int) -> None:
