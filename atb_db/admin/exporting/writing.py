@@ -13,10 +13,11 @@ from typing import NamedTuple, cast
 from psycopg import RawCursor, sql
 
 from atb_db.admin.backup.folder import sync
+from atb_db.admin.backup.manifest import checksum
 from atb_db.admin.connection import Connection, Reading, ask, reading
 from atb_db.admin.errors import Unusable
 from atb_db.admin.exporting.files import Digits, write_rows
-from atb_db.admin.exporting.manifest import FORMAT, NAME, ExportedFile, FileFormat, Manifest, digest, to_json
+from atb_db.admin.exporting.manifest import FORMAT, NAME, ExportedFile, FileFormat, Manifest, to_json
 from atb_db.admin.exporting.tables import EXPORTED, Column, ExportedTable, chosen_rows, columns_of
 from atb_db.admin.migrations import read_status
 from atb_db.admin.progress import Progress, silent
@@ -123,7 +124,7 @@ def _write_table(snapshot: _Snapshot, table: ExportedTable, columns: Sequence[Co
     cursor = connection.cursor()
     with cursor.copy(text.encode()) as copy:
         write_rows(path, file_format, types, digits, (bytes(row) for row in copy))
-    return ExportedFile(table.name, path.name, cursor.rowcount, digest(path), types)
+    return ExportedFile(table.name, path.name, cursor.rowcount, checksum(path), types)
 
 
 def _selected(column: Column) -> sql.Composable:
