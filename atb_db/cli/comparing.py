@@ -9,25 +9,15 @@ import typer
 
 from atb_db.admin.readable import counted
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.importing import AccountOption, IncumbentOption
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 
 
 def compare_command(
     *,
-    source: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="URL",
-            envvar="INCUMBENT_DATABASE_URL",
-            show_envvar=False,
-            help="Its database, instead of INCUMBENT_DATABASE_URL; every local user can see a password in it.",
-        ),
-    ],
-    account: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its name here; the database's name if not given.")
-    ] = None,
+    source: IncumbentOption,
+    account: AccountOption = None,
     differences: Annotated[bool, typer.Option("--differences", help="Show only what differs.")] = False,
     url: UrlOption = None,
     env: EnvironmentOption = None,

@@ -57,6 +57,19 @@ def _amount(text: str | Decimal) -> Decimal:
     return found
 
 
+IncumbentOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="URL",
+        envvar="INCUMBENT_DATABASE_URL",
+        show_envvar=False,
+        help="Its database, instead of INCUMBENT_DATABASE_URL; every local user can see a password in it.",
+    ),
+]
+AccountOption: TypeAlias = Annotated[
+    str | None, typer.Option("--account", metavar="NAME", help="Its name here; the database's name if not given.")
+]
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Report all of it, and keep nothing.")]
 SinceOption: TypeAlias = Annotated[
     datetime | None, typer.Option(parser=_moment, metavar="TIME", help="Only what is not older, such as 2025-11-01.")
@@ -174,24 +187,13 @@ def import_freqtrade_command(
 @import_app.command("incumbent")
 def import_incumbent_command(
     *,
-    source: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="URL",
-            envvar="INCUMBENT_DATABASE_URL",
-            show_envvar=False,
-            help="Its database, instead of INCUMBENT_DATABASE_URL; every local user can see a password in it.",
-        ),
-    ],
+    source: IncumbentOption,
     timezone: Annotated[
         str | None,
         typer.Option("--timezone", metavar="ZONE", help="Zone of its times, such as UTC or Europe/Berlin; see below."),
     ] = None,
     base_currency: Annotated[str, typer.Option(metavar="CODE", help="Currency of its balances.")] = "USD",
-    account: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its name here; the database's name if not given.")
-    ] = None,
+    account: AccountOption = None,
     since: SinceOption = None,
     dry_run: DryRunOption = False,
     url: UrlOption = None,

@@ -13,9 +13,10 @@ import pytest
 
 from atb_db import Database
 from atb_db.admin.audit import audit
+from atb_db.admin.backup.manifest import checksum
 from atb_db.admin.errors import BadExport, Unusable
 from atb_db.admin.exporting.loading import take_back
-from atb_db.admin.exporting.manifest import FileFormat, digest, read_manifest
+from atb_db.admin.exporting.manifest import FileFormat, read_manifest
 from atb_db.admin.exporting.tables import EXPORTED, NOT_EXPORTED
 from atb_db.admin.exporting.writing import ExportChoice, export
 from atb_db.embedded import Server
@@ -196,7 +197,7 @@ def _reshaped(folder: Path) -> None:
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
 
     def sign(found: dict[str, Any]) -> None:
-        next(one for one in found["tables"] if one["table"] == "trades")["sha256"] = digest(path)
+        next(one for one in found["tables"] if one["table"] == "trades")["sha256"] = checksum(path)
 
     _edit(folder, sign)
 

@@ -6,15 +6,14 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from atb_db.admin.backup.manifest import checksum
 from atb_db.admin.errors import BadExport
 
 FORMAT: Final = 1
 NAME: Final = "manifest.json"
-_CHUNK: Final = 1 << 20
 
 
 class FileFormat(StrEnum):
@@ -107,14 +106,5 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         path = folder / one.file
         if Path(one.file).name != one.file or not path.is_file():
             raise BadExport(f"{path} is missing")
-        if digest(path) != one.sha256:
+        if checksum(path) != one.sha256:
             raise BadExport(f"{path} is damaged: its SHA-256 is not the manifest's")
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, read in pieces."""
-    found = sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            found.update(piece)
-    return found.hexdigest()

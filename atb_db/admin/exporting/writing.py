@@ -12,10 +12,12 @@ from typing import NamedTuple, cast
 
 from psycopg import RawCursor, sql
 
+from atb_db.admin.backup.folder import sync
+from atb_db.admin.backup.manifest import checksum
 from atb_db.admin.connection import Connection, Reading, ask, reading
 from atb_db.admin.errors import Unusable
 from atb_db.admin.exporting.files import Digits, write_rows
-from atb_db.admin.exporting.manifest import FORMAT, NAME, ExportedFile, FileFormat, Manifest, digest, to_json
+from atb_db.admin.exporting.manifest import FORMAT, NAME, ExportedFile, FileFormat, Manifest, to_json
 from atb_db.admin.exporting.tables import EXPORTED, Column, ExportedTable, chosen_rows, columns_of
 from atb_db.admin.migrations import read_status
 from atb_db.admin.progress import Progress, silent
@@ -55,9 +57,10 @@ def export(
         with reading(settings._replace(statement_timeout=0)) as opened:
             part.mkdir(mode=0o700)
             manifest = _write(opened, choice, part, file_format, progress)
-        _sync(part)
+        for path in (*part.iterdir(), part):
+            sync(path)
         part.replace(folder)
-        _sync(folder.parent)
+        sync(folder.parent)
     except OSError as error:
         raise Unusable(f"{folder} cannot be written: {error.strerror or error}") from None
     finally:
@@ -121,7 +124,7 @@ def _write_table(snapshot: _Snapshot, table: ExportedTable, columns: Sequence[Co
     cursor = connection.cursor()
     with cursor.copy(text.encode()) as copy:
         write_rows(path, file_format, types, digits, (bytes(row) for row in copy))
-    return ExportedFile(table.name, path.name, cursor.rowcount, digest(path), types)
+    return ExportedFile(table.name, path.name, cursor.rowcount, checksum(path), types)
 
 
 def _selected(column: Column) -> sql.Composable:
@@ -150,15 +153,3 @@ def _digits(
     assert row is not None  # noqa: S101  an aggregate
     figures = cast("tuple[int, ...]", row)
     return {name: Digits(figures[2 * place], figures[2 * place + 1]) for place, name in enumerate(names)}
-
-
-def _sync(folder: Path) -> None:
-    """Onto the disk, with every file in it."""
-    for path in (*folder.iterdir(), folder):
-        if path.is_dir() and path != folder:
-            continue
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -68,7 +68,9 @@ def trade_unit(trade: ReplayedTrade, custom: Sequence[Row]) -> Unit:
     if trade.dust and last_exit is None:
         steps.append(Step(partial(_write_off, trade=trade, plan_key=plan_key, row=trade.orders[-1])))
     if row.get("is_open") and trade.entries and (stop := number_or_none(row, "stop_loss")):
-        steps.append(Step(partial(_stop, plan_key=plan_key, stop=stop, at=moment_of(trade.orders[-1]))))
+        liquidation = number_or_none(row, "liquidation_price")
+        at = moment_of(trade.orders[-1])
+        steps.append(Step(partial(_stop, plan_key=plan_key, stop=stop, liquidation=liquidation, at=at)))
     extra = {name: row.get(name) for name in _KEPT_BESIDE if row.get(name) not in (None, "")}
     extra |= {"custom_data": {str(one["cd_key"]): one["cd_value"] for one in custom}} if custom else {}
     origins = [
@@ -198,8 +200,10 @@ def _write_off(ids: Ids, *, trade: ReplayedTrade, plan_key: str, row: Row) -> St
     )
 
 
-def _stop(ids: Ids, *, plan_key: str, stop: Decimal, at: datetime) -> Statement[object]:
-    return positions.update_position(position_id=ids.position(plan_key), stop_loss=stop, last_update=at)
+def _stop(ids: Ids, *, plan_key: str, stop: Decimal, liquidation: Decimal | None, at: datetime) -> Statement[object]:
+    return positions.update_position(
+        position_id=ids.position(plan_key), stop_loss=stop, liquidation_price=liquidation, last_update=at
+    )
 
 
 def _funding(ids: Ids, *, row: Row, plan_key: str, amount: Decimal, at: datetime) -> Statement[object]:
