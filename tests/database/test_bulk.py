@@ -17,7 +17,7 @@ from atb_db import AsyncDatabase, Database
 from atb_db.arrays import Table
 from atb_db.bulk import NewIds
 from atb_db.database.bulk import BulkLoad
-from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound
+from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, SessionClosed
 from atb_db.repository import account, events, sessions
 from atb_db.values import new_request_id
 
@@ -176,8 +176,9 @@ def test_sessions_that_do_not_exist_or_have_ended(db: Database, session_id: int,
     with pytest.raises(NotFound):
         db.copy_in(account.copy_account_snapshots.rows([*rows, rows[0] | {"session_id": UNKNOWN}]))
     db.run(sessions.end_trading_session(session_id=session_id))
-    with pytest.raises(Exception, match="ended"):
+    with pytest.raises(SessionClosed, match="is closed since") as caught:
         db.copy_in(account.copy_account_snapshots.rows(rows))
+    assert caught.value.row is None  # all rows are asked about at once
     assert stored() == []
 
 
