@@ -15,7 +15,7 @@ import pytest
 
 from atb_db import AsyncDatabase, Database
 from atb_db.arrays import Table
-from atb_db.bulk import NewIds
+from atb_db.bulk import AnyRow, NewIds
 from atb_db.database.bulk import BulkLoad
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, SessionClosed
 from atb_db.repository import account, events, sessions
@@ -103,8 +103,8 @@ def test_columns_are_stored_exactly(
     ("column", "texts"),
     [
         (np.array([0.1, 1e-7, 100.0]), ["0.1", "1E-7", "100.0"]),
-        (np.array([0.1, 2.5], dtype=np.float32), ["0.1", "2.5"]),
-        (np.array([3, -4], dtype=np.int32), ["3", "-4"]),
+        (np.array([0.1, 2.5], dtype="float32"), ["0.1", "2.5"]),
+        (np.array([3, -4], dtype="int32"), ["3", "-4"]),
         (range(2), ["0", "1"]),
     ],
     ids=str,
@@ -193,7 +193,11 @@ def test_rows_that_fail_to_come(db: Database, session_id: int, stored: Stored) -
 
 
 def test_rows_need_not_have_the_same_fields(db: Database, session_id: int, stored: Stored) -> None:
-    rows = [*dicts(2), *snapshots(3)[2:], {"equity": 3 / 7, "timestamp": exact(4)[3][0], "balance": Decimal(1)}]
+    rows: list[AnyRow] = [
+        *dicts(2),
+        *snapshots(3)[2:],
+        {"equity": 3 / 7, "timestamp": exact(4)[3][0], "balance": Decimal(1)},
+    ]
     assert db.copy_in(account.copy_account_snapshots.rows(rows, session_id=session_id)) == 4
     assert stored()[:3] == exact(3)
 
