@@ -165,7 +165,9 @@ def _tell(what: str) -> None:
 def _print(name: str, found: dict[str, Measured]) -> None:
     _tell(name)
     for contender, one in found.items():
-        print(f"    {contender:24} {one.median:10.3f} ms  {one.ratio:7.2f}", file=sys.stderr)
+        print(
+            f"    {contender:24} {one.median:10.3f} ms  {one.ratio:7.2f}  {one.cpu:10.3f} ms of client", file=sys.stderr
+        )
 
 
 if __name__ == "__main__":

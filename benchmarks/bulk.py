@@ -7,7 +7,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from time import perf_counter
+from statistics import median
+from time import perf_counter, process_time
 from typing import NamedTuple
 
 import asyncpg
@@ -26,8 +27,17 @@ from benchmarks.measuring import Disagreement, Measured, compared
 from benchmarks.operations import Arguments, Operation, Scale, execution, trade
 from benchmarks.world import World
 
-Load = Callable[[str, World, Sequence[Arguments]], float]
-"""Loads the rows and tells the seconds; connecting is not among them."""
+
+class Spent(NamedTuple):
+    """What a load took; connecting is not among it."""
+
+    seconds: float
+    cpu: float
+    """The client's, in seconds."""
+
+
+Load = Callable[[str, World, Sequence[Arguments]], Spent]
+"""Loads the rows."""
 
 EXECUTIONS = DECLARED["events.copy_strategy_executions"]
 _BY_HAND = """
@@ -62,29 +72,29 @@ class Bulk(NamedTuple):
     fingerprint: str
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = perf_counter()
+def _spent(work: Callable[[], object]) -> Spent:
+    start, cpu = perf_counter(), process_time()
     work()
-    return perf_counter() - start
+    return Spent(perf_counter() - start, process_time() - cpu)
 
 
-def _executions_by_atb(url: str, _: World, rows: Sequence[Arguments]) -> float:
+def _executions_by_atb(url: str, _: World, rows: Sequence[Arguments]) -> Spent:
     with Database(Settings.load(url, environ={})) as db:
-        return _seconds(lambda: db.copy_in((events.copy_strategy_executions(**row) for row in rows), timeout=600))
+        return _spent(lambda: db.copy_in((events.copy_strategy_executions(**row) for row in rows), timeout=600))
 
 
-def _executions_as_rows(url: str, _: World, rows: Sequence[Arguments]) -> float:
+def _executions_as_rows(url: str, _: World, rows: Sequence[Arguments]) -> Spent:
     with Database(Settings.load(url, environ={})) as db:
-        return _seconds(lambda: db.copy_in(events.copy_strategy_executions.rows(rows), timeout=600))
+        return _spent(lambda: db.copy_in(events.copy_strategy_executions.rows(rows), timeout=600))
 
 
-def _executions_by_column(url: str, _: World, rows: Sequence[Arguments]) -> float:
+def _executions_by_column(url: str, _: World, rows: Sequence[Arguments]) -> Spent:
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     with Database(Settings.load(url, environ={})) as db:
-        return _seconds(lambda: db.copy_in(events.copy_strategy_executions.columns(columns), timeout=600))
+        return _spent(lambda: db.copy_in(events.copy_strategy_executions.columns(columns), timeout=600))
 
 
-def _executions_by_hand(url: str, _: World, rows: Sequence[Arguments]) -> float:
+def _executions_by_hand(url: str, _: World, rows: Sequence[Arguments]) -> Spent:
     """As one who knows psycopg writes it: tuples of plain values, documents by orjson, no request's hash."""
     with psycopg.connect(url, autocommit=True) as connection:
 
@@ -108,27 +118,27 @@ def _executions_by_hand(url: str, _: World, rows: Sequence[Arguments]) -> float:
                         )
                     )
 
-        return _seconds(load)
+        return _spent(load)
 
 
-def _executions_as_text(url: str, _: World, rows: Sequence[Arguments]) -> float:
+def _executions_as_text(url: str, _: World, rows: Sequence[Arguments]) -> Spent:
     return _copy_text(url, [(EXECUTIONS.text, EXECUTIONS.order, rows)])
 
 
-def _executions_by_asyncpg(url: str, _: World, rows: Sequence[Arguments]) -> float:
-    async def load() -> float:
+def _executions_by_asyncpg(url: str, _: World, rows: Sequence[Arguments]) -> Spent:
+    async def load() -> Spent:
         connection = await asyncpg.connect(url)
         records = (_values(EXECUTIONS.order, row, json.dumps) for row in rows)
-        start = perf_counter()
+        start, cpu = perf_counter(), process_time()
         await connection.copy_records_to_table("strategy_executions", columns=EXECUTIONS.order, records=records)
-        taken = perf_counter() - start
+        taken = Spent(perf_counter() - start, process_time() - cpu)
         await connection.close()
         return taken
 
     return asyncio.run(load())
 
 
-def _executions_by_core(url: str, world: World, rows: Sequence[Arguments]) -> float:
+def _executions_by_core(url: str, world: World, rows: Sequence[Arguments]) -> Spent:
     core = Core(url, world)
 
     def load() -> None:
@@ -136,7 +146,7 @@ def _executions_by_core(url: str, world: World, rows: Sequence[Arguments]) -> fl
             core.copy_strategy_executions(connection, [row | {"request_id": new_request_id()} for row in rows])
 
     try:
-        return _seconds(load)
+        return _spent(load)
     finally:
         core.close()
 
@@ -144,28 +154,28 @@ def _executions_by_core(url: str, world: World, rows: Sequence[Arguments]) -> fl
 def _one_by_one(contender: type[Contender], name: str) -> Load:
     operation = Operation(name, name, lambda *_: {}, "bulk")
 
-    def load(url: str, world: World, rows: Sequence[Arguments]) -> float:
+    def load(url: str, world: World, rows: Sequence[Arguments]) -> Spent:
         running = contender(url, world)
         prepared = [running.prepare(operation, row) for row in rows]
         try:
-            return _seconds(lambda: [running.call(operation, one) for one in prepared])
+            return _spent(lambda: [running.call(operation, one) for one in prepared])
         finally:
             running.close()
 
     return load
 
 
-def _trades_by_atb(url: str, world: World, rows: Sequence[Arguments]) -> float:
+def _trades_by_atb(url: str, world: World, rows: Sequence[Arguments]) -> Spent:
     with Database(Settings.load(url, environ={})) as db:
 
         def load() -> None:
             new = [trades.NewTrade(**{name: row[name] for name in row if name != "session_id"}) for row in rows]
             db.run(trades.log_trades(session_id=world.backtest, trades=new), timeout=600)
 
-        return _seconds(load)
+        return _spent(load)
 
 
-def _trades_by_hand(url: str, world: World, rows: Sequence[Arguments]) -> float:
+def _trades_by_hand(url: str, world: World, rows: Sequence[Arguments]) -> Spent:
     names = trades.NewTrade._fields
     with psycopg.connect(url, autocommit=True) as connection:
 
@@ -174,7 +184,7 @@ def _trades_by_hand(url: str, world: World, rows: Sequence[Arguments]) -> float:
             values = every_argument("trades.log_trades", {"session_id": world.backtest, "trades": document})
             connection.execute(sql_of("trades.log_trades"), values).fetchall()
 
-        return _seconds(load)
+        return _spent(load)
 
 
 _ZERO = {"commission": 0, "margin_interest_cost": 0, "funding": 0}
@@ -186,7 +196,7 @@ def _json(value: object) -> object:
     return str(value) if isinstance(value, Decimal | datetime) else value
 
 
-def _trades_as_text(url: str, world: World, rows: Sequence[Arguments]) -> float:
+def _trades_as_text(url: str, world: World, rows: Sequence[Arguments]) -> Spent:
     balance, entries, booked = Decimal(100_000), [], []
     for number, row in enumerate(rows, 2):
         net = row["pnl"] - row["commission"]
@@ -217,7 +227,7 @@ def _trades_as_text(url: str, world: World, rows: Sequence[Arguments]) -> float:
     return _copy_text(url, parts)
 
 
-def _copy_text(url: str, parts: Sequence[tuple[str, tuple[str, ...], Sequence[Arguments]]]) -> float:
+def _copy_text(url: str, parts: Sequence[tuple[str, tuple[str, ...], Sequence[Arguments]]]) -> Spent:
     texts = [(copy, _text(order, rows)) for copy, order, rows in parts]
     with psycopg.connect(url) as connection:
 
@@ -228,7 +238,7 @@ def _copy_text(url: str, parts: Sequence[tuple[str, tuple[str, ...], Sequence[Ar
                         copy.write(block)
             connection.commit()
 
-        return _seconds(load)
+        return _spent(load)
 
 
 def _text(order: tuple[str, ...], rows: Sequence[Arguments]) -> list[bytes]:
@@ -296,6 +306,7 @@ def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict
     """
     rows = [bulk.row(world, number) for number in range(bulk.rows)]
     taken: dict[str, list[float]] = {name: [] for name in bulk.loads}
+    cpu: dict[str, list[float]] = {name: [] for name in bulk.loads}
     traces: dict[str, object] = {}
     names = list(bulk.loads)
     rounds = min(scale.rounds, 2 if bulk.rows > 100_000 else 5)
@@ -307,15 +318,17 @@ def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict
                 continue
             server.create_database("loaded", template="books")
             url = server.tcp_url(database="loaded")
-            seconds = bulk.loads[name](url, world, part)
-            taken[name].append(seconds * 1000 * len(rows) / len(part))
+            spent = bulk.loads[name](url, world, part)
+            each = 1000 * len(rows) / len(part)
+            taken[name].append(spent.seconds * each)
+            cpu[name].append(spent.cpu * each)
             if len(part) == len(rows) and name != "COPY of text":
                 traces[name] = _trace(url, bulk, world)
             with psycopg.connect(server.url(), autocommit=True) as connection:
                 connection.execute(sql.SQL("DROP DATABASE loaded WITH (FORCE)"))
     if len({repr(trace) for trace in traces.values()}) > 1:
         raise Disagreement(f"{bulk.name}: not all have left behind the same: {traces}")
-    return compared(taken, {name: (len(found), 0.0) for name, found in taken.items()})
+    return compared(taken, {name: (len(found), median(cpu[name])) for name, found in taken.items()})
 
 
 def _trace(url: str, bulk: Bulk, world: World) -> object:

@@ -76,7 +76,7 @@ def targets(results: Results) -> Iterator[Target]:
     kept = _ratio(kept_by, OURS, "SELECT 1")
     yield _at_most("metrics kept by the books", "SELECT 1 by hand", 1.25, {"": kept})
     for name, found in bulk.items():
-        copy = 2.0 if "trades" in name else 1.15
+        copy = 1.5 if "trades" in name else 1.10
         yield _at_most(name, HAND, 1.10, {"": _ratio(found, OURS, HAND)})
         yield _at_most(name, "COPY of text", copy, {"": _ratio(found, OURS, "COPY of text")})
         if ORM in found:

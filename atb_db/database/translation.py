@@ -219,9 +219,12 @@ def _lost(error: psycopg.Error, name: str | None, *, writes: bool) -> AtbDbError
 
 
 def _row(context: str | None) -> int | None:
-    """The line of a bulk load; whatever the server's language, it is the first number."""
-    number = _LINE.search((context or "").partition(":")[0])
-    return int(number[0]) if number else None
+    """The row of a bulk load; whatever the server's language, its number is the first one where COPY is named."""
+    for line in (context or "").splitlines():
+        number = _LINE.search(line.partition(":")[0]) if "COPY" in line and "PL/pgSQL" not in line else None
+        if number:
+            return int(number[0])
+    return None
 
 
 def _field(context: str | None, declaration: Declared[object] | None) -> str | None:

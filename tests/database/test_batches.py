@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from atb_db import Database
-from atb_db.database.translation import _field
+from atb_db.database.translation import _field, _row
 from atb_db.errors import AtbDbError, IdempotencyConflict, InvalidInput, NotFound, StatementError
 from atb_db.repository import account, events, orders, positions, sessions, statements
 from atb_db.statement import Statement
@@ -112,6 +112,7 @@ def test_a_bulk_load_names_the_field_of_the_bad_row(db: Database, session_id: in
 @pytest.mark.parametrize(
     ("context", "field"),
     [
+        ("PL/pgSQL function active_session(bigint) line 10 at RAISE", None),
         ('COPY system_events, line 3, column component: " blank "', "component"),
         ("COPY system_events, Zeile 3, Spalte component: »message«", "component"),
         ("COPY system_events, ligne 3, colonne component : « message »", "component"),
@@ -123,6 +124,7 @@ def test_a_bulk_load_names_the_field_of_the_bad_row(db: Database, session_id: in
 def test_the_field_is_found_in_any_language(context: str | None, field: str | None) -> None:
     declaration = next(found for found in statements() if found.name == "events.copy_events")
     assert _field(context, declaration) == field
+    assert _row(context) == (3 if context and "COPY" in context else None)
 
 
 def test_a_bulk_load_whose_rows_fail_to_come(db: Database, session_id: int, messages: Messages) -> None:

@@ -28,8 +28,8 @@ _HEAD: Final = """\
 Made by `make docs` from the declarations in [atb_db/repository](../atb_db/repository), their SQL files and the comments
 of the schema. Calling a function makes a value (`Statement`); `db.run(value)` or `await adb.run(value)` runs it.
 
-- A **query** only reads. A **command** writes; running the same value again changes nothing. A **copy** makes one row
-  of a bulk load, for `db.copy_in(rows)`.
+- A **query** only reads. A **command** writes; running the same value again changes nothing. A **copy** makes rows
+  of a bulk load for `db.copy_in`: called, one; its `.rows(...)` and `.columns(...)`, many at once.
 - *Stored as* is the type against which the server checks a value; the [domains](#domains) at the end have units and
   limits. `Number` is a `Decimal`, an `int`, a `float` or text of a number; a `…Label` is the text of an enum's label.
 - `NOW` is the time at which the value is made, `NEW` a fresh id, `UNSET` leaves what is stored.
