@@ -1,4 +1,4 @@
--- The indexes were built just now: the version that they were remembered to be in order under is that of another server.
+-- The indexes were built just now: the version that is remembered was that of another server.
 UPDATE deployment
    SET collation_version = NULL, collation_seen_at = NULL
  WHERE collation_version IS NOT NULL
