@@ -21,7 +21,7 @@ from atb_db.admin.tokens import SqlStatement, statements
 from atb_db.config import Settings
 from atb_db.sqlfile import sql_root
 
-FILES = 7
+FILES = 6
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 RECIPE = re.compile(r"^### (Add [^\n]+)\n(.*?)(?=^##)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```sql (\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
