@@ -45,9 +45,8 @@ LANGUAGE sql STABLE AS $$
     ), loose AS (
         SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
           FROM public.chosen_sessions(session, source, NULL, NULL) AS s
-         CROSS JOIN LATERAL public.loose_trades(
-                   s.session_id, since, until, (SELECT array_agg(k.day::timestamptz ORDER BY k.day) FROM kept AS k)
-               ) AS t
+         CROSS JOIN (SELECT array_agg(k.day::timestamptz ORDER BY k.day) AS days FROM kept AS k) AS d
+         CROSS JOIN LATERAL public.loose_trades(s.session_id, since, until, d.days) AS t
          WHERE session IS NOT NULL
            AND num_nonnulls(strategy, instrument) = 0
          UNION ALL
