@@ -19,6 +19,7 @@ from atb_db.admin.exporting.loading import take_back
 from atb_db.admin.exporting.manifest import FileFormat, read_manifest
 from atb_db.admin.exporting.tables import EXPORTED, NOT_EXPORTED
 from atb_db.admin.exporting.writing import ExportChoice, export
+from atb_db.admin.rebuild import rebuild
 from atb_db.embedded import Server
 from atb_db.errors import Conflict, NotFound
 from atb_db.repository import events, imports, optimization, sessions, trades
@@ -116,6 +117,7 @@ def test_what_is_taken_back_is_equal_row_for_row(
     assert done.rows == {one.table: one.rows for one in manifest.tables}
     assert all(one.session_id > 5000 and not one.known for one in done.sessions)
     assert same(source, other, folder)
+    assert rebuild(settings_of(other), only_missing=True) == [(one.session_id, 0, 0) for one in done.sessions]
     assert {one.finding for one in audit(settings_of(other)).findings} == {
         one.finding for one in audit(settings_of(source)).findings
     }

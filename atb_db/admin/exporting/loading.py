@@ -19,8 +19,10 @@ from atb_db.admin.migrations import known_migrations
 from atb_db.admin.progress import Progress, silent
 from atb_db.config import Settings
 from atb_db.errors import Conflict
-from atb_db.repository import imports, metrics
+from atb_db.repository import imports
 
+_STEP: Final = 1_000_000
+"""Rows that are added up by one statement."""
 _TABLES: Final = {table.name: table for table in EXPORTED}
 
 
@@ -84,7 +86,7 @@ def take_back(settings: Settings, folder: Path, *, dry_run: bool = False, progre
         made = {one: _new_id(connection, one) for one in manifest.sessions if one not in known}
         _remember(staged, made, hashes)
         for session_id in made.values():
-            perform(connection, metrics.rebuild_equity(session_id=session_id))
+            _roll_up(connection, session_id)
         sessions = tuple(TakenSession(one, known.get(one) or made[one], one in known) for one in manifest.sessions)
         found.append(TakenBack(dry_run, sessions, rows))
         if dry_run:
@@ -271,6 +273,13 @@ def _insert_mapped(connection: Connection, table: ExportedTable, columns: Sequen
         joins=sql.SQL(" ").join(joins),
         order=sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(name)) for name in table.order),
     )
+
+
+def _roll_up(connection: Connection, session_id: int) -> None:
+    """What is kept by hours and days beside the rows, computed of those that were written."""
+    connection.execute("SELECT discard_rollups(%s)", [session_id])
+    while connection.execute("SELECT roll_up(%s, %s)", [session_id, _STEP]).fetchall() != [(0,)]:
+        pass
 
 
 def _new_id(connection: Connection, session: int) -> int:
