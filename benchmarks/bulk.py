@@ -68,7 +68,7 @@ class Bulk(NamedTuple):
     row: Callable[[World, int], Arguments]
     loads: dict[str, Load]
     few: dict[str, int]
-    """Those who load only so many, and are told as if they went on at that pace."""
+    """Those who load only so many, and are shown as if they went on at that pace."""
     fingerprint: str
 
 

@@ -66,7 +66,7 @@ def _measured(server: Server, world: World, database: str, entries: int, scale: 
                 calls = scale.limit if isinstance(one, _EACH_TIME) else at_once
                 timing = one.timed(operation, range(number * calls, (number + 1) * calls))
                 if number:  # the first fills the cache
-                    taken.extend(timing.calls[1:])  # pgbench begins anew in each
+                    taken.extend(timing.calls[1:])  # pgbench begins again in each
         for one in running:
             one.close()
             with psycopg.connect(one.url) as connection:

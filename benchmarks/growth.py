@@ -91,7 +91,7 @@ def new_session(mode: str) -> Statement[int]:
 
 
 def operations(db: Database, session_id: int) -> Operations:
-    """What is measured; each is told the number of its call."""
+    """What is measured; each gets the number of its call."""
     now = datetime.now(UTC)
 
     def log_trade(number: int) -> object:

@@ -13,7 +13,7 @@ import psycopg
 
 from atb_db.embedded import Server
 from benchmarks.contenders import Contender
-from benchmarks.contenders.base import told
+from benchmarks.contenders.base import shown
 from benchmarks.operations import Operation, Scale
 from benchmarks.world import World
 
@@ -85,7 +85,7 @@ class Running:
         self.first = perf_counter() - start
         if calls > 1 and (self.operation.fingerprint or self.first < SLOW):
             self.contender.timed(self.operation, [next(self.numbers) for _ in range(calls - 1)])
-        return told(self.operation, first)
+        return shown(self.operation, first)
 
     def run(self, scale: Scale) -> None:
         """One round, unless it has taken long enough already."""

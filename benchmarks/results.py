@@ -51,7 +51,7 @@ def load() -> Results:
     for part in ("single", "bulk"):
         kept[part] = {name: _measured(found) for name, found in kept[part].items()}
     kept["evictions"] = {
-        name: {one: Evictions(**told) for one, told in found.items()} for name, found in kept["evictions"].items()
+        name: {one: Evictions(**figures) for one, figures in found.items()} for name, found in kept["evictions"].items()
     }
     kept["starts"] = _measured(kept["starts"])
     return Results(**kept)

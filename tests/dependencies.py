@@ -15,7 +15,7 @@ class Report(NamedTuple):
     """What pip-audit found."""
 
     vulnerable: tuple[str, ...]
-    """Each vulnerability, with package, version and where it is mended."""
+    """Each vulnerability, with package, version and where it is fixed."""
     audited: int
     skipped: tuple[str, ...]
     """Packages of which nothing is known."""
@@ -34,7 +34,7 @@ def report(answer: str) -> Report:
     known = [one for one in packages if "vulns" in one]
     return Report(
         vulnerable=tuple(
-            f"{one['name']} {one['version']}: {found['id']}, mended in {' or '.join(found['fix_versions']) or 'none'}"
+            f"{one['name']} {one['version']}: {found['id']}, fixed in {' or '.join(found['fix_versions']) or 'none'}"
             for one in known
             for found in one["vulns"]
         ),

@@ -70,5 +70,5 @@ def _readable(question: str) -> str:
 def _settled(*, interactive: bool) -> list[str]:
     """Variables for our psqlrc: the user's own, which it replaces, and whether to say what it has."""
     own = Path(os.environ.get("PSQLRC") or "~/.psqlrc").expanduser()
-    told = [f"--set=ATB_DB_USER_PSQLRC={own}"] if own.is_file() else []
-    return [*told, "--set=ATB_DB_BANNER=1"] if interactive and sys.stdin.isatty() else told
+    options = [f"--set=ATB_DB_USER_PSQLRC={own}"] if own.is_file() else []
+    return [*options, "--set=ATB_DB_BANNER=1"] if interactive and sys.stdin.isatty() else options

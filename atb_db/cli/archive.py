@@ -169,7 +169,7 @@ def stop_command(
     archive_dir: ArchiveOption = FOLDER,
     drop_slot: Annotated[
         bool,
-        typer.Option("--drop-slot", help="The server need not keep its log for the next start, which begins anew."),
+        typer.Option("--drop-slot", help="The server need not keep its log for the next start, which begins again."),
     ] = False,
     env: EnvironmentOption = None,
     url: UrlOption = None,

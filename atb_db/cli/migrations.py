@@ -138,7 +138,7 @@ def rollback_command(
         _print_losses(plan)
         confirm("Go on?", yes=False)
     seconds = _Seconds()
-    done = migrations.rollback(settings, plan, wait=wait, progress=seconds.tell)
+    done = migrations.rollback(settings, plan, wait=wait, progress=seconds.report)
     if as_json:
         print_json({"rolled_back": done, "seconds": seconds.by_id})
     elif done:
@@ -175,7 +175,7 @@ class _Seconds:
         self.by_id: dict[str, float] = {}
         self._terminal = sys.stderr.isatty()
 
-    def tell(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
         """Remember it, and show it on a terminal."""
         from atb_db.admin.migrations import Happened
 
@@ -208,7 +208,7 @@ def _migrate(
     seconds = _Seconds()
     if environment is not None:
         refuse_others(settings, environment)
-    done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.tell, older_code=older_code)
+    done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.report, older_code=older_code)
     if environment is not None:
         mark_environment(settings, environment)
     if as_json:
@@ -263,7 +263,7 @@ def _rehearse(settings: Settings, to: str | None, wait: float, *, as_json: bool)
     from atb_db.admin import migrations
 
     seconds = _Seconds()
-    found = migrations.rehearse(settings, to=to, wait=wait, progress=seconds.tell)
+    found = migrations.rehearse(settings, to=to, wait=wait, progress=seconds.report)
     if as_json:
         print_json({"clean": found.clean, **found._asdict(), "seconds": seconds.by_id})
     else:

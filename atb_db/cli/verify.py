@@ -58,7 +58,7 @@ def verify_command(
 
     settings = settings_of(url)
     found = verify(settings, exact_counts=exact_counts, statements=statements)
-    if fix and found.mendable:
+    if fix and found.repairable:
         _mend(settings, found, yes=yes)
         found = verify(settings, exact_counts=exact_counts, statements=statements)
     if as_json:
@@ -109,13 +109,13 @@ def audit_command(
 
 
 def _mend(settings: Settings, found: Verification, *, yes: bool) -> None:
-    from atb_db.admin.schema.verify import mend
+    from atb_db.admin.schema.verify import repair_safe
 
     print_message("To be fixed:")
-    for finding in found.mendable:
+    for finding in found.repairable:
         print_message(f"  {finding.repair};")
     confirm("Do it?", yes=yes)
-    for finding, failure in mend(settings, found.mendable):
+    for finding, failure in repair_safe(settings, found.repairable):
         if failure is not None:
             print_message(f"Could not fix {finding.what} {finding.where}: {failure}")
 

@@ -110,7 +110,7 @@ class Loans:
         connection.ended = partial(self._known.discard, known)
 
     def abandon(self) -> None:
-        """Close them all, whoever has them."""
+        """Close them all, also those in use."""
         for connection in filter(None, [known() for known in self._known]):
             connection.abandon()
 

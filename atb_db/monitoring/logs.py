@@ -40,6 +40,6 @@ class JsonFormatter(logging.Formatter):
 def _error(error: BaseException) -> dict[str, object]:
     found: dict[str, object] = {"error": type(error).__name__}
     if isinstance(error, AtbDbError):
-        told = {"statement": error.statement, "sqlstate": error.sqlstate, "request_id": error.request_id}
-        found |= {name: value for name, value in told.items() if value is not None}
+        known = {"statement": error.statement, "sqlstate": error.sqlstate, "request_id": error.request_id}
+        found |= {name: value for name, value in known.items() if value is not None}
     return found

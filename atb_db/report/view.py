@@ -207,8 +207,8 @@ def _last(report: Report, written_at: datetime) -> datetime:
 
 def _newest(report: Report) -> str:
     """Which trades the charts of single trades are about, if they are not all."""
-    told, there = sum(bucket.total_trades for bucket in report.distribution), report.performance.total_trades
-    return f" Of the newest {told:,} of {there:,} trades." if told < there else ""
+    counted, there = sum(bucket.total_trades for bucket in report.distribution), report.performance.total_trades
+    return f" Of the newest {counted:,} of {there:,} trades." if counted < there else ""
 
 
 def _warning(report: Report) -> str:

@@ -1,4 +1,4 @@
-"""Whoever does the work: the same statements, each in its own way of writing them."""
+"""The contenders: the same statements, each in its own way of writing them."""
 
 from __future__ import annotations
 

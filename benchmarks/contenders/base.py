@@ -97,7 +97,7 @@ def every_argument(statement: str, arguments: Arguments) -> Arguments:
     return found | {"request_hash": 0}
 
 
-def told(operation: Operation, result: object) -> object:
+def shown(operation: Operation, result: object) -> object:
     """What the result says, however it is shaped: equal for all contenders."""
     rows = result if isinstance(result, list) else [result]
     of = partial(_of, operation.statement)

@@ -155,7 +155,7 @@ COMMENT ON FUNCTION measured_days IS
 CREATE FUNCTION has_other_writers(session bigint) RETURNS boolean
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    -- Whoever writes something of the session holds its row by a foreign key until the transaction ends.
+    -- A writer of the session holds its row by a foreign key until the transaction ends.
     PERFORM FROM trading_sessions WHERE id = session FOR UPDATE NOWAIT;
     -- Undone with this block: nobody waits for the lock.
     RAISE EXCEPTION USING ERRCODE = 'AT000', MESSAGE = 'nobody else writes';
@@ -205,8 +205,8 @@ END
 $$;
 COMMENT ON FUNCTION roll_equity IS
 'Adds the hours of a session that end before a moment, and half an hour ago, to equity_spans, and the days that are '
-'over with them, of about most_rows snapshots at once; until when they are there then. Whoever calls it has locked '
-'the row of equity_rolls, and so has whoever writes a snapshot of an earlier time: what might be overlooked is one of '
+'over with them, of about most_rows snapshots at once; until when they are there then. Its caller has locked '
+'the row of equity_rolls, and so has a writer of a snapshot of an earlier time: what might be overlooked is one of '
 'the last minutes whose transaction has not ended for half an hour. While there is another transaction, nothing is '
 'done.';
 
@@ -236,7 +236,7 @@ DECLARE
 BEGIN
     PERFORM permitted();
     PERFORM existing_session(session);
-    -- Whoever writes something of the session waits here.
+    -- Writers of the session wait here.
     PERFORM FROM trading_sessions WHERE id = session FOR UPDATE;
     PERFORM FROM equity_rolls WHERE session_id = session FOR NO KEY UPDATE;
     DELETE FROM equity_spans WHERE session_id = session;

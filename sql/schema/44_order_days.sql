@@ -192,7 +192,7 @@ BEGIN
                ) AS f
          ORDER BY f.created_at
     LOOP
-        -- Whoever has written something of the session, or changes one of its earlier orders, shares this lock.
+        -- A transaction that has written something of the session, or changes one of its earlier orders, shares this lock.
         PERFORM FROM trading_sessions WHERE id = session FOR UPDATE SKIP LOCKED;
         EXIT WHEN NOT FOUND;
         SELECT date_trunc('day', r.created_at, 'UTC') INTO full_at
@@ -241,7 +241,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION forget_order_day IS
-'The orders of the day of a moment are read themselves from now on. Whoever calls it shares the session''s lock.';
+'The orders of the day of a moment are read themselves from now on. Its caller shares the session''s lock.';
 
 CREATE FUNCTION keep_order_days() RETURNS trigger
 LANGUAGE plpgsql VOLATILE AS $$

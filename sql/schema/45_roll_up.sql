@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     PERFORM permitted();
     PERFORM existing_session(session);
-    -- Whoever writes something of the session waits here.
+    -- Writers of the session wait here.
     PERFORM FROM trading_sessions WHERE id = session FOR UPDATE;
     PERFORM FROM equity_rolls WHERE session_id = session FOR NO KEY UPDATE;
     UPDATE equity_rolls SET rolled_until = NULL, unrolled_in = NULL WHERE session_id = session;
@@ -37,7 +37,7 @@ DECLARE
 BEGIN
     PERFORM permitted();
     PERFORM existing_session(session);
-    -- Whoever writes something of the session waits here.
+    -- Writers of the session wait here.
     PERFORM FROM trading_sessions WHERE id = session FOR UPDATE;
     INSERT INTO equity_rolls (session_id) VALUES (session) ON CONFLICT (session_id) DO NOTHING;
     SELECT r.rolled_until INTO before FROM equity_rolls AS r WHERE r.session_id = session FOR NO KEY UPDATE;
@@ -59,5 +59,5 @@ END
 $$;
 COMMENT ON FUNCTION roll_up IS
 'Adds what is missing in equity_spans, then in trade_days, then in order_days, of about most_rows rows; how many these '
-'were, 0 = nothing is missing. Whoever writes something of the session is waited for. Raises AT404 for an unknown '
+'were, 0 = nothing is missing. Writers of the session are waited for. Raises AT404 for an unknown '
 'session.';

@@ -262,7 +262,7 @@ LANGUAGE sql STABLE AS $$
       FROM peaked AS p
 $$;
 COMMENT ON FUNCTION equity_steps IS
-'The equity of equity_series in steps: those of equity_parts where one session''s snapshots tell it, else every row '
+'The equity of equity_series in steps: those of equity_parts where one session''s snapshots say it, else every row '
 'of equity_series. opening, transferred and drawdown mean what they mean there, drawdown being the deepest of the '
 'step; peak_before is the highest equity before the step and peak after it, which a transfer moves along; is_opening '
 'is true of the row that only says where a balance starts; total_snapshots is how many rows equity_series has.';

@@ -11,7 +11,7 @@ from atb_db.errors import AtbDbError
 
 
 def program(folder: Path, name: str, version: str = "") -> Path:
-    """A program that only tells its version."""
+    """A program that only prints its version."""
     folder.mkdir(parents=True)
     path = folder / name
     path.write_text(f"#!/bin/sh\necho '{name} (PostgreSQL) {version}'\n")

@@ -112,7 +112,7 @@ def test_no_batch_reads_what_the_ones_before_it_have_removed(
         until = monotonic() + 30
         [(read_then, removed_then)] = connection.execute(told).fetchall()
         while removed_then < removed + 500 and monotonic() < until:
-            sleep(0.1)  # its connection tells when it ends, the collector of PostgreSQL 14 some time later
+            sleep(0.1)  # its connection reports when it ends, the collector of PostgreSQL 14 some time later
             [(read_then, removed_then)] = connection.execute(told).fetchall()
     assert removed_then >= removed + 500
     assert read_then == read

@@ -32,7 +32,7 @@ def test_equal_seeds_give_equal_markets() -> None:
 
 
 def test_the_market_is_the_same_on_every_machine() -> None:
-    """Whoever changes the generator changes what newcomers see: look at the demo, then put the new digest here."""
+    """A change of the generator changes what newcomers see: look at the demo, then put the new digest here."""
     text = "\n".join(",".join(map(str, candle)) for candle in built_in(500).candles)
     assert sha256(text.encode()).hexdigest() == "c37ee7e9da2ea0d30838b1d4e54c1f942287b7a6ec7455db32fc70d2606a9bbd"
 

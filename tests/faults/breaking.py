@@ -1,4 +1,4 @@
-"""The faults: how each is brought about and mended."""
+"""The faults: how each is brought about and repaired."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
-# What psycopg had begun on a connection that is closed now has nobody to tell.
+# What psycopg had begun on a connection that is closed now has nobody to answer.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored in.*Pipeline._exit_gen:pytest.PytestUnraisableExceptionWarning"
 )

@@ -154,7 +154,7 @@ def test_a_result_comes_in_tables_of_bounded_size(
     assert sum(sizes) == 2000
     assert max(sizes) < 200
     with db.frames(trades.get_recent_trades(session_id=session_id, limit=2000)) as tables:
-        next(iter(tables))  # whoever stops early leaves a connection that works
+        next(iter(tables))  # stopping early leaves a connection that works
     assert db.run(account.get_current_balance(session_id=session_id)) == 3000
 
 

@@ -1,4 +1,4 @@
-"""The server agrees with every declaration, and `describe` tells when it does not."""
+"""The server agrees with every declaration, and `describe` says when it does not."""
 
 # mypy: disable-error-code="empty-body"
 
@@ -199,7 +199,7 @@ def test_an_outer_join_inside_a_cte(problems: Find) -> None:
     sql = """WITH found AS MATERIALIZED (
         SELECT p.id, o.id AS order_id, o.price AS order_price FROM positions AS p LEFT JOIN orders AS o USING (id)
     ) SELECT id, order_id, order_price FROM found"""
-    # The plan does not tell them apart, so that id is suspected too.
+    # The plan does not distinguish them, so that id is suspected too.
     assert "order_id can be NULL and is not declared `| None`" in problems(joined, sql)
 
 

@@ -97,7 +97,7 @@ def test_reads_do_not_grow(engine: Database, fresh_url: str) -> None:
     )
     for cycle in range(CYCLES):
         trade(engine, session, cycle)
-    engine.close()  # its backend tells what it read when it ends
+    engine.close()  # its backend reports what it read when it ends
     read = dict(_rows_read(fresh_url))
     assert read["orders"] >= CYCLES
     assert {table: rows / CYCLES for table, rows in read.items() if rows > BOUND * CYCLES} == {}

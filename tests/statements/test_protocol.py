@@ -57,7 +57,7 @@ Trace = Callable[[Callable[[], object]], tuple[str, ...]]
 
 @pytest.fixture
 def traced(one_connection: Database) -> Trace:
-    """Runs something and tells which messages it sent to the server."""
+    """Runs something and lists which messages it sent to the server."""
 
     def trace(run: Callable[[], object]) -> tuple[str, ...]:
         sent = traced_on(one_connection, run)

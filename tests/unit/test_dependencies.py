@@ -24,5 +24,5 @@ def test_no_answer_and_answers_without_knowledge_are_said() -> None:
 def test_what_is_known() -> None:
     assert str(report(answer(FINE, OURSELVES))) == "1 dependencies audited: no known vulnerabilities"
     found = report(answer(FINE, BROKEN, NONE_KNOWN))
-    assert found.vulnerable == ("broken 1.0: CVE-1, mended in 1.1",)
+    assert found.vulnerable == ("broken 1.0: CVE-1, fixed in 1.1",)
     assert "nothing is known of nobody-knows" in str(found)

@@ -154,13 +154,13 @@ def _make(own: Engine, release: Release, plan: Plan, *, older_code: bool) -> _Ma
 
     names = [*(migration.id for migration in plan.together), "code"]
 
-    def tell(happened: Happened, seconds: float) -> None:
+    def report(happened: Happened, seconds: float) -> None:
         for number, name in enumerate(names, 1):
             own.progress(Event(name, happened, number, len(names), seconds))
 
     own.prepare()
     with named(" and ".join([*(f"migration {migration.id}" for migration in plan.together), "code"])):
-        return own.until_free(make, tell)
+        return own.until_free(make, report)
 
 
 class Planned(NamedTuple):

@@ -68,13 +68,13 @@ def plan_code(release: Release, record: CodeRecord | None, actual: Catalog, *, o
     there = {(entry.kind, entry.name) for entry in actual}
     known = {(entry.kind, entry.name) for entry in release.expected}
     seen = {(kind, bare(kind, name)) for kind, name in known}
-    anew = record != record_of(release) and bool(record or release.units)
+    is_new = record != record_of(release) and bool(record or release.units)
     return CodePlan(
         tuple(one for one in release.units if (one.kind, one.name) in units),
         tuple(_comments(release, units, described)),
         tuple(one for one in (record.objects if record else ()) if one in there and one not in known),
-        unseen=tuple(one for one in release.declared.comments if anew and (one.kind, one.name) not in seen),
-        record=anew,
+        unseen=tuple(one for one in release.declared.comments if is_new and (one.kind, one.name) not in seen),
+        record=is_new,
     )
 
 

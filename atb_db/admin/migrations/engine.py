@@ -47,17 +47,17 @@ class Engine(NamedTuple):
         return tuple(migration.id for migration in migrations)
 
     def _one(self, migration: Migration, do: Callable[[Migration], None], *, number: int, total: int) -> None:
-        def tell(happened: Happened, seconds: float) -> None:
+        def report(happened: Happened, seconds: float) -> None:
             self.progress(Event(migration.id, happened, number, total, seconds))
 
         with named(f"migration {migration.id}"):
-            self.until_free(lambda: do(migration), tell, again=migration.transactional)
+            self.until_free(lambda: do(migration), report, again=migration.transactional)
 
-    def until_free(self, do: Callable[[], T], tell: Callable[[Happened, float], None], *, again: bool = True) -> T:
+    def until_free(self, do: Callable[[], T], report: Callable[[Happened, float], None], *, again: bool = True) -> T:
         """Do it, again when something that it changes is in use, until `wait` is over; report it with the seconds."""
         begun = time.monotonic()
         failures = 1
-        tell(Happened.BEGUN, 0.0)
+        report(Happened.BEGUN, 0.0)
         while True:
             try:
                 done = do()
@@ -71,9 +71,9 @@ class Engine(NamedTuple):
                     ) from None
             else:
                 self.backend.connection.execute("RESET ALL")  # what the migration may have set
-                tell(Happened.DONE, time.monotonic() - begun)
+                report(Happened.DONE, time.monotonic() - begun)
                 return done
-            tell(Happened.WAITING, time.monotonic() - begun)
+            report(Happened.WAITING, time.monotonic() - begun)
             time.sleep(pause)
             failures += 1
 

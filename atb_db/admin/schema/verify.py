@@ -80,12 +80,12 @@ class Verification(NamedTuple):
         return all(finding.level is Level.INFO for finding in self.findings)
 
     @property
-    def mendable(self) -> tuple[Finding, ...]:
-        """What `mend` can fix."""
+    def repairable(self) -> tuple[Finding, ...]:
+        """What `repair_safe` can fix."""
         return tuple(finding for finding in self.findings if finding.safe)
 
 
-class Mended(NamedTuple):
+class Repaired(NamedTuple):
     """What became of one repair."""
 
     finding: Finding
@@ -159,14 +159,14 @@ def inspect(
     )
 
 
-def mend(settings: Settings, findings: Sequence[Finding]) -> tuple[Mended, ...]:
+def repair_safe(settings: Settings, findings: Sequence[Finding]) -> tuple[Repaired, ...]:
     """Apply the repairs of safe findings one by one; one that fails leaves its object as it was.
 
     Raises:
         Unavailable: the server cannot be reached.
     """
     with changing(settings) as (connection, _):
-        return tuple(Mended(one, _attempt(connection, one)) for one in findings if one.safe)
+        return tuple(Repaired(one, _attempt(connection, one)) for one in findings if one.safe)
 
 
 def _attempt(connection: Connection, finding: Finding) -> str | None:

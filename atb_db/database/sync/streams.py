@@ -66,7 +66,7 @@ def copy_out(connection: Connection, text: bytes, declaration: Declared[object] 
     ):
         yield blocks
         if connection.info.transaction_status == TransactionStatus.ACTIVE:
-            raise Rollback  # whoever read them stopped early: the COPY is cancelled
+            raise Rollback  # the reader stopped early: the COPY is cancelled
 
 
 def _blocks(copy: Copy) -> Generator[bytes]:

@@ -169,7 +169,7 @@ def test_a_migration_that_waits_lets_others_write(empty_url: str, write: Write) 
     events: list[Event] = []
     waiting = threading.Event()
 
-    def tell(event: Event) -> None:
+    def report(event: Event) -> None:
         events.append(event)
         if event.happened is Happened.WAITING:
             waiting.set()
@@ -177,10 +177,12 @@ def test_a_migration_that_waits_lets_others_write(empty_url: str, write: Write) 
     done: list[tuple[str, ...]] = []
     with psycopg.connect(empty_url) as holder, psycopg.connect(empty_url, autocommit=True) as writer:
         holder.execute("SELECT * FROM one")
-        thread = threading.Thread(target=lambda: done.append(migrate(settings, release=release, progress=tell).applied))
+        thread = threading.Thread(
+            target=lambda: done.append(migrate(settings, release=release, progress=report).applied)
+        )
         thread.start()
         assert waiting.wait(10), "it never gave way"
-        # Whoever writes waits for one attempt at the most, although the reader still has the table.
+        # A writer waits for one attempt at the most, although the reader still has the table.
         writer.execute("SET lock_timeout = '3s'")
         for number in range(20):
             writer.execute("INSERT INTO one VALUES (%s)", [number])

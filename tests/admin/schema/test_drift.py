@@ -1,4 +1,4 @@
-"""Every kind of drift, planted on a clean database: verify names exactly that one, and its repair mends it."""
+"""Every kind of drift, planted on a clean database: verify names exactly that one, and its repair fixes it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Drift:
     problem: str = "different"
     level: Level = Level.ERROR
     repaired: bool = True
-    """Whether the repair is SQL that mends it on an empty table."""
+    """Whether the repair is SQL that fixes it on an empty table."""
 
     def __str__(self) -> str:
         return f"{self.problem} {self.what} {self.where}"
@@ -69,7 +69,7 @@ DRIFTS: Final = [
         "ALTER TABLE performance_metrics ALTER COLUMN expectancy DROP EXPRESSION",
         "column",
         "performance_metrics.expectancy",
-        repaired=False,  # it is made anew, and a view stands in the way
+        repaired=False,  # it is made again, and a view stands in the way
     ),
     Drift("COMMENT ON COLUMN trades.pnl IS 'In cents.'", "column comment", "trades.pnl", level=WARNING),
     # constraints
@@ -284,7 +284,7 @@ def test_verify_names_it_and_nothing_else(drift: Drift, drifted: psycopg.Connect
                 assert (finding.where, finding.problem) == (drift.where, drift.problem)
             assert drift.level is Level.INFO or finding.repair
         assert len(findings) == 1 or drift.where == "*"
-        for _ in range(3 if drift.repaired else 0):  # what is made anew has its comments and grants missing next
+        for _ in range(3 if drift.repaired else 0):  # what is made again has its comments and grants missing next
             for finding in findings:
                 assert finding.repair is not None
                 # Nothing can be done concurrently in a transaction.

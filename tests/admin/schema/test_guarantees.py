@@ -10,7 +10,7 @@ import pytest
 from atb_db.admin.doctor import diagnose
 from atb_db.admin.findings import Finding, Level
 from atb_db.admin.migrations import known_migrations, migrate
-from atb_db.admin.schema.verify import mend, verify
+from atb_db.admin.schema.verify import repair_safe, verify
 from atb_db.config import Settings
 
 
@@ -127,7 +127,7 @@ def test_a_stronger_setting_is_in_order(migrated_url: str) -> None:
 def test_a_sequence_is_moved_by_fix_and_gives_free_numbers(migrated_url: str) -> None:
     change(migrated_url, IMPORTED)
     settings = Settings.load(migrated_url)
-    assert [one.failure for one in mend(settings, verify(settings).mendable)] == [None]
+    assert [one.failure for one in repair_safe(settings, verify(settings).repairable)] == [None]
     assert verify(settings).clean
     with psycopg.connect(migrated_url) as connection:
         inserted = connection.execute(

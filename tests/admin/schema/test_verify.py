@@ -12,7 +12,7 @@ from atb_db.admin.access.privileges import TABLES
 from atb_db.admin.findings import Level
 from atb_db.admin.migrations import known_migrations
 from atb_db.admin.programs import tool_for
-from atb_db.admin.schema.verify import TableRows, Verification, mend, verify
+from atb_db.admin.schema.verify import TableRows, Verification, repair_safe, verify
 from atb_db.config import Settings
 from atb_db.embedded import Server
 from atb_db.errors import Unavailable
@@ -128,19 +128,19 @@ def test_what_is_safe_is_mended_and_the_rest_is_left(migrated_url: str) -> None:
     settings = Settings.load(migrated_url)
     tampered(migrated_url)
     found = verify(settings)
-    assert {(one.what, one.where) for one in found.mendable} == {
+    assert {(one.what, one.where) for one in found.repairable} == {
         ("index", "positions.positions_open_idx"),
         ("table comment", "trades"),
         ("column", "positions.mfe_time"),
     }
-    assert [one.failure for one in mend(settings, found.findings)] == [None, None, None]
+    assert [one.failure for one in repair_safe(settings, found.findings)] == [None, None, None]
     assert [one.where for one in verify(settings).findings if one.level is not Level.INFO] == ["orders.quantity"]
 
 
 def test_an_index_left_half_built_is_mended(fresh_url: str) -> None:
     settings = Settings.load(fresh_url)
     change(fresh_url, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'positions_open_idx'::regclass")
-    assert [one.failure for one in mend(settings, verify(settings).findings)] == [None]
+    assert [one.failure for one in repair_safe(settings, verify(settings).findings)] == [None]
     assert verify(settings).clean
 
 
@@ -148,7 +148,9 @@ def test_a_repair_that_fails_is_told(server: Server, fresh_url: str) -> None:
     change(server.url(), "CREATE ROLE mender LOGIN IN ROLE pg_read_all_data")
     tampered(fresh_url)
     settings = Settings.load(fresh_url.replace("postgres@", "mender@"))
-    assert ["must be owner" in str(one.failure) for one in mend(settings, verify(settings).findings)] == [True] * 3
+    assert ["must be owner" in str(one.failure) for one in repair_safe(settings, verify(settings).findings)] == [
+        True
+    ] * 3
 
 
 def test_a_database_restored_by_another_owner_is_clean(
