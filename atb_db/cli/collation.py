@@ -8,7 +8,7 @@ import typer
 
 from atb_db.admin.readable import counted
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, print_server, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def check_collation_command(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Compare versions only; do not read the indexes.")] = False,
+    env: EnvironmentOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,7 +42,7 @@ def check_collation_command(
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.collation import check_collation
 
-    settings = settings_of(url)
+    settings = settings_for(url, env)
     with progress_bar() as progress:
         found = check_collation(settings, quick=quick, progress=progress)
     if as_json:
@@ -58,6 +59,7 @@ def fix_collation_command(
     everything: Annotated[
         bool, typer.Option("--all", help="Rebuild every index that depends on a collation, changed or not.")
     ] = False,
+    env: EnvironmentOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +79,7 @@ def fix_collation_command(
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.collation import fix_collation
 
-    settings = settings_of(url)
+    settings = settings_for(url, env)
     with progress_bar() as progress:
         done = fix_collation(settings, everything=everything, progress=progress)
     if as_json:

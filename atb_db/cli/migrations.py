@@ -110,6 +110,9 @@ def rollback_command(
     to: Annotated[
         str | None, typer.Option("--to", metavar="ID", help="The last one to keep, or its number; instead of --steps.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be lost, and print the SQL; writes nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     wait: WaitOption = 300.0,
     url: UrlOption = None,
@@ -123,6 +126,7 @@ def rollback_command(
     \b
     Examples:
       atb-db rollback
+      atb-db rollback --dry-run
       atb-db rollback --to 0003 --yes
 
     \b
@@ -134,6 +138,9 @@ def rollback_command(
 
     settings = settings_of(url)
     plan = migrations.rollback_plan(settings, steps=steps, to=to)
+    if dry_run:
+        _print_plan(plan, as_json=as_json)
+        return
     if plan and not yes:
         _print_losses(plan)
         confirm("Go on?", yes=False)
@@ -147,7 +154,7 @@ def rollback_command(
         print_message("Nothing is applied that could be taken back.")
 
 
-def status_command(url: UrlOption = None, as_json: JsonOption = False) -> None:
+def status_command(env: EnvironmentOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
     """Show the server and the state of each migration, with its fix; writes nothing.
 
     \b
@@ -160,7 +167,7 @@ def status_command(url: UrlOption = None, as_json: JsonOption = False) -> None:
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import migrations
 
-    found = migrations.status(settings_of(url))
+    found = migrations.status(settings_for(url, env))
     if as_json:
         print_json(found)
         return
@@ -296,6 +303,17 @@ def _print_status(found: Status) -> None:
     elif found.newer_code:
         rows.append(("code", "unknown", "", f"atb-db {found.newer_code} made it, a later release: use that one"))
     print_table(("Migration", "State", "Applied", "What to do"), rows)
+
+
+def _print_plan(plan: tuple[RollbackPlan, ...], *, as_json: bool) -> None:
+    if as_json:
+        print_json([{"id": one.migration.id, "drops": one.drops, "sql": one.migration.rollback_sql} for one in plan])
+        return
+    _print_losses(plan)
+    for migration, _, _ in plan:
+        typer.echo(f"-- Rollback of {migration.id}\n{migration.rollback_sql or ''}")
+    if not plan:
+        print_message("Nothing is applied that could be taken back.")
 
 
 def _print_losses(plan: tuple[RollbackPlan, ...]) -> None:

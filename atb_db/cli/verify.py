@@ -11,7 +11,7 @@ from atb_db.admin.readable import counted
 from atb_db.cli.excerpts import excerpts
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import confirm
-from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, print_server, settings_for, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def verify_command(
     statements: Annotated[
         bool, typer.Option("--statements", help="Also have the server describe every statement.")
     ] = False,
+    env: EnvironmentOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,7 +57,7 @@ def verify_command(
     from atb_db.admin.backup.drill import overdue
     from atb_db.admin.schema.verify import NOT_COMPARED, verify
 
-    settings = settings_of(url)
+    settings = settings_for(url, env)
     found = verify(settings, exact_counts=exact_counts, statements=statements)
     if fix and found.repairable:
         _mend(settings, found, yes=yes)

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from atb_db.admin.migrations import known_migrations
 from atb_db.cli.exits import ExitCode
@@ -103,3 +104,33 @@ def test_progress_is_told_to_a_terminal_alone(empty_url: str, tmp_path: Path) ->
     os.close(ours)
     assert json.loads(out)["applied"] == EVERY
     assert f"{EVERY[0]} (1 of {len(EVERY)}) took" in told
+
+
+def test_a_rollback_can_be_looked_at_first(migrated_url: str, call: Run) -> None:
+    ended = call("rollback", "--dry-run", url=migrated_url)
+    assert (ended.code, ended.out.startswith(f"-- Rollback of {EVERY[-1]}\n")) == (0, True)
+    assert f"{EVERY[-1]} will be taken back." in ended.err
+    [planned] = json.loads(call("rollback", "--dry-run", "--json", url=migrated_url).out)
+    assert planned["id"] == EVERY[-1]
+    found = json.loads(call("status", "--json", url=migrated_url).out)["migrations"]
+    assert [one["id"] for one in found if one["state"] == "applied"] == EVERY
+
+
+def test_who_is_in_the_way_is_named_when_it_gives_up(empty_url: str, call: Run) -> None:
+    call("migrate", "--to", "0004", url=empty_url)
+    with psycopg.connect(empty_url, application_name="engine 7") as engine:
+        engine.execute("LOCK positions, orders, trades, trading_sessions, order_fills IN ACCESS SHARE MODE")
+        ended = call("rollback", "--yes", "--wait", "2", url=empty_url)
+        pid = engine.info.backend_pid
+    assert ended.code == ExitCode.LOCKED
+    assert f"process {pid} (engine 7, idle in transaction for " in ended.err
+    assert f"pg_terminate_backend({pid})" in ended.err
+
+
+@pytest.mark.parametrize("command", ["status", "verify", "check-collation --quick"])
+def test_the_environment_chooses_the_database(
+    migrated_url: str, call: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("RAILWAY_STAGING_DATABASE_URL", migrated_url)
+    assert call(*command.split(), "--env", "staging", url="postgresql://127.0.0.1:1/x").code == ExitCode.OK
+    assert call(*command.split(), "--env", "nowhere", url=migrated_url).code == ExitCode.USAGE

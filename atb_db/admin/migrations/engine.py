@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Final, NamedTuple, TypeVar
 
 import psycopg
@@ -17,6 +18,7 @@ from atb_db.admin.migrations.progress import Event, Happened, Progress
 from atb_db.admin.migrations.reading import read_facts
 from atb_db.admin.migrations.states import Facts
 from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
+from atb_db.admin.readable import shown_duration
 from atb_db.config import Settings
 from atb_db.database.connecting import accept
 from atb_db.database.retry import MIGRATIONS
@@ -26,6 +28,16 @@ from atb_db.errors import AtbDbError, OutcomeUnknown, Unavailable
 T = TypeVar("T")
 
 _IN_USE: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+
+
+class _TableUser(NamedTuple):
+    pid: int
+    application: str | None
+    login: str | None
+    state: str | None
+    """None where the role may not see it, as are the seconds."""
+    seconds: float | None
+    tables: str
 
 
 class Engine(NamedTuple):
@@ -68,6 +80,7 @@ class Engine(NamedTuple):
                 if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
                     raise LockHeld(
                         f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
+                        f"{self._oldest_user()}"
                     ) from None
             else:
                 self.backend.connection.execute("RESET ALL")  # what the migration may have set
@@ -76,6 +89,17 @@ class Engine(NamedTuple):
             report(Happened.WAITING, time.monotonic() - begun)
             time.sleep(pause)
             failures += 1
+
+    def _oldest_user(self) -> str:
+        """Who is most likely in the way: the wait for a lock is over, so that the server no longer knows."""
+        for one in ask(self.backend.connection, "table_users", _TableUser):
+            who = one.application or one.login
+            state = f"{one.state or 'at work'} for {shown_duration(timedelta(seconds=one.seconds or 0))}"
+            return (
+                f". The oldest session that uses our tables is process {one.pid} ({who}, {state}, {one.tables}); "
+                f"SELECT pg_terminate_backend({one.pid}) would end it"
+            )
+        return ""
 
     def prepare(self) -> None:
         """Make the tables that record migrations."""
