@@ -99,6 +99,16 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +    if self._loans.gone:
 """,
     ),
+    "database/sync/pool.py: Pool.close": Difference(
+        "psycopg_pool's tasks are gone with the event loop that they began in",
+        """
+-    self._pool.close(timeout=CLOSING)
++    try:
++        self._pool.close(timeout=CLOSING)
++    except RuntimeError:
++        self._loans.abandon()
+""",
+    ),
     "database/connections.py: Connection.wait": Difference(
         "psycopg waits by another function",
         """
