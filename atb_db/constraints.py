@@ -42,7 +42,6 @@ _DOMAINS: Final = {
 }
 
 _INPUT: Final = {
-    "account_history_details_size": ("details", "is too large for a JSON document"),
     "account_history_open_positions_nonnegative": ("open_positions", "must be zero or more"),
     "correlation_matrix_sorted_pair": ("other_symbol", "must be another symbol"),
     "imported_rows_quarantined_as_it_was": ("content", "is the whole row, of one in quarantine"),

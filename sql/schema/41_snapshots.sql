@@ -19,8 +19,7 @@ CREATE TABLE account_history (
     CONSTRAINT account_history_pkey PRIMARY KEY (id),
     CONSTRAINT account_history_request_id_key UNIQUE (request_id),
     CONSTRAINT account_history_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
-    CONSTRAINT account_history_open_positions_nonnegative CHECK (open_positions >= 0),
-    CONSTRAINT account_history_details_size CHECK (pg_column_size(details) <= 16777216)
+    CONSTRAINT account_history_open_positions_nonnegative CHECK (open_positions >= 0)
 );
 
 CREATE INDEX account_history_session_id_timestamp_idx ON account_history (session_id, timestamp);
