@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from zipfile import ZipFile
 
-ROOT = Path(__file__).parents[1]
+from tests.wheel import ROOT, unpacked_wheel
+
 PROGRAM = """
 import atb_db, atb_db.repository
 from atb_db.sqlfile import schema_sql, sql_root
@@ -15,17 +15,7 @@ print(atb_db.__file__, sql_root(), "CREATE TABLE" in schema_sql(), sep="\\n")
 
 
 def test_an_installed_wheel_finds_its_sql(tmp_path: Path) -> None:
-    built = subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-    installed = tmp_path / "installed"
-    with ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
-        wheel.extractall(installed)
+    installed = unpacked_wheel(tmp_path)
     carried = {path.relative_to(installed / "atb_db") for path in (installed / "atb_db" / "sql").rglob("*.sql")}
     assert carried == {path.relative_to(ROOT) for path in (ROOT / "sql").rglob("*.sql")}
     assert (installed / "atb_db" / "py.typed").exists()

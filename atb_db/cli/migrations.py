@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.guarding import confirm
+from atb_db.cli.guarding import ConfirmOption, confirm, requested
 from atb_db.cli.options import (
     EnvironmentOption,
     JsonOption,
@@ -113,7 +113,9 @@ def rollback_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be lost, and print the SQL; writes nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; production wants --confirm.")] = False,
+    env: EnvironmentOption = None,
+    name: ConfirmOption = None,
     wait: WaitOption = 300.0,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -121,13 +123,15 @@ def rollback_command(
     """Revert migrations, the last one first.
 
     Each is taken back by its .rollback.sql as it is written, in one transaction; one without that file is refused.
-    What the tables and columns hold that it drops is lost: it says which, and asks.
+    What the tables and columns hold that it drops is lost: it says which, and asks. For a database that counts as
+    PRODUCTION, as nuke has it, --env production and the database's name are needed.
 
     \b
     Examples:
       atb-db rollback
       atb-db rollback --dry-run
       atb-db rollback --to 0003 --yes
+      atb-db rollback --env production --confirm atb
 
     \b
     Exit codes: 0 taken back, 1 failed, 2 wrong usage, 4 cannot connect,
@@ -136,14 +140,14 @@ def rollback_command(
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import migrations
 
-    settings = settings_of(url)
+    settings = settings_for(url, env)
     plan = migrations.rollback_plan(settings, steps=steps, to=to)
     if dry_run:
         _print_plan(plan, as_json=as_json)
         return
-    if plan and not yes:
+    if plan:
         _print_losses(plan)
-        confirm("Go on?", yes=False)
+        _permit(settings, env=env, name=name, yes=yes)
     seconds = _Seconds()
     done = migrations.rollback(settings, plan, wait=wait, progress=seconds.report)
     if as_json:
@@ -152,6 +156,17 @@ def rollback_command(
         seconds.print_table(dict.fromkeys(done, "taken back"))
     else:
         print_message("Nothing is applied that could be taken back.")
+
+
+def _permit(settings: Settings, *, env: str | None, name: str | None, yes: bool) -> None:
+    from atb_db.admin.destroy.guards import find_target, guard
+    from atb_db.types import Environment
+
+    target = find_target(settings)
+    if target.counts_as is Environment.PRODUCTION:
+        guard(target, requested(settings, env=env, confirm=name, purpose="to take migrations back"))
+    else:
+        confirm("Go on?", yes=yes)
 
 
 def status_command(env: EnvironmentOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:

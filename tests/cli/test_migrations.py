@@ -10,9 +10,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from atb_db import Database, Settings
 from atb_db.admin.migrations import known_migrations
 from atb_db.cli.exits import ExitCode
+from atb_db.repository import deployment
 from tests.cli.conftest import COMMAND, Run, environment
 
 EVERY = known_migrations()
@@ -134,3 +137,14 @@ def test_the_environment_chooses_the_database(
     monkeypatch.setenv("RAILWAY_STAGING_DATABASE_URL", migrated_url)
     assert call(*command.split(), "--env", "staging", url="postgresql://127.0.0.1:1/x").code == ExitCode.OK
     assert call(*command.split(), "--env", "nowhere", url=migrated_url).code == ExitCode.USAGE
+
+
+def test_a_rollback_of_production_wants_its_name(migrated_url: str, call: Run) -> None:
+    with Database(Settings.load(migrated_url, environ={})) as db:
+        db.run(deployment.set_environment(environment="PRODUCTION", set_by="test"))
+    name = conninfo_to_dict(migrated_url)["dbname"]
+    for refused in (["--yes"], ["--env", "production", "--yes"], ["--env", "production", "--confirm", f"{name}x"]):
+        ended = call("rollback", *refused, url=migrated_url)
+        assert (ended.code, ended.out) == (ExitCode.REFUSED, ""), ended.err
+    ended = call("rollback", "--env", "production", "--confirm", str(name), url=migrated_url)
+    assert ended.code == ExitCode.OK, ended.err

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 import pytest
-import yaml  # type: ignore[import-untyped]  # brings no types
+import yaml
 
 from atb_db import Database
 from atb_db.admin.access.roles import Members, set_roles

@@ -7,11 +7,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.wheel import ROOT, unpacked_wheel
+
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 OWN_TESTS = """
 def test_one_writes(atb_database):
@@ -70,16 +70,7 @@ def environment(installed: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    with ZipFile(next(folder.glob("*.whl"))) as wheel:
-        wheel.extractall(folder / "installed")
-    return folder / "installed"
+    return unpacked_wheel(tmp_path_factory.mktemp("wheel"))
 
 
 def run(installed: Path, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
