@@ -45,7 +45,8 @@ def _folder(text: str) -> Path:
 
 
 FolderOption: TypeAlias = Annotated[
-    Path, typer.Option("--backup-dir", parser=_folder, metavar="DIR", help="Where the backups lie.")
+    Path,
+    typer.Option("--backup-dir", parser=_folder, metavar="DIR", envvar="BACKUP_DIR", help="Where the backups lie."),
 ]
 
 backup_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)

@@ -32,7 +32,15 @@ EnvironmentOption: TypeAlias = Annotated[
     ),
 ]
 RetentionOption: TypeAlias = Annotated[
-    int, typer.Option("--retention", metavar="DAYS", min=1, max=36500, help="Keep every one of the last so many days.")
+    int,
+    typer.Option(
+        "--retention",
+        metavar="DAYS",
+        min=1,
+        max=36500,
+        envvar="BACKUP_RETENTION_DAYS",
+        help="Keep every one of the last so many days.",
+    ),
 ]
 DailyOption: TypeAlias = Annotated[
     int, typer.Option("--keep-daily", metavar="N", min=0, help="Also one of each of the last N days.")

@@ -345,3 +345,19 @@ def test_no_schedule_is_made_up(source: Source, call: Run) -> None:
     assert code == 0
     assert "\n*/12 * * * * cd /" in out
     assert json.loads(call("backup", "schedule", "--json", url=source.url).out)["railway"]["deploy"]["cronSchedule"]
+
+
+def test_folder_and_retention_may_come_from_the_environment(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Run
+) -> None:
+    monkeypatch.setenv("BACKUP_DIR", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("BACKUP_RETENTION_DAYS", "2")
+    assert call("backup", url=source.url).code == 0
+    home = tmp_path / "elsewhere" / source.name
+    (good,) = dump_files(home)
+    for days in (1, 3):
+        age(good, timedelta(days=days))
+    assert "Removed 1" in call("backup", url=source.url).err
+    assert len(dump_files(home)) == 3
+    monkeypatch.setenv("BACKUP_RETENTION_DAYS", "never")
+    assert call("backup", url=source.url).code == ExitCode.USAGE
