@@ -17,7 +17,6 @@ from atb_db.cli.options import (
     environment_of,
     print_server,
     settings_for,
-    settings_of,
 )
 from atb_db.cli.output import print_json, print_message, print_table
 
