@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from atb_db.report import charts, figures, formats, tables
-from atb_db.report.charts import Plot
+from atb_db.report import distributions, figures, formats, over_time, tables
 from atb_db.report.data import Report
 from atb_db.report.figures import Figure, Group
+from atb_db.report.plots import Plot
 from atb_db.report.tables import Table
 
 
@@ -72,9 +72,12 @@ def page(
     digits = formats.digits_for(scope.initial_balance)
     defined = _definitions(report)
     every = figures.groups(report.performance, defined("performance"), digits)
-    unit, pnl = charts.pnl_plot(report.days, digits)
+    unit, pnl = over_time.pnl_plot(report.days, digits)
     newest = _newest(report)
-    curve = [charts.equity_plot(report.equity, report.drawdowns, digits), charts.drawdown_plot(report.equity, digits)]
+    curve = [
+        over_time.equity_plot(report.equity, report.drawdowns, digits),
+        over_time.drawdown_plot(report.equity, digits),
+    ]
     return Page(
         title=title or scope.session_name or scope.strategy_name or "All sessions",
         facts=_facts(report),
@@ -98,33 +101,33 @@ def page(
             "distribution",
             "Distribution of trades",
             f"How many trades ended with which net P&L; the ends hold what is beyond them.{newest}",
-            _there(charts.distribution_plot(report.distribution, digits)),
+            _there(distributions.distribution_plot(report.distribution, digits)),
         ),
         returns=Chart(
             "returns",
             "Distribution of daily returns",
             "How many days returned how much, those without any change left out; the ends hold what is beyond them.",
-            _there(charts.returns_plot(report.daily_equity)),
+            _there(distributions.returns_plot(report.daily_equity)),
         ),
         holding=Chart(
             "holding",
             "Holding times",
             f"From entry to exit: trades that won above those that did not.{newest}",
-            _there(charts.holding_plot(report.holding_times, digits)),
+            _there(distributions.holding_plot(report.holding_times, digits)),
         ),
         excursions=Chart(
             "excursions",
             "Excursions of trades",
             "How far the price went against each position and in its favour, from the entry price. "
             f"On the line both are the same.{newest}",
-            _there(charts.excursion_plot(report.excursions)),
+            _there(distributions.excursion_plot(report.excursions)),
         ),
         sharpe=Chart(
             "sharpe",
             "Rolling Sharpe ratio",
             "Mean / standard deviation of the daily returns of 30 days, times the root of 365.",
             _there(
-                charts.rolling_plot(
+                over_time.rolling_plot(
                     report.daily_equity, lambda day: day.rolling_sharpe_ratio, name="Sharpe ratio", percent=False
                 )
             ),
@@ -134,7 +137,7 @@ def page(
             "Rolling volatility",
             "Standard deviation of the daily returns of 30 days, times the root of 365.",
             _there(
-                charts.rolling_plot(
+                over_time.rolling_plot(
                     report.daily_equity, lambda day: day.rolling_volatility, name="Volatility", percent=True
                 )
             ),
@@ -143,7 +146,7 @@ def page(
             "costs",
             "Fees and interest by month",
             "Commission and margin interest of the trades that were closed in the month.",
-            _there(charts.costs_plot(report.months, digits)),
+            _there(over_time.costs_plot(report.months, digits)),
         ),
         breakdowns=(
             tables.breakdown(report.exit_reasons, "Exit reason", defined("pnl_by_exit_reason"), digits),

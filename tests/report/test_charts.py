@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atb_db.report import charts
-from atb_db.report.charts import MOST_BARS, MOST_STRIPS, Plot
+from atb_db.report import distributions, over_time
 from atb_db.report.formats import NOTHING as DASH
+from atb_db.report.over_time import MOST_BARS, MOST_STRIPS
+from atb_db.report.plots import Plot
 from atb_db.repository.reports import Drawdown, EquityPoint, PeriodPnl
 from atb_db.repository.tearsheet import DayEquity, Excursion, HoldingTime, PnlBucket
 
@@ -91,43 +92,45 @@ def assert_inside(plot: Plot | None) -> None:
 
 @given(POINTS, DRAWDOWNS)
 def test_equity_and_drawdown(points: list[EquityPoint], drawdowns: list[Drawdown]) -> None:
-    assert_inside(charts.equity_plot(points, drawdowns, 2))
+    assert_inside(over_time.equity_plot(points, drawdowns, 2))
     below = [point._replace(drawdown=min(point.drawdown, Decimal(2))) for point in points]
-    assert_inside(charts.drawdown_plot(below, 2))
+    assert_inside(over_time.drawdown_plot(below, 2))
 
 
 def test_moments_that_lie_too_close_share_a_strip() -> None:
     moments = (timedelta(), timedelta(hours=1), timedelta(hours=3), timedelta(hours=3), timedelta(days=800))
     points = [EquityPoint(START + moment, Decimal(1), Decimal(1), Decimal(0)) for moment in moments]
-    assert_inside(charts.equity_plot(points, [], 2))
+    assert_inside(over_time.equity_plot(points, [], 2))
 
 
 @given(PERIODS)
 def test_pnl_and_costs(periods: list[PeriodPnl]) -> None:
-    assert_inside(charts.pnl_plot(periods, 2)[1])
-    assert_inside(charts.costs_plot(periods, 2))
+    assert_inside(over_time.pnl_plot(periods, 2)[1])
+    assert_inside(over_time.costs_plot(periods, 2))
 
 
 @given(BUCKETS)
 def test_the_distribution_of_trades(found: list[PnlBucket]) -> None:
-    assert_inside(charts.distribution_plot(found, 2))
+    assert_inside(distributions.distribution_plot(found, 2))
 
 
 @given(DAYS)
 def test_daily_returns_and_what_is_rolled(days: list[DayEquity]) -> None:
-    assert_inside(charts.returns_plot(days))
-    assert_inside(charts.rolling_plot(days, lambda day: day.rolling_sharpe_ratio, name="Sharpe ratio", percent=False))
-    assert_inside(charts.rolling_plot(days, lambda day: day.rolling_volatility, name="Volatility", percent=True))
+    assert_inside(distributions.returns_plot(days))
+    assert_inside(
+        over_time.rolling_plot(days, lambda day: day.rolling_sharpe_ratio, name="Sharpe ratio", percent=False)
+    )
+    assert_inside(over_time.rolling_plot(days, lambda day: day.rolling_volatility, name="Volatility", percent=True))
 
 
 @given(HOLDING)
 def test_holding_times(spans: list[HoldingTime]) -> None:
-    assert_inside(charts.holding_plot(spans, 2))
+    assert_inside(distributions.holding_plot(spans, 2))
 
 
 @given(EXCURSIONS)
 def test_excursions(excursions: list[Excursion]) -> None:
-    assert_inside(charts.excursion_plot(excursions))
+    assert_inside(distributions.excursion_plot(excursions))
 
 
 def test_a_long_line_keeps_its_extremes() -> None:
@@ -136,9 +139,9 @@ def test_a_long_line_keeps_its_extremes() -> None:
         for day in range(9000)
     ]
     days[4321] = days[4321]._replace(rolling_sharpe_ratio=Decimal(99))
-    plot = charts.rolling_plot(days, lambda day: day.rolling_sharpe_ratio, name="Sharpe ratio", percent=False)
+    plot = over_time.rolling_plot(days, lambda day: day.rolling_sharpe_ratio, name="Sharpe ratio", percent=False)
     assert plot is not None
-    assert 500 < plot.lines[0].path.count("L") <= charts.MOST_POINTS
+    assert 500 < plot.lines[0].path.count("L") <= over_time.MOST_POINTS
     assert "to 99.00 on 2035-10-31" in plot.alt
     assert_inside(plot)
 
@@ -149,17 +152,17 @@ def test_few_extreme_days_leave_the_others_to_be_seen() -> None:
         DayEquity(START + timedelta(days=day), Decimal(1), Decimal(0), one, None, None, None)
         for day, one in enumerate(returns)
     ]
-    plot = charts.returns_plot(days)
+    plot = distributions.returns_plot(days)
     assert plot is not None
     assert len(plot.bars) > 15
 
 
 def test_a_flat_equity_is_a_line() -> None:
     flat = [EquityPoint(START + timedelta(days=day), Decimal(5), Decimal(5), Decimal(0)) for day in range(3)]
-    plot = charts.equity_plot(flat, [], 2)
+    plot = over_time.equity_plot(flat, [], 2)
     assert plot is not None
     assert len({point.split()[1] for point in re.split("[ML]", plot.lines[0].path)[1:]}) == 1
-    assert_inside(charts.drawdown_plot(flat, 2))
+    assert_inside(over_time.drawdown_plot(flat, 2))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,7 @@ def test_a_flat_equity_is_a_line() -> None:
     ],
 )
 def test_spans_are_short(span: tuple[int, int | None], text: str) -> None:
-    plot = charts.holding_plot([HoldingTime(*span, 2, 1, 1, Decimal(3))], 2)
+    plot = distributions.holding_plot([HoldingTime(*span, 2, 1, 1, Decimal(3))], 2)
     assert plot is not None
     assert [tick.label for tick in plot.x_ticks] == [text]
     assert plot.bars[0].title == f"{plot.x_ticks[0].label}: 2 trades, 1 won, +3.00 net"
