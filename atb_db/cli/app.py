@@ -29,7 +29,7 @@ from atb_db.cli.importing import import_app
 from atb_db.cli.journal import journal_app
 from atb_db.cli.metrics import metrics_command
 from atb_db.cli.migration_files import lint_command, new_command
-from atb_db.cli.migrations import migrate_command, rollback_command, status_command
+from atb_db.cli.migrations import migrate_command, status_command
 from atb_db.cli.nuke import nuke_command, reset_command
 from atb_db.cli.purge import end_crashed_command, purge_command, purge_logs_command
 from atb_db.cli.questions import TAKES_PARAMETERS, queries_command, query_command
@@ -38,6 +38,7 @@ from atb_db.cli.rebuild import rebuild_command
 from atb_db.cli.report import report_command
 from atb_db.cli.restore import restore_command
 from atb_db.cli.roles import roles_command
+from atb_db.cli.rollback import rollback_command
 from atb_db.cli.verify import audit_command, verify_command
 from atb_db.cli.watch import watch_command
 from atb_db.errors import AtbDbError

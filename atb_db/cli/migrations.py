@@ -1,4 +1,4 @@
-"""The commands that apply migrations, take them back, and show their states."""
+"""The commands that apply migrations and show their states."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.guarding import ConfirmOption, confirm, requested
 from atb_db.cli.options import (
     EnvironmentOption,
     JsonOption,
@@ -21,7 +20,7 @@ from atb_db.cli.options import (
 from atb_db.cli.output import print_json, print_message, print_table
 
 if TYPE_CHECKING:
-    from atb_db.admin.migrations import Event, Rehearsal, RollbackPlan, Status
+    from atb_db.admin.migrations import Event, Rehearsal, Status
     from atb_db.config import Settings
     from atb_db.types import Environment
 
@@ -103,71 +102,6 @@ def migrate_command(
         _migrate(settings, to, wait, environment, older_code=older_code, as_json=as_json)
 
 
-def rollback_command(
-    *,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=1, help="How many to take back.")] = 1,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="ID", help="The last one to keep, or its number; instead of --steps.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be lost, and print the SQL; writes nothing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; production wants --confirm.")] = False,
-    env: EnvironmentOption = None,
-    name: ConfirmOption = None,
-    wait: WaitOption = 300.0,
-    url: UrlOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Revert migrations, the last one first.
-
-    Each is taken back by its .rollback.sql as it is written, in one transaction; one without that file is refused.
-    What the tables and columns hold that it drops is lost: it says which, and asks. For a database that counts as
-    PRODUCTION, as nuke has it, --env production and the database's name are needed.
-
-    \b
-    Examples:
-      atb-db rollback
-      atb-db rollback --dry-run
-      atb-db rollback --to 0003 --yes
-      atb-db rollback --env production --confirm atb
-
-    \b
-    Exit codes: 0 taken back, 1 failed, 2 wrong usage, 4 cannot connect,
-    5 it cannot be taken back, or was not confirmed, 6 another migration or
-    a table in use did not end in time.
-    """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin import migrations
-
-    settings = settings_for(url, env)
-    plan = migrations.rollback_plan(settings, steps=steps, to=to)
-    if dry_run:
-        _print_plan(plan, as_json=as_json)
-        return
-    if plan:
-        _print_losses(plan)
-        _permit(settings, env=env, name=name, yes=yes)
-    seconds = _Seconds()
-    done = migrations.rollback(settings, plan, wait=wait, progress=seconds.report)
-    if as_json:
-        print_json({"rolled_back": done, "seconds": seconds.by_id})
-    elif done:
-        seconds.print_table(dict.fromkeys(done, "taken back"))
-    else:
-        print_message("Nothing is applied that could be taken back.")
-
-
-def _permit(settings: Settings, *, env: str | None, name: str | None, yes: bool) -> None:
-    from atb_db.admin.destroy.guards import find_target, guard
-    from atb_db.types import Environment
-
-    target = find_target(settings)
-    if target.counts_as is Environment.PRODUCTION:
-        guard(target, requested(settings, env=env, confirm=name, purpose="to take migrations back"))
-    else:
-        confirm("Go on?", yes=yes)
-
-
 def status_command(env: EnvironmentOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
     """Show the server and the state of each migration, with its fix; writes nothing.
 
@@ -189,7 +123,7 @@ def status_command(env: EnvironmentOption = None, url: UrlOption = None, as_json
     _print_status(found)
 
 
-class _Seconds:
+class Seconds:
     """How long each migration took; shown while they run, on a terminal."""
 
     def __init__(self) -> None:
@@ -226,7 +160,7 @@ def _migrate(
     from atb_db.admin import migrations
     from atb_db.admin.destroy.deployment import mark_environment, refuse_others
 
-    seconds = _Seconds()
+    seconds = Seconds()
     if environment is not None:
         refuse_others(settings, environment)
     done = migrations.migrate(settings, to=to, wait=wait, progress=seconds.report, older_code=older_code)
@@ -283,7 +217,7 @@ def _dry_run(settings: Settings, to: str | None, *, as_json: bool) -> None:
 def _rehearse(settings: Settings, to: str | None, wait: float, *, as_json: bool) -> None:
     from atb_db.admin import migrations
 
-    seconds = _Seconds()
+    seconds = Seconds()
     found = migrations.rehearse(settings, to=to, wait=wait, progress=seconds.report)
     if as_json:
         print_json({"clean": found.clean, **found._asdict(), "seconds": seconds.by_id})
@@ -293,7 +227,7 @@ def _rehearse(settings: Settings, to: str | None, wait: float, *, as_json: bool)
         raise typer.Exit(ExitCode.FOUND)
 
 
-def _print_rehearsal(found: Rehearsal, seconds: _Seconds) -> None:
+def _print_rehearsal(found: Rehearsal, seconds: Seconds) -> None:
     seconds.print_table(dict.fromkeys(found.applied, "rehearsed"))
     for name in found.removed:
         print_message(f"Removed {name}, which an interrupted rehearsal had left behind.")
@@ -317,23 +251,3 @@ def _print_status(found: Status) -> None:
     elif found.newer_code:
         rows.append(("code", "unknown", "", f"atb-db {found.newer_code} made it, a later release: use that one"))
     print_table(("Migration", "State", "Applied", "What to do"), rows)
-
-
-def _print_plan(plan: tuple[RollbackPlan, ...], *, as_json: bool) -> None:
-    if as_json:
-        print_json([{"id": one.migration.id, "drops": one.drops, "sql": one.migration.rollback_sql} for one in plan])
-        return
-    _print_losses(plan)
-    for migration, _, _ in plan:
-        typer.echo(f"-- Rollback of {migration.id}\n{migration.rollback_sql or ''}")
-    if not plan:
-        print_message("Nothing is applied that could be taken back.")
-
-
-def _print_losses(plan: tuple[RollbackPlan, ...]) -> None:
-    for migration, drops, code in plan:
-        print_message(f"{migration.id} will be taken back.")
-        for thing in drops:
-            print_message(f"  {thing} will be dropped, with everything in it")
-        for name in code:
-            print_message(f"  {name} will be dropped, until atb-db migrate makes it again")
