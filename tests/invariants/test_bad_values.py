@@ -82,7 +82,8 @@ def refused(attempt: Callable[[], object], statement: str, field: str, value: ob
         found = error
     assert found is not None, f"{statement}: {field}={value!r} was taken"
     assert (found.statement, found.field) == (statement, field), f"{field}={value!r}: {found}"
-    assert str(found).startswith(f"{statement}: {field}: ")
+    where = f"row {found.row}: " if found.row is not None else ""
+    assert str(found).startswith(f"{statement}: {where}{field}: ")
     assert len(str(found)) < 300
 
 
