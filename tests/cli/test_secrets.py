@@ -89,7 +89,7 @@ CASES: Final = {
     "halt off": Case("--reason test"),
     "halt status": Case(),
     "compare": Case("--from postgresql://127.0.0.1:1/x", reached=UNREACHABLE),
-    "export": Case("--out everything"),
+    "export": Case("--out everything", reached=ExitCode.FAILED),
     "report": Case("--out page.html"),
     "watch": Case(),
     "end-crashed": Case("--yes"),
