@@ -16,6 +16,7 @@ import pytest
 from atb_db import AsyncDatabase, Settings
 from atb_db.embedded import Server
 from atb_db.errors import (
+    AtbDbError,
     ConfigurationError,
     IdempotencyConflict,
     InvalidInput,
@@ -241,16 +242,35 @@ def test_servers_that_are_refused(server: Server) -> None:
     asyncio.run(work())
 
 
-def test_its_connections_are_closed_also_when_its_event_loop_is_gone(
-    url: str, other: psycopg.Connection, session_id: int
-) -> None:
-    """Such as asyncio.run(work()) and then asyncio.run(db.close()): where nobody closed it there."""
+def test_one_event_loop_after_the_other(url: str, other: psycopg.Connection, session_id: int) -> None:
+    """As with asyncio.run(work()) and then asyncio.run(db.close()): what a loop left behind is no longer waited for."""
+    read = account.get_current_balance(session_id=session_id)
     db = AsyncDatabase(Settings.load(url, application_name="loops", environ={}))
-    assert asyncio.run(db.run(account.get_current_balance(session_id=session_id))) == 1000
+
+    async def many() -> None:
+        assert await asyncio.gather(*[db.run(read) for _ in range(8)]) == [1000] * 8
+
+    for _ in range(5):
+        asyncio.run(many())
     asyncio.run(db.close())
     count = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'loops%'"
     until = monotonic() + 10
     while other.execute(count).fetchone() != (0,):
         assert monotonic() < until, "connections are still open"
         sleep(0.01)
+    with pytest.raises(AtbDbError, match="the database is closed"):
+        asyncio.run(db.run(read))
     assert not asyncio.run(db.health()).reachable
+
+
+def test_two_event_loops_at_once_are_refused(url: str, session_id: int) -> None:
+    read = account.get_current_balance(session_id=session_id)
+
+    async def work() -> None:
+        async with database(url) as db:
+            assert await db.run(read) == 1000
+            with pytest.raises(AtbDbError, match="in use in another event loop"):
+                await asyncio.to_thread(asyncio.run, db.run(read))
+            assert await db.run(read) == 1000
+
+    asyncio.run(work())

@@ -92,21 +92,52 @@ DIFFERENCES: Final[dict[str, Difference]] = {
 +        self.give(connection)
 """,
     ),
-    "database/sync/pool.py: Pool.take": Difference(
+    "database/sync/pool.py: Pool.__init__": Difference(
+        "tasks belong to an event loop, which may end before the pool does",
+        """
++    self._loop: asyncio.AbstractEventLoop | None = None
+""",
+    ),
+    "database/sync/pool.py: Pool._renew": Difference(
         "as above",
         """
--    if self._loans.gone or self.shaken:
-+    if self._loans.gone:
++    self._loop = None
+""",
+    ),
+    "database/sync/pool.py: Pool._move": Difference(
+        "as above",
+        """
++def _move(self) -> None:
++    loop = asyncio.get_running_loop()
++    if self._loop is loop or self._loop is None:
++        return
++    if self._loop.is_running():
++        raise AtbDbError('the database is in use in another event loop: open one in each')
++    closed = self._attempts.begun and self._pool.closed
++    self._loans.abandon()
++    self._begin()
++    self._attempts.begun = closed
++    self._loop = None
 """,
     ),
     "database/sync/pool.py: Pool.close": Difference(
-        "psycopg_pool's tasks are gone with the event loop that they began in",
+        "as above",
         """
--    self._pool.close(timeout=CLOSING)
-+    try:
-+        self._pool.close(timeout=CLOSING)
-+    except RuntimeError:
-+        self._loans.abandon()
++    self._move()
+""",
+    ),
+    "database/sync/pool.py: Pool.open": Difference(
+        "as above",
+        """
++    self._loop = asyncio.get_running_loop()
+""",
+    ),
+    "database/sync/pool.py: Pool.take": Difference(
+        "as above",
+        """
++    self._move()
+-    if self._loans.gone or self.shaken:
++    if self._loans.gone:
 """,
     ),
     "database/connections.py: Connection.wait": Difference(

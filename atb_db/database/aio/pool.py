@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from math import inf
@@ -24,6 +25,7 @@ class AsyncPool:
         self._settings = settings
         self._connect = connect
         self._parents: list[AsyncConnectionPool[AsyncConnection]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._begin()
         renew_in_children(self, AsyncPool._renew)
 
@@ -39,6 +41,7 @@ class AsyncPool:
 
     def _renew(self) -> None:
         """As `Pool._renew`."""
+        self._loop = None
         parent = self._pool
         if not parent.closed:
             leave_to_parent(parent)
@@ -46,6 +49,20 @@ class AsyncPool:
             self._begin()
         elif not self._attempts.begun:
             self._begin()
+
+    def _move(self) -> None:
+        """Begin again in this event loop if the one before has ended, as with asyncio.run() after asyncio.run()."""
+        loop = asyncio.get_running_loop()
+        if self._loop is loop or self._loop is None:
+            return
+        if self._loop.is_running():
+            raise AtbDbError("the database is in use in another event loop: open one in each")
+        # psycopg_pool's tasks ended with it, in the middle of anything: its locks may be held for ever.
+        closed = self._attempts.begun and self._pool.closed
+        self._loans.abandon()
+        self._begin()
+        self._attempts.begun = closed
+        self._loop = None
 
     async def connect(self, _conninfo: str, **_keywords: object) -> AsyncConnection:
         """As `Pool.connect`."""
@@ -65,6 +82,7 @@ class AsyncPool:
     async def open(self, until: float) -> AsyncConnection:
         """As `Pool.open`."""
         connection = await self._connect(until)
+        self._loop = asyncio.get_running_loop()
         await self._pool.open()
         self._attempts.begun = True
         return connection
@@ -90,7 +108,12 @@ class AsyncPool:
             await self._pool.putconn(connection)
 
     async def take(self, until: float) -> AsyncConnection:
-        """As `Pool.take`."""
+        """As `Pool.take`.
+
+        Raises:
+            AtbDbError: another event loop uses the pool.
+        """
+        self._move()
         if not self._attempts.begun:
             await (await self.open(until)).close()
         if self._loans.gone:
@@ -139,8 +162,6 @@ class AsyncPool:
 
     async def close(self) -> None:
         """As `Pool.close`."""
+        self._move()
         self._attempts.begun = True
-        try:
-            await self._pool.close(timeout=CLOSING)
-        except RuntimeError:  # the event loop that it began in is closed, and its tasks with it
-            self._loans.abandon()
+        await self._pool.close(timeout=CLOSING)
