@@ -23,6 +23,7 @@ def only(monkeypatch: pytest.MonkeyPatch, *folders: Path) -> None:
     monkeypatch.delenv("ATB_DB_PG_BIN", raising=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "folder",
     [

@@ -15,7 +15,7 @@ from tests.conftest import TEMPLATE
 from tests.statements.examples import prepare
 
 
-@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+@pytest.mark.parametrize("file_format", ["parquet", pytest.param("csv", marks=pytest.mark.slow)])
 def test_out_and_in(run: Run, server: Server, fresh_url: str, tmp_path: Path, file_format: str) -> None:
     with Database(fresh_url) as db:
         world = prepare(db, unbooked=False)

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,7 +72,7 @@ def test_every_default_is_shown() -> None:
         for option in found.params:
             if option.default not in (None, False, (), ""):
                 described = text.partition(f" {', '.join(option.opts)} ")[2].partition(" --")[0]
-                assert "[default: " in described, option.opts
+                assert re.search(r"\[(env var: \w+; )?default: ", described), option.opts
 
     each(COMMANDS, holds)
 

@@ -17,6 +17,7 @@ from atb_db.cli.exits import ExitCode
 from tests.cli.conftest import Run
 
 
+@pytest.mark.slow
 def test_the_schedule_works_where_there_is_hardly_an_environment(migrated_url: str, tmp_path: Path) -> None:
     """As cron starts it: every line of the crontab, with what it has in its environment."""
     program = Path(sys.executable).with_name("atb-db")
@@ -83,6 +84,7 @@ def test_a_backup_is_taken_elsewhere_and_a_failure_keeps_the_older_ones(
     assert len(list(tmp_path.rglob("*.dump"))) == count
 
 
+@pytest.mark.slow
 def test_what_is_taken_elsewhere_is_encrypted_for_its_recipient(migrated_url: str, run: Run, tmp_path: Path) -> None:
     if shutil.which("gpg") is None:
         pytest.skip("there is no gpg on this machine")

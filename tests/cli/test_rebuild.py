@@ -56,6 +56,7 @@ def test_a_session_that_is_not_there(run: Run, traded: tuple[str, World]) -> Non
     assert "session 987654321 does not exist" in ended.err
 
 
+@pytest.mark.slow
 def test_a_session_that_is_kept_busy(run: Run, traded: tuple[str, World]) -> None:
     url, world = traded
     with psycopg.connect(url) as busy:

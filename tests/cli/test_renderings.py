@@ -137,8 +137,8 @@ def test_every_question_of_psql_fits_120_columns(run: Run, books: str, tmp_path:
         ((), {"LIVE"}),
         (("-v", "modes=backtest"), {"BACKTEST"}),
         (("-v", "modes=live|backtest"), {"LIVE", "BACKTEST"}),
-        (("-v", "modes=."), {"LIVE", "BACKTEST"}),
-        (("-v", "modes=paper"), set()),
+        pytest.param(("-v", "modes=."), {"LIVE", "BACKTEST"}, marks=pytest.mark.slow),
+        pytest.param(("-v", "modes=paper"), set(), marks=pytest.mark.slow),
     ],
 )
 def test_modes_are_mixed_only_if_asked_for(run: Run, books: str, modes: tuple[str, ...], due: set[str]) -> None:

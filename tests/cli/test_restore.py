@@ -100,6 +100,7 @@ def test_replacing_is_guarded(dump: Path, used_url: str, call: Run, options: str
     assert flags(used_url) == "halt"
 
 
+@pytest.mark.slow
 def test_replacing_takes_a_backup_first_and_keeps_what_the_database_is_for(
     dump: Path, used_url: str, tmp_path: Path, empty_url: str, call: Run
 ) -> None:

@@ -232,6 +232,7 @@ def test_progress_is_told(fresh_db: Database) -> None:
     assert told == [(done, 50) for done in range(1, 51)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL_CANDLES.exists(), reason="the real candles are not here; ATB_DB_CANDLES names them")
 def test_real_candles_replay_to_the_end_and_balance(fresh_db: Database) -> None:
     whole = read(REAL_CANDLES)

@@ -71,6 +71,7 @@ def test_every_command_and_option_exists() -> None:
         assert app.app_for(words)([*words, "--help"], standalone_mode=False) in {0, None}, words
 
 
+@pytest.mark.slow
 def test_what_compose_starts_works_one_after_the_other(server: Server, installed: Path) -> None:
     url = server.create_database("composed", template="template0")
     atb_db = ("-m", "atb_db")

@@ -81,6 +81,7 @@ def places(server: Server) -> tuple[str, dict[FileFormat, str]]:
     return server.create_database("any_source", template=TEMPLATE), others
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(recorded=st.lists(records(), max_size=8))
 def test_it_is_taken_back_as_it_was(

@@ -84,7 +84,9 @@ def columns(copy: AnyCopy, usual: Row) -> st.SearchStrategy[dict[str, list[Any]]
     return st.integers(1, 5).flatmap(of_size)
 
 
-@pytest.mark.parametrize("copy", COPIES, ids=str)
+@pytest.mark.parametrize(
+    "copy", [COPIES[0], *(pytest.param(copy, marks=pytest.mark.slow) for copy in COPIES[1:])], ids=str
+)
 def test_rows_at_once_are_what_they_are_one_by_one(world: World, copy: AnyCopy) -> None:
     @seed(int(os.environ.get("ATB_DB_SEED") or 0))
     @settings(
