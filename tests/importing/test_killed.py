@@ -71,25 +71,24 @@ def test_killed_at_random_moments(fresh_url: str, empty_url: str, tmp_path: Path
 
     path = small(tmp_path)
     begun = monotonic()
-    undisturbed = start(fresh_url, path)
-    assert undisturbed.wait() == 0
+    with start(fresh_url, path) as undisturbed:
+        assert undisturbed.wait() == 0
     takes = monotonic() - begun
     migrate(empty_url)
     killed = 0
-    for _ in range(KILLS):
-        process = start(empty_url, path)
-        sleep(chance.uniform(0.2, 0.8) * takes)
-        killed += process.poll() is None
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
+    for number in range(KILLS):
+        with start(empty_url, path) as process:
+            if number:
+                sleep(chance.uniform(0.2, 0.8) * takes)
+            else:  # there is something, and not yet everything
+                while process.poll() is None and not books(empty_url):
+                    sleep(0.005)
+            killed += process.poll() is None
+            process.kill()
     assert killed
-    last = start(empty_url, path)
-    _, said = last.communicate()
+    with start(empty_url, path) as last:
+        _, said = last.communicate()
     assert last.returncode == 0, said
-    if undisturbed.stderr is not None:
-        undisturbed.stderr.close()
     assert books(empty_url) == books(fresh_url)
     assert books_are_clean(empty_url)
 
