@@ -196,7 +196,14 @@ BEGIN
             p.original_quantity := p.original_quantity + m.quantity;
         END IF;
         IF m.quantity <> 0 THEN
-            p.entry_time := CASE p.status WHEN 'PLANNED' THEN at ELSE least(p.entry_time, at) END;
+            IF p.status = 'PLANNED' THEN
+                -- Fees in the base asset can have taken all of what was entered before: it was entered all the same.
+                SELECT least(at, min(f.filled_at::timestamptz)) INTO p.entry_time
+                  FROM order_fills AS f
+                 WHERE f.position_id = p.id AND f.is_booked AND f.booked_quantity <> 0;
+            ELSE
+                p.entry_time := least(p.entry_time, at);
+            END IF;
         END IF;
     ELSE
         IF moved > p.current_quantity THEN

@@ -148,15 +148,16 @@ class Booking:
         above, below = (value, units) if p.contract.kind == "LINEAR" else (units, value)
         return (above / below).quantize(Decimal(1).scaleb(-24), ROUND_HALF_UP) if below else None
 
-    @staticmethod
-    def _enter(p: Position, fill: Fill) -> Decimal:
+    def _enter(self, p: Position, fill: Fill) -> Decimal:
         """Take up an entry; its P&L by the prices: of a corrected one the share of what has left."""
         taken = max(fill.quantity, -p.held)
         p.quantity += taken
         p.original += taken if fill.order.kind == "ENTRY" else ZERO
         p.entered_value += fill.value
         if taken:
-            p.entry_time = fill.at if p.status == "PLANNED" else min(p.entry_time or fill.at, fill.at)
+            # Of one that is planned also where fees have taken all of it again.
+            before = [f.at for f in self.fills if f.position is p and f.booked and f.quantity and f is not fill]
+            p.entry_time = min([fill.at, *(before if p.status == "PLANNED" else [p.entry_time or fill.at])])
         if p.held == 0:
             fill.released = fill.value + p.cost
         else:
