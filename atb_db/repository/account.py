@@ -60,6 +60,39 @@ class LedgerEntry(NamedTuple):
     """Quantity of each asset as the exchange reported it, as strings."""
 
 
+class Snapshot(NamedTuple):
+    """The account as it was at a moment; amounts are in the session's base currency, drawdown is a fraction."""
+
+    id: int
+    """Identifier."""
+    session_id: int
+    """Session whose account it is."""
+    timestamp: datetime
+    """When the snapshot was taken."""
+    balance: Decimal
+    """Balance without open positions, in the session's base currency."""
+    equity: Decimal
+    """Balance and unrealised P&L together, in the session's base currency."""
+    margin_used: Decimal
+    """Margin that open positions hold, in the session's base currency."""
+    margin_available: Decimal | None
+    """Margin left, in the session's base currency."""
+    total_pnl: Decimal | None
+    """Net P&L since the session's start, in the session's base currency."""
+    daily_pnl: Decimal | None
+    """Net P&L since 00:00 UTC, in the session's base currency."""
+    drawdown: Decimal | None
+    """(Running peak - equity) / running peak, as a fraction."""
+    open_positions: int
+    """Number of open positions."""
+    total_exposure: Decimal
+    """Value of the open positions, in the session's base currency."""
+    details: Json | None
+    """Further figures as the bot computed them, by name: sharpe_ratio, sortino_ratio, calmar_ratio (dimensionless),
+    var_95 (a fraction), and whatever else it keeps with a snapshot; NULL for none.
+    """
+
+
 @command
 def log_account_snapshot(
     *,

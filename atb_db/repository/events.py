@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
@@ -38,6 +39,53 @@ class SystemEvent(NamedTuple):
     """Whether somebody was alerted."""
     alert_method: str | None
     """How they were alerted."""
+
+
+class Decision(NamedTuple):
+    """A decision of a strategy, also the one to do nothing.
+
+    price is in quote currency, position_size a fraction of the balance, volume in units of the base asset, volatility a
+    fraction.
+    """
+
+    id: int
+    """Identifier."""
+    session_id: int
+    """Session that decided."""
+    timestamp: datetime
+    """When the decision was made."""
+    strategy_name: str
+    """Strategy that decided."""
+    symbol: str
+    """Instrument."""
+    timeframe: str | None
+    """Length of one candle, such as 1h."""
+    signal_type: str
+    """What the strategy saw, such as entry, exit or hold."""
+    signal_strength: Decimal | None
+    """Strength of the signal in the strategy's own scale, dimensionless."""
+    confidence_score: Decimal | None
+    """Confidence from 0 to 1."""
+    action_taken: str
+    """What was done about it, such as opened_long or no_action."""
+    price: Decimal
+    """Market price at the decision, in quote currency."""
+    position_size: Decimal | None
+    """Size decided on, as a fraction of the balance."""
+    volume: Decimal | None
+    """Traded volume of the candle, in units of the base asset."""
+    volatility: Decimal | None
+    """Volatility of the price as a fraction, over the strategy's own window."""
+    indicators: Json | None
+    """Values of the indicators."""
+    sentiment_data: Json | None
+    """Sentiment that was taken into account."""
+    ml_predictions: Json | None
+    """Predictions that were taken into account."""
+    reasons: Json | None
+    """The decision's reasons."""
+    trade_id: int | None
+    """Completed trade that the decision led to, if any."""
 
 
 @command

@@ -10,12 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from atb_db.repository.account import Snapshot
+from atb_db.repository.events import Decision
 from atb_db.repository.reconciliation import ReconciliationEvent
-from atb_db.repository.risk import DynamicPerformance
+from atb_db.repository.risk import DynamicPerformance, RiskAdjustment
 from atb_db.repository.trades import Trade
 from atb_db.statement import query
 from atb_db.types import (
-    Json,
     PositionSide,
     PositionStatus,
     PositionStatusLabel,
@@ -98,121 +99,6 @@ class RecordedPosition(NamedTuple):
     """Price at which the exchange closes the position, in quote currency, as it was last reported; NULL = not known."""
     entry_tag: str | None
     """Signal or rule that opened the position, in the strategy's own words; NULL where it was not given."""
-
-
-class Decision(NamedTuple):
-    """A decision of a strategy, also the one to do nothing.
-
-    price is in quote currency, position_size a fraction of the balance, volume in units of the base asset, volatility a
-    fraction.
-    """
-
-    id: int
-    """Identifier."""
-    session_id: int
-    """Session that decided."""
-    timestamp: datetime
-    """When the decision was made."""
-    strategy_name: str
-    """Strategy that decided."""
-    symbol: str
-    """Instrument."""
-    timeframe: str | None
-    """Length of one candle, such as 1h."""
-    signal_type: str
-    """What the strategy saw, such as entry, exit or hold."""
-    signal_strength: Decimal | None
-    """Strength of the signal in the strategy's own scale, dimensionless."""
-    confidence_score: Decimal | None
-    """Confidence from 0 to 1."""
-    action_taken: str
-    """What was done about it, such as opened_long or no_action."""
-    price: Decimal
-    """Market price at the decision, in quote currency."""
-    position_size: Decimal | None
-    """Size decided on, as a fraction of the balance."""
-    volume: Decimal | None
-    """Traded volume of the candle, in units of the base asset."""
-    volatility: Decimal | None
-    """Volatility of the price as a fraction, over the strategy's own window."""
-    indicators: Json | None
-    """Values of the indicators."""
-    sentiment_data: Json | None
-    """Sentiment that was taken into account."""
-    ml_predictions: Json | None
-    """Predictions that were taken into account."""
-    reasons: Json | None
-    """The decision's reasons."""
-    trade_id: int | None
-    """Completed trade that the decision led to, if any."""
-
-
-class RiskAdjustment(NamedTuple):
-    """A change of a risk parameter; values are in the unit of the parameter, drawdown and volatility are fractions."""
-
-    id: int
-    """Identifier."""
-    session_id: int
-    """Session whose risk was changed."""
-    timestamp: datetime
-    """When it was changed."""
-    adjustment_type: str
-    """Kind of the change, such as drawdown, performance or volatility."""
-    trigger_reason: str
-    """Why it was changed."""
-    parameter_name: str
-    """Parameter that was changed, such as position_size."""
-    original_value: Decimal
-    """Its value before, in the parameter's own unit."""
-    adjusted_value: Decimal
-    """Its value after, in the parameter's own unit."""
-    adjustment_factor: Decimal
-    """What the parameter was multiplied by: 1 = unchanged, below 1 = less risk."""
-    current_drawdown: Decimal | None
-    """(Running peak - equity) / running peak at that time, as a fraction; above 1 only with leverage."""
-    performance_score: Decimal | None
-    """Score of recent performance in the engine's own scale."""
-    volatility_level: Decimal | None
-    """Volatility at that time, as a fraction."""
-    duration_minutes: int | None
-    """How long the adjustment held, in minutes, where it is logged afterwards; else NULL."""
-    trades_during_adjustment: int | None
-    """Number of trades while it held, where it is logged afterwards; else NULL."""
-    pnl_during_adjustment: Decimal | None
-    """P&L while it held, in the session's base currency, where it is logged afterwards; else NULL."""
-
-
-class Snapshot(NamedTuple):
-    """The account as it was at a moment; amounts are in the session's base currency, drawdown is a fraction."""
-
-    id: int
-    """Identifier."""
-    session_id: int
-    """Session whose account it is."""
-    timestamp: datetime
-    """When the snapshot was taken."""
-    balance: Decimal
-    """Balance without open positions, in the session's base currency."""
-    equity: Decimal
-    """Balance and unrealised P&L together, in the session's base currency."""
-    margin_used: Decimal
-    """Margin that open positions hold, in the session's base currency."""
-    margin_available: Decimal | None
-    """Margin left, in the session's base currency."""
-    total_pnl: Decimal | None
-    """Net P&L since the session's start, in the session's base currency."""
-    daily_pnl: Decimal | None
-    """Net P&L since 00:00 UTC, in the session's base currency."""
-    drawdown: Decimal | None
-    """(Running peak - equity) / running peak, as a fraction."""
-    open_positions: int
-    """Number of open positions."""
-    total_exposure: Decimal
-    """Value of the open positions, in the session's base currency."""
-    details: Json | None
-    """Further figures as the bot computed them, by name: sharpe_ratio, sortino_ratio, calmar_ratio (dimensionless),
-    var_95 (a fraction), and whatever else it keeps with a snapshot; NULL for none.
-    """
 
 
 class Peak(NamedTuple):

@@ -46,6 +46,41 @@ class DynamicPerformance(NamedTuple):
     """Mean time from entry to exit in the rolling window, in hours."""
 
 
+class RiskAdjustment(NamedTuple):
+    """A change of a risk parameter; values are in the unit of the parameter, drawdown and volatility are fractions."""
+
+    id: int
+    """Identifier."""
+    session_id: int
+    """Session whose risk was changed."""
+    timestamp: datetime
+    """When it was changed."""
+    adjustment_type: str
+    """Kind of the change, such as drawdown, performance or volatility."""
+    trigger_reason: str
+    """Why it was changed."""
+    parameter_name: str
+    """Parameter that was changed, such as position_size."""
+    original_value: Decimal
+    """Its value before, in the parameter's own unit."""
+    adjusted_value: Decimal
+    """Its value after, in the parameter's own unit."""
+    adjustment_factor: Decimal
+    """What the parameter was multiplied by: 1 = unchanged, below 1 = less risk."""
+    current_drawdown: Decimal | None
+    """(Running peak - equity) / running peak at that time, as a fraction; above 1 only with leverage."""
+    performance_score: Decimal | None
+    """Score of recent performance in the engine's own scale."""
+    volatility_level: Decimal | None
+    """Volatility at that time, as a fraction."""
+    duration_minutes: int | None
+    """How long the adjustment held, in minutes, where it is logged afterwards; else NULL."""
+    trades_during_adjustment: int | None
+    """Number of trades while it held, where it is logged afterwards; else NULL."""
+    pnl_during_adjustment: Decimal | None
+    """P&L while it held, in the session's base currency, where it is logged afterwards; else NULL."""
+
+
 class RiskFactor(NamedTuple):
     """The factor of a risk parameter, and its reason; values are in the unit of the parameter."""
 
