@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_urlsafe
 from time import monotonic, sleep
 from urllib.parse import quote
 
@@ -17,8 +16,9 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
-from atb_db.embedded.account import environment, run, server_account
+from atb_db.embedded.account import environment, server_account
 from atb_db.embedded.binaries import WHEEL, find_binaries, version_of
+from atb_db.embedded.cluster import make_cluster, password_file, readable_copy
 from atb_db.embedded.folders import given_base, temporary_base
 from atb_db.embedded.watchdog import Watchdog
 from atb_db.errors import AtbDbError, ConfigurationError
@@ -100,7 +100,7 @@ class Server(Postgresql):
     @property
     def password(self) -> str:
         """Of the superuser, over TCP. A standby has its primary's: it lies in the data folder."""
-        return self._password_file.read_text(encoding="ascii")
+        return password_file(self.data_dir).read_text(encoding="ascii")
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Create a database as a copy of `template`, to which nobody may be connected; its URL."""
@@ -145,10 +145,6 @@ class Server(Postgresql):
         return self.base / "postgresql.log"
 
     @property
-    def _password_file(self) -> Path:
-        return self.data_dir / "atb_db_password"
-
-    @property
     def _conninfo(self) -> str:
         """By the socket, which is this server's for certain; a port can be somebody else's."""
         return make_conninfo(host=str(self.socket_dir), port=self.port, user="postgres", dbname="postgres")
@@ -160,24 +156,11 @@ class Server(Postgresql):
         self._use_tmpdir = self._temporary
         self._watchdog = Watchdog(self.base, keep=not self._temporary)
         if WHEEL in self.bin_dir.parts and version_of(self.bin_dir, self._account) is None:
-            self.bin_dir = self._copy_of_wheel()
+            self.bin_dir = readable_copy(self.bin_dir, self.base)
         version = version_of(self.bin_dir, self._account)
         if version is None:
             raise ConfigurationError(f"The server's user cannot run postgres in {self.bin_dir}")
         self.version = version
-
-    def _copy_of_wheel(self) -> Path:
-        """A copy that the server's user can read; root's site-packages often are root's alone."""
-        package = self.bin_dir.parents[1]
-        copy = self.base / "wheel"
-        shutil.rmtree(copy, ignore_errors=True)  # of an earlier start in the same folder
-        others = {path.name for path in package.iterdir()} - {self.bin_dir.parent.name, ".dylibs"}
-        shutil.copytree(package, copy / package.name, ignore=shutil.ignore_patterns("include", *others))
-        libraries = package.with_name(f"{package.name}.libs")
-        if libraries.exists():
-            shutil.copytree(libraries, copy / libraries.name)
-        run("chmod", "-R", "a+rX", copy)
-        return copy / self.bin_dir.relative_to(package.parent)
 
     def initialize_database(self) -> None:
         """Make an empty cluster, unless the folder has one."""
@@ -185,26 +168,8 @@ class Server(Postgresql):
             for folder in (self.data_dir, self.socket_dir):
                 shutil.chown(folder, self._account.uid, self._account.gid)
         self.socket_dir.chmod(0o700)  # also a folder that was there before
-        if (self.data_dir / "PG_VERSION").exists():
-            return
-        password = self.socket_dir / "password"
-        self._write_secret(password, token_urlsafe(24))
-        done = run(
-            *(self.bin_dir / "initdb", "-D", self.data_dir, "--username=postgres", f"--pwfile={password}"),
-            *("--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync"),
-            account=self._account,
-        )
-        if done.returncode != 0:
-            raise AtbDbError(f"initdb failed: {done.stderr.strip()}")
-        password.rename(self._password_file)
-
-    def _write_secret(self, path: Path, content: str) -> None:
-        """A file that the server's account and this one can read, and nobody else."""
-        path.unlink(missing_ok=True)
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(content, encoding="ascii")
-        if self._account.uid is not None:
-            shutil.chown(path, self._account.uid, self._account.gid)
+        if not (self.data_dir / "PG_VERSION").exists():
+            make_cluster(self.bin_dir, self.data_dir, self._account, secrets=self.socket_dir)
 
     def start(self) -> None:
         """Start the server and wait until it answers: on a free port the first time, later on the same one.

@@ -14,6 +14,7 @@ import pytest
 from atb_db.embedded import Server, find_binaries, postgresql, version_of, wheel_binaries
 from atb_db.embedded import server as server_module
 from atb_db.embedded.account import server_account
+from atb_db.embedded.cluster import password_file
 from atb_db.errors import AtbDbError, ConfigurationError
 
 BIN_DIRS = sorted({find_binaries(), *wheel_binaries()})
@@ -231,7 +232,7 @@ def test_another_user_of_the_machine_gets_in_by_no_door(temporary: Path) -> None
             )
             assert done.returncode == 2, (door, done.stdout)
             assert ("password" if "127.0.0.1" in door else "Permission denied") in done.stderr
-        for secret in (server._password_file, server._log_file):
+        for secret in (password_file(server.data_dir), server._log_file):
             assert secret.stat().st_mode & 0o077 == 0
 
 
