@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypedDict, Unpack
 
-from atb_db.conninfo import SSL_MODE_OF_LIBPQ, SSL_MODES, in_force, is_near, parsed, redacted, spelled_out
+from atb_db.conninfo import SSL_MODES, in_force, parsed, redacted, spelled_out
 from atb_db.errors import ConfigurationError
-from atb_db.variables import Secret, Variables, hidden, read_variables
+from atb_db.sslmode import modes, strictest
+from atb_db.variables import Secret, Source, Variables, hidden, read_variables
 
 __all__ = ["DEFAULTS", "URL_SETTINGS", "Settings", "Source", "read_variables", "redacted", "sources", "variable"]
-
-
-class Source(StrEnum):
-    """Where a setting comes from."""
-
-    ARGUMENT = "argument"
-    ENVIRONMENT = "environment"
-    DOTENV = ".env"
-    URL = "in the URL"
-    SERVICE = "service file"
-    DEFAULT = "default"
 
 
 class Given(TypedDict, total=False):
@@ -208,60 +197,10 @@ def _sources(url: str | None, given: Mapping[str, str], texts: Mapping[str, str]
     inside = parsed((url or texts.get("DATABASE_URL", "")).strip(), source)
     libpq = in_force(inside, source)
     found |= {one.variable: Source.URL for one in URL_SETTINGS if one.part in inside and one.variable not in found}
-    _, found["DATABASE_SSL_MODE"] = strictest(_modes(inside, libpq, texts, None, known=found))
+    _, found["DATABASE_SSL_MODE"] = strictest(modes(inside, libpq, texts, None, known=found))
     if found["DATABASE_SSL_MODE"] is Source.DEFAULT:
         del found["DATABASE_SSL_MODE"]
     return found
-
-
-class Mode(NamedTuple):
-    """A mode of encryption that somebody asks for."""
-
-    mode: str
-    source: Source
-
-
-def strictest(modes: Iterator[Mode]) -> Mode:
-    """The one that counts; of equals the first."""
-    return max(modes, key=lambda one: SSL_MODES.index(one.mode))
-
-
-def _modes(
-    parts: Mapping[str, str],
-    libpq: Mapping[str, str],
-    found: Mapping[str, str],
-    ssl_mode: str | None,
-    *,
-    known: Mapping[str, Source],
-) -> Iterator[Mode]:
-    """All that has a say in how the connection is encrypted: what is nowhere weaker than libpq alone would be.
-
-    Raises:
-        ConfigurationError: one of them is not a mode.
-    """
-    ours = {"ssl_mode": ssl_mode, "DATABASE_SSL_MODE": found.get("DATABASE_SSL_MODE")}
-    said = {**ours, "sslmode": parts.get("sslmode"), "PGSSLMODE": found.get("PGSSLMODE")}
-    for name, mode in said.items():
-        if mode:
-            source = {"ssl_mode": Source.ARGUMENT, "sslmode": Source.URL}.get(name)
-            yield Mode(_mode(name, mode), source or known.get(name, Source.ENVIRONMENT))
-    # Its own is left when the URL says nothing: the service file's, then PGSSLMODE's, then verify-full for the
-    # authorities of the system, then prefer.
-    mode = _mode("sslmode", libpq.get("sslmode") or SSL_MODE_OF_LIBPQ)
-    if mode == os.environ.get("PGSSLMODE"):
-        yield Mode(mode, Source.ENVIRONMENT)
-    elif mode != SSL_MODE_OF_LIBPQ and "sslmode" not in parts:
-        yield Mode(mode, Source.URL if "sslrootcert" in parts else Source.SERVICE)
-    else:
-        yield Mode(mode, Source.URL if "sslmode" in parts else Source.DEFAULT)
-    if not any(ours.values()) and not (is_near(libpq) and found.get("ENV", "").lower() != "production"):
-        yield Mode("require", Source.DEFAULT)
-
-
-def _mode(name: str, mode: str) -> str:
-    if mode not in SSL_MODES:
-        raise ConfigurationError(f"{name} must be one of {', '.join(SSL_MODES)}")
-    return mode
 
 
 def _texts(given: Mapping[str, object]) -> dict[str, str]:
@@ -289,7 +228,7 @@ def _conninfo(
         raise ConfigurationError("DATABASE_URL is not set: set it to a PostgreSQL URL or key=value connection string")
     given = parsed(url, source)
     libpq = in_force(given, source)
-    mode = strictest(_modes(given, libpq, found, ssl_mode, known={})).mode
+    mode = strictest(modes(given, libpq, found, ssl_mode, known={})).mode
     if libpq.get("sslrootcert") == "system" and mode != SSL_MODES[-1]:
         raise ConfigurationError(f"{source}: sslrootcert=system needs sslmode=verify-full, not {mode}")
     parts = spelled_out(given, libpq) | {"sslmode": mode}

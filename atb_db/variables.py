@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from io import StringIO
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,17 @@ from atb_db.errors import ConfigurationError
 
 DOTENV: Final = Path(".env")
 URL: Final = "DATABASE_URL"
+
+
+class Source(StrEnum):
+    """Where a setting comes from."""
+
+    ARGUMENT = "argument"
+    ENVIRONMENT = "environment"
+    DOTENV = ".env"
+    URL = "in the URL"
+    SERVICE = "service file"
+    DEFAULT = "default"
 
 
 class Secret(str):
