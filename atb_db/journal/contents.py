@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from atb_db.errors import AtbDbError
 from atb_db.journal.entries import restored, stored_values
 from atb_db.journal.file import Line, read_lines
-from atb_db.journal.frames import Record
+from atb_db.journal.frames import Record, frame
 from atb_db.statement import Statement
 from atb_db.types import JsonValue
 
@@ -218,3 +218,17 @@ def _number(value: JsonValue) -> int:
     if not isinstance(value, int):
         raise TypeError
     return value
+
+
+def compacted(path: Path, kept: Mapping[int, Kept | None], next_number: int) -> Iterator[bytes]:
+    """The lines of the entries that are kept, each with why it is set aside."""
+    yield frame(header(next_number))
+    for line in read_lines(path):
+        record = line.record or {}
+        number = record.get("entry", record.get("damaged"))
+        if not isinstance(number, int) or number not in kept:
+            continue
+        yield line.raw
+        found = kept[number]
+        if "entry" in record and found is not None and found.entry.problem is not None and found.entry.problem.at:
+            yield frame(aside_record(number, found.entry.problem))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -16,13 +16,9 @@ from atb_db.database.health import JournalDepth
 from atb_db.database.retry import JOURNAL, log
 from atb_db.errors import (
     AtbDbError,
-    Conflict,
     InvalidInput,
     JournalUnusable,
-    NotFound,
-    PermissionDenied,
     ResourceFull,
-    StatementError,
 )
 from atb_db.journal.contents import (
     JournalEntry,
@@ -30,6 +26,7 @@ from atb_db.journal.contents import (
     Kept,
     Problem,
     aside_record,
+    compacted,
     damaged_record,
     done_record,
     entry_record,
@@ -38,8 +35,9 @@ from atb_db.journal.contents import (
     read_contents,
 )
 from atb_db.journal.entries import check_journalable
-from atb_db.journal.file import JournalFile, read_lines
+from atb_db.journal.file import JournalFile
 from atb_db.journal.frames import DONE_SIZE, frame
+from atb_db.journal.setting_aside import is_permanent
 from atb_db.statement import Statement
 
 LIMIT: Final = 64 * 1024 * 1024
@@ -96,26 +94,6 @@ class Ticket:
         self.error: AtbDbError | None = None
 
 
-# Classes of SQLSTATEs that are about a statement's values, beyond those that have an exception of their own: too many
-# rows, something too complex, a view's check, or what a function or somebody's trigger raises.
-_OF_THE_VALUES: Final = frozenset({"20", "21", "22", "23", "27", "2F", "38", "39", "44", "54", "P0"})
-
-
-def is_permanent(error: AtbDbError) -> bool:
-    """Whether the entry is at fault, so that trying it again would change nothing.
-
-    Whatever else a server says may be its own trouble: it is away, full, read-only, damaged, not migrated, or out of
-    transaction ids. Then the entry waits, and no entry after it is lost either.
-    """
-    match error:
-        case InvalidInput() | NotFound() | Conflict() | PermissionDenied() | StatementError():
-            return True
-        case ResourceFull():
-            return False
-        case _:
-            return not error.retryable and (error.sqlstate or "")[:2] in _OF_THE_VALUES
-
-
 class Queue:
     """The entries of one journal that are not done; safe to share between threads."""
 
@@ -150,7 +128,7 @@ class Queue:
         if contents.torn or contents.damaged:
             log.warning("%s: damaged lines, which are set aside: %d", self._file.path, len(contents.damaged))
             found = [damaged_record(line, contents.next_number + place) for place, line in enumerate(contents.damaged)]
-            self._file.replace([*_compacted(self._file.path, contents.kept, contents.next_number), *map(frame, found)])
+            self._file.replace([*compacted(self._file.path, contents.kept, contents.next_number), *map(frame, found)])
             contents = read_contents(self._file.path)
         self._next = contents.next_number
         for number, kept in sorted(contents.kept.items()):
@@ -314,20 +292,6 @@ class Queue:
             return
         kept = {**self._aside, **{ticket.entry.number: None for ticket in self._pending}}
         try:
-            self._file.replace(_compacted(self._file.path, kept, self._next))
+            self._file.replace(compacted(self._file.path, kept, self._next))
         except ResourceFull as error:
             log.warning("%s: was not compacted: %s", self._file.path, error)
-
-
-def _compacted(path: Path, kept: Mapping[int, Kept | None], next_number: int) -> Iterator[bytes]:
-    """The lines of the entries that are kept, each with why it is set aside."""
-    yield frame(header(next_number))
-    for line in read_lines(path):
-        record = line.record or {}
-        number = record.get("entry", record.get("damaged"))
-        if not isinstance(number, int) or number not in kept:
-            continue
-        yield line.raw
-        found = kept[number]
-        if "entry" in record and found is not None and found.entry.problem is not None and found.entry.problem.at:
-            yield frame(aside_record(number, found.entry.problem))
