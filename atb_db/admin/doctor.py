@@ -1,4 +1,4 @@
-"""What can be said of an installation at a glance: configuration, server, programs, migrations, backups, load."""
+"""An installation at a glance: configuration, server, programs, migrations, backups, load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with engines and what they depend on: silent sessions, active flags, a lost replica."""
+"""Problems of engines and of what they depend on: silent sessions, active flags, a lost replica."""
 
 from __future__ import annotations
 

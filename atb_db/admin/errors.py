@@ -1,4 +1,4 @@
-"""What can stop an admin command, beyond what can stop a statement."""
+"""Errors of admin commands, besides those of statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a check found, and how to fix it."""
+"""Findings of a check, each with its fix."""
 
 from __future__ import annotations
 

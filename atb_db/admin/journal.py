@@ -1,4 +1,4 @@
-"""What operators do with an engine's journal: replay it, and give up what is set aside."""
+"""An operator's work on an engine's journal: replay it, discard entries that are set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retention: removing what is no longer needed in bounded batches, and ending sessions whose engine has died.
+"""Retention: old rows are removed in bounded batches, and sessions whose engine has died are ended.
 
 Each batch is a transaction of its own, so that writers of other sessions never wait for long and a run that was killed
 is gone on with by the next one.

@@ -1,4 +1,4 @@
-"""What a read statement answers, written to a file of Parquet or Arrow."""
+"""The answer of a read statement, written to a file of Parquet or Arrow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setting up a database on Railway, or one for development: what is done, and what is still to do."""
+"""Setting up a database on Railway, or one for development: steps that are done, and those still to do."""
 
 from __future__ import annotations
 

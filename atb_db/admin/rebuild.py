@@ -1,4 +1,4 @@
-"""Computing again what is kept by hours and days beside the rows of a session, in bounded steps."""
+"""Recomputing the sums by hour and day that are kept beside the rows of a session, in bounded steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a server does: its connections, transactions, clock and followers; and what is wrong with them."""
+"""Vital signs of a server: connections, transactions, clock and replicas, and their problems."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every connection is: its settings, its adapters, and the servers that it accepts."""
+"""Every connection: its settings and adapters, and which servers are accepted or refused."""
 
 from __future__ import annotations
 

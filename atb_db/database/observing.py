@@ -1,4 +1,4 @@
-"""Watching what is run: what an observer hears, and one that counts for `Database.metrics`."""
+"""Observers of statements: their interface, and the one that counts for `Database.metrics`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is used of psycopg's private parts; where a release does not have them, the ordinary public way is taken."""
+"""Uses of psycopg's private parts; where a release does not have them, the public API is used."""
 
 from __future__ import annotations
 

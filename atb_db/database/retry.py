@@ -1,4 +1,4 @@
-"""What is tried again, when, and how often: one decision for threads and tasks, and every figure of a retry."""
+"""Retries: which errors, after which pauses, how often; one decision for threads and tasks, and all of its numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom an embedded server runs as, and PostgreSQL's programs run as that account."""
+"""The account that an embedded server runs as, and PostgreSQL's programs run as that account."""
 
 import os
 import pwd

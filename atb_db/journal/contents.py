@@ -1,4 +1,4 @@
-"""What a journal holds: the entries that are not done, each waiting or set aside."""
+"""The contents of a journal: the entries that are not done, each waiting or set aside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal's lines: each a record with its length and checksum, so that what is torn or damaged shows.
+"""The journal's lines: each a record with its length and checksum, by which torn and damaged lines are found.
 
     1 000000a5 5f3c91d0 {"entry":17,"at":"2024-03-01T09:00:00+00:00","statement":"events.log_event", …}
 

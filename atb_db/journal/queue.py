@@ -1,4 +1,4 @@
-"""What waits to be applied, in order: every decision that `Journal` and `AsyncJournal` share; no database in it."""
+"""The queue of entries to apply, in order: the decisions that `Journal` and `AsyncJournal` share; no database in it."""
 
 from __future__ import annotations
 

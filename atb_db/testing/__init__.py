@@ -1,4 +1,4 @@
-"""What a bot's own tests use: migrated throwaway databases, pytest fixtures, outage drills; see docs/testing.md."""
+"""For a bot's own tests: migrated throwaway databases, pytest fixtures, outage drills; see docs/testing.md."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Final

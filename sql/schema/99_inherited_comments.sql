@@ -1,5 +1,6 @@
--- What a view's column means that has no comment of its own: the same as the only table's column of its name that the
--- view reads; else as the column that it shows by another name; else as the figure of its name in performance_metrics.
+-- Comments of views' columns that have none of their own. A column inherits that of the only table's column of its name
+-- that the view reads; else that of the column that it shows by another name; else that of the figure of its name in
+-- performance_metrics.
 DO $$
 DECLARE
     inherited record;

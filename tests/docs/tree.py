@@ -9,14 +9,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "ARCHITECTURE.md"
+FOLDERS = {
+    "sql/queries/": ("The statements: `positions/close_position.sql` is the SQL of `positions.close_position`.", False),
+    "sql/migrations/": ("How a database of an older release becomes this one's; tables and other data only.", False),
+    "sql/catalog/": ("What admin commands ask of a server's catalog.", False),
+    "sql/schema/": ("What the database is.", True),
+}
+"""Folders of SQL with their heads, and whether each of their files has a line."""
 _PLACE = re.compile(r"(?<=<!-- tree -->\n).*?(?=<!-- end of tree -->)", re.DOTALL)
 
 
 def tree() -> str:
     """The tree as text."""
     lines = [*_of(ROOT / "atb_db", 0)]
-    lines += ["sql/schema/"]
-    lines += [f"  {path.name:<34} {_comment(path)}" for path in sorted((ROOT / "sql" / "schema").glob("*.sql"))]
+    for folder, (head, shown_files) in FOLDERS.items():
+        lines += [f"{folder:<36} {head}"]
+        lines += [
+            f"  {path.name:<34} {_comment(path)}" for path in sorted((ROOT / folder).glob("*.sql")) if shown_files
+        ]
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 
@@ -51,7 +61,7 @@ def _comment(path: Path) -> str:
         for line in path.read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
         if line.startswith("--")
     )
-    return re.split(r"(?<=[.:]) ", text, maxsplit=1)[0].rstrip(":")
+    return re.split(r"(?<=[.]) ", text, maxsplit=1)[0]
 
 
 def write() -> None:

@@ -1,4 +1,4 @@
-"""Grants as changes: what is granted or taken away in one statement, and the SQL of it."""
+"""Grants and revokes as values, and their SQL."""
 
 from __future__ import annotations
 

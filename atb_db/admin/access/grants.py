@@ -1,4 +1,4 @@
-"""What others than its owner may do with each object: read, and granted again after the object was made again."""
+"""Grants on objects: read before an object is dropped, and restored after it was made again."""
 
 from __future__ import annotations
 

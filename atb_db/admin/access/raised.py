@@ -1,4 +1,4 @@
-"""What makes a group, an engine or a reader more than that: attributes, memberships, ownership; and taking it away."""
+"""Excess rights of groups, engines and readers: attributes, memberships, ownership; and how to revoke them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The groups of atb_db: what is missing for them to be as they should, and making it so.
+"""The groups of atb_db: compared with what they should be, created and changed.
 
 Three groups that nobody logs in as; logins are made members of them. Grants belong to a database, groups and
 memberships to its whole server.

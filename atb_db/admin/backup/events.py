@@ -1,4 +1,4 @@
-"""What is recorded of backups, restores and drills in the database itself."""
+"""Events of backups, restores and drills, recorded in the database itself."""
 
 from __future__ import annotations
 

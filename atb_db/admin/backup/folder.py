@@ -1,4 +1,4 @@
-"""The folder of a database's backups: its lock, its private files, and what is in it."""
+"""The folder of a database's backups: its lock, its private files, and its contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the steps of something long take."""
+"""How long the steps of a long operation take."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What drops and empties, and what guards it."""
+"""Commands that drop objects or empty tables, and their guards."""

@@ -1,4 +1,4 @@
-"""The environment marker: what a database says of itself."""
+"""The environment marker: whether a database is marked as staging or production."""
 
 from __future__ import annotations
 

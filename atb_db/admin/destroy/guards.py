@@ -1,4 +1,4 @@
-"""Guards of destructive commands: what a command is about to hit, and whether it may."""
+"""Guards of destructive commands: the target, and whether the command may run on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between a database's code, its functions, views, triggers and comments, and that of a release."""
+"""Differences between a database's functions, views, triggers and comments and those of a release."""
 
 from __future__ import annotations
 

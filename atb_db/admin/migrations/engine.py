@@ -1,4 +1,4 @@
-"""Doing things to migrations, one at a time: under the lock, in one transaction, again when a table is in use."""
+"""Running one migration at a time: under the lock, in one transaction, again while a table is in use."""
 
 from __future__ import annotations
 

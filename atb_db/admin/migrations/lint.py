@@ -1,4 +1,4 @@
-"""What a migration's file must not do, or forget; nothing is connected to."""
+"""Lint of migration files: forbidden statements and missing parts; connects to nothing."""
 
 from __future__ import annotations
 

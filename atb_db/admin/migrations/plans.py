@@ -1,4 +1,4 @@
-"""What is to be done to a database's migrations, or why it must not be: decisions without I/O."""
+"""Plans: which migrations to apply or roll back, or why not; decisions without I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rehearsing what is pending, on a scratch copy of the live schema."""
+"""Rehearsing pending migrations on a scratch copy of the live schema."""
 
 from __future__ import annotations
 

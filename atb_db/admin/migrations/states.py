@@ -1,4 +1,4 @@
-"""What can be said of a migration in a database, and how to fix it."""
+"""States of a migration in a database, and how to fix each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the database is, compared with what it should be."""
+"""The schema of a database, compared with what it should be."""

@@ -1,4 +1,4 @@
-"""What every promise rests on: foreign keys that are in force, commits that last, sequences ahead of their tables."""
+"""Preconditions of every promise: foreign keys in force, commits that last, sequences ahead of their tables."""
 
 from __future__ import annotations
 

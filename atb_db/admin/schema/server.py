@@ -1,4 +1,4 @@
-"""What a database works in: server, time zone, extensions, collation, sequences."""
+"""The surroundings of a schema: server, time zone, extensions, collation, sequences."""
 
 from __future__ import annotations
 

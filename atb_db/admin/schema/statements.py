@@ -1,4 +1,4 @@
-"""What the server says about a declared statement, compared with its signature; nothing is run."""
+"""Declared statements as the server describes them, compared with their signatures; nothing is run."""
 
 from __future__ import annotations
 
