@@ -34,7 +34,7 @@ def tables(refused: Sequence[bool]) -> str:
         lines.append(f"| {one.table} | {one.what} | {'refuses' if is_so else ''} | {one.identity} | {subject} |")
     lines += [
         "",
-        "What contradicts nothing, and is therefore not named:",
+        "Changes that contradict nothing, and are therefore not named:",
         "",
         "| table | changed | why |",
         "|---|---|---|",
