@@ -140,15 +140,9 @@ SELECT session_id, period, period_start, period_end, opening_balance,
  GROUP BY session_id, period, period_start, period_end, opening_balance;
 COMMENT ON VIEW recomputed_metrics IS
 'What performance_metrics must say, computed again from trades and ledger; the columns mean the same.';
-COMMENT ON COLUMN recomputed_metrics.session_id IS 'Session whose trades are counted.';
 COMMENT ON COLUMN recomputed_metrics.period IS 'DAILY or ALL_TIME.';
 COMMENT ON COLUMN recomputed_metrics.opening_balance IS
 'Where the period''s balance starts, in the session''s base currency.';
-COMMENT ON COLUMN recomputed_metrics.commission IS 'Sum of commission, in the session''s base currency.';
-COMMENT ON COLUMN recomputed_metrics.margin_interest_cost IS
-'Sum of margin_interest_cost, in the session''s base currency.';
-COMMENT ON COLUMN recomputed_metrics.funding IS
-'Sum of funding, in the session''s base currency: positive when received.';
 COMMENT ON COLUMN recomputed_metrics.current_streak IS
 'Wins in a row up to the newest booking; negative: losses in a row; 0 after a trade with pnl = 0.';
 COMMENT ON COLUMN recomputed_metrics.largest_win_streak IS 'Longest run of winning trades, in order of booking.';

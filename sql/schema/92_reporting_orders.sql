@@ -48,20 +48,12 @@ COMMENT ON COLUMN reporting.order_quality.time IS 'When the newest of them was j
 COMMENT ON COLUMN reporting.order_quality.session_id IS 'Session.';
 COMMENT ON COLUMN reporting.order_quality.strategy_name IS 'Strategy of the session.';
 COMMENT ON COLUMN reporting.order_quality.symbol IS 'Instrument of the session.';
-COMMENT ON COLUMN reporting.order_quality.order_type IS 'What the order does to its position.';
-COMMENT ON COLUMN reporting.order_quality.total_orders IS 'Number of orders.';
-COMMENT ON COLUMN reporting.order_quality.filled_orders IS 'Number of orders that are FILLED.';
 COMMENT ON COLUMN reporting.order_quality.partially_filled_orders IS
 'Number of orders with fills that are not FILLED, whatever their state.';
-COMMENT ON COLUMN reporting.order_quality.cancelled_orders IS 'Number of orders that are CANCELLED.';
-COMMENT ON COLUMN reporting.order_quality.failed_orders IS 'Number of orders that are FAILED.';
 COMMENT ON COLUMN reporting.order_quality.expired_orders IS 'Number of orders that are EXPIRED.';
 COMMENT ON COLUMN reporting.order_quality.unresolved_orders IS 'Number of orders that may still be filled.';
 COMMENT ON COLUMN reporting.order_quality.fill_rate IS
 'FILLED / (FILLED, CANCELLED, FAILED and EXPIRED), as a fraction; NULL while none is final.';
-COMMENT ON COLUMN reporting.order_quality.slipped_orders IS 'Number of orders with a requested and a filled price.';
 COMMENT ON COLUMN reporting.order_quality.avg_slippage IS
 'Their mean slippage, as a fraction of the requested price; positive = worse than requested.';
 COMMENT ON COLUMN reporting.order_quality.worst_slippage IS 'Their largest slippage, as a fraction.';
-COMMENT ON COLUMN reporting.order_quality.slippage_cost IS
-'Sum of slippage x price x filled quantity, in quote currency.';

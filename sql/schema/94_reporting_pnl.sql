@@ -67,7 +67,6 @@ SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS strategy
 COMMENT ON VIEW reporting.pnl_by_strategy IS 'The P&L of every session by strategy.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.pnl_by_strategy.strategy_name IS 'Strategy that traded.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.costs IS 'Commission and margin interest, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_strategy.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
@@ -81,7 +80,6 @@ SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS symbol, 
 COMMENT ON VIEW reporting.pnl_by_symbol IS 'The P&L of every session by symbol.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.pnl_by_symbol.symbol IS 'Instrument.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.costs IS 'Commission and margin interest, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_symbol.net_pnl IS 'gross_pnl - costs + funding, in the session''s base currency.';
@@ -95,7 +93,6 @@ SELECT p.last_exit_time AS time, s.id AS session_id, s.mode, p.label AS exit_rea
 COMMENT ON VIEW reporting.pnl_by_exit_reason IS 'The P&L of every session by exit reason.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.time IS 'When the newest of the trades was closed.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.session_id IS 'Session.';
-COMMENT ON COLUMN reporting.pnl_by_exit_reason.exit_reason IS 'Why the trades were closed.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.gross_pnl IS 'P&L before costs, in the session''s base currency.';
 COMMENT ON COLUMN reporting.pnl_by_exit_reason.costs IS
 'Commission and margin interest, in the session''s base currency.';

@@ -1,6 +1,6 @@
 -- Comments of views' columns that have none of their own. A column inherits that of the only table's column of its name
 -- that the view reads; else that of the column that it shows by another name; else that of the figure of its name in
--- performance_metrics.
+-- performance_metrics. Where none of these is meant, the list below names the column whose comment it is.
 DO $$
 DECLARE
     inherited record;
@@ -47,14 +47,38 @@ BEGIN
             -- Where two tables have a column of that name, somebody has to say which is meant.
             HAVING count(DISTINCT d.refobjid) = 1
         ),
+        listed (subject, origin, attname) AS (
+            -- They come out of functions, or one of several tables is meant.
+            VALUES
+                ('public.recomputed_metrics.session_id', 'performance_metrics', 'session_id'),
+                ('public.recomputed_metrics.commission', 'performance_metrics', 'commission'),
+                ('public.recomputed_metrics.margin_interest_cost', 'performance_metrics', 'margin_interest_cost'),
+                ('public.recomputed_metrics.funding', 'performance_metrics', 'funding'),
+                ('reporting.order_quality.order_type', 'orders', 'order_type'),
+                ('reporting.order_quality.total_orders', 'order_day_parts', 'orders'),
+                ('reporting.order_quality.filled_orders', 'order_day_parts', 'filled'),
+                ('reporting.order_quality.cancelled_orders', 'order_day_parts', 'cancelled'),
+                ('reporting.order_quality.failed_orders', 'order_day_parts', 'failed'),
+                ('reporting.order_quality.slipped_orders', 'order_day_parts', 'slipped'),
+                ('reporting.order_quality.slippage_cost', 'order_day_parts', 'slippage_cost'),
+                ('reporting.pnl_by_strategy.strategy_name', 'trade_day_parts', 'strategy_name'),
+                ('reporting.pnl_by_symbol.symbol', 'trade_day_parts', 'symbol'),
+                ('reporting.pnl_by_exit_reason.exit_reason', 'trade_day_parts', 'exit_reason')
+        ),
+        meant AS (
+            SELECT l.subject, col_description(a.attrelid, a.attnum) AS comment
+              FROM listed AS l
+              JOIN pg_attribute AS a ON a.attrelid = l.origin::regclass AND a.attname = l.attname
+        ),
         figures AS (
             SELECT a.attname, col_description(a.attrelid, a.attnum) AS comment
               FROM pg_attribute AS a
              WHERE a.attrelid = 'public.performance_metrics'::regclass
                AND a.attnum > 0
         )
-        SELECT c.subject, coalesce(n.comment, s.comment, f.comment) AS comment
+        SELECT c.subject, coalesce(m.comment, n.comment, s.comment, f.comment) AS comment
           FROM columns AS c
+          LEFT JOIN meant AS m USING (subject)
           LEFT JOIN shown AS s USING (oid, attnum)
           LEFT JOIN named AS n USING (oid, attnum)
           LEFT JOIN figures AS f USING (attname)

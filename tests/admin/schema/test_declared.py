@@ -35,6 +35,21 @@ def test_no_view_says_of_a_column_what_its_table_says(fresh_url: str) -> None:
     assert sorted(name for name in own if inherited[name] == said[name]) == []
 
 
+def test_no_view_repeats_the_comment_of_any_table() -> None:
+    release = Release()
+    views = {unit.name for unit in release.declared.units if unit.kind == "view"}
+    own = {comment.name for unit in release.declared.units if unit.kind == "view" for comment in unit.comments}
+    said = {entry.name: entry.comment for entry in release.expected if entry.kind == "column"}
+    of_tables = {comment for name, comment in said.items() if name.rpartition(".")[0] not in views}
+    # Sentences as short as these are the same by chance.
+    by_chance = {name for name in own if name.endswith(".session_id") and said[name] == "Session."} | {
+        "reporting.account_summary.open_positions",
+        "reporting.open_positions.time",
+        "reporting.performance.avg_holding_hours",
+    }
+    assert {name for name in own & said.keys() if said[name] in of_tables} == by_chance
+
+
 @pytest.mark.parametrize(
     "text",
     [
