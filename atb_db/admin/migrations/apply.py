@@ -12,11 +12,11 @@ import psycopg
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, reading
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.code import CodePlan, plan_code
-from atb_db.admin.migrations.files import Migration, Release
+from atb_db.admin.migrations.files import Migration, Release, this_release
 from atb_db.admin.migrations.making import Maker
 from atb_db.admin.migrations.plans import Plan, plan_migrate
 from atb_db.admin.migrations.progress import Event, Happened, Progress, silent
-from atb_db.admin.migrations.reading import read_code_record, read_facts
+from atb_db.admin.migrations.reading import read_code_record, read_facts, read_invalid_indexes
 from atb_db.admin.migrations.states import State, half_built, migration_states
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
@@ -73,7 +73,7 @@ def migrate(
     """
     from atb_db.admin.migrations.engine import engine
 
-    release = release or Release()
+    release = release or this_release()
     with engine(settings, release, wait=wait, progress=progress) as own:
         plan = plan_migrate(release, own.facts, to=to)
         if plan.apply or plan.adopt:
@@ -173,7 +173,7 @@ class Planned(NamedTuple):
 
 def planned(settings: Settings, *, to: str | None = None, release: Release | None = None) -> Planned:
     """The migrations that `migrate` would apply and the code that it would make; raises what `migrate` would."""
-    release = release or Release()
+    release = release or this_release()
     with reading(settings) as (connection, _):
         facts = read_facts(connection, release)
         return Planned(plan_migrate(release, facts, to=to).apply, facts.code if to is None else CodePlan())
@@ -187,7 +187,7 @@ def adopt(settings: Settings, name: str, *, wait: float = DEFAULT_WAIT, release:
         NotFound: there is no such migration.
     """
     allowed = {State.EDITED, State.UNMARKED, State.DIRTY, State.INTERRUPTED}
-    release = release or Release()
+    release = release or this_release()
     with _settling(settings, name, allowed, wait=wait, release=release) as (own, found):
         own.record(release.find(found), adopted=True)
     return found
@@ -201,7 +201,7 @@ def forget(settings: Settings, name: str, *, wait: float = DEFAULT_WAIT, release
         NotFound: there is no record of such a migration.
     """
     allowed = {State.MARKED, State.DELETED, State.DIRTY, State.INTERRUPTED}
-    with _settling(settings, name, allowed, wait=wait, release=release or Release()) as (own, found):
+    with _settling(settings, name, allowed, wait=wait, release=release or this_release()) as (own, found):
         own.forget(found, operation="unmark")
     return found
 
@@ -259,10 +259,10 @@ def _apply(own: Engine, release: Release, migration: Migration) -> None:
         failure = translation(error, writes=True)
         if backend.connection.broken:
             raise failure from None
-    facts = read_facts(backend.connection, release)
-    if failure is None and (broken := half_built(migration, facts)):
+    if failure is None and (broken := half_built(migration, read_invalid_indexes(backend.connection))):
         failure = AtbDbError(f"the index {broken[0]} is invalid")
     if failure is not None:
+        facts = read_facts(backend.connection, release)
         [repair] = [one.repair for one in migration_states(release, facts) if one.id == migration.id]
         failure.message += f"; {repair}"
         raise failure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Final
@@ -193,6 +193,12 @@ class Release:
         """The objects of the expected schema that each migration, and none before it, makes."""
         own = own_objects([migration.statements for migration in self.migrations], self.expected)
         return {migration.id: objects for migration, objects in zip(self.migrations, own, strict=True)}
+
+
+@cache
+def this_release() -> Release:
+    """The release that runs; its files are read once."""
+    return Release()
 
 
 def _described(unit: Unit, inherited: Mapping[str, Sequence[Comment]]) -> Unit:

@@ -74,6 +74,9 @@ class Maker:
         return self._restore()
 
     def _make(self, units: Iterable[Unit]) -> None:
+        units = tuple(units)
+        if self._made_at_once(units):
+            return
         self._waiting |= {(unit.kind, unit.name) for unit in units}
         while self._waiting:
             key = min(self._waiting, key=self._place.__getitem__)
@@ -90,17 +93,34 @@ class Maker:
             self._waiting.discard(key)
             self._describe(unit.comments)
 
+    def _made_at_once(self, units: tuple[Unit, ...]) -> bool:
+        """Make them in one round trip; False, with nothing made, if something must be dropped first or was."""
+        if self._waiting:
+            return False
+        statements = [text for unit in units for text in (unit.statement, *map(self._meaning, unit.comments))]
+        try:
+            with self._connection.transaction():
+                self._run(statements)
+        except _HEADER_CHANGED:
+            return False
+        return True
+
     def _describe(self, comments: Iterable[Comment]) -> None:
-        for comment in comments:
-            statement = comment.statement
-            if comment.kind == "function":
-                # By its parameters, as there may be another of this name.
-                name = self._full_names.get(("function", comment.name), comment.name)
-                meaning = statement.partition(" IS")[2].strip()
-                statement = composed(
-                    "COMMENT ON FUNCTION {name} IS {meaning}", name=_named("function", name), meaning=Written(meaning)
-                )
-            self._connection.execute(statement.encode())
+        self._run([self._meaning(comment) for comment in comments])
+
+    def _meaning(self, comment: Comment) -> str:
+        if comment.kind != "function":
+            return comment.statement
+        # By its parameters, as there may be another of this name.
+        name = self._full_names.get(("function", comment.name), comment.name)
+        meaning = comment.statement.partition(" IS")[2].strip()
+        return composed(
+            "COMMENT ON FUNCTION {name} IS {meaning}", name=_named("function", name), meaning=Written(meaning)
+        )
+
+    def _run(self, statements: list[str]) -> None:
+        if statements:
+            self._connection.execute(";\n".join(statements).encode())
 
     def drop_named(self, names: Iterable[str]) -> None:
         """Drop the views and functions of these names, those of functions without parameters, that are there."""

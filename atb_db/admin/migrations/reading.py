@@ -8,7 +8,7 @@ from typing import cast
 from atb_db.admin.connection import Connection, ask, reading
 from atb_db.admin.locks import MIGRATIONS, is_held
 from atb_db.admin.migrations.code import CodeRecord, is_code, plan_code
-from atb_db.admin.migrations.files import Release
+from atb_db.admin.migrations.files import Release, this_release
 from atb_db.admin.migrations.objects import catalog_objects
 from atb_db.admin.migrations.states import Facts, Record, Status, migration_states
 from atb_db.admin.schema.catalog import PARTS, Catalog, differences, read_catalog
@@ -30,7 +30,7 @@ def read_status(
     connection: Connection, server: ServerInfo, *, release: Release | None = None, catalog: Catalog | None = None
 ) -> Status:
     """`status` on a connection of which `public` comes first in the search path; `catalog` if it was read already."""
-    release = release or Release()
+    release = release or this_release()
     facts = read_facts(connection, release, catalog)
     return Status(server, tuple(migration_states(release, facts)), facts.code.subjects, facts.code.newer)
 
@@ -52,13 +52,18 @@ def read_facts(connection: Connection, release: Release, catalog: Catalog | None
     return Facts(
         records=_records(connection),
         objects=catalog_objects(catalog),
-        invalid_indexes=frozenset(cast("str", name) for (name,) in ask(connection, "invalid_indexes")),
+        invalid_indexes=read_invalid_indexes(connection),
         has_tables=bool(expected & actual),
         differences=different,
         data_differences=tuple(one for one in different if not is_code(release, one)),
         running=is_held(connection, MIGRATIONS),
         code=plan_code(release, read_code_record(connection), catalog),
     )
+
+
+def read_invalid_indexes(connection: Connection) -> frozenset[str]:
+    """Names of the indexes that are not complete."""
+    return frozenset(cast("str", name) for (name,) in ask(connection, "invalid_indexes"))
 
 
 def read_code_record(connection: Connection) -> CodeRecord | None:

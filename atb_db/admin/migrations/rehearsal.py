@@ -16,7 +16,7 @@ from atb_db.admin.connection import Connection, reading
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.migrations.apply import DEFAULT_WAIT, migrate
 from atb_db.admin.migrations.code import CodePlan
-from atb_db.admin.migrations.files import Release
+from atb_db.admin.migrations.files import Release, this_release
 from atb_db.admin.migrations.plans import plan_migrate
 from atb_db.admin.migrations.progress import Progress, silent
 from atb_db.admin.migrations.reading import read_facts
@@ -81,7 +81,7 @@ def rehearse(
         ToolMissing: there is no fitting pg_dump or psql, or no place for the copy.
         Unavailable: the server cannot be reached.
     """
-    release = release or Release()
+    release = release or this_release()
     with TemporaryDirectory(prefix="atb-db-") as folder:
         schema = Path(folder) / "schema.sql"
         live = _copy_schema(settings, release, schema, to=to)

@@ -6,7 +6,7 @@ from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, reading
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations.apply import DEFAULT_WAIT
 from atb_db.admin.migrations.code import code_entries
-from atb_db.admin.migrations.files import Migration, Release
+from atb_db.admin.migrations.files import Migration, Release, this_release
 from atb_db.admin.migrations.making import Maker, code_in_the_way
 from atb_db.admin.migrations.plans import RollbackPlan, plan_rollback
 from atb_db.admin.migrations.progress import Progress, silent
@@ -19,7 +19,7 @@ def rollback_plan(
     settings: Settings, *, steps: int = 1, to: str | None = None, release: Release | None = None
 ) -> tuple[RollbackPlan, ...]:
     """What `rollback` would take back, and what that drops; reads only, raises what `rollback` would."""
-    release = release or Release()
+    release = release or this_release()
     with reading(settings) as (connection, _):
         plan = plan_rollback(release, read_facts(connection, release), steps=steps, to=to)
         code = ((one, _code_of(connection, release, one)) for one in plan)
@@ -54,7 +54,7 @@ def rollback(
     """
     from atb_db.admin.migrations.engine import engine
 
-    release = release or Release()
+    release = release or this_release()
     with engine(settings, release, wait=wait, progress=progress) as own:
         connection = own.backend.connection
         now = plan_rollback(release, own.facts, steps=len(plan))

@@ -188,7 +188,7 @@ def _unrecorded_state(own: frozenset[Object], facts: Facts, *, late: bool) -> St
 def _begun_state(migration: Migration, facts: Facts) -> State:
     if facts.running:
         return State.RUNNING
-    finishable = all(map(is_repeatable, migration.statements)) and not half_built(migration, facts)
+    finishable = all(map(is_repeatable, migration.statements)) and not half_built(migration, facts.invalid_indexes)
     return State.INTERRUPTED if finishable else State.DIRTY
 
 
@@ -203,10 +203,10 @@ def is_repeatable(statement: SqlStatement) -> bool:
     return _REPEATABLE.match(statement.shape) is not None
 
 
-def half_built(migration: Migration, facts: Facts) -> list[str]:
+def half_built(migration: Migration, invalid_indexes: frozenset[str]) -> list[str]:
     """The invalid indexes that the migration names: what CREATE INDEX CONCURRENTLY leaves when it is interrupted."""
     named = {token.text.strip('"') for statement in migration.statements for token in statement.tokens}
-    return sorted(facts.invalid_indexes & named)
+    return sorted(invalid_indexes & named)
 
 
 _REPAIRS: Final = {
@@ -234,7 +234,7 @@ _REPAIRS: Final = {
 def _repair(name: str, state: State, migration: Migration | None, facts: Facts) -> str | None:
     if state is State.UNMARKED and facts.adoptable:
         return "the schema is all there: `atb-db migrate` records it"
-    if state is State.DIRTY and migration is not None and (indexes := half_built(migration, facts)):
+    if state is State.DIRTY and migration is not None and (indexes := half_built(migration, facts.invalid_indexes)):
         drops = " ".join(f"-c 'DROP INDEX CONCURRENTLY IF EXISTS \"{index}\"'" for index in indexes)
         return f"drop what it left half-built, `atb-db psql --write -- {drops}`, then `atb-db migrate`"
     return None if state is State.APPLIED else _REPAIRS[state].format(id=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -57,7 +58,16 @@ def read_catalog(connection: Connection) -> Catalog:
 
 
 def expected_catalog(root: Path | None = None) -> Catalog:
-    """The catalog of a database made from sql/schema."""
+    """The catalog of a database made from sql/schema, that of this release unless another folder is given."""
+    return _own_catalog() if root is None else _written_catalog(root)
+
+
+@cache
+def _own_catalog() -> Catalog:
+    return _written_catalog(None)
+
+
+def _written_catalog(root: Path | None) -> Catalog:
     rows: list[list[str]] = json.loads(_catalog_file(root).read_bytes())
     return tuple(Entry(*row) for row in rows)
 
