@@ -212,7 +212,13 @@ def test_a_live_snapshot_writes_no_span(fresh_world_db: Database, owner: psycopg
     assert owner.execute(query, [session_id]).fetchall() == [(0,)]
 
 
-@pytest.mark.parametrize("every", [timedelta(minutes=20), timedelta(hours=1)], ids=["by hours", "by days"])
+@pytest.mark.parametrize(
+    "every",
+    [
+        pytest.param(timedelta(minutes=20), id="by hours"),
+        pytest.param(timedelta(hours=1), id="by days", marks=pytest.mark.slow),
+    ],
+)
 def test_a_long_curve_has_the_extremes_and_nothing_but_what_there_was(
     fresh_world_db: Database, owner: psycopg.Connection, every: timedelta
 ) -> None:

@@ -68,7 +68,14 @@ def traced(one_connection: Database) -> Trace:
     return trace
 
 
-@pytest.mark.parametrize("name", ["positions.open_position", "trades.log_trade", "events.log_strategy_execution"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("positions.open_position", marks=pytest.mark.slow),
+        pytest.param("trades.log_trade", marks=pytest.mark.slow),
+        "events.log_strategy_execution",
+    ],
+)
 def test_one_prepared_statement_after_1000_calls_with_random_nulls(
     one_connection: Database, world: World, name: str
 ) -> None:

@@ -12,7 +12,11 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-@pytest.mark.parametrize("checker", [["mypy"], ["basedpyright", "--warnings"]], ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    "checker",
+    [pytest.param(["mypy"], marks=pytest.mark.slow), ["basedpyright", "--warnings"]],
+    ids=lambda command: command[0],
+)
 def test_the_checker_agrees_and_would_disagree(checker: list[str], tmp_path: Path) -> None:
     """A test that cannot fail shows nothing: with one result's type changed, the checker must object to that alone."""
     wrong = tmp_path / "wrong.py"
