@@ -43,7 +43,7 @@ class Migrated(NamedTuple):
     code: tuple[str, ...] = ()
     """The functions, views, triggers and comments that were made, changed or dropped afterwards."""
     notes: tuple[str, ...] = ()
-    """Grants that could not be given again on what had to be dropped and made."""
+    """Grants that could not be restored on objects that were dropped and made again."""
 
 
 def migrate(
@@ -100,7 +100,7 @@ def _refuse_without_rights(connection: Connection) -> None:
 
 
 def _record(own: Engine, plan: Plan) -> None:
-    """Record what is there without having been run."""
+    """Record migrations whose objects are there although they were not run."""
     if not (plan.adopt or plan.complete or plan.fold):
         return
     own.prepare()

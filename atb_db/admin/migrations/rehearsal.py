@@ -71,7 +71,7 @@ def rehearse(
     progress: Progress = silent,
     release: Release | None = None,
 ) -> Rehearsal:
-    """Apply what is pending to a copy of the live schema, without its rows, and check the statements against it.
+    """Apply pending migrations to a copy of the live schema, without its rows, and check the statements against it.
 
     The copy is a database beside the live one where the role may create databases, else in a throwaway server. It is
     removed afterwards; one that a killed rehearsal leaves behind is removed by the next.
