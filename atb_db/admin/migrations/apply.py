@@ -15,9 +15,9 @@ from atb_db.admin.migrations.code import CodePlan, plan_code
 from atb_db.admin.migrations.files import Migration, Release, this_release
 from atb_db.admin.migrations.making import Maker
 from atb_db.admin.migrations.plans import Plan, plan_migrate
-from atb_db.admin.migrations.progress import Event, Happened, Progress, silent
 from atb_db.admin.migrations.reading import read_code_record, read_facts, read_invalid_indexes
 from atb_db.admin.migrations.states import State, half_built, migration_states
+from atb_db.admin.migrations.steps import Event, Happened, OnEvent, silent
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 from atb_db.database.translation import translation
@@ -51,7 +51,7 @@ def migrate(
     *,
     to: str | None = None,
     wait: float = DEFAULT_WAIT,
-    progress: Progress = silent,
+    progress: OnEvent = silent,
     release: Release | None = None,
     older_code: bool = False,
 ) -> Migrated:
