@@ -109,9 +109,10 @@ def report_order(
     """`orders.update_order_status` of an order as `fetchOrder`, `fetchOrders` or `watchOrders` returns it.
 
     The order is found by clientOrderId, and gets the exchange's id; by the exchange's id without one, or where it is
-    not ours (the answer to a cancel may carry the cancel's own). What is filled is a total, which single trades replace
-    as soon as they reach it. A null average follows from the cost; of a contract that takes the market. Its fee is
-    taken if it is in base_currency, the session's; else commission says what it is worth, or it comes with the trades.
+    not ours (the answer to a cancel may carry the cancel's own). The filled quantity is a total, which single trades
+    replace as soon as they reach it. A null average follows from the cost; of a contract that takes the market. Its
+    fee is taken if it is in base_currency, the session's; else commission says what it is worth, or it comes with
+    the trades.
 
     Raises:
         InvalidInput: the order has no time, or a status that ccxt does not define.

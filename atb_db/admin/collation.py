@@ -101,7 +101,7 @@ class CollationCheck(NamedTuple):
 
 
 class CollationFix(NamedTuple):
-    """What was done."""
+    """The result."""
 
     server: ServerInfo
     rebuilt: tuple[str, ...]

@@ -19,7 +19,7 @@ from atb_db.statement import Statement
 R = TypeVar("R")
 T = TypeVar("T")
 
-# How names and constants are shown depends on these; PGTZ and PGDATESTYLE go before what the connection asked for.
+# How names and constants are shown depends on these; PGTZ and PGDATESTYLE take precedence over a connection's options.
 CATALOG_SETTINGS: Final = "SET search_path TO public; SET timezone TO 'UTC'; SET datestyle TO 'ISO'"
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]

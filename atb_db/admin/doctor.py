@@ -57,7 +57,7 @@ class Fact(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """What was found."""
+    """The findings."""
 
     settings: tuple[Setting, ...]
     server: ServerInfo | None

@@ -1,4 +1,4 @@
-"""How a connection is encrypted: what was negotiated, whether the server proved who it is, and by which authority."""
+"""Encryption of a connection: what was negotiated, whether the server proved who it is, and by which authority."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REPAIR: Final = (
 
 
 class Encryption(NamedTuple):
-    """What was negotiated for a connection."""
+    """The negotiated encryption of a connection."""
 
     host: str
     """The name that was connected to; a socket's folder."""
@@ -49,7 +49,7 @@ class _Negotiated(NamedTuple):
 
 
 def read_encryption(connection: Connection) -> Encryption:
-    """What was negotiated for this connection."""
+    """The negotiated encryption of this connection."""
     info = connection.info
     with as_login(connection):
         (asked,) = ask(connection, "encryption", _Negotiated)
@@ -81,7 +81,7 @@ def shown_encryption(one: Encryption) -> str:
 
 
 def encryption_findings(one: Encryption, what: str = "encryption") -> Iterator[Finding]:
-    """What is wrong: with a server beyond this machine and private networks anybody may be between."""
+    """The problem: with a server beyond this machine and private networks anybody may be between."""
     if one.near or one.version == "GSSAPI":
         return
     where = f"host {one.host}"

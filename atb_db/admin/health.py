@@ -102,9 +102,9 @@ class Health(NamedTuple):
     healthy: bool
     reachable: bool
     problems: tuple[str, ...]
-    """What is not as demanded, a sentence for each, the worst first."""
+    """Problems, a sentence for each, the worst first."""
     facts: tuple[str, ...]
-    """What is well, in a few words each."""
+    """Checks that passed, in a few words each."""
     sessions: tuple[SessionSign, ...] = ()
     flags: tuple[Flag, ...] = ()
     protection: Protection | None = None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def replay_journal(settings: Settings, path: Path, *, set_aside: bool = False) -> Replayed:
-    """Apply what waits in a journal that no engine has open; also what is `set_aside`, if asked.
+    """Apply waiting entries of a journal that no engine has open; also those set aside, with `set_aside`.
 
     Raises:
         JournalHeld: an engine has it open.

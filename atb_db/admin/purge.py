@@ -1,7 +1,7 @@
 """Retention: old rows are removed in bounded batches, and sessions whose engine has died are ended.
 
 Each batch is a transaction of its own, so that writers of other sessions never wait for long and a run that was killed
-is gone on with by the next one.
+is continued by the next one.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atb_db.admin.errors import ToolMissing, Unusable
+from atb_db.admin.errors import ToolMissing
 from atb_db.admin.questions import arguments, find
+from atb_db.admin.whole_files import written_whole
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import ConfigurationError
@@ -29,7 +30,7 @@ class FileFormat(StrEnum):
 def write_answer(settings: Settings, name: str, texts: Mapping[str, str], path: Path, file_format: FileFormat) -> int:
     """Write what a read statement answers, or a view such as reporting.trades has; how many rows there are.
 
-    The file is there when it is whole: until then it is `path` with `.part` behind it.
+    The file is there when it is whole.
 
     Raises:
         NotFound: there is no such read statement, or the row that it is about does not exist.
@@ -38,20 +39,17 @@ def write_answer(settings: Settings, name: str, texts: Mapping[str, str], path: 
         Unusable: the file cannot be written.
     """
     query = name if name.startswith("reporting.") else (found := find(name)).value(arguments(found, texts))
-    part = path.with_name(f"{path.name}.part")
     try:
-        with Database(settings._replace(pool_min=0, pool_max=1)) as database, database.frames(query) as tables:
-            rows = _write(part, tables, file_format)
-        part.replace(path)
+        with (
+            written_whole(path) as part,
+            Database(settings._replace(pool_min=0, pool_max=1)) as database,
+            database.frames(query) as tables,
+        ):
+            return _write(part, tables, file_format)
     except ConfigurationError as error:
         if "extra" in error.message:
             raise ToolMissing(error.message) from None
         raise
-    except OSError as error:
-        raise Unusable(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
-    return rows
 
 
 def _write(path: Path, tables: Iterator[pa.Table], file_format: FileFormat) -> int:

@@ -63,7 +63,7 @@ class Step(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What is to be set up."""
+    """The parts to set up."""
 
     environment: Environment | None = None
     """What the database is for, as somebody said."""
@@ -113,7 +113,7 @@ def choose_url(variables: Mapping[str, str], environment: Environment | None, ur
 
 
 def find_template(source: str, url: str) -> Step | None:
-    """What is wrong with a URL of which Railway has not filled in a part, or all; None if it looks whole."""
+    """The problem of a URL of which Railway has not filled in a part, or all; None if it looks whole."""
     if not url:
         return Step(Topic.URL, Outcome.FAILED, f"{source} is not set", _REFERENCE)
     if "${{" in url:

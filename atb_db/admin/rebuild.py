@@ -15,11 +15,11 @@ STEP: Final = 100_000
 
 
 class Rebuilt(NamedTuple):
-    """What was computed again of one session."""
+    """Sums of one session that were computed again."""
 
     session_id: int
     discarded: int
-    """Rows that were kept of it before; 0 where only what was missing was added."""
+    """Rows that were kept of it before; 0 where only missing ones were added."""
     rows: int
     """Snapshots, trades and orders that were added."""
 
@@ -32,10 +32,10 @@ def rebuild(
     step: int = STEP,
     progress: Progress = silent,
 ) -> list[Rebuilt]:
-    """Compute what is kept of equity, trades and orders by hours and days again: of all sessions, or of one.
+    """Compute the sums of equity, trades and orders by hour and day again: of all sessions, or of one.
 
     Each step is a transaction of its own, for which the session's writers wait. No figure is wrong meanwhile, or after
-    a run that was killed: what is not kept is read row by row, and the next run with `only_missing` goes on.
+    a run that was killed: days without sums are read row by row, and the next run with `only_missing` goes on.
 
     Raises:
         NotFound: there is no such session.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Final, NamedTuple
 
-from atb_db.admin.errors import ToolMissing, Unusable
+from atb_db.admin.errors import ToolMissing
+from atb_db.admin.whole_files import written_whole
 from atb_db.config import Settings
 from atb_db.database import Database
 from atb_db.errors import NotFound
@@ -100,7 +100,8 @@ def write_report(db: Database, choice: ReportChoice, path: Path, *, refresh: int
     report = read_report(db, choice)
     shown = page(report, title=choice.strategy_name, since=choice.since, written_at=now, refresh=refresh)
     text = render(shown).encode()
-    _replace(path, text)
+    with written_whole(path) as part:
+        part.write_bytes(text)
     return WrittenReport(path, len(text), shown.title, now, report.performance)
 
 
@@ -112,25 +113,3 @@ def report_settings(settings: Settings) -> Settings:
 def _refuse_nobody(choice: ReportChoice, scope: Scope) -> None:
     if choice.strategy_name is not None and not scope.total_sessions:
         raise NotFound(f"no session has traded with the strategy {choice.strategy_name[:60]!r}")
-
-
-def _replace(path: Path, text: bytes) -> None:
-    """Write beside the file, then rename: a reader never sees a part of it."""
-    try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            part = Path(file.name)
-            try:
-                file.write(text)
-                file.flush()
-                part.chmod(_mode(path))
-                part.replace(path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise Unusable(f"{path} cannot be written: {error.strerror or error}") from None
-
-
-def _mode(path: Path) -> int:
-    """That of the file in whose place it comes; else only its owner may read what an account holds."""
-    return path.stat().st_mode & 0o777 if path.exists() else 0o600

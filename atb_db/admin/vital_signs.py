@@ -29,7 +29,7 @@ class VitalSigns(NamedTuple):
     connections: int
     own_connections: int
     sees_everybody: bool
-    """Whether the role is shown other roles' sessions and followers in full; else what is said of them is a part."""
+    """Whether the role is shown other roles' sessions and followers in full; else only a part is known of them."""
     oldest_pid: int | None
     oldest_application: str | None
     oldest_seconds: float | None
@@ -65,7 +65,7 @@ class Follower(NamedTuple):
 
 
 def signs_findings(signs: VitalSigns, settings: Settings, *, ahead: float = 0.0) -> Iterator[Finding]:
-    """What is wrong with such a server; its clock is `ahead` seconds."""
+    """Problems of such a server; its clock is `ahead` seconds."""
     most = signs.server_limit if signs.own_limit is None else min(signs.server_limit, signs.own_limit)
     wanted, repair = str(settings.pool_max), f"DATABASE_POOL_MAX={max(1, most // 2)}, or a larger limit on the server"
     if settings.pool_max > most:
@@ -91,7 +91,7 @@ def signs_findings(signs: VitalSigns, settings: Settings, *, ahead: float = 0.0)
 
 
 def follower_findings(one: Follower) -> Iterator[Finding]:
-    """What is wrong with one."""
+    """Problems of one."""
     kept, behind = one.bytes_behind or 0, "unknown" if one.bytes_behind is None else shown_size(one.bytes_behind)
     if not one.is_connected:
         level = Level.ERROR if kept > _KEPT_LOG else Level.WARNING

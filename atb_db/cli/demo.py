@@ -114,9 +114,11 @@ def _print_session(console: Console, report: DemoReport) -> None:
     facts = Table.grid(padding=(0, 2))
     facts.add_row(
         "Balance",
-        f"{_money(session.initial_balance)} to {_money(session.current_balance)} {session.base_currency} "
-        f"({_percent(metrics.total_return_percent, signed=True)})",
+        f"{_money(session.initial_balance)} to {_money(session.current_balance)} {session.base_currency}",
     )
+    moved = session.current_balance - session.initial_balance - metrics.net_pnl
+    without = f", not counting {_money(-moved)} {session.base_currency} withdrawn" if moved < 0 else ""
+    facts.add_row("Return", f"{_percent(metrics.total_return_percent, signed=True)}{without}")
     facts.add_row(
         "Trades",
         f"{metrics.total_trades:,}, of which {metrics.winning_trades:,} won "

@@ -219,7 +219,7 @@ def check_defaults(row: tuple[object, ...] | None) -> None:
 
 
 def runnable(statement: Statement[object]) -> None:
-    """Refuse what has no rows to read: the value of a bulk load, or anything that is not a statement.
+    """Refuse values that have no rows to read: the value of a bulk load, or anything that is not a statement.
 
     Raises:
         StatementError: it is a row of a bulk load.

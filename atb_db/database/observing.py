@@ -137,7 +137,7 @@ class Counting:
             self._retries[type(event.error).__name__] += 1
 
     def metrics(self, pool: PoolStatistics) -> Metrics:
-        """What was counted so far."""
+        """Counts so far."""
         with self._lock:
             found = [
                 StatementMetrics(
@@ -170,7 +170,7 @@ def united(*observers: Observer | None) -> Observer | None:
 
 
 def on_retry_of(observer: Observer | None, on_retry: OnRetry | None) -> OnRetry | None:
-    """What is called before another attempt."""
+    """The function to call before another attempt."""
     if observer is None:
         return on_retry
     if on_retry is None:

@@ -21,7 +21,7 @@ class Missing(NamedTuple):
 
     part: str
     without: str
-    """What is different without it."""
+    """The difference without it."""
 
 
 def prepared_names(connection: object) -> Mapping[object, object]:

@@ -37,7 +37,7 @@ class Candle(NamedTuple):
 
 
 class Market(NamedTuple):
-    """What is replayed; candles are in order of time, `interval` is the time from one to the next."""
+    """The candles to replay; they are in order of time, `interval` is the time from one to the next."""
 
     symbol: str
     interval: timedelta

@@ -13,7 +13,7 @@ from atb_db.types import PositionSide
 
 
 class Watch(NamedTuple):
-    """What is noted about an open position at the end of a candle: parameters of `update_position`."""
+    """Notes about an open position at the end of a candle: parameters of `update_position`."""
 
     current_price: Decimal
     unrealized_pnl: Decimal

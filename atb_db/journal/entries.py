@@ -1,4 +1,4 @@
-"""Statements as the journal keeps them: the declaration's name, what was given, and every value."""
+"""Statements as the journal keeps them: the declaration's name, the names of the given arguments, and every value."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_journalable(statement: Statement[object]) -> None:
 
 
 def stored_values(statement: Statement[object]) -> Mapping[str, object]:
-    """The values in the types that JSON has, exactly; what is UNSET is left out."""
+    """The values in the types that JSON has, exactly; UNSET ones are left out."""
     return {name: _stored(value) for name, value in statement.args.items() if value is not UNSET}
 
 

@@ -218,7 +218,7 @@ class Queue:
             return Queued(ticket.entry.number, ticket.statement.request_id, len(self._pending), self._reason)
 
     def revive(self) -> None:
-        """Let what was refused be tried again, in its place by number; what cannot be read stays set aside."""
+        """Queue refused entries again, in their places by number; unreadable ones stay set aside."""
         with self._mutex:
             for number, kept in list(self._aside.items()):
                 if kept.statement is not None:
@@ -287,7 +287,7 @@ class Queue:
             log.warning("%s: what became of an entry was not written down: %s", self._file.path, error)
 
     def _compact(self) -> None:
-        """Leave out what is done, if that is worth writing the rest again."""
+        """Drop entries that are done, if that is worth writing the rest again."""
         if self._file.size - self._kept < min(_SLACK, self._limit // 8):
             return
         kept = {**self._aside, **{ticket.entry.number: None for ticket in self._pending}}

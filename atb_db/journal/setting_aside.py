@@ -20,7 +20,7 @@ _OF_THE_VALUES: Final = frozenset({"20", "21", "22", "23", "27", "2F", "38", "39
 
 
 def is_permanent(error: AtbDbError) -> bool:
-    """Whether the entry is at fault, so that trying it again would change nothing.
+    """Whether the entry is at fault: trying it again would change nothing.
 
     Whatever else a server says may be its own trouble: it is away, full, read-only, damaged, not migrated, or out of
     transaction ids. Then the entry waits, and no entry after it is lost either.

@@ -86,7 +86,7 @@ class Journal:
         return cast("R", ticket.result) if ticket.settled else self._queue.queued(ticket)
 
     def replay(self, *, timeout: float | None = None, set_aside: bool = False) -> Replayed:
-        """Apply what waits, each with the database's own deadline; `set_aside` tries what was refused before, too.
+        """Apply waiting entries, each with the database's own deadline; `set_aside` also tries refused ones again.
 
         It ends when all is done, the database fails, or after `timeout` seconds and the entry that is under way then.
         """

@@ -18,7 +18,7 @@ class BookFinding(NamedTuple):
     expected: str | None
     """What follows from the other books; None for what should not be there."""
     actual: str | None
-    """What is stored; None for what is missing."""
+    """The stored value; None for a missing row."""
 
 
 class SessionAudit(NamedTuple):
@@ -35,9 +35,9 @@ class SessionAudit(NamedTuple):
     trades: list[BookFinding]
     """What a trade or partial trade was made of."""
     equity: list[BookFinding]
-    """What is kept of the equity by hour and day."""
+    """The equity kept by hour and day."""
     days: list[BookFinding]
-    """What is kept of the trades and orders by day."""
+    """The sums of trades and orders kept by day."""
 
     @property
     def findings(self) -> list[BookFinding]:
@@ -151,7 +151,7 @@ def audit_equity(*, session_id: int) -> list[BookFinding]:
 
 @query
 def audit_days(*, session_id: int) -> list[BookFinding]:
-    """Contradictions between what is kept of a session's trades and orders by days and they themselves.
+    """Contradictions between a session's trades and orders and their sums by day.
 
     - ``trade days``: trade_days and trade_day_parts equal what their days' trades make of them in every column.
     - ``order days``: order_day_parts equals what its days' orders make of it in every column.
@@ -180,7 +180,7 @@ def audit_across_sessions() -> list[BookFinding]:
 
 @query
 def audit_orphans() -> list[BookFinding]:
-    """Rows that refer to a row which is not there, by what refers and what is missing.
+    """Rows that refer to a missing row, by the referring row and the missing one.
 
     The foreign keys hold most of it while nobody turns them off; a ledger entry's fill and position have none.
     """

@@ -10,7 +10,7 @@ from atb_db.types import NOW, Environment, EnvironmentLabel
 
 
 class Deployment(NamedTuple):
-    """What is recorded about the database; None for what is not."""
+    """The records about the database; None for a missing one."""
 
     environment: Environment | None
     """What the database is used for; NULL while nobody has said."""
@@ -26,7 +26,7 @@ class Deployment(NamedTuple):
 
 @query
 def get_deployment() -> Deployment | None:
-    """What is recorded about the database; None if nothing is."""
+    """The records about the database; None if there are none."""
     ...
 
 

@@ -241,13 +241,13 @@ def update_order_status(
     timestamp: datetime = NOW,
     token: UUID | None = None,
 ) -> int:
-    """Report what the exchange says of an order as a whole; what is not given stays. The order's id.
+    """Report an order as a whole, as the exchange shows it; fields that are not given stay. The order's id.
 
     The order is named by order_id, or in its session by internal_order_id, or else (also where that is no order's) by
     exchange_order_id; given beside one of the first two, exchange_order_id is the id that the order has now. Another
     one than before is that of an amended order, and the former is kept. quantity and price are amended ones.
 
-    filled_quantity is the total so far, filled_price its average, commission its fees: what is new in them is booked
+    filled_quantity is the total so far, filled_price its average, commission its fees: new parts of them are booked
     into the order's position. FILLED without a quantity means all of it when no fill is known, without a price at the
     requested one. Single fills take the total's place as soon as they reach it. Nothing that the exchange did is
     refused: a state that would go back, or leave a final one, stays as it is, and a fill after the end is booked with a

@@ -275,8 +275,8 @@ def update_position(
 ) -> int:
     """Change the given fields of an open position; NULL clears one. The position's id.
 
-    What is not given keeps its value; None stores NULL. unrealized_pnl and its percent follow from current_price unless
-    they are given. Conflict when the position is closed, SessionClosed when its session is.
+    Fields that are not given keep their values; None stores NULL. unrealized_pnl and its percent follow from
+    current_price unless they are given. Conflict when the position is closed, SessionClosed when its session is.
     """
     ...
 
@@ -432,8 +432,8 @@ def correct_entry_price(
 ) -> int:
     """Correct the average price of everything that a position entered, with a reconciliation event; the position's id.
 
-    entry_price is in quote currency. What is still held costs the difference more or less; the share of what was exited
-    is P&L, booked at once; of a CLOSED position the trade and the metrics follow. Fills stay as they were reported.
+    entry_price is in quote currency. The part that is still held costs the difference more or less; the exited
+    part's share is P&L, booked at once; of a CLOSED position the trade and the metrics follow. Fills stay as reported.
     """
     ...
 
@@ -446,7 +446,7 @@ def move_position_to_session(
 
     For an operator: a position that stands in a session which is not carried on. Its orders, fills and partial trades
     go with it. So do its P&L, fees, funding and interest so far: they are part of the trade that closes it there. The
-    balance of neither session changes: what was realised stays in the balance where it was booked, which a pair of
+    balance of neither session changes: realised P&L stays in the balance where it was booked, which a pair of
     MOVE entries in the two ledgers shows. Both sessions get a reconciliation event.
 
     The session it leaves may have ended; the one it goes to is active, of the same mode and base currency. A position

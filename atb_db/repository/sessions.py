@@ -203,9 +203,9 @@ def resume_or_create(
     that is older than max_age.
 
     At most one engine holds a session: SessionHeld names the one that does. A hold lasts for the lease, by the
-    server's clock, unless renew_hold prolongs it, so that a dead engine's is free after that; take_over ends it early,
-    for an operator who knows that the engine is dead. Spans are a timedelta or seconds. What is open is read next, in
-    the same transaction:
+    server's clock, unless renew_hold prolongs it, so a dead engine's is free after that; take_over ends it early,
+    for an operator who knows that the engine is dead. Spans are a timedelta or seconds. Read open
+    positions and orders next, in the same transaction:
 
         with db.transaction() as tx:
             held = tx.run(sessions.resume_or_create(...))
@@ -249,7 +249,7 @@ def end_trading_session(*, session_id: int, end_time: datetime = NOW, token: UUI
 
     Open positions stay open; the session takes no more trades, orders or balance changes (SessionClosed). An end_time
     before the start, by a clock that was set back, is stored as the start.
-    The hold is released. An engine gives its hold's token, so that it does not end what another has taken over
+    The hold is released. An engine gives its hold's token, so it cannot end a session that another has taken over
     (SessionHeld); without one the session is ended no matter who holds it.
     """
     ...

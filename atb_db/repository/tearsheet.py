@@ -1,6 +1,6 @@
 """What a tear sheet shows beside the figures of `metrics`, `reports` and `execution`: scope, days, distributions.
 
-Filters are those of `reports`. What is about single trades looks at the `newest` trades
+Filters are those of `reports`. Statements about single trades look at the `newest` trades
 of each session in the span, and of these at the chosen ones.
 """
 

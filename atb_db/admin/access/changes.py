@@ -25,7 +25,7 @@ class RoleChange(NamedTuple):
     expected: str | None
     """None for what nobody should have."""
     actual: str | None
-    """None for what is missing."""
+    """None for a missing one."""
     sql: str
 
 

@@ -53,7 +53,7 @@ class Contents(NamedTuple):
 
 
 def contents(dump: Path, tool: Tool) -> Contents:
-    """What is in the dump, as its list says.
+    """The contents of the dump, by its list.
 
     Raises:
         BadBackup: the list cannot be read.

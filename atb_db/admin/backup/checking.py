@@ -1,4 +1,4 @@
-"""Whether a backup is what was written, and can be read."""
+"""Whether a backup is undamaged and can be read."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def _scratch(manifest: Manifest, target: Settings | None) -> AbstractContextMana
 
 
 def _examine(scratch: Settings, dump: Path, watch: Stopwatch, progress: Progress | None) -> _Findings:
-    """What is wrong with the dump, once restored; a restore that fails is a finding, too."""
+    """Problems of the dump, once restored; a restore that fails is a finding, too."""
     try:
         restored = restore(scratch, dump, progress=progress)
     except ToolMissing:

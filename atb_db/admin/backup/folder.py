@@ -127,7 +127,7 @@ def list_backups(home: Path, *, now: datetime | None = None) -> list[Listed]:
 
 
 def inspect(dump: Path, *, now: datetime | None = None, thorough: bool = False) -> Listed:
-    """What is known about a dump without reading it, or when `thorough` with its checksum."""
+    """Facts about a dump without reading it, or when `thorough` with its checksum."""
     time = time_of(dump)
     try:
         manifest = read_manifest(dump)

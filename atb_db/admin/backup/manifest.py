@@ -29,7 +29,7 @@ _CHUNK: Final = 1 << 20
 
 
 class Manifest(NamedTuple):
-    """What is known of a dump."""
+    """The facts about a dump."""
 
     format: int
     """Version of this record's fields."""

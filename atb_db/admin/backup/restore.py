@@ -41,10 +41,10 @@ _KNOWS_SETTING: Final = 170000
 
 
 class Replacement(NamedTuple):
-    """What is in the target may be replaced."""
+    """The target's contents may be replaced."""
 
     request: Request
-    """What was said to the guard."""
+    """The answers to the guard."""
     backup_folder: Path | None
     """Where to back the target up first; None: not at all."""
 
@@ -60,7 +60,7 @@ class Restored(NamedTuple):
     """Migrations that the backup did not have."""
     verification: Verification
     backed_up: Path | None
-    """The backup of what was replaced."""
+    """The backup of the replaced contents."""
     seconds: dict[str, float]
     """What each step took."""
     notes: tuple[str, ...]
@@ -78,7 +78,7 @@ def restore(
 ) -> Restored:
     """Restore a backup into a database that is empty, or into any with `replacement`; then migrate and verify it.
 
-    Dropping what is there, restoring, and comparing rows and schema with the manifest are one transaction: whatever
+    Dropping the contents, restoring, and comparing rows and schema with the manifest are one transaction: whatever
     goes wrong there leaves the target as it was. Objects belong to the role that restores. Grants are restored if their
     roles exist, extensions if the role may make them. Only the schemas that the dump has count, and are replaced: what
     a provider has in others stays.
@@ -162,7 +162,7 @@ def _refuse_foreign(manifest: Manifest, dump: Path) -> None:
 
 
 def _guard(connection: Connection, replacement: Replacement | None, schemas: Sequence[str]) -> _Present | None:
-    """What is in the target's schemas and may be replaced; None if there is nothing."""
+    """The contents of the target's schemas, which may be replaced; None if there are none."""
     objects = droppable_objects(connection, schemas)
     if not objects:
         return None

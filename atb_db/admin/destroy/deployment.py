@@ -15,14 +15,14 @@ from atb_db.types import Environment
 
 
 class Marked(NamedTuple):
-    """A database and what has been said about it; None as long as nobody has said anything."""
+    """A database and its marker; None as long as it has none."""
 
     server: ServerInfo
     deployment: Deployment | None
 
 
 def read_deployment(connection: Connection) -> Deployment | None:
-    """What has been said about the connected database; None also where the table does not exist yet."""
+    """The marker of the connected database; None also where the table does not exist yet."""
     row = connection.execute("SELECT to_regclass('public.deployment') IS NOT NULL").fetchone()
     return perform(connection, deployment.get_deployment()) if row == (True,) else None
 
@@ -34,7 +34,7 @@ def read_environment(connection: Connection) -> Environment | None:
 
 
 def show_environment(settings: Settings) -> Marked:
-    """What has been said about the database; reads only.
+    """The marker of the database; reads only.
 
     Raises:
         Unavailable: the server cannot be reached.

@@ -44,7 +44,7 @@ class Target(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What was said on the command line or at its prompt."""
+    """The answers on the command line or at its prompt."""
 
     environment: Environment | None = None
     name: str | None = None

@@ -15,9 +15,9 @@ from atb_db.admin.migrations.code import CodePlan, plan_code
 from atb_db.admin.migrations.files import Migration, Release, this_release
 from atb_db.admin.migrations.making import Maker
 from atb_db.admin.migrations.plans import Plan, plan_migrate
-from atb_db.admin.migrations.progress import Event, Happened, Progress, silent
 from atb_db.admin.migrations.reading import read_code_record, read_facts, read_invalid_indexes
 from atb_db.admin.migrations.states import State, half_built, migration_states
+from atb_db.admin.migrations.steps import Event, Happened, OnEvent, silent
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 from atb_db.database.translation import translation
@@ -43,7 +43,7 @@ class Migrated(NamedTuple):
     code: tuple[str, ...] = ()
     """The functions, views, triggers and comments that were made, changed or dropped afterwards."""
     notes: tuple[str, ...] = ()
-    """Grants that could not be given again on what had to be dropped and made."""
+    """Grants that could not be restored on objects that were dropped and made again."""
 
 
 def migrate(
@@ -51,7 +51,7 @@ def migrate(
     *,
     to: str | None = None,
     wait: float = DEFAULT_WAIT,
-    progress: Progress = silent,
+    progress: OnEvent = silent,
     release: Release | None = None,
     older_code: bool = False,
 ) -> Migrated:
@@ -100,7 +100,7 @@ def _refuse_without_rights(connection: Connection) -> None:
 
 
 def _record(own: Engine, plan: Plan) -> None:
-    """Record what is there without having been run."""
+    """Record migrations whose objects are there although they were not run."""
     if not (plan.adopt or plan.complete or plan.fold):
         return
     own.prepare()

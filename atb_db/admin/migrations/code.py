@@ -39,13 +39,13 @@ class CodePlan(NamedTuple):
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """What is made, described or dropped, each in words."""
+        """The objects to make, describe or drop, each in words."""
         described = dict.fromkeys(f"comment on {one.kind} {one.name}" for one in self.comments)
         return (*map(str, self.make), *described, *(f"{kind} {name}" for kind, name in self.drop))
 
 
 def plan_code(release: Release, record: CodeRecord | None, actual: Catalog, *, older: bool = False) -> CodePlan:
-    """What is to be made, described and dropped, by comparing what is there with what should be.
+    """The objects to make, describe and drop, by comparing the database with the release.
 
     The code of a later release is left as it is, unless `older` asks for that of this one.
     """
@@ -107,7 +107,7 @@ def code_entries(release: Release) -> list[tuple[str, str]]:
 
 
 def record_of(release: Release) -> CodeRecord:
-    """What is recorded when the code is the release's."""
+    """The record of a database whose code is the release's."""
     return CodeRecord(release.version, tuple(code_entries(release)))
 
 

@@ -14,9 +14,9 @@ from yoyo.migrations import Migration as YoyoMigration
 from atb_db.admin.connection import ask
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.migrations.files import Migration, Release
-from atb_db.admin.migrations.progress import Event, Happened, Progress
 from atb_db.admin.migrations.reading import read_facts
 from atb_db.admin.migrations.states import Facts
+from atb_db.admin.migrations.steps import Event, Happened, OnEvent
 from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
 from atb_db.admin.readable import shown_duration
 from atb_db.config import Settings
@@ -48,7 +48,7 @@ class Engine(NamedTuple):
     """What there was when the lock was had."""
     wait: float
     """Seconds for which a migration is tried again while a table that it changes is in use."""
-    progress: Progress
+    progress: OnEvent
 
     def each(self, migrations: Sequence[Migration], do: Callable[[Migration], None]) -> tuple[str, ...]:
         """Do it to each migration and report each; their ids."""
@@ -140,7 +140,7 @@ def yoyo_migration(name: str) -> YoyoMigration:
 
 
 @contextmanager
-def engine(settings: Settings, release: Release, *, wait: float, progress: Progress) -> Iterator[Engine]:
+def engine(settings: Settings, release: Release, *, wait: float, progress: OnEvent) -> Iterator[Engine]:
     """Connect and hold the lock on migrations until the end of the block.
 
     Raises:

@@ -44,7 +44,7 @@ _REPEATABLE: Final = (
 )
 
 
-class Severity(StrEnum):
+class LintLevel(StrEnum):
     """Whether a finding must be fixed."""
 
     ERROR = "error"
@@ -58,7 +58,7 @@ class LintFinding(NamedTuple):
     line: int
     rule: str
     """A comment `-- lint-ignore RULE: reason` in the file switches it off; squawk's rules have their own."""
-    severity: Severity
+    severity: LintLevel
     message: str
 
 
@@ -72,7 +72,7 @@ class Linted(NamedTuple):
     @property
     def clean(self) -> bool:
         """Whether nothing must be fixed."""
-        return all(finding.severity is Severity.WARNING for finding in self.findings)
+        return all(finding.severity is LintLevel.WARNING for finding in self.findings)
 
 
 _Problem: TypeAlias = tuple[int, str]
@@ -100,7 +100,7 @@ def lint_migration(migration: Migration) -> Iterator[LintFinding]:
     for rule, check in _RULES.items():
         if rule not in migration.ignored_rules:
             for line, message in check(migration):
-                yield LintFinding(migration.path.name, line, rule, Severity.ERROR, message)
+                yield LintFinding(migration.path.name, line, rule, LintLevel.ERROR, message)
 
 
 def _transaction_control(migration: Migration) -> Iterator[_Problem]:
@@ -225,17 +225,17 @@ def _numbering(migrations: Sequence[Migration]) -> Iterator[LintFinding]:
     for migration in migrations:
         if not _FILE_NAME.fullmatch(migration.id):
             message = "the name is not four digits, a hyphen and words in lower case with hyphens between them"
-            yield LintFinding(migration.path.name, 1, "numbering", Severity.ERROR, message)
+            yield LintFinding(migration.path.name, 1, "numbering", LintLevel.ERROR, message)
     before = 0
     for migration in migrations:
         number = migration.number
         if number == before:
             message = f"there is another migration {number:04}"
-            yield LintFinding(migration.path.name, 1, "numbering", Severity.ERROR, message)
+            yield LintFinding(migration.path.name, 1, "numbering", LintLevel.ERROR, message)
         elif number > before + 1:
             # Somebody else's branch may have it.
             message = f"there is no migration {before + 1:04} before it"
-            yield LintFinding(migration.path.name, 1, "numbering", Severity.WARNING, message)
+            yield LintFinding(migration.path.name, 1, "numbering", LintLevel.WARNING, message)
         before = number
 
 
@@ -253,7 +253,7 @@ def _domain_columns(migrations: Sequence[Migration]) -> Iterator[LintFinding]:
                     f"{added.type} is a domain: PostgreSQL rewrites {added.table} for it, and a statement that began "
                     f"before sees it empty: ADD COLUMN {added.name} with the domain's own type and a named CHECK"
                 )
-                yield LintFinding(migration.path.name, added.line, _DOMAIN_COLUMN, Severity.ERROR, message)
+                yield LintFinding(migration.path.name, added.line, _DOMAIN_COLUMN, LintLevel.ERROR, message)
 
 
 def _strays(release: Release) -> Iterator[LintFinding]:
@@ -262,10 +262,10 @@ def _strays(release: Release) -> Iterator[LintFinding]:
         if path.name.endswith(".rollback.sql"):
             if path.name.removesuffix(".rollback.sql") not in ids:
                 yield LintFinding(
-                    path.name, 1, "stray-file", Severity.ERROR, "takes back a migration that is not there"
+                    path.name, 1, "stray-file", LintLevel.ERROR, "takes back a migration that is not there"
                 )
         elif path.suffix != ".sql":
-            yield LintFinding(path.name, 1, "stray-file", Severity.ERROR, "is no .sql file, and never run")
+            yield LintFinding(path.name, 1, "stray-file", LintLevel.ERROR, "is no .sql file, and never run")
 
 
 def _find_squawk() -> str | None:
@@ -291,5 +291,5 @@ def _squawked(command: Iterable[str]) -> Iterator[LintFinding]:
     for report in reports:
         name = Path(str(report["file"])).name
         yield LintFinding(
-            name, int(report["line"]) + 1, f"squawk:{report['rule_name']}", Severity.ERROR, str(report["message"])
+            name, int(report["line"]) + 1, f"squawk:{report['rule_name']}", LintLevel.ERROR, str(report["message"])
         )

@@ -43,7 +43,7 @@ def code_in_the_way(connection: Connection, release: Release, drops: Iterable[Ob
 
 
 class Maker:
-    """Makes and drops code in one transaction; what others were granted on what is made again, they keep."""
+    """Makes and drops code in one transaction; grants of others on objects that are made again are kept."""
 
     def __init__(self, connection: Connection, release: Release) -> None:
         """In the transaction that is under way, with `public` first in its search path."""
@@ -180,7 +180,7 @@ class Maker:
             self._owners = self._read_owners()
 
     def _restore(self) -> tuple[str, ...]:
-        """Give what was dropped and made again its owner and its grants; the grants that could not be given."""
+        """Restore owner and grants of objects that were made again; the grants that could not be given."""
         if not self._dropped:
             return ()
         for (kind, name), owner in self._read_owners().items():

@@ -67,7 +67,7 @@ def read_invalid_indexes(connection: Connection) -> frozenset[str]:
 
 
 def read_code_record(connection: Connection) -> CodeRecord | None:
-    """What is recorded of the database's code."""
+    """The record of the database's code."""
     if connection.execute("SELECT to_regclass('public._atb_code') IS NULL").fetchall() == [(True,)]:
         return None
     for release, objects in cast("list[tuple[str, list[str]]]", ask(connection, "code_record")):

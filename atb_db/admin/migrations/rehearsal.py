@@ -18,8 +18,8 @@ from atb_db.admin.migrations.apply import DEFAULT_WAIT, migrate
 from atb_db.admin.migrations.code import CodePlan
 from atb_db.admin.migrations.files import Release, this_release
 from atb_db.admin.migrations.plans import plan_migrate
-from atb_db.admin.migrations.progress import Progress, silent
 from atb_db.admin.migrations.reading import read_facts
+from atb_db.admin.migrations.steps import OnEvent, silent
 from atb_db.admin.schema.catalog import Catalog, Difference, differences, read_catalog
 from atb_db.admin.schema.statements import Mismatch, describe
 from atb_db.admin.scratch import Purpose, Scratch, has_server, in_embedded_server, on_server, read_place
@@ -68,10 +68,10 @@ def rehearse(
     *,
     to: str | None = None,
     wait: float = DEFAULT_WAIT,
-    progress: Progress = silent,
+    progress: OnEvent = silent,
     release: Release | None = None,
 ) -> Rehearsal:
-    """Apply what is pending to a copy of the live schema, without its rows, and check the statements against it.
+    """Apply pending migrations to a copy of the live schema, without its rows, and check the statements against it.
 
     The copy is a database beside the live one where the role may create databases, else in a throwaway server. It is
     removed afterwards; one that a killed rehearsal leaves behind is removed by the next.

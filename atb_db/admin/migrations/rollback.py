@@ -9,8 +9,8 @@ from atb_db.admin.migrations.code import code_entries
 from atb_db.admin.migrations.files import Migration, Release, this_release
 from atb_db.admin.migrations.making import Maker, code_in_the_way
 from atb_db.admin.migrations.plans import RollbackPlan, plan_rollback
-from atb_db.admin.migrations.progress import Progress, silent
 from atb_db.admin.migrations.reading import read_code_record, read_facts
+from atb_db.admin.migrations.steps import OnEvent, silent
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
 
@@ -39,7 +39,7 @@ def rollback(
     plan: tuple[RollbackPlan, ...],
     *,
     wait: float = DEFAULT_WAIT,
-    progress: Progress = silent,
+    progress: OnEvent = silent,
     release: Release | None = None,
 ) -> tuple[str, ...]:
     """Take back the migrations of a plan that was agreed to; their ids, in that order.

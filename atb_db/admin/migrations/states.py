@@ -119,7 +119,7 @@ class Facts(NamedTuple):
 
     records: tuple[Record, ...]
     objects: frozenset[Object]
-    """What is there."""
+    """The objects that exist."""
     invalid_indexes: frozenset[str]
     has_tables: bool
     """Whether any of the release's tables is there."""

@@ -42,7 +42,7 @@ class Difference(NamedTuple):
     expected: str | None
     """None for what should not be there."""
     actual: str | None
-    """None for what is missing."""
+    """None for a missing one."""
 
     @property
     def problem(self) -> str:

@@ -30,7 +30,7 @@ _BY_HAND: Final = (
 
 
 def drift_findings(different: Iterable[Difference], expected: Catalog) -> Iterator[Finding]:
-    """Each difference with its level and its repair; what is not part of atb_db at all is only mentioned."""
+    """Each difference with its level and its repair; objects that are not part of atb_db are only mentioned."""
     known = {(entry.kind, entry.name): entry for entry in expected}
     ours = {entry.name for entry in expected}
     for one in different:

@@ -261,7 +261,7 @@ class AsyncDatabase:
         return self._pool.statistics()
 
     def metrics(self) -> Metrics:
-        """What was counted so far: the pool and, with DATABASE_METRICS=1, statements, errors and retries."""
+        """Counts so far: the pool and, with DATABASE_METRICS=1, statements, errors and retries."""
         pool = self.statistics()
         return Metrics(self._since, pool) if self._counting is None else self._counting.metrics(pool)
 

@@ -95,7 +95,7 @@ class Database:
         on_retry: OnRetry | None = None,
         observer: Observer | None = None,
     ) -> Self:
-        """The database of the environment's settings (see `Settings.load`); what is given here goes before them."""
+        """The database of the environment's settings (see `Settings.load`); arguments take precedence over them."""
         url = hidden(url)
         settings = Settings.load(url, application_name=application_name, pool_min=pool_min, pool_max=pool_max)
         return cls(settings, on_retry=on_retry, observer=observer)
@@ -285,7 +285,7 @@ class Database:
                 self._pause(attempts, error)
 
     def primary(self) -> AbstractContextManager[None]:
-        """A block in which every query goes to the primary, whatever may be stale: it sees what was just written."""
+        """A block in which every query goes to the primary, whatever may be stale: it sees everything just written."""
         return primary()
 
     def health(self, *, timeout: float = 1.0) -> Health:
@@ -321,7 +321,7 @@ class Database:
         return self._pool.statistics()
 
     def metrics(self) -> Metrics:
-        """What was counted so far: the pool and, with DATABASE_METRICS=1, statements, errors and retries."""
+        """Counts so far: the pool and, with DATABASE_METRICS=1, statements, errors and retries."""
         pool = self.statistics()
         return Metrics(self._since, pool) if self._counting is None else self._counting.metrics(pool)
 

@@ -102,7 +102,7 @@ class Transaction:
 def begun(connection: Connection) -> Iterator[None]:
     """A transaction or savepoint. Lost at its beginning, it has not happened; at its COMMIT, nobody knows.
 
-    What the block itself raised goes before what became of its ROLLBACK: without a COMMIT nothing is stored.
+    An exception of the block takes precedence over one of its ROLLBACK: without a COMMIT nothing is stored.
     """
     raised: Exception | None = None
     try:

@@ -1,4 +1,4 @@
--- Contradictions between what is kept of a session's trades and orders by days and they themselves.
+-- Contradictions between a session's trades and orders and their sums by day.
 WITH days AS MATERIALIZED (
     SELECT (SELECT array_agg(k.day::timestamptz) FROM kept_trade_days(:session_id, NULL, NULL) AS k) AS of_trades,
            (SELECT array_agg(k.day) FROM kept_order_days(:session_id, NULL, NULL) AS k (day)) AS of_orders

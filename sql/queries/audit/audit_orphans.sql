@@ -1,4 +1,4 @@
--- Rows that refer to a row which is not there, by what refers and what is missing.
+-- Rows that refer to a missing row, by the referring row and the missing one.
 WITH orphans AS (
     SELECT 'account_balances ' || c.id || ', session_id' AS subject,
            'trading_sessions' AS parent, c.session_id::text AS missing

@@ -1,4 +1,4 @@
--- Report what the exchange says of an order as a whole; what is not given stays. The order's id.
+-- Report an order as a whole, as the exchange shows it; fields that are not given stay. The order's id.
 SELECT update_order(
            own_id => :order_id, session => :session_id, internal => :internal_order_id,
            exchange => :exchange_order_id, state => :status, total => :filled_quantity, average => :filled_price,

@@ -9,7 +9,7 @@ from atb_db.admin.connection import ask
 from atb_db.admin.errors import Refused
 from atb_db.admin.migrations import Release, State, migrate, planned, rehearse, rollback, rollback_plan, status
 from atb_db.admin.migrations.engine import engine, yoyo_migration
-from atb_db.admin.migrations.progress import silent
+from atb_db.admin.migrations.steps import silent
 from atb_db.admin.schema.catalog import differences, expected_catalog
 from atb_db.config import Settings
 from atb_db.embedded import Server

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from atb_db.admin.migrations import Release, Severity, lint, new_migration
+from atb_db.admin.migrations import LintLevel, Release, lint, new_migration
 from atb_db.admin.tokens import checksum, statements
 from atb_db.errors import InvalidInput
 from tests.admin.conftest import Write
@@ -90,7 +90,7 @@ def test_what_is_right_is_not_found(sql: str, write: Write) -> None:
 
 
 def test_the_migrations_that_there_are_have_no_errors() -> None:
-    assert [one for one in lint().findings if one.severity is Severity.ERROR] == []
+    assert [one for one in lint().findings if one.severity is LintLevel.ERROR] == []
 
 
 def test_names_and_numbers(write: Write) -> None:
@@ -101,11 +101,11 @@ def test_names_and_numbers(write: Write) -> None:
     (release.folder / "0007-python.py").write_text("")
     found = {(one.file, one.rule, one.severity) for one in lint(release).findings if "squawk" not in one.rule}
     assert found == {
-        ("0001-two.sql", "numbering", Severity.ERROR),
-        ("0004-four.sql", "numbering", Severity.WARNING),
-        ("5_Odd.sql", "numbering", Severity.ERROR),
-        ("0006-gone.rollback.sql", "stray-file", Severity.ERROR),
-        ("0007-python.py", "stray-file", Severity.ERROR),
+        ("0001-two.sql", "numbering", LintLevel.ERROR),
+        ("0004-four.sql", "numbering", LintLevel.WARNING),
+        ("5_Odd.sql", "numbering", LintLevel.ERROR),
+        ("0006-gone.rollback.sql", "stray-file", LintLevel.ERROR),
+        ("0007-python.py", "stray-file", LintLevel.ERROR),
     }
 
 

@@ -1,4 +1,4 @@
-"""Progress reports of migrations while they run."""
+"""Events of migrations while they run: begun, waiting, done; and who hears of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Event(NamedTuple):
     """Since it was begun."""
 
 
-Progress: TypeAlias = Callable[[Event], None]
+OnEvent: TypeAlias = Callable[[Event], None]
 
 
 def silent(_: Event) -> None:
