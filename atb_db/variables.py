@@ -19,6 +19,8 @@ class Source(StrEnum):
     """Where a setting comes from."""
 
     ARGUMENT = "argument"
+    NAMED = "--env"
+    """What the variable RAILWAY_<ENV>_DATABASE_URL has."""
     ENVIRONMENT = "environment"
     DOTENV = ".env"
     URL = "in the URL"

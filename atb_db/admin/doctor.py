@@ -84,9 +84,12 @@ class _UnusedIndex(NamedTuple):
     bytes: int
 
 
-def diagnose(settings: Settings, *, url: str | None = None) -> Diagnosis:
-    """Look at everything that can be looked at in a moment; writes nothing. `url` is the one of the command line."""
-    shown = tuple(_settings(settings, url))
+def diagnose(settings: Settings, *, url: str | None = None, source: Source = Source.ARGUMENT) -> Diagnosis:
+    """Look at everything that can be looked at in a moment; writes nothing.
+
+    `url` is the one of the command line, and `source` the option that gave it.
+    """
+    shown = tuple(_settings(settings, url, source))
     try:
         with changing(settings) as (connection, server), connection.transaction():
             # Not of the session: a pooler would give a session that cannot write to an engine.
@@ -97,8 +100,10 @@ def diagnose(settings: Settings, *, url: str | None = None) -> Diagnosis:
     return Diagnosis(shown, server, facts, findings)
 
 
-def _settings(settings: Settings, url: str | None) -> Iterator[Setting]:
-    known = sources(url)
+def _settings(settings: Settings, url: str | None, given_by: Source) -> Iterator[Setting]:
+    known = dict(sources(url))
+    if url:
+        known["DATABASE_URL"] = given_by
 
     def source(name: str) -> Source:
         return known.get(name, Source.DEFAULT)

@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING
 import typer
 
 from atb_db.cli.exits import ExitCode
-from atb_db.cli.options import JsonOption, UrlOption, print_server, settings_of
+from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, print_server, settings_of, url_of
 from atb_db.cli.output import print_json, print_message, print_table
 
 if TYPE_CHECKING:
     from atb_db.admin.doctor import Diagnosis
 
 
-def doctor_command(*, url: UrlOption = None, as_json: JsonOption = False) -> None:
+def doctor_command(*, env: EnvironmentOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
     """Show the installation on one page: configuration, server, programs, migrations, backups, load.
 
-    Shows each setting with its source: --url, environment, .env, the URL, or default. Findings that do not matter
-    for a database marked DEVELOPMENT or STAGING, such as missing backups, are only listed. `atb-db verify` checks
-    the schema.
+    Shows each setting with its source: --url, --env, environment, .env, the URL, or default. Findings that do not
+    matter for a database marked DEVELOPMENT or STAGING, such as missing backups, are only listed. `atb-db verify`
+    checks the schema.
 
     \b
     Examples:
       atb-db doctor
+      atb-db doctor --env production
       atb-db doctor --json | jq '.findings[] | .what, .where, .repair'
 
     \b
@@ -31,8 +32,10 @@ def doctor_command(*, url: UrlOption = None, as_json: JsonOption = False) -> Non
     4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.doctor import diagnose
+    from atb_db.config import Source
 
-    found = diagnose(settings_of(url), url=url)
+    target = url_of(url, env)
+    found = diagnose(settings_of(target), url=target, source=Source.ARGUMENT if url is not None else Source.NAMED)
     if as_json:
         print_json({"healthy": found.healthy, **found._asdict()})
     else:

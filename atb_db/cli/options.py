@@ -67,11 +67,17 @@ def settings_of(url: str | None) -> Settings:
 
 def settings_for(url: str | None, env: str | None) -> Settings:
     """The settings for --url, else for --env, else for DATABASE_URL; unusable ones end the command."""
+    return settings_of(url_of(url, env))
+
+
+def url_of(url: str | None, env: str | None) -> str | None:
+    """What --url says, else --env; None where DATABASE_URL counts."""
     from atb_db.config import read_variables
 
     if env is None:
-        return settings_of(url)
-    return settings_of(url or read_variables().get(f"RAILWAY_{environment_of(env)}_DATABASE_URL"))
+        return url
+    name = f"RAILWAY_{environment_of(env)}_DATABASE_URL"
+    return url or read_variables().get(name)
 
 
 def environment_of(text: str) -> Environment:

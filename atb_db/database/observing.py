@@ -7,9 +7,11 @@ from collections import Counter
 from datetime import UTC, datetime
 from math import ceil
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from atb_db.database.forking import renew_in_children
+from atb_db.database.retry import log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +26,15 @@ BATCH: Final = "batch"
 BOUNDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds up to which a bucket counts calls; the last bucket counts those that took longer than all of them."""
 
+_QUIET: Final = 60.0
+"""Seconds in which what an observer raises again is not logged again."""
+
 
 class Observer(Protocol):
     """Hears of each round trip, on the thread or in the task that waited for it.
 
-    Streams, frames and bulk loads are no round trips, and not heard of. What an observer raises reaches the caller.
+    Streams, frames and bulk loads are no round trips, and not heard of. What an observer raises is logged, each kind of
+    it at most once a minute, and changes nothing: the call may have been committed.
     """
 
     def ran(self, name: str, *, seconds: float, error: AtbDbError | None, together: int) -> None:
@@ -150,37 +156,50 @@ class Counting:
         return Metrics(self._since, pool, tuple(found), errors, retries)
 
 
-class _Several:
-    def __init__(self, observers: Sequence[Observer]) -> None:
+class _Shielded:
+    """The caller's observers; whatever they raise, a call ends as it would without them."""
+
+    def __init__(self, observers: Sequence[Observer], on_retry: OnRetry | None) -> None:
         self._observers = observers
+        self._on_retry = on_retry
+        self._quiet_until: dict[tuple[str, type[Exception]], float] = {}
 
     def ran(self, name: str, *, seconds: float, error: AtbDbError | None, together: int) -> None:
         for one in self._observers:
-            one.ran(name, seconds=seconds, error=error, together=together)
+            try:
+                one.ran(name, seconds=seconds, error=error, together=together)
+            except Exception as raised:  # noqa: BLE001  of code that is not ours
+                self._log(f"{type(one).__qualname__}.ran", raised)
 
     def retried(self, event: RetryEvent) -> None:
         for one in self._observers:
-            one.retried(event)
+            try:
+                one.retried(event)
+            except Exception as raised:  # noqa: BLE001
+                self._log(f"{type(one).__qualname__}.retried", raised)
+        if self._on_retry is not None:
+            try:
+                self._on_retry(event)
+            except Exception as raised:  # noqa: BLE001
+                self._log("on_retry", raised)
+
+    def _log(self, name: str, raised: Exception) -> None:
+        now, kind = monotonic(), (name, type(raised))
+        if now >= self._quiet_until.get(kind, now):
+            self._quiet_until[kind] = now + _QUIET
+            log.error("%s raised; no call ends otherwise for that", name, exc_info=raised)
 
 
-def united(*observers: Observer | None) -> Observer | None:
-    """One observer for all that there are; None if there is none, so that nothing has to be called."""
-    there = [one for one in observers if one is not None]
-    return there[0] if len(there) == 1 else _Several(there) if there else None
-
-
-def on_retry_of(observer: Observer | None, on_retry: OnRetry | None) -> OnRetry | None:
-    """The function to call before another attempt."""
-    if observer is None:
-        return on_retry
-    if on_retry is None:
-        return observer.retried
-
-    def both(event: RetryEvent) -> None:
-        observer.retried(event)
-        on_retry(event)
-
-    return both
+def observers(
+    counting: Counting | None, observer: Observer | None, on_retry: OnRetry | None
+) -> tuple[Observer | None, OnRetry | None]:
+    """The observer of round trips, and the function for retries; None where nothing has to be called."""
+    there: list[Observer] = [one for one in (counting, observer) if one is not None]
+    if observer is None and on_retry is None:
+        return counting, counting.retried if counting is not None else None
+    shielded = _Shielded(there, on_retry)
+    # Our own counters raise nothing, and need no shield that would cost each call something.
+    return (counting if observer is None else shielded), shielded.retried
 
 
 def heard(observer: Observer, sent: Sequence[Statement[object]], *, seconds: float, error: AtbDbError | None) -> None:

@@ -8,7 +8,6 @@ import pytest
 from atb_db import Database
 from atb_db.admin.doctor import diagnose
 from atb_db.admin.findings import Level
-from atb_db.admin.migrations import migrate
 from atb_db.admin.vital_signs import VitalSigns, signs_findings
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings, Source, sources
@@ -81,27 +80,28 @@ def test_what_is_amiss(signs: VitalSigns, pool_max: int, ahead: float, problem: 
     assert problems(signs, pool_max=pool_max, ahead=ahead) == [problem]
 
 
-def test_a_healthy_database(empty_url: str, call: Run) -> None:
+def test_a_healthy_database(empty_url: str, migrated_url: str, call: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, err = call("doctor", url=empty_url)
     assert (code, "0001-baseline" in out) == (ExitCode.FOUND, True)
-    call("migrate", url=empty_url)
-    code, out, err = call("doctor", url=empty_url)
+    code, out, err = call("doctor", url=migrated_url)
     assert (code, err.splitlines()[-1]) == (0, "Healthy.")
     lines = [line.split() for line in out.splitlines()]
     assert ["DATABASE_POOL_MAX", "10", "default"] in lines
     assert ["last", "backup", "none"] in lines
     assert next(line for line in lines if line[:1] == ["DATABASE_URL"])[2] == "environment"
+    monkeypatch.setenv("RAILWAY_PRODUCTION_DATABASE_URL", migrated_url)
+    _, out, _ = call("doctor", "--env", "production", url="postgresql://127.0.0.1:1/x")
+    assert next(line.split() for line in out.splitlines() if line.startswith("DATABASE_URL"))[2] == "--env"
 
 
-def test_production_needs_backups_and_drills(empty_url: str, call: Run) -> None:
-    call("migrate", url=empty_url)
-    with psycopg.connect(empty_url) as connection:
+def test_production_needs_backups_and_drills(migrated_url: str, call: Run) -> None:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute("INSERT INTO deployment (environment, set_at, set_by) VALUES ('PRODUCTION', now(), 'test')")
         connection.execute(
             "INSERT INTO system_events (timestamp, event_type, severity, message) "
             "VALUES (now() - interval '16 minutes', 'BACKUP', 'INFO', 'b'), (now(), 'RESTORE_DRILL', 'INFO', 'd')"
         )
-    code, out, _ = call("doctor", "--json", url=empty_url)
+    code, out, _ = call("doctor", "--json", url=migrated_url)
     found = [
         (one["what"], one["problem"], one["level"])
         for one in json.loads(out)["findings"]
@@ -190,12 +190,11 @@ def test_a_dead_engine_and_an_active_flag_are_findings(migrated_url: str) -> Non
     assert {one.level for one in found} == {Level.WARNING}
 
 
-def test_what_cannot_be_read_of_engines_is_a_finding(empty_url: str) -> None:
+def test_what_cannot_be_read_of_engines_is_a_finding(empty_url: str, migrated_url: str) -> None:
     assert not {"engine", "control flag"} & {what for what, _, _ in told(Settings.load(empty_url))}
-    migrate(Settings.load(empty_url))
-    with psycopg.connect(empty_url) as connection:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute("ALTER TABLE trading_sessions RENAME session_name TO name")
-    found = {one.where: one for one in diagnose(Settings.load(empty_url)).findings if one.what == "engine"}
+    found = {one.where: one for one in diagnose(Settings.load(migrated_url)).findings if one.what == "engine"}
     assert found["silent sessions"][1:3] == ("silent sessions", "unknown")
     assert "session_name" in str(found["silent sessions"].actual)
     assert (found["silent sessions"].level, found["silent sessions"].repair) == (Level.WARNING, "atb-db verify")

@@ -25,7 +25,7 @@ from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stal
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
-from atb_db.database.observing import Counting, Metrics, Observer, on_retry_of, united
+from atb_db.database.observing import Counting, Metrics, Observer, observers
 from atb_db.database.pooling import PoolStatistics
 from atb_db.database.replica import is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
@@ -68,8 +68,7 @@ class AsyncDatabase:
         self.settings = Settings.load(settings) if isinstance(settings, str) else settings
         self._counting = Counting() if self.settings.metrics else None
         self._since = datetime.now(UTC)
-        observer = united(self._counting, observer)
-        self._on_retry = on_retry_of(observer, on_retry)
+        observer, self._on_retry = observers(self._counting, observer, on_retry)
         self._pool = AsyncPool(self.settings, connector(self.settings, observer))
         self._replica = Replica(self.settings, observer) if self.settings.replica_conninfo is not None else None
         self._journal_depth: Callable[[], JournalDepth] | None = None
