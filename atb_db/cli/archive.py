@@ -16,6 +16,7 @@ import typer
 
 from atb_db.admin.readable import shown_duration
 from atb_db.cli.durations import Duration, parse_duration
+from atb_db.cli.elsewhere import EncryptOption, elsewhere_of
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message
@@ -62,6 +63,15 @@ KeepOption: TypeAlias = Annotated[
     timedelta, typer.Option("--keep", parser=parse_duration, metavar="TIME", help="How far back one can go.")
 ]
 
+ThenOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--then",
+        metavar="CMD",
+        help="Run this for each complete file, to take it elsewhere; {} is its path, {name} its place in the archive.",
+    ),
+]
+
 archive_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 
 
@@ -90,6 +100,8 @@ def start_command(
     base_every: EveryOption = BASE_EVERY,
     whole_every: WholeOption = WHOLE_EVERY,
     keep: KeepOption = KEEP,
+    then: ThenOption = None,
+    encrypt_to: EncryptOption = None,
     foreground: Annotated[
         bool, typer.Option("--foreground", help="Stay: for systemd and containers; SIGTERM ends it.")
     ] = False,
@@ -103,29 +115,37 @@ def start_command(
     goes on after being killed; what cannot be bridged is a gap, which `archive status` shows. The slot on the server
     keeps the log while the archiver is away: bound it with max_slot_wal_keep_size.
 
+    With --then every file that is complete is handed on, a base backup packed as one. As long as the command ends with
+    another exit status than 0, nothing is removed here, it is tried again, and `archive status` says so.
+
     \b
     Examples:
       atb-db archive start
       atb-db archive start --archive-dir /var/lib/atb/archive --keep 14d
       atb-db archive start --foreground
+      atb-db archive start --then "rclone copyto {} offsite:archive/{name}"
 
     \b
     Exit codes: 0 started, or stopped after --foreground, 1 failed, 2 wrong usage,
     4 cannot connect, 5 the server does not allow it, or it is the archive of
     another server, 6 an archiver is at work there already, 7 a program of
-    PostgreSQL is missing.
+    PostgreSQL, of --then or of --encrypt-to is missing.
     """  # noqa: D301  \b keeps the lines apart in --help
+    from atb_db.admin.backup.offsite import check_off_site
     from atb_db.admin.continuous.archiver import Rules
     from atb_db.admin.continuous.layout import is_archiving
     from atb_db.admin.continuous.preparing import prepare
     from atb_db.admin.errors import LockHeld
 
-    settings, rules = settings_for(url, env), Rules(base_every, whole_every, keep)
+    settings = settings_for(url, env)
+    rules = Rules(base_every, whole_every, keep, elsewhere_of(then, encrypt_to, names=True))
     if foreground:
         _follow(settings, archive_dir, rules)
         return
     if is_archiving(archive_dir):
         raise LockHeld(f"an archiver is at work in {archive_dir} already")
+    if rules.elsewhere is not None:
+        check_off_site(rules.elsewhere)
     *_, advised = prepare(settings, archive_dir)
     for sentence in advised:
         print_message(sentence)
@@ -212,6 +232,8 @@ def schedule_command(
     base_every: EveryOption = BASE_EVERY,
     whole_every: WholeOption = WHOLE_EVERY,
     keep: KeepOption = KEEP,
+    then: ThenOption = None,
+    encrypt_to: EncryptOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print what keeps an archiver running: for systemd, cron and Docker Compose; and what watches it.
@@ -226,7 +248,14 @@ def schedule_command(
     """  # noqa: D301  \b keeps the lines apart in --help
     program = shlex.quote(str(Path(sys.argv[0]).absolute()))
     where = f"--archive-dir {shlex.quote(str(archive_dir.absolute()))}"
-    more = f"--base-every {_written(base_every)} --whole-every {_written(whole_every)} --keep {_written(keep)}"
+    elsewhere_of(then, encrypt_to, names=True)
+    away = {"--then": then, "--encrypt-to": encrypt_to}
+    more = shlex.join(
+        [
+            *("--base-every", _written(base_every), "--whole-every", _written(whole_every), "--keep", _written(keep)),
+            *(word for option, given in away.items() if given is not None for word in (option, given)),
+        ]
+    )
     start = f"{program} archive start {where} {more}"
     check = f"{program} archive status {where}"
     drill = f"{program} drill --at random {where}"
@@ -265,6 +294,12 @@ def _start(settings: Settings, folder: Path, rules: Rules) -> ArchiveStatus:
         *(sys.executable, "-m", "atb_db", "archive", "start", "--foreground", "--archive-dir", str(folder.absolute())),
         *("--base-every", _written(rules.base_every), "--whole-every", _written(rules.whole_every)),
         *("--keep", _written(rules.keep)),
+        *(() if rules.elsewhere is None else ("--then", shlex.join(rules.elsewhere.command))),
+        *(
+            ()
+            if rules.elsewhere is None or rules.elsewhere.recipient is None
+            else ("--encrypt-to", rules.elsewhere.recipient)
+        ),
     ]
     with usable(folder):
         make_private(folder)

@@ -13,6 +13,7 @@ from atb_db.admin.readable import counted, shown_duration, shown_size
 from atb_db.cli.archive import FOLDER as ARCHIVE
 from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.durations import Duration, parse_duration
+from atb_db.cli.elsewhere import EncryptOption, elsewhere_of
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import (
     DailyOption,
@@ -31,7 +32,6 @@ from atb_db.cli.progress import progress_bar
 if TYPE_CHECKING:
     from atb_db.admin.backup.dump import Backup
     from atb_db.admin.backup.folder import Listed
-    from atb_db.admin.backup.offsite import OffSite
     from atb_db.config import Settings
 
 FOLDER: Final = Path("backups")
@@ -73,10 +73,7 @@ def backup_command(
             help="Run this for the manifest and the dump, to take them elsewhere; {} is the path, else it comes last.",
         ),
     ] = None,
-    encrypt_to: Annotated[
-        str | None,
-        typer.Option("--encrypt-to", metavar="KEY", help="Hand copies to --then that age or gpg encrypted for KEY."),
-    ] = None,
+    encrypt_to: EncryptOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -124,7 +121,7 @@ def backup_command(
             folder=backup_dir,
             retention=rules,
             everything=everything,
-            elsewhere=_elsewhere(then, encrypt_to),
+            elsewhere=elsewhere_of(then, encrypt_to),
             progress=progress,
         )
     for note in made.notes:
@@ -137,22 +134,6 @@ def backup_command(
     if made.unsent is not None:
         print_message(f"The backup is good, but it is not elsewhere, and no older one was removed: {made.unsent}")
         raise typer.Exit(ExitCode.FAILED)
-
-
-def _elsewhere(then: str | None, recipient: str | None) -> OffSite | None:
-    from atb_db.admin.backup.offsite import OffSite
-
-    if then is None:
-        if recipient is not None:
-            raise typer.BadParameter("--encrypt-to is for what --then takes elsewhere")
-        return None
-    try:
-        words = shlex.split(then)
-    except ValueError as error:
-        raise typer.BadParameter(f"--then cannot be split into words: {error}") from None
-    if not words:
-        raise typer.BadParameter("--then is empty")
-    return OffSite(tuple(words), recipient)
 
 
 def _print_made(made: Backup, command: str) -> None:

@@ -30,7 +30,8 @@ def metrics_command(
 
     Whether the database answers and is healthy, silence, hold, balance, equity, P&L, drawdown, open positions and
     errors of each active LIVE and PAPER session, control flags, the age of the newest backup, the archive, connections,
-    the longest transaction, followers. Each scrape asks the database. Needs the extra atb-db[metrics].
+    the longest transaction, followers; with pg_stat_statements calls and seconds of each statement. Pool, retries and
+    latencies are an engine's own. Each scrape asks the database. Needs the extra atb-db[metrics].
 
     \b
     Examples:

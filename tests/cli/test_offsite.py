@@ -53,21 +53,21 @@ pathlib.Path(sys.argv[1], path.name).write_bytes(path.read_bytes())
 
 
 def test_a_backup_is_taken_elsewhere_and_a_failure_keeps_the_older_ones(
-    migrated_url: str, run: Run, tmp_path: Path
+    migrated_url: str, call: Run, tmp_path: Path
 ) -> None:
     there, script = tmp_path / "there 1", tmp_path / "save.py"
     there.mkdir()
     script.write_text(SAVE)
     then = shlex.join([sys.executable, str(script), str(there)])
-    made = run("backup", "--then", then, url=migrated_url)
+    made = call("backup", "--then", then, url=migrated_url)
     assert made.code == 0, made.err
     dump = Path(made.out.strip())
     assert {path.name for path in there.iterdir()} == {dump.name, dump.with_suffix(".json").name}
     assert (there / dump.name).read_bytes() == (tmp_path / dump).read_bytes()
     place = "import sys; sys.exit(sys.argv[1:] != [sys.argv[1]] or not sys.argv[1].startswith('file=/'))"
     with_place = shlex.join([sys.executable, "-c", place, "file={}"])
-    assert run("backup", "--then", with_place, url=migrated_url).code == 0
-    failing = run("backup", "--then", "sh -c 'echo no room >&2; exit 7'", url=migrated_url)
+    assert call("backup", "--then", with_place, url=migrated_url).code == 0
+    failing = call("backup", "--then", "sh -c 'echo no room >&2; exit 7'", url=migrated_url)
     assert (failing.code, "it is not elsewhere, and no older one was removed: sh failed: no room" in failing.err) == (
         ExitCode.FAILED,
         True,
@@ -79,13 +79,13 @@ def test_a_backup_is_taken_elsewhere_and_a_failure_keeps_the_older_ones(
         ("", ExitCode.USAGE),
         ("'", ExitCode.USAGE),
     ):
-        assert run("backup", "--then", wrong, url=migrated_url).code == code
-    assert run("backup", "--encrypt-to", "x", url=migrated_url).code == ExitCode.USAGE
+        assert call("backup", "--then", wrong, url=migrated_url).code == code
+    assert call("backup", "--encrypt-to", "x", url=migrated_url).code == ExitCode.USAGE
     assert len(list(tmp_path.rglob("*.dump"))) == count
 
 
 @pytest.mark.slow
-def test_what_is_taken_elsewhere_is_encrypted_for_its_recipient(migrated_url: str, run: Run, tmp_path: Path) -> None:
+def test_what_is_taken_elsewhere_is_encrypted_for_its_recipient(migrated_url: str, call: Run, tmp_path: Path) -> None:
     if shutil.which("gpg") is None:
         pytest.skip("there is no gpg on this machine")
     # Its sockets need a short path.
@@ -98,13 +98,13 @@ def test_what_is_taken_elsewhere_is_encrypted_for_its_recipient(migrated_url: st
         there.mkdir()
         script.write_text(SAVE)
         then = shlex.join([sys.executable, str(script), str(there)])
-        made = run("backup", "--then", then, "--encrypt-to", "backups@example.org", url=migrated_url)
+        made = call("backup", "--then", then, "--encrypt-to", "backups@example.org", url=migrated_url)
         assert made.code == 0, made.err
         dump = tmp_path / made.out.strip()
         assert {path.name for path in there.iterdir()} == {f"{dump.name}.gpg", f"{dump.stem}.json.gpg"}
         clear = subprocess.run([*gpg, "--decrypt", there / f"{dump.name}.gpg"], check=True, capture_output=True).stdout
         assert clear == dump.read_bytes()
         assert not list(tmp_path.rglob(".sending-*"))
-        unknown = run("backup", "--then", then, "--encrypt-to", "nobody@example.org", url=migrated_url)
+        unknown = call("backup", "--then", then, "--encrypt-to", "nobody@example.org", url=migrated_url)
         assert (unknown.code, "gpg failed" in unknown.err) == (ExitCode.FAILED, True)
         subprocess.run(["gpgconf", "--kill", "all"], check=False)  # noqa: S607

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Final, NamedTuple
 
 from atb_db.admin.errors import ToolMissing
-from atb_db.admin.programs import Invocation, run
+from atb_db.admin.programs import Invocation, run, running
+from atb_db.errors import AtbDbError
 
 PLACE: Final = "{}"
 """What the file's path takes the place of in a command."""
+NAME: Final = "{name}"
+"""What its place in an archive takes the place of."""
+SENDING: Final = ".sending-"
+"""How the names of folders begin that are there as long as something is handed on."""
+_POLL: Final = 0.2
 _AGE: Final = ("age1", "ssh-")
 
 
@@ -21,18 +28,20 @@ class OffSite(NamedTuple):
     """How a backup gets elsewhere."""
 
     command: tuple[str, ...]
-    """Program and arguments; `{}` in them is the file's path, which else comes last."""
+    """Its words; `{}` in them is the file's path, which else comes last, `{name}` its place in an archive."""
     recipient: str | None = None
     """For whom it is encrypted: an age1… or ssh-… key for `age`, anybody else for `gpg`."""
 
 
-def send_off(file: Path, elsewhere: OffSite) -> None:
+def send_off(file: Path, elsewhere: OffSite, *, name: str | None = None, stopped: Event | None = None) -> None:
     """Run the command for a finished file, and wait until it has ended well.
 
-    The encrypted copy lies beside the file as long as the command runs; the file itself stays as it is.
+    The encrypted copy lies beside the file as long as the command runs; the file itself stays as it is. `name` is what
+    `{name}` stands for. When `stopped` is set, the command is ended.
 
     Raises:
         AtbDbError: the command, or the encryption, ended with another exit status than 0; the last that it said.
+            Or it was stopped.
         ToolMissing: there is no such program.
     """
     with _encrypted(file, elsewhere.recipient) as path:
@@ -40,7 +49,12 @@ def send_off(file: Path, elsewhere: OffSite) -> None:
         words = [word.replace(PLACE, whole) for word in elsewhere.command]
         if words == [*elsewhere.command]:
             words.append(whole)
-        run(Invocation(_program(words[0]), tuple(words), {}))
+        if name is not None:
+            words = [word.replace(NAME, name + path.name.removeprefix(file.name)) for word in words]
+        with running(Invocation(_program(words[0]), tuple(words), {})) as child:
+            while stopped is not None and child.poll() is None:
+                if stopped.wait(_POLL):
+                    raise AtbDbError(f"stopped while {words[0]} was at work")
 
 
 def check_off_site(elsewhere: OffSite) -> None:
@@ -61,7 +75,7 @@ def _encrypted(file: Path, recipient: str | None) -> Iterator[Path]:
         return
     name = _encryption(recipient)
     program = _program(name)
-    with TemporaryDirectory(prefix=".sending-", dir=file.parent) as folder:
+    with TemporaryDirectory(prefix=SENDING, dir=file.parent) as folder:
         target = Path(folder, f"{file.name}.{name}")
         options = () if name == "age" else ("--batch", "--yes", "--trust-model", "always", "--encrypt")
         words = (name, *options, "--recipient", recipient, "--output", str(target), str(file))

@@ -13,8 +13,10 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final, NamedTuple
 
+from atb_db.admin.backup.offsite import OffSite, check_off_site
 from atb_db.admin.connection import ask
 from atb_db.admin.continuous.base import Tools, finish_base, make_base
+from atb_db.admin.continuous.elsewhere import Sender
 from atb_db.admin.continuous.keeping import compress_next, remove_leftovers, retain
 from atb_db.admin.continuous.layout import (
     Archive,
@@ -56,6 +58,8 @@ class Rules(NamedTuple):
     """Those between have only what changed, where the server has what that needs."""
     keep: timedelta = timedelta(days=7)
     """Any moment of that time can be restored."""
+    elsewhere: OffSite | None = None
+    """How what is complete gets to another place; as long as that fails, nothing is removed."""
 
 
 def follow(settings: Settings, folder: Path, *, rules: Rules, stopped: Event, tell: Tell) -> None:
@@ -65,8 +69,11 @@ def follow(settings: Settings, folder: Path, *, rules: Rules, stopped: Event, te
         LockHeld: another archiver is at work in the folder.
         Refused: as for `prepare`.
         Unusable: the folder cannot be written.
+        ToolMissing: a program is not there, of PostgreSQL or to take things elsewhere.
         Unavailable: the server cannot be reached at the start.
     """
+    if rules.elsewhere is not None:
+        check_off_site(rules.elsewhere)
     with archiving(folder):
         archive, tools, advised = prepare(settings, folder)
         for sentence in advised:
@@ -91,6 +98,9 @@ class _Archiver:
         self._chain: Path | None = None
         self._until: datetime | None = None
         self._marks: deque[tuple[int, datetime]] = deque()
+        self._ends: dict[int, datetime] = {}
+        self._sender: Sender | None = None
+        self._removal_due = False
         self._making: Thread | None = None
         self._made: Base | None = None
         self._failed_at: datetime | None = None
@@ -103,12 +113,16 @@ class _Archiver:
     def run(self, stopped: Event) -> None:
         remove_leftovers(self._folder)
         self._stopped = stopped
+        if self._rules.elsewhere is not None:
+            self._sender = Sender(self._folder, self._rules.elsewhere, until_of=self._until_of, tell=self._tell)
         try:
             while not stopped.is_set():
                 position = self._step()
                 self._say(position)
                 stopped.wait(_TICK)
         finally:
+            if self._sender is not None:
+                self._sender.stop()
             if self._receiver is not None:
                 self._receiver.stop()
             if self._making is not None:
@@ -128,6 +142,7 @@ class _Archiver:
             self._advance(position)
             self._ensure_base(position)
             self._compress()
+            self._remove()
         except (AtbDbError, OSError) as error:
             self._note(error.message if isinstance(error, AtbDbError) else f"{error.strerror}: {error.filename}")
             return None
@@ -186,6 +201,7 @@ class _Archiver:
         self._last_base = None
         self._failed_at = None
         self._marks.clear()
+        self._ends = {}
 
     def _ensure_receiver(self) -> None:
         assert self._chain is not None  # noqa: S101
@@ -210,7 +226,8 @@ class _Archiver:
             self._marks[-1] = position.written, position.now.astimezone(UTC)
         reached = None
         while self._marks and position.kept is not None and self._marks[0][0] <= position.kept:
-            reached = self._marks.popleft()[1]
+            written, reached = self._marks.popleft()
+            self._ends[max(0, written - 1) // self._archive.segment_size] = reached
         if reached is not None:
             self._until = reached
             if self._last_base is not None:
@@ -272,11 +289,23 @@ class _Archiver:
                 self._tell(
                     f"Base backup {done.folder.name}: {done.bytes:,} bytes in {done.seconds:.1f} s, checked{what}."
                 )
-                retain(self._folder, self._archive.segment_size, keep=self._rules.keep)
+                self._removal_due = True
                 return
         except (AtbDbError, OSError) as error:
             self._tell(f"After the base backup {made.folder.name}: {error}")
         shutil.rmtree(made.folder, ignore_errors=True)
+
+    def _remove(self) -> None:
+        """After a base backup; where things are taken elsewhere, once they all are."""
+        if self._removal_due and (self._sender is None or self._sender.has_all()):
+            retain(self._folder, self._archive.segment_size, keep=self._rules.keep)
+            self._removal_due = False
+
+    def _until_of(self, chain: Path, segment: int) -> datetime | None:
+        """Until when everything is in the log up to the end of a segment, as far as this process has seen it."""
+        if chain != self._chain:
+            return None
+        return max((until for number, until in [*self._ends.items()] if number <= segment), default=None)
 
     def _say(self, position: Position | None) -> None:
         running = self._receiver is not None and self._receiver.is_running()
@@ -288,7 +317,8 @@ class _Archiver:
             streaming=running and position is not None and position.is_active,
             protected_until=self._until if self._last_base is not None else None,
             behind_bytes=None if behind is None else max(0, behind),
-            problem=self._problem,
+            problem=self._problem or (self._sender.problem if self._sender is not None and running else None),
+            elsewhere_until=self._sender.until if self._sender is not None else None,
         )
         # On a full disk the last state stays as it was, and grows old, which is what it says then.
         with suppress(OSError):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from atb_db.admin.backup.folder import sync
+from atb_db.admin.backup.offsite import SENDING
 from atb_db.admin.continuous.layout import PART, discard, read_chain, read_chains
 from atb_db.admin.continuous.retention import expired_bases, expired_chains, expired_segments
 
@@ -53,7 +54,10 @@ def compress(segment: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """What killed archivers have left: unfinished base backups, compressions and removals."""
+    """What killed archivers have left: unfinished base backups, compressions, copies to hand on, and removals."""
+    for place in (".", "chains/*/wal", "chains/*/base"):
+        for left in folder.glob(f"{place}/{SENDING}*"):
+            shutil.rmtree(left, ignore_errors=True)
     for left in (*folder.glob(f"chains/*/base/*{PART}"), *folder.glob("chains/*/base/*.gone")):
         shutil.rmtree(left, ignore_errors=True)
     for left in folder.glob("chains/*.gone"):

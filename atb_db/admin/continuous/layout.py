@@ -27,10 +27,10 @@ from atb_db.admin.errors import Unusable
 
 FORMAT: Final = 1
 _LOCK: Final = ".lock"
-_ARCHIVE: Final = "archive.json"
+ARCHIVE: Final = "archive.json"
 _STATE: Final = "state.json"
 _CHAINS: Final = "chains"
-_CHAIN: Final = "chain.json"
+CHAIN: Final = "chain.json"
 _TIME: Final = "%Y%m%dT%H%M%S.%fZ"
 GONE: Final = ".gone"
 PART: Final = ".part"
@@ -61,6 +61,8 @@ class State(NamedTuple):
     """How much of the log the server had written, and the archive had not yet."""
     problem: str | None
     """What keeps it from its work, or kept it last."""
+    elsewhere_until: datetime | None = None
+    """Everything that was committed until then has been handed on to --then."""
 
 
 class Base(NamedTuple):
@@ -141,7 +143,7 @@ def read_archive(folder: Path) -> Archive | None:
     Raises:
         Unusable: the record cannot be read, or is of another version.
     """
-    found = _read(folder / _ARCHIVE)
+    found = _read(folder / ARCHIVE)
     if found is None:
         return None
     try:
@@ -153,15 +155,15 @@ def read_archive(folder: Path) -> Archive | None:
             int(str(found["major"])),
         )
     except (KeyError, ValueError):
-        raise Unusable(f"{folder / _ARCHIVE} cannot be read") from None
+        raise Unusable(f"{folder / ARCHIVE} cannot be read") from None
     if archive.format != FORMAT:
-        raise Unusable(f"{folder / _ARCHIVE} was written by another version of atb-db")
+        raise Unusable(f"{folder / ARCHIVE} was written by another version of atb-db")
     return archive
 
 
 def write_archive(folder: Path, archive: Archive) -> None:
     """Say what the archive is of."""
-    _write(folder / _ARCHIVE, archive._asdict())
+    _write(folder / ARCHIVE, archive._asdict())
 
 
 def read_state(folder: Path) -> State | None:
@@ -179,6 +181,7 @@ def read_state(folder: Path) -> State | None:
             protected_until=_moment(found["protected_until"]),
             behind_bytes=None if behind is None else int(str(behind)),
             problem=None if found["problem"] is None else str(found["problem"]),
+            elsewhere_until=_moment(found.get("elsewhere_until")),
         )
     return None
 
@@ -200,7 +203,7 @@ def new_chain(folder: Path) -> Path:
 
 def write_until(chain: Path, until: datetime) -> None:
     """Say until when everything is in the chain."""
-    _write(chain / _CHAIN, {"until": until.isoformat()}, durable=False)
+    _write(chain / CHAIN, {"until": until.isoformat()}, durable=False)
 
 
 def read_chains(folder: Path, segment_size: int) -> list[Chain]:
@@ -216,7 +219,7 @@ def read_chain(folder: Path, segment_size: int) -> Chain:
     # A chain that is being begun at this moment has no log yet.
     names = [path.name for path in (folder / "wal").glob("*")]
     segments = tuple(parse_segments(names, segment_size))
-    said = _read(folder / _CHAIN)
+    said = _read(folder / CHAIN)
     missing: tuple[int, ...] = ()
     if bases:
         first = min(one.start_position for one in bases) // segment_size

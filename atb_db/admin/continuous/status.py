@@ -42,6 +42,8 @@ class ArchiveStatus(NamedTuple):
     """Of which moments every one can be restored; between two of them is a gap."""
     problems: tuple[str, ...]
     """What is amiss, one sentence each."""
+    elsewhere_until: datetime | None = None
+    """Everything that was committed until then has been handed on to --then."""
 
     @property
     def age(self) -> timedelta | None:
@@ -80,6 +82,7 @@ def read_status(folder: Path) -> ArchiveStatus | None:
             *((f"the archive's disk is full: {shown_size(free)} free",) if free < 2 * archive.segment_size else ()),
             *_problems(chains, spans, state, running=running, fresh=fresh),
         ),
+        elsewhere_until=None if state is None else state.elsewhere_until,
     )
 
 
@@ -122,6 +125,7 @@ def shown_status(found: ArchiveStatus) -> str:
         f"Every moment from {shown_moment(first)} to {shown_moment(found.protected_until)} "
         f"({shown_duration(found.age)} ago) can be restored{gaps}: "
         f"{counted(found.bases, 'base backup')}, {shown_size(found.bytes)}."
+        + (f" Elsewhere until {shown_moment(found.elsewhere_until)}." if found.elsewhere_until is not None else "")
     )
 
 
