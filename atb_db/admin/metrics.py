@@ -8,6 +8,8 @@ from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from psycopg.errors import ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedFunction
+
 from atb_db.admin.connection import as_login, ask, changing
 from atb_db.admin.errors import ToolMissing
 from atb_db.admin.health import Demand, Health, check_health
@@ -17,7 +19,8 @@ from atb_db.errors import AtbDbError, SchemaMismatch
 
 try:
     from prometheus_client import CollectorRegistry, generate_latest, start_http_server
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.metrics_core import Metric
     from prometheus_client.registry import Collector
 except ImportError as error:
     raise ToolMissing("metrics need an extra: pip install 'atb-db[metrics]'") from error
@@ -55,13 +58,21 @@ class SessionFigures(NamedTuple):
         return [str(self.id), self.name, self.mode, self.strategy, self.symbol, self.currency]
 
 
+class StatementTime(NamedTuple):
+    """What a statement of ours took on the server since its statistics were reset, without the network and the pool."""
+
+    name: str
+    calls: int
+    seconds: float
+
+
 class _Database(Collector):
     """Asks the database at every scrape."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """What is scraped; a database that is away is a scrape, too: `atb_up` is 0 then."""
         began = perf_counter()
         health = check_health(self._settings, Demand())
@@ -73,6 +84,7 @@ class _Database(Collector):
         yield from _protection(health)
         yield from _sessions(health, self._figures())
         yield from _server(*self._vital_signs())
+        yield from _statements(self._statement_times())
 
     def _figures(self) -> list[SessionFigures]:
         try:
@@ -86,6 +98,17 @@ class _Database(Collector):
         with changing(self._settings) as (connection, _), as_login(connection):
             (signs,) = ask(connection, "vital_signs", VitalSigns)
             return signs, ask(connection, "replication", Follower)
+
+    def _statement_times(self) -> list[StatementTime]:
+        """What pg_stat_statements has of them; nothing where it is not there, not loaded, or too old."""
+        with changing(self._settings) as (connection, _):
+            try:
+                with as_login(connection):
+                    if ask(connection, "statements_schema"):
+                        return ask(connection, "statement_times", StatementTime)
+            except (ObjectNotInPrerequisiteState, UndefinedColumn, UndefinedFunction):
+                pass
+        return []
 
 
 def _gauge(name: str, meaning: str, value: float | None) -> GaugeMetricFamily:
@@ -146,6 +169,20 @@ def _server(signs: VitalSigns, followers: Sequence[Follower]) -> Iterator[GaugeM
         if one.bytes_behind is not None:
             behind.add_metric([one.follower], float(one.bytes_behind))
     yield behind
+
+
+def _statements(times: Sequence[StatementTime]) -> Iterator[Metric]:
+    if not times:
+        return
+    calls = CounterMetricFamily("atb_server_statement_calls", "How often the server ran it.", labels=["statement"])
+    seconds = CounterMetricFamily(
+        "atb_server_statement_seconds", "What it took on the server, without the network.", labels=["statement"]
+    )
+    for one in times:
+        calls.add_metric([one.name], float(one.calls))
+        seconds.add_metric([one.name], one.seconds)
+    yield calls
+    yield seconds
 
 
 def exposition(settings: Settings) -> str:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import urllib.request
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from atb_db import Database
+from atb_db import Database, Settings, embedded
+from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
+from atb_db.embedded import Server
 from atb_db.repository import account, control, events, positions, sessions
 from tests.cli.conftest import COMMAND, PASSWORD, Run, environment
 
@@ -63,12 +67,15 @@ def session_id(fresh_db: Database) -> int:
     return session
 
 
-def test_everything_is_printed(fresh_db: Database, fresh_url: str, session_id: int, run: Run) -> None:
+def test_everything_is_printed(fresh_db: Database, fresh_url: str, session_id: int, call: Run) -> None:
     fresh_db.run(control.set_control_flag(name="kill_switch", reason="test", source="test"))
     fresh_db.run(
         events.log_event(event_type="BACKUP", message="made", timestamp=datetime.now(UTC) - timedelta(minutes=5))
     )
-    ended = run("metrics", url=fresh_url)
+    with psycopg.connect(fresh_url, autocommit=True) as owner:
+        if owner.execute(AVAILABLE).fetchone() is not None:
+            owner.execute("CREATE EXTENSION pg_stat_statements")  # this server has not loaded what it needs
+    ended = call("metrics", url=fresh_url)
     assert ended.code == ExitCode.OK, ended.err
     found = samples(ended.out)
     own = str(session_id)
@@ -98,11 +105,46 @@ def test_everything_is_printed(fresh_db: Database, fresh_url: str, session_id: i
     assert figures["atb_session_drawdown"] == pytest.approx(0.25)
     assert figures["atb_session_silence_seconds"] < 60
     assert found["atb_connections"][""] >= 1
+    assert "atb_server_statement_calls" not in found
 
 
 def test_a_database_that_is_away_is_a_scrape_too(call: Run) -> None:
     ended = call("metrics", "--url", f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/nowhere?sslmode=disable")
     assert (ended.code, samples(ended.out)["atb_up"], "atb_connections" in ended.out) == (0, {"": 0.0}, False)
+
+
+AVAILABLE = "SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements'"
+
+
+@pytest.fixture
+def measuring(server: Server) -> Iterator[str]:
+    """A database on a server that has pg_stat_statements."""
+    with psycopg.connect(server.url()) as connection:
+        if connection.execute(AVAILABLE).fetchone() is None:
+            pytest.skip("this PostgreSQL has no pg_stat_statements")
+    wants = {"shared_preload_libraries": "pg_stat_statements"}
+    with embedded.postgresql(bin_dir=server.bin_dir, settings=wants) as loaded:
+        url = loaded.create_database("measured")
+        migrate(Settings.load(url, environ={}))
+        yield url
+
+
+@pytest.mark.slow
+def test_the_server_says_what_statements_took(measuring: str, call: Run) -> None:
+    with psycopg.connect(measuring, autocommit=True) as owner:
+        owner.execute("CREATE SCHEMA elsewhere")
+        owner.execute("CREATE EXTENSION pg_stat_statements SCHEMA elsewhere")
+    with Database(measuring) as db:
+        for _ in range(3):
+            db.run(sessions.get_active_sessions())
+        db.run_many([events.log_event(event_type="WARNING", message=f"{number}") for number in range(2)])
+    ended = call("metrics", url=measuring)
+    assert ended.code == ExitCode.OK, ended.err
+    found = samples(ended.out)
+    calls, seconds = (found[f"atb_server_statement_{name}"] for name in ("calls", "seconds"))
+    assert (calls["sessions.get_active_sessions"], calls["events.log_event"]) == (3, 2)
+    assert calls.keys() == seconds.keys()
+    assert all(0 < one < 60 for one in seconds.values())
 
 
 def test_they_are_served_until_it_is_stopped(fresh_url: str, session_id: int, tmp_path: Path) -> None:
