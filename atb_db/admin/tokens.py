@@ -67,10 +67,10 @@ def tokens(sql: str) -> Iterator[Token]:
 
 
 def statements(sql: str) -> list[SqlStatement]:
-    """The statements of SQL text; a semicolon in a `BEGIN ATOMIC … END` body ends none."""
+    """The statements of SQL text; a semicolon in a `BEGIN ATOMIC … END` body or in parentheses ends none."""
     found: list[SqlStatement] = []
     current: list[Token] = []
-    depth = 0
+    depth = inside = 0
 
     def end() -> None:
         if current:
@@ -80,9 +80,11 @@ def statements(sql: str) -> list[SqlStatement]:
 
     for token in tokens(sql):
         word = token.text.upper()
-        if word == ";" and depth == 0:
+        if word == ";" and depth == inside == 0:
             end()
             continue
+        if word in {"(", ")"}:
+            inside = max(0, inside + (1 if word == "(" else -1))
         if word == "ATOMIC" or (depth and word == "CASE"):
             depth += 1
         elif depth and word == "END":

@@ -16,6 +16,7 @@ from atb_db.admin.migrations.files import Migration, Release, this_release
 from atb_db.admin.migrations.making import Maker
 from atb_db.admin.migrations.plans import Plan, plan_migrate
 from atb_db.admin.migrations.reading import read_code_record, read_facts, read_invalid_indexes
+from atb_db.admin.migrations.running import place_of, run_statements
 from atb_db.admin.migrations.states import State, half_built, migration_states
 from atb_db.admin.migrations.steps import Event, Happened, OnEvent, silent
 from atb_db.admin.schema.catalog import read_catalog
@@ -226,17 +227,16 @@ def _settling(
 
 
 def _run(own: Engine, migration: Migration) -> None:
-    """Run a migration and record it, in the transaction that is under way; the server divides it into statements."""
-    if migration.statements:
-        try:
-            own.backend.connection.execute(migration.sql.encode())
-        except _NEEDED_BY_CODE as error:
-            if error.diag.source_function not in _NEEDED_AT:
-                raise
-            raise AtbDbError(
-                f"{error.diag.message_primary}: {error.diag.message_detail}; "
-                "name the views and functions that must be away meanwhile above the first statement: `-- without: NAME`"
-            ) from None
+    """Run a migration and record it, in the transaction that is under way."""
+    try:
+        run_statements(own.backend.connection, migration.path.name, migration.statements)
+    except _NEEDED_BY_CODE as error:
+        if error.diag.source_function not in _NEEDED_AT:
+            raise
+        raise AtbDbError(
+            f"{error.diag.message_primary}: {error.diag.message_detail}; "
+            "name the views and functions that must be away meanwhile above the first statement: `-- without: NAME`"
+        ) from None
     own.record(migration)
 
 
@@ -253,10 +253,10 @@ def _apply(own: Engine, release: Release, migration: Migration) -> None:
     backend.connection.execute("SET lock_timeout = 0")
     failure: AtbDbError | None = None
     try:
-        for statement in migration.statements:
-            backend.connection.execute(statement.text.encode())
+        run_statements(backend.connection, migration.path.name, migration.statements)
     except psycopg.Error as error:
         failure = translation(error, writes=True)
+        failure.message += f" ({place_of(error)})"
         if backend.connection.broken:
             raise failure from None
     if failure is None and (broken := half_built(migration, read_invalid_indexes(backend.connection))):

@@ -15,6 +15,7 @@ from atb_db.admin.connection import ask
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.reading import read_facts
+from atb_db.admin.migrations.running import place_of
 from atb_db.admin.migrations.states import Facts
 from atb_db.admin.migrations.steps import Event, Happened, OnEvent
 from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
@@ -159,12 +160,14 @@ def engine(settings: Settings, release: Release, *, wait: float, progress: OnEve
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Let errors name what failed."""
+    """Let errors name what failed, and in which line of its file."""
     try:
         with translated(writes=True):
             yield
     except AtbDbError as error:
         error.statement = name
+        if (place := place_of(error.__context__)) is not None:
+            error.message += f" ({place})"
         raise
 
 

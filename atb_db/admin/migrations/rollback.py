@@ -10,6 +10,7 @@ from atb_db.admin.migrations.files import Migration, Release, this_release
 from atb_db.admin.migrations.making import Maker, code_in_the_way
 from atb_db.admin.migrations.plans import RollbackPlan, plan_rollback
 from atb_db.admin.migrations.reading import read_code_record, read_facts
+from atb_db.admin.migrations.running import run_statements
 from atb_db.admin.migrations.steps import OnEvent, silent
 from atb_db.admin.schema.catalog import read_catalog
 from atb_db.config import Settings
@@ -67,7 +68,8 @@ def rollback(
                 code = _code_of(connection, release, plans[migration.id])
                 Maker(connection, release).drop_all(code)
                 if migration.rollback_statements:
-                    connection.execute((migration.rollback_sql or "").encode())
+                    file = migration.rollback_path if migration.rollback_path.is_file() else migration.path
+                    run_statements(connection, file.name, migration.rollback_statements)
                 own.forget(migration.id, operation="rollback")
                 if migration is release.migrations[0] and read_code_record(connection):
                     ask(connection, "forget_code")
