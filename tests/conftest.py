@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from time import time_ns
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -29,6 +30,12 @@ from atb_db.types import TradeSourceLabel
 # Where a shell runs the tests in the background, or nohup does, they ignore these, and all that they start would, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Its limits of time would fail on a machine that does something else, too.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 TEMPLATE = "atb_template"
 COMPARING = ("admin/migrations", "admin/schema/test_", "backup", "cli", "docs/test_recipes", "upgrades")

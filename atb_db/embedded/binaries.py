@@ -26,6 +26,8 @@ PLACES = (
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 )
 _VERSION_SECONDS: Final = 10
+_VERSIONS: Final[dict[tuple[Path, int | None, int, int, int], str]] = {}
+"""What programs have said, as long as they are the same files: a backup asks for some of them several times."""
 
 
 def major_of(version: str) -> int:
@@ -36,11 +38,17 @@ def major_of(version: str) -> int:
 def program_version(program: Path, account: Account = OURSELVES) -> str | None:
     """The version of one of PostgreSQL's programs, such as "15.18"; None if it does not run."""
     try:
+        file = program.stat()
+        key = (program.absolute(), account.uid, file.st_ino, file.st_size, file.st_mtime_ns)
+        if key in _VERSIONS:
+            return _VERSIONS[key]
         done = run(program.absolute(), "--version", account=account, timeout=_VERSION_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"\(PostgreSQL\) (\d\S*)", done.stdout)
-    return found[1] if found and done.returncode == 0 else None
+    if not found or done.returncode != 0:
+        return None
+    return _VERSIONS.setdefault(key, found[1])
 
 
 def version_of(bin_dir: Path, account: Account = OURSELVES) -> str | None:

@@ -13,7 +13,6 @@ from atb_db.admin.backup.drill import Limits, choose_backup, drill, history, ove
 from atb_db.admin.backup.dump import backup
 from atb_db.admin.backup.reads import Reads, run_reads
 from atb_db.admin.errors import Unusable
-from atb_db.admin.migrations import migrate
 from atb_db.admin.scratch import Purpose
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -131,9 +130,8 @@ def test_a_statement_that_fails_is_found(saved: Saved, monkeypatch: pytest.Monke
 
 
 @pytest.mark.slow
-def test_an_old_drill_is_mentioned(saved: Saved, empty_url: str, call: Run) -> None:
-    migrate(Settings.load(empty_url))
-    assert "No restore drill that passed is recorded" in call("verify", url=empty_url).err
+def test_an_old_drill_is_mentioned(saved: Saved, migrated_url: str, call: Run) -> None:
+    assert "No restore drill that passed is recorded" in call("verify", url=migrated_url).err
     drill(saved.settings, saved.dump, home=saved.home, target=saved.settings)
     assert overdue(saved.settings) is None
     later = datetime.now(UTC) + timedelta(days=91)
@@ -143,12 +141,11 @@ def test_an_old_drill_is_mentioned(saved: Saved, empty_url: str, call: Run) -> N
     )
 
 
-def test_a_drill_that_failed_is_none(empty_url: str, tmp_path: Path, call: Run) -> None:
-    live = Settings.load(empty_url)
-    migrate(live)
+def test_a_drill_that_failed_is_none(migrated_url: str, tmp_path: Path, call: Run) -> None:
+    live = Settings.load(migrated_url)
     text = tmp_path / "notes.dump"
     text.write_text("hello")
-    code, _, err = call("drill", str(text), url=empty_url)
+    code, _, err = call("drill", str(text), url=migrated_url)
     assert code == 3
     assert "RTO missed: unknown of 1h." in err
     assert overdue(live) == "No restore drill that passed is recorded: atb-db drill makes one."

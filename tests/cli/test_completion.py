@@ -7,34 +7,40 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import environment
+from tests.cli.conftest import Run, environment
 
 PROGRAM = Path(sys.executable).with_name("atb-db")
 BASH = shutil.which("bash")
 SHELLS = ("bash", "zsh", "fish")
 
 
-def offered(shell: str, line: str) -> str:
-    """What the program prints for the line, whose last word is completed."""
+@pytest.fixture
+def offered(call: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
+    """What is printed for a line, whose last word is completed."""
+
+    def complete(shell: str, line: str) -> str:
+        for name, value in asking(shell, line).items():
+            monkeypatch.setenv(name, value)
+        done = call()
+        assert done.err == ""
+        return done.out
+
+    return complete
+
+
+def asking(shell: str, line: str) -> dict[str, str]:
+    """What the shell's script puts into the environment."""
     words = {
         "bash": {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)},
         "zsh": {"_TYPER_COMPLETE_ARGS": line},
         "fish": {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
     }[shell]
-    done = subprocess.run(
-        (PROGRAM,),
-        env=environment(None) | words | {"_ATB_DB_COMPLETE": f"complete_{shell}"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.stderr == ""
-    return done.stdout
+    return words | {"_ATB_DB_COMPLETE": f"complete_{shell}"}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -49,27 +55,22 @@ def offered(shell: str, line: str) -> str:
         ("atb-db report --mode l", "LIVE", "PAPER"),
     ],
 )
-def test_what_begins_like_that_is_offered(shell: str, line: str, due: str, not_due: str) -> None:
+def test_what_begins_like_that_is_offered(
+    *, offered: Callable[[str, str], str], shell: str, line: str, due: str, not_due: str
+) -> None:
     found = offered(shell, line)
     assert due in found
     assert not_due not in found
 
 
-def test_commands_that_write_are_no_read_statements() -> None:
+def test_commands_that_write_are_no_read_statements(offered: Callable[[str, str], str]) -> None:
     assert "trades.log_trade" not in offered("bash", "atb-db query trades.")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_script_for_each_shell_is_printed(shell: str) -> None:
-    done = subprocess.run(
-        (PROGRAM,),
-        env=environment(None) | {"_ATB_DB_COMPLETE": f"source_{shell}"},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert f"_ATB_DB_COMPLETE=complete_{shell}" in done.stdout
+def test_the_script_for_each_shell_is_printed(call: Run, monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    monkeypatch.setenv("_ATB_DB_COMPLETE", f"source_{shell}")
+    assert f"_ATB_DB_COMPLETE=complete_{shell}" in call().out
 
 
 @pytest.mark.skipif(BASH is None, reason="there is no bash on this machine")

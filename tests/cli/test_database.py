@@ -73,6 +73,7 @@ def test_check_tells_and_writes_nothing(server: Server, empty_url: str, call: Ru
     assert tables(empty_url) == []
 
 
+@pytest.mark.slow
 def test_two_at_once(empty_url: str, tmp_path: Path) -> None:
     racers = [
         subprocess.Popen(
@@ -89,32 +90,30 @@ def test_two_at_once(empty_url: str, tmp_path: Path) -> None:
     assert sorted(json.loads(out)["applied"] for out in outputs) == [[], EVERY]
 
 
-def test_status(empty_url: str, call: Run) -> None:
+def test_status(empty_url: str, migrated_url: str, call: Run) -> None:
     code, out, err = call("status", url=empty_url)
     assert code == 0
     assert out.splitlines()[1].split()[:2] == [EVERY[0], "pending"]
     assert "PostgreSQL" in err
-    call("migrate", url=empty_url)
-    with psycopg.connect(empty_url) as connection:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute("INSERT INTO _yoyo_migration VALUES ('x', '9999-later', now())")
-    assert "a newer release of atb-db applied it" in call("status", url=empty_url).out
-    found = json.loads(call("status", "--json", url=empty_url).out)
+    assert "a newer release of atb-db applied it" in call("status", url=migrated_url).out
+    found = json.loads(call("status", "--json", url=migrated_url).out)
     assert [one["id"] for one in found["migrations"]] == [*EVERY, "9999-later"]
     assert [one["state"] for one in found["migrations"]] == [*["applied"] * len(EVERY), "unknown"]
     assert found["server"]["user"] == "postgres"
 
 
-def test_verify_names_each_difference(empty_url: str, call: Run) -> None:
-    call("migrate", url=empty_url)
-    with psycopg.connect(empty_url) as connection:
+def test_verify_names_each_difference(migrated_url: str, call: Run) -> None:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute(PLANTED)
-    code, out, err = call("verify", url=empty_url)
+    code, out, err = call("verify", url=migrated_url)
     assert code == ExitCode.FOUND
     assert err.splitlines()[1] == "Not as it should be: 3 ERROR, 1 WARNING, 2 INFO."
     assert "CREATE INDEX CONCURRENTLY positions_open_idx" in err
     for _, where in FOUND:
         assert where in out
-    code, out, _ = call("verify", "--json", url=empty_url)
+    code, out, _ = call("verify", "--json", url=migrated_url)
     assert code == ExitCode.FOUND
     found = json.loads(out)
     assert {(finding["what"], finding["where"]) for finding in found["findings"]} == {*FOUND, ROLES_UNUSED}

@@ -16,24 +16,24 @@ from tests.statements.examples import prepare
 
 
 @pytest.mark.parametrize("file_format", ["parquet", pytest.param("csv", marks=pytest.mark.slow)])
-def test_out_and_in(run: Run, server: Server, fresh_url: str, tmp_path: Path, file_format: str) -> None:
+def test_out_and_in(call: Run, server: Server, fresh_url: str, tmp_path: Path, file_format: str) -> None:
     with Database(fresh_url) as db:
         world = prepare(db, unbooked=False)
     out = str(tmp_path / "out")
     options = ("--session", str(world.session_id), "--format", file_format)
-    code, printed, err = run("export", *options, "--out", out, url=fresh_url)
+    code, printed, err = call("export", *options, "--out", out, url=fresh_url)
     assert (code, "1 session, " in err) == (ExitCode.OK, True), err
     assert any(line.split()[:1] == ["trades"] for line in printed.splitlines())
     other = server.create_database(f"cli_export_{file_format}", template=TEMPLATE)
-    code, _, err = run("import", "export", out, "--dry-run", url=other)
+    code, _, err = call("import", "export", out, "--dry-run", url=other)
     assert (code, "A dry run: nothing was kept." in err) == (ExitCode.OK, True), err
-    code, printed, err = run("import", "export", out, "--json", url=other)
+    code, printed, err = call("import", "export", out, "--json", url=other)
     done = json.loads(printed)
     assert (code, [one["known"] for one in done["sessions"]]) == (ExitCode.OK, [False]), err
-    code, printed, _ = run("import", "export", out, url=other)
+    code, printed, _ = call("import", "export", out, url=other)
     assert (code, "imported before" in printed) == (ExitCode.OK, True)
-    assert run("export", *options, "--out", out, url=fresh_url)[0] == ExitCode.USAGE
-    code, _, err = run("import", "export", out, url=fresh_url)
+    assert call("export", *options, "--out", out, url=fresh_url)[0] == ExitCode.USAGE
+    code, _, err = call("import", "export", out, url=fresh_url)
     assert (code, "is in this database already" in err) == (ExitCode.FAILED, True)
 
 
@@ -46,12 +46,12 @@ def test_out_and_in(run: Run, server: Server, fresh_url: str, tmp_path: Path, fi
     ],
 )
 def test_what_cannot_be_exported(
-    run: Run, fresh_url: str, tmp_path: Path, options: tuple[str, ...], code: ExitCode
+    call: Run, fresh_url: str, tmp_path: Path, options: tuple[str, ...], code: ExitCode
 ) -> None:
-    assert run("export", *options, "--out", str(tmp_path / "out"), url=fresh_url)[0] == code
+    assert call("export", *options, "--out", str(tmp_path / "out"), url=fresh_url)[0] == code
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_is_no_export(run: Run, fresh_url: str, tmp_path: Path) -> None:
-    code, _, err = run("import", "export", str(tmp_path), url=fresh_url)
+def test_a_folder_that_is_no_export(call: Run, fresh_url: str, tmp_path: Path) -> None:
+    code, _, err = call("import", "export", str(tmp_path), url=fresh_url)
     assert (code, "is no export: it has no manifest.json" in err) == (ExitCode.USAGE, True)

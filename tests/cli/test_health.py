@@ -17,7 +17,6 @@ import pytest
 
 from atb_db import Database, Journal
 from atb_db.admin import connection, health
-from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -27,12 +26,6 @@ from tests.admin.roles import remove_roles
 from tests.cli.conftest import COMMAND, PASSWORD, Ended, Run, environment
 
 NOWHERE = f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/nowhere?sslmode=disable"
-
-
-@pytest.fixture
-def migrated_url(empty_url: str) -> str:
-    migrate(Settings.load(empty_url, environ={}))
-    return empty_url
 
 
 def start(url: str, *, mode: TradeSourceLabel, ago: timedelta, name: str = "trend") -> int:
@@ -122,13 +115,12 @@ def test_a_kill_switch_is_a_problem_unless_it_is_allowed(migrated_url: str, call
     assert (ended.code, "kill_switch is on" in one_line(ended)) == (ExitCode.OK, True)
 
 
-def test_a_database_without_a_schema_or_with_a_migration_to_come(empty_url: str, call: Run) -> None:
+def test_a_database_without_a_schema_or_with_a_migration_to_come(empty_url: str, migrated_url: str, call: Run) -> None:
     ended = call("health", url=empty_url)
     assert (ended.code, "no schema of atb_db" in one_line(ended)) == (ExitCode.FOUND, True)
-    migrate(Settings.load(empty_url, environ={}))
-    with psycopg.connect(empty_url) as connection:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute("DELETE FROM _yoyo_migration WHERE migration_id = '0001-baseline'")
-    ended = call("health", url=empty_url)
+    ended = call("health", url=migrated_url)
     assert (ended.code, one_line(ended)) == (ExitCode.FOUND, "unhealthy: 1 migration pending: 0001-baseline")
 
 

@@ -11,7 +11,6 @@ from atb_db.admin.connection import changing
 from atb_db.admin.doctor import diagnose
 from atb_db.admin.encryption import Encryption
 from atb_db.admin.encryption import read_encryption as negotiated
-from atb_db.admin.migrations import migrate
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -39,11 +38,10 @@ READING = (
 
 
 @pytest.fixture(scope="module")
-def grouped(server: Server) -> Iterator[str]:
+def grouped(server: Server, migrated: str) -> Iterator[str]:
     """A database with the groups, and a login in each."""
-    url = server.create_database("grouped")
+    url = server.create_database("grouped", template=migrated)
     execute(server.url(), *(f"CREATE ROLE {login} LOGIN" for login in LOGINS))
-    migrate(Settings.load(url))
     deploy, engine, grafana = LOGINS
     assert set_roles(Settings.load(url), Members((deploy,), (engine,), (grafana,))).undone == ()
     yield url

@@ -37,42 +37,41 @@ def test_options_that_do_not_go_together(empty_url: str, call: Run) -> None:
     assert "--check and --rehearse do not go together" in err
 
 
-def test_a_rehearsal_then_the_real_thing_then_back(empty_url: str, call: Run) -> None:
+def test_a_rehearsal_changes_nothing(empty_url: str, call: Run) -> None:
     code, out, err = call("migrate", "--rehearse", url=empty_url)
     assert (code, out.splitlines()[1].split()[:2]) == (0, [EVERY[0], "rehearsed"])
     assert "All statements fit" in err
     assert call("migrate", "--check", url=empty_url).code == ExitCode.FOUND
-    done = json.loads(call("migrate", "--json", url=empty_url).out)
-    assert (done["applied"], list(done["seconds"])) == (EVERY, [*EVERY, "code"])
-    code, _, err = call("rollback", "--steps", str(len(EVERY)), url=empty_url)
+
+
+def test_all_the_way_back(migrated_url: str, call: Run) -> None:
+    code, _, err = call("rollback", "--steps", str(len(EVERY)), url=migrated_url)
     assert code == ExitCode.REFUSED
     assert "table trading_sessions will be dropped, with everything in it" in err
     assert "view reporting.trades will be dropped, until atb-db migrate makes it again" in err
-    done = json.loads(call("rollback", "--steps", str(len(EVERY)), "--yes", "--json", url=empty_url).out)
+    done = json.loads(call("rollback", "--steps", str(len(EVERY)), "--yes", "--json", url=migrated_url).out)
     assert done["rolled_back"] == EVERY[::-1]
-    assert call("migrate", url=empty_url).code == 0
 
 
-def test_an_edited_migration_is_refused_with_its_repair(empty_url: str, call: Run) -> None:
-    call("migrate", url=empty_url)
-    with psycopg.connect(empty_url) as connection:
+def test_an_edited_migration_is_refused_with_its_repair(migrated_url: str, call: Run) -> None:
+    with psycopg.connect(migrated_url) as connection:
         connection.execute("UPDATE _atb_migration SET checksum = 'another' WHERE id = %s", [EVERY[0]])
-    code, out, err = call("migrate", url=empty_url)
+    code, out, err = call("migrate", url=migrated_url)
     assert (code, out) == (ExitCode.REFUSED, "")
     assert f"{EVERY[0]} is edited: restore its file" in err
-    assert call("migrate", "--check", url=empty_url).code == ExitCode.FOUND
-    assert call("migrate", "--adopt", "0001", url=empty_url).code == 0
-    assert call("migrate", "--check", url=empty_url).code == 0
+    assert call("migrate", "--check", url=migrated_url).code == ExitCode.FOUND
+    assert call("migrate", "--adopt", "0001", url=migrated_url).code == 0
+    assert call("migrate", "--check", url=migrated_url).code == 0
 
 
-def test_migrating_says_what_the_database_is_used_for(empty_url: str, call: Run) -> None:
-    assert call("migrate", "--env", "staging", url=empty_url).code == 0
-    assert call("environment", url=empty_url).out == "STAGING\n"
-    assert call("migrate", "--env", "staging", url=empty_url).code == 0
-    code, out, err = call("migrate", "--env", "production", url=empty_url)
+def test_migrating_says_what_the_database_is_used_for(migrated_url: str, call: Run) -> None:
+    assert call("migrate", "--env", "staging", url=migrated_url).code == 0
+    assert call("environment", url=migrated_url).out == "STAGING\n"
+    assert call("migrate", "--env", "staging", url=migrated_url).code == 0
+    code, out, err = call("migrate", "--env", "production", url=migrated_url)
     assert (code, out) == (ExitCode.REFUSED, "")
     assert "is marked STAGING, not PRODUCTION" in err
-    code, _, err = call("migrate", "--env", "prod", url=empty_url)
+    code, _, err = call("migrate", "--env", "prod", url=migrated_url)
     assert code == ExitCode.USAGE
     assert "development, staging or production, not 'prod'" in err
 
@@ -105,7 +104,8 @@ def test_progress_is_told_to_a_terminal_alone(empty_url: str, tmp_path: Path) ->
     os.close(theirs)
     told = os.read(ours, 65536).decode()
     os.close(ours)
-    assert json.loads(out)["applied"] == EVERY
+    done = json.loads(out)
+    assert (done["applied"], list(done["seconds"])) == (EVERY, [*EVERY, "code"])
     assert f"{EVERY[0]} (1 of {len(EVERY)}) took" in told
 
 
@@ -130,7 +130,7 @@ def test_who_is_in_the_way_is_named_when_it_gives_up(empty_url: str, call: Run) 
     assert f"pg_terminate_backend({pid})" in ended.err
 
 
-@pytest.mark.parametrize("command", ["status", "verify", "check-collation --quick"])
+@pytest.mark.parametrize("command", ["status", "verify", "check-collation --quick", "fix-collation", "doctor"])
 def test_the_environment_chooses_the_database(
     migrated_url: str, call: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

@@ -50,11 +50,10 @@ def test_no_question_is_called_like_a_parameter() -> None:
 def test_a_question_is_asked_from_the_shell(run: Run, fresh_url: str, asked: tuple[str, ...]) -> None:
     done = run("psql", "--", *asked, "-At", "-c", "SELECT 17", url=fresh_url)
     assert (done.code, done.out, done.err) == (0, "17\n", "")
-    assert ":sessions" in run("psql", "--", "-At", "-c", "SELECT ':sessions'", url=fresh_url).out
 
 
 def test_scripts_see_nothing_of_it(run: Run, fresh_url: str) -> None:
-    assert run("psql", "--", "-At", "-c", "SELECT 1", url=fresh_url).out == "1\n"
+    assert run("psql", "--", "-At", "-c", "SELECT ':sessions'", url=fresh_url).out == ":sessions\n"
 
 
 def test_the_user_s_own_psqlrc_is_read_too(

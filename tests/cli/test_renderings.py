@@ -141,11 +141,20 @@ def test_every_question_of_psql_fits_120_columns(run: Run, books: str, tmp_path:
         pytest.param(("-v", "modes=paper"), set(), marks=pytest.mark.slow),
     ],
 )
-def test_modes_are_mixed_only_if_asked_for(run: Run, books: str, modes: tuple[str, ...], due: set[str]) -> None:
-    for question in ("sessions", "account", "recent_trades", "pnl", "open_positions", "balances", "recent_events"):
-        done = run("psql", "--", *modes, "-At", "-c", f":{question}", url=books)
-        assert done.code == 0, done.err
-        assert {mode for mode in ("LIVE", "PAPER", "BACKTEST") if f"|{mode}|" in done.out} == due, question
+def test_modes_are_mixed_only_if_asked_for(
+    run: Run, books: str, tmp_path: Path, modes: tuple[str, ...], due: set[str]
+) -> None:
+    asked = ("sessions", "account", "recent_trades", "pnl", "open_positions", "balances", "recent_events")
+    (tmp_path / "ask.sql").write_text("".join(f"\\echo = {question}\n:{question}\n" for question in asked))
+    done = run("psql", "--", *modes, "-At", "-f", "ask.sql", url=books)
+    assert done.code == 0, done.err
+    answers = dict(re.findall(r"^= (\w+)\n(.*?)(?=^= |\Z)", done.out, re.MULTILINE | re.DOTALL))
+    assert list(answers) == [*asked]
+    shown = {
+        question: {mode for mode in ("LIVE", "PAPER", "BACKTEST") if f"|{mode}|" in text}
+        for question, text in answers.items()
+    }
+    assert shown == dict.fromkeys(asked, due)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

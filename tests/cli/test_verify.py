@@ -21,13 +21,12 @@ def session_id(fresh_db: Database) -> int:
     )
 
 
-def test_fix_shows_what_it_does_and_verifies_again(empty_url: str, call: Run) -> None:
-    call("migrate", url=empty_url)
-    tampered(empty_url)
-    code, _, err = call("verify", "--fix", url=empty_url)
+def test_fix_shows_what_it_does_and_verifies_again(migrated_url: str, call: Run) -> None:
+    tampered(migrated_url)
+    code, _, err = call("verify", "--fix", url=migrated_url)
     assert code == ExitCode.REFUSED
     assert "  CREATE INDEX CONCURRENTLY positions_open_idx ON public.positions" in err
-    code, out, err = call("verify", "--fix", "--yes", "--json", url=empty_url)
+    code, out, err = call("verify", "--fix", "--yes", "--json", url=migrated_url)
     assert code == ExitCode.FOUND
     left = [one for one in json.loads(out)["findings"] if one["level"] != "INFO"]
     assert [(one["what"], one["where"]) for one in left] == [("column", "orders.quantity")]
