@@ -1,8 +1,8 @@
--- What our statements took on the server, by the names that they begin with; those of other roles only if this one may read them.
+-- What our statements took on the server, by the names that they begin with; others' only if this role may read them.
 SELECT substring(s.query FROM '^/\*action=''([a-z_]+\.[a-z0-9_]+)''') AS name,
        sum(s.calls)::bigint AS calls,
        sum(s.total_exec_time) / 1000 AS seconds
-  FROM pg_stat_statements(true) AS s
+  FROM pg_stat_statements(TRUE) AS s
  WHERE s.dbid = (
            SELECT d.oid
              FROM pg_database AS d
