@@ -19,8 +19,8 @@ from atb_db.errors import InvalidInput, SessionHeld
 from atb_db.repository import account, audit, events, orders, positions, sessions, trades
 from tests.books.test_restart import claim, order
 
-FOLDERS = ("/usr/lib", *Path("/usr/lib").glob("*-linux-gnu*"), "/usr/local/lib")
-LIBRARY = next((found for root in FOLDERS if (found := Path(root, "faketime", "libfaketime.so.1")).exists()), None)
+FOLDERS = (Path("/usr/lib"), *Path("/usr/lib").glob("*-linux-gnu*"), Path("/usr/local/lib"))
+LIBRARY = next((found for root in FOLDERS if (found := root / "faketime" / "libfaketime.so.1").exists()), None)
 needs_libfaketime = pytest.mark.skipif(LIBRARY is None, reason="libfaketime is missing (Debian: apt install faketime)")
 
 ENGINE = """
