@@ -51,7 +51,8 @@ SELECT x.id, x.session_id, x.timestamp, x.strategy_name, x.symbol, x.timeframe, 
                   ) AS k (chunk)
              JOIN decision_chunks AS c ON c.id = k.chunk
             CROSS JOIN LATERAL unnest(c.packed) AS d
-            WHERE EXISTS (SELECT FROM decision_chunks AS o WHERE o.session_id = s.session_id AND o.last_time >= p.since)
+            -- Most sessions have no chunk, or none that is new enough: one look into the index.
+            WHERE (SELECT max(o.last_time) FROM decision_chunks AS o WHERE o.session_id = s.session_id) >= p.since
               AND (:strategy_name::text IS NULL OR d.strategy_name = :strategy_name)
               AND (:symbol::text IS NULL OR d.symbol = :symbol)
               AND (:action_taken::text IS NULL OR d.action_taken = :action_taken)
