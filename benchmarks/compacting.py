@@ -90,8 +90,8 @@ def main() -> None:
         settings = Settings.load(url, environ={})
         with psycopg.connect(url, autocommit=True, context=Adapters()) as connection:
             connection.execute(schema_sql().encode())
-            connection.execute(SESSION.encode())
             connection.execute("SET session_replication_role = replica")
+            connection.execute(SESSION.encode())
             connection.execute(DECISIONS.replace("%s", str(rows)).encode())
             connection.execute("VACUUM ANALYZE strategy_executions")
             _show("rows", _bytes(connection, "strategy_executions") / rows)
@@ -108,7 +108,7 @@ def main() -> None:
             _show("partitions", float(cast("int", size)) / rows)
             connection.execute("DROP TABLE by_month")
             begun = perf_counter()
-            moved = compacting.compact(settings, before=datetime(2030, 1, 1, tzinfo=UTC).replace(year=2026))
+            moved = compacting.compact(settings, before=datetime(2026, 1, 1, tzinfo=UTC))
             taken = perf_counter() - begun
             packed = sum(one.decisions for one in moved)
             connection.execute("VACUUM ANALYZE")

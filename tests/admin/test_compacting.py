@@ -115,7 +115,7 @@ def raw(url: str, relation: str = "strategy_executions") -> list[str]:
     return found or []
 
 
-def pages(db: Database, limit: int, **chosen: object) -> Iterator[history.Decision]:
+def pages(db: Database, limit: int, **chosen: object) -> Iterator[events.Decision]:
     page = db.run(history.get_decisions(limit=limit, **chosen))  # type: ignore[arg-type]
     while page:
         yield from page
