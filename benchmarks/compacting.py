@@ -142,7 +142,9 @@ def _reads(connection: psycopg.Connection[tuple[object, ...]], kept_as: str) -> 
             connection, history.get_decisions(session_id=1, end=moment, symbol="SYM7USDT")
         ),
         "5 minutes by every_decision()": lambda: connection.execute(
-            "SELECT * FROM every_decision(%(at)s, %(at)s + interval '5 minutes') WHERE session_id = 1", {"at": moment}
+            "SELECT * FROM every_decision(%(at)s::timestamptz, %(at)s::timestamptz + interval '5 minutes')"
+            " WHERE session_id = 1",
+            {"at": moment},
         ).fetchall(),
         "5 minutes by reporting.decisions": lambda: connection.execute(
             "SELECT * FROM reporting.decisions WHERE session_id = 1 AND time >= %(at)s::timestamptz"
