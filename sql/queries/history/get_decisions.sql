@@ -49,8 +49,14 @@ SELECT x.id, x.session_id, x.timestamp, x.strategy_name, x.symbol, x.timeframe, 
             CROSS JOIN LATERAL chunks_of_page(
                       s.session_id, :strategy_name, :symbol, :action_taken, p.since, p.until, :limit
                   ) AS k (chunk)
-             JOIN decision_chunks AS c ON c.id = k.chunk
-            CROSS JOIN LATERAL unnest(c.packed) AS d
+            CROSS JOIN LATERAL (
+                      -- Not unpacked before it is chosen.
+                      SELECT u.*
+                        FROM decision_chunks AS c
+                       CROSS JOIN LATERAL unnest(c.packed) AS u
+                       WHERE c.id = k.chunk
+                      OFFSET 0
+                  ) AS d
             -- Most sessions have no chunk, or none that is new enough: one look into the index.
             WHERE (SELECT max(o.last_time) FROM decision_chunks AS o WHERE o.session_id = s.session_id) >= p.since
               AND (:strategy_name::text IS NULL OR d.strategy_name = :strategy_name)
