@@ -66,6 +66,7 @@ _INPUT: Final = {
 _ABSENT: Final = {
     "account_balances_session_id_fkey": ("session_id", "the session does not exist"),
     "account_history_session_id_fkey": ("session_id", "the session does not exist"),
+    "decision_chunks_session_id_fkey": ("session_id", "the session does not exist"),
     "dynamic_performance_metrics_session_id_fkey": ("session_id", "the session does not exist"),
     "equity_rolls_session_id_fkey": ("session_id", "the session does not exist"),
     "equity_spans_session_id_fkey": ("session_id", "the session does not exist"),
@@ -140,6 +141,8 @@ _INTERNAL: Final = {
     "account_balances_sum": "a ledger entry's balance must be the one before it plus its delta",
     "account_history_pkey": "the id exists already",
     "correlation_matrix_pkey": "the pair has a row for this window already",
+    "decision_chunks_complete": "a chunk has as many decisions as it says, from its first time to its last",
+    "decision_chunks_pkey": "the id exists already",
     "deployment_collation_seen": "a collation version comes with the time at which it was seen",
     "deployment_environment_set": "an environment comes with the time and the author of its setting",
     "deployment_one_row": "there is one deployment",

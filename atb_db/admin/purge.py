@@ -14,6 +14,7 @@ from psycopg import errors, sql
 
 from atb_db.admin.access.privileges import OWNER
 from atb_db.admin.audit import session_findings
+from atb_db.admin.compacting import DECISIONS, count_packed, remove_packed, unpack_around
 from atb_db.admin.connection import Connection, changing
 from atb_db.admin.errors import Refused
 from atb_db.admin.progress import Progress, silent
@@ -35,6 +36,7 @@ _OF_POSITION: Final = sql.SQL("position_id IN (SELECT id FROM positions WHERE se
 SESSION_TABLES: Final[dict[str, sql.SQL]] = {
     "imported_rows": _OF_SESSION,
     "strategy_executions": _OF_SESSION,
+    "decision_chunks": _OF_SESSION,
     "dynamic_performance_metrics": _OF_SESSION,
     "risk_adjustments": _OF_SESSION,
     "optimization_cycles": _OF_SESSION,
@@ -152,6 +154,8 @@ def purge_session(
             if exists is None:
                 raise NotFound(f"session {session_id} does not exist")
             raise Refused(f"session {session_id} has not ended")
+        # A batch of `compact` that began before the mark moves rows; later ones move none.
+        connection.execute("SELECT pg_advisory_xact_lock(compacting(%s))", [session_id])
         for table, belongs in SESSION_TABLES.items():
             delete = sql.SQL(
                 "DELETE FROM {table} WHERE ctid = any(ARRAY("
@@ -225,7 +229,8 @@ def count_log(settings: Settings, table: str, *, before: datetime) -> Removed:
     """How many rows `purge_log` would remove."""
     with changing(settings) as (connection, _):
         count = sql.SQL("SELECT count(*) FROM {} WHERE timestamp < %s").format(sql.Identifier(_log(table)))
-        return Removed(table, _number(connection, count, before))
+        packed = count_packed(connection, before=before) if table == DECISIONS else 0
+        return Removed(table, _number(connection, count, before) + packed)
 
 
 def purge_log(
@@ -241,9 +246,15 @@ def purge_log(
     ids = sql.SQL("SELECT coalesce({}(id), 0) FROM {}")
     rows = 0
     with changing(settings) as (connection, _):
+        if table == DECISIONS:
+            unpack_around(connection, before)
         first, last = (_number(connection, ids.format(sql.Identifier(end), name)) for end in ("min", "max"))
         for start in range(first, last + 1, batch):
             rows += connection.execute(delete, [start, start + batch, before]).rowcount
+            progress(table, rows, None)
+        # Last: decisions are moved from the table to the chunks meanwhile.
+        for removed in remove_packed(connection, before=before) if table == DECISIONS else ():
+            rows += removed
             progress(table, rows, None)
     return Removed(table, rows)
 

@@ -13,6 +13,7 @@ from atb_db.cli.archive import archive_app
 from atb_db.cli.backup import backup_app
 from atb_db.cli.backup_schedule import schedule_command
 from atb_db.cli.collation import check_collation_command, fix_collation_command
+from atb_db.cli.compact import compact_command
 from atb_db.cli.comparing import compare_command
 from atb_db.cli.database import psql_command
 from atb_db.cli.demo import demo_command
@@ -82,6 +83,7 @@ app.add_typer(backup_app, name="backup", rich_help_panel=PROTECT)
 app.add_typer(archive_app, name="archive", rich_help_panel=PROTECT)
 app.command("restore", rich_help_panel=PROTECT)(restore_command)
 app.command("drill", rich_help_panel=PROTECT)(drill_command)
+app.command("compact", rich_help_panel=CLEAN_UP)(compact_command)
 app.command("rebuild", rich_help_panel=CLEAN_UP)(rebuild_command)
 app.command("purge", rich_help_panel=CLEAN_UP)(purge_command)
 app.command("purge-logs", rich_help_panel=CLEAN_UP)(purge_logs_command)

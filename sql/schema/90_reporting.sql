@@ -125,7 +125,7 @@ CREATE VIEW reporting.decisions AS
 SELECT x.timestamp AS time, x.session_id, s.mode, x.id AS decision_id, x.trade_id, x.strategy_name, x.symbol,
        x.timeframe, x.signal_type, x.signal_strength, x.confidence_score, x.action_taken, x.price, x.position_size,
        x.volume, x.volatility, x.indicators, x.reasons
-  FROM strategy_executions AS x
+  FROM every_decision() AS x
   JOIN trading_sessions AS s ON s.id = x.session_id AND NOT s.is_verification;
 COMMENT ON VIEW reporting.decisions IS
 'Every decision of the strategies; always ask with a session_id and a span of time.';

@@ -96,6 +96,7 @@ CASES: Final = {
     "rebuild": Case(),
     "purge": Case("--yes"),
     "purge-logs": Case("--yes"),
+    "compact": Case("--yes"),
     "import": Case(reached=USAGE, unreached=USAGE),
     "import trades": Case("{trades}"),
     "import freqtrade": Case("{bot}"),

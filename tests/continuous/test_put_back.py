@@ -236,3 +236,34 @@ def test_a_role_that_only_trades_is_refused_before_anything_else(lost: Lost, ser
         check_may_put_back(lost.live)
     finally:
         remove_roles(server, "engine")
+
+
+def test_decisions_come_back_once_wherever_they_are_kept(lost: Lost) -> None:
+    """Those compacted since then are there; those compacted before are rows again."""
+    of = lost.world.session_id
+    every = "SELECT array_agg(d::text ORDER BY id) FROM every_decision() AS d WHERE session_id = %s"
+    with (
+        psycopg.connect(lost.url, autocommit=True) as live,
+        psycopg.connect(lost.before.conninfo, autocommit=True) as before,
+    ):
+        for connection, times in ((live, "1 2 3"), (before, "1 2")):
+            connection.execute("SET session_replication_role = replica")
+            for hour in times.split():
+                connection.execute(
+                    "INSERT INTO strategy_executions (id, session_id, timestamp, strategy_name, symbol, signal_type,"
+                    " action_taken, price, request_id) OVERRIDING SYSTEM VALUE VALUES (900 + %s::bigint, %s,"
+                    " '2020-01-01Z'::timestamptz + %s * interval '1 hour', 'old', 'X', 'hold', 'none', 1,"
+                    " lpad(%s::text, 32, '0')::uuid)",
+                    [hour, of, int(hour), hour],
+                )
+        [(had,)] = live.execute(every, [of]).fetchall()
+        live.execute("SELECT compact_decisions(%s, '2021-01-01Z', 2, '-infinity')", [of])
+        before.execute("SELECT compact_decisions(%s, '2021-01-01Z', 1, '-infinity')", [of])
+        put_back(lost.before, lost.live, [of])
+        assert live.execute(every, [of]).fetchall() == [(had,)]
+        lost.delete("strategy_executions", "decision_chunks")
+        [back] = put_back(lost.before, lost.live, [of]).sessions
+        assert set(back.rows) == {"strategy_executions"}
+        [(again,)] = live.execute(every, [of]).fetchall()
+        assert set(again) < set(had)
+        assert live.execute("SELECT count(*) FROM decision_chunks").fetchall() == [(0,)]

@@ -41,6 +41,7 @@ TABLES: Final = {
     "account_balances": BY_COMMANDS,
     "account_history": APPENDED,
     "correlation_matrix": _updated("correlation_value p_value sample_size last_updated"),
+    "decision_chunks": BY_COMMANDS,
     "deployment": _updated("environment set_at set_by collation_version collation_seen_at"),
     "dynamic_performance_metrics": APPENDED,
     "equity_rolls": BY_COMMANDS,

@@ -13,6 +13,7 @@ from psycopg import ClientCursor, sql
 
 from atb_db.admin.audit import session_findings
 from atb_db.admin.backup.events import record
+from atb_db.admin.compacting import CHUNKS, DECISIONS, unpack_session
 from atb_db.admin.connection import CATALOG_SETTINGS, Connection, ask, changing, reading, writing
 from atb_db.admin.errors import Refused
 from atb_db.admin.purge import DERIVED_TABLES, SESSION_TABLES
@@ -98,8 +99,10 @@ def _put_back(before: Connection, live: Connection, session_id: int) -> PutBack:
     live.execute("SET CONSTRAINTS ALL DEFERRED")
     rows: dict[str, int] = {}
     present = 0
+    # Decisions are compared and put back as rows, wherever they were and are.
+    unpack_session(live, session_id)
     for table in reversed(SESSION_TABLES):
-        if table in DERIVED_TABLES:
+        if table in DERIVED_TABLES or table == CHUNKS:
             continue
         if table == "account_history":
             _hold_back_equity(live, session_id)
@@ -172,7 +175,7 @@ def _stage(before: Connection, live: Connection, table: str, columns: _Columns, 
         )
     )
     rows = sql.SQL("COPY (SELECT {} FROM {} WHERE {}) TO STDOUT").format(
-        names, sql.Identifier("public", table), SESSION_TABLES[table]
+        names, _read_from(before, table), SESSION_TABLES[table]
     )
     into = sql.SQL("COPY {} ({}) FROM STDIN").format(_staged(table, session_id), names)
     with ClientCursor(before).copy(rows, {"session": session_id}) as found, live.cursor() as cursor:
@@ -180,6 +183,13 @@ def _stage(before: Connection, live: Connection, table: str, columns: _Columns, 
             for block in found:
                 copy.write(block)
         return cursor.rowcount
+
+
+def _read_from(before: Connection, table: str) -> sql.Composable:
+    """What had the rows of a table at that moment, perhaps by an older release."""
+    if table == DECISIONS and before.execute("SELECT to_regclass('public.decision_chunks')").fetchone() != (None,):
+        return sql.SQL("public.every_decision()")
+    return sql.Identifier("public", table)
 
 
 def _compare(live: Connection, table: str, columns: _Columns, session_id: int, *, ignored: Sequence[str]) -> int:

@@ -23,6 +23,8 @@ class ExportedTable(NamedTuple):
     refers: Mapping[str, str] = _NONE
     """Its other columns that have ids, and of which table."""
     order: tuple[str, ...] = ("id",)
+    rows: str | None = None
+    """The function that reads the rows, where others than the table have some; its columns have the table's names."""
 
     @property
     def has_ids(self) -> bool:
@@ -46,7 +48,7 @@ EXPORTED: Final = (
     ExportedTable("account_history"),
     ExportedTable("performance_metrics", order=("session_id", "period", "period_start")),
     ExportedTable("system_events"),
-    ExportedTable("strategy_executions", refers={"trade_id": "trades"}),
+    ExportedTable("strategy_executions", refers={"trade_id": "trades"}, rows="every_decision"),
     ExportedTable("dynamic_performance_metrics"),
     ExportedTable("risk_adjustments"),
     ExportedTable("optimization_cycles"),
@@ -56,6 +58,7 @@ EXPORTED: Final = (
 
 NOT_EXPORTED: Final = {
     **DERIVED_TABLES,
+    "decision_chunks": "its decisions are among those of strategy_executions",
     "imported_rows": "of the database that imported them",
     "session_holds": "an engine holds a session in one database",
 }
@@ -78,6 +81,13 @@ def columns_of(connection: Connection) -> dict[str, tuple[Column, ...]]:
     for column in ask(connection, "exported_columns", Column):
         found.setdefault(column.table_name, []).append(column)
     return {table: tuple(columns) for table, columns in found.items()}
+
+
+def read_from(table: ExportedTable) -> sql.Composable:
+    """What has the rows of the table, for a FROM."""
+    if table.rows is None:
+        return sql.Identifier(table.name)
+    return sql.SQL("{}()").format(sql.Identifier(table.rows))
 
 
 def chosen_rows(table: ExportedTable) -> sql.Composable:

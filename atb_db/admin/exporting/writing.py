@@ -18,7 +18,7 @@ from atb_db.admin.connection import Connection, Reading, ask, reading
 from atb_db.admin.errors import Unusable
 from atb_db.admin.exporting.files import Digits, write_rows
 from atb_db.admin.exporting.manifest import FORMAT, NAME, ExportedFile, FileFormat, Manifest, to_json
-from atb_db.admin.exporting.tables import EXPORTED, Column, ExportedTable, chosen_rows, columns_of
+from atb_db.admin.exporting.tables import EXPORTED, Column, ExportedTable, chosen_rows, columns_of, read_from
 from atb_db.admin.migrations import read_status
 from atb_db.admin.progress import Progress, silent
 from atb_db.config import Settings
@@ -113,7 +113,7 @@ def _write_table(snapshot: _Snapshot, table: ExportedTable, columns: Sequence[Co
     digits = _digits(connection, table, exact, sessions) if file_format is FileFormat.PARQUET else {}
     selected = sql.SQL("SELECT {} FROM {} AS t WHERE {} ORDER BY {}").format(
         sql.SQL(", ").join(_selected(column) for column in columns),
-        sql.Identifier(table.name),
+        read_from(table),
         chosen_rows(table),
         sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(name)) for name in table.order),
     )
@@ -147,7 +147,7 @@ def _digits(
         for name in names
     ]
     statement = sql.SQL("SELECT {} FROM {} AS t WHERE {}").format(
-        sql.SQL(", ").join(measured), sql.Identifier(table.name), chosen_rows(table)
+        sql.SQL(", ").join(measured), read_from(table), chosen_rows(table)
     )
     row = RawCursor(connection).execute(statement, [list(sessions)]).fetchone()
     assert row is not None  # noqa: S101  an aggregate

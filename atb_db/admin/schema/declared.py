@@ -23,6 +23,7 @@ INHERITED: Final = "99_inherited_comments.sql"
 """The file that describes columns of views as their tables' are; `migrate` reads the result in the catalog."""
 
 _CREATE: Final = re.compile(r"CREATE(?: OR REPLACE)?\b", re.IGNORECASE)
+_COMPOSITE: Final = re.compile(r"CREATE TYPE (?P<name>[^ ]+(?: \. [^ ]+)*) AS \(")
 _KINDS: Final = {"TYPE": "enum"}
 _CODE_KINDS: Final = frozenset({"function", "view", "trigger"})
 
@@ -84,6 +85,7 @@ def read_declared(folder: Path) -> Declared:
 def _divided(files: tuple[tuple[str, str], ...]) -> Declared:
     """Of the names and texts of files; kept, as dividing thousands of lines takes longer than most that needs it."""
     data: list[str] = []
+    composite: set[str] = set()
     made: dict[tuple[str, str], str] = {}
     comments: list[Comment] = []
     for file, text in files:
@@ -101,6 +103,9 @@ def _divided(files: tuple[tuple[str, str], ...]) -> Declared:
                 raise ConfigurationError(f"{file}:{statement.line}: {word} cannot be declared here")
             else:
                 data.append(statement.text)
+                if found := _COMPOSITE.match(statement.shape):
+                    composite.add(_plain(found["name"]))
+    comments = [one._replace(kind="type") if one.kind == "enum" and one.name in composite else one for one in comments]
     return Declared(tuple(data), tuple(_units(made, comments)), tuple(_of_data(made, comments)))
 
 

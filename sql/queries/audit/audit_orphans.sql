@@ -87,6 +87,13 @@ WITH orphans AS (
      WHERE p.id IS NULL
        AND c.session_id IS NOT NULL
      UNION ALL
+    SELECT 'decision_chunks ' || c.id || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM decision_chunks AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+       AND c.session_id IS NOT NULL
+     UNION ALL
     SELECT 'order_day_parts ' || c.day::date || ', session_id' AS subject,
            'trading_sessions' AS parent, c.session_id::text AS missing
       FROM order_day_parts AS c

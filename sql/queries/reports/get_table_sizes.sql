@@ -6,6 +6,8 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'correlation_matrix', count(*) FROM correlation_matrix
      UNION ALL
+    SELECT 'decision_chunks', count(*) FROM decision_chunks
+     UNION ALL
     SELECT 'deployment', count(*) FROM deployment
      UNION ALL
     SELECT 'dynamic_performance_metrics', count(*) FROM dynamic_performance_metrics
