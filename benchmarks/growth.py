@@ -223,7 +223,7 @@ def long_session(server: Server, *, snapshots: int) -> dict[str, float]:
         owner.execute(schema_sql())
         [(session_id,)] = owner.execute(SESSION).fetchall()
         owner.execute("SET session_replication_role = replica")
-        owner.execute(SNAPSHOTS, {"session": session_id, "rows": snapshots})
+        owner.execute(SNAPSHOTS, {"session": session_id, "rows": snapshots, "apart": timedelta(minutes=1)})
         owner.execute("VACUUM ANALYZE account_history")
     kept = timed(lambda: rebuild(settings, session_id=session_id))
     resume = sessions.resume_or_create(

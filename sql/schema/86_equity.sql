@@ -273,21 +273,17 @@ CREATE FUNCTION daily_equity(
     day timestamptz, equity numeric, transferred numeric, daily_return numeric, max_drawdown numeric
 )
 LANGUAGE sql STABLE AS $$
-    WITH steps AS (
-        SELECT date_trunc('day', e.start_time, 'UTC') AS day, e.opening, e.closing, e.transferred, e.drawdown, e.place,
-               lead(e.start_time) OVER (ORDER BY e.place) AS next_time
+    WITH newest AS (
+        SELECT date_trunc('day', e.start_time, 'UTC') AS day, max(e.opening) AS opening,
+               max(e.drawdown) AS max_drawdown,
+               -- Compared by its first element: the day's last step, without putting all of them in order again.
+               max(ARRAY[e.place, e.closing, e.transferred]) AS step
           FROM public.equity_steps(session, source, strategy, instrument, since, until, '{}', '{}') AS e
          WHERE NOT e.is_opening
+         GROUP BY 1
     ), closing AS (
-        SELECT s.day, max(s.opening) AS opening, max(s.drawdown) AS max_drawdown,
-               max(s.closing) FILTER (
-                   WHERE s.next_time IS NULL OR s.next_time >= s.day + interval '24 hours'
-               ) AS equity,
-               max(s.transferred) FILTER (
-                   WHERE s.next_time IS NULL OR s.next_time >= s.day + interval '24 hours'
-               ) AS transferred
-          FROM steps AS s
-         GROUP BY s.day
+        SELECT n.day, n.opening, n.max_drawdown, n.step[2] AS equity, n.step[3] AS transferred
+          FROM newest AS n
     ), followed AS (
         SELECT c.day, c.equity, c.transferred, c.max_drawdown,
                c.transferred - lag(c.transferred, 1, 0::numeric) OVER in_order AS transfer,
@@ -296,14 +292,17 @@ LANGUAGE sql STABLE AS $$
           FROM closing AS c
         WINDOW in_order AS (ORDER BY c.day)
     )
-    SELECT d.day, f.equity, f.transferred,
-           CASE
-               WHEN d.day > f.day THEN 0
-               WHEN f.before > 0 THEN round((f.equity - f.transfer) / f.before - 1, 12)
-           END,
-           f.max_drawdown
+    SELECT f.day, f.equity, f.transferred,
+           CASE WHEN f.before > 0 THEN round((f.equity - f.transfer) / f.before - 1, 12) END, f.max_drawdown
       FROM followed AS f
-     CROSS JOIN LATERAL generate_series(f.day, f.next_day - interval '24 hours', interval '24 hours') AS d (day)
+     UNION ALL
+    -- Only where days are missing: a series of one costs more than the rest of a day's row.
+    SELECT d.day, f.equity, f.transferred, 0, f.max_drawdown
+      FROM followed AS f
+     CROSS JOIN LATERAL generate_series(
+               f.day + interval '24 hours', f.next_day - interval '24 hours', interval '24 hours'
+           ) AS d (day)
+     WHERE f.next_day > f.day + interval '24 hours'
 $$;
 COMMENT ON FUNCTION daily_equity IS
 'The equity of the chosen sessions at the end of every UTC day from the first to the last that equity_series knows (a '
