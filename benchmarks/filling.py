@@ -39,7 +39,8 @@ INSERT INTO trades (
     pnl_percent, exit_reason, strategy_name, timeframe
 )
 SELECT p.session_id, p.id, p.symbol, p.side, s.mode, p.entry_price, p.exit_price, p.size, p.quantity, p.entry_time,
-       p.exit_time, p.realized_pnl, round(p.realized_pnl / p.entry_notional * 100, 12), p.exit_reason, p.strategy_name, s.timeframe
+       p.exit_time, p.realized_pnl, round(p.realized_pnl / p.entry_notional * 100, 12), p.exit_reason, p.strategy_name,
+       s.timeframe
   FROM positions AS p
   JOIN trading_sessions AS s ON s.id = p.session_id
  WHERE p.status = 'CLOSED'

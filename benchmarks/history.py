@@ -166,7 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 100_000])
     parser.add_argument("--days", type=int, default=730, help="how many days the rows are spread over")
-    parser.add_argument("--kept-only", action="store_true", help="only what is kept by days")
+    parser.add_argument("--kept-only", action="store_true", help="only by the sums of days")
     options = parser.parse_args()
     sizes: list[int] = options.rows
     columns: list[tuple[str, dict[str, float]]] = []

@@ -363,14 +363,27 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    WITH fine AS MATERIALIZED (
-        SELECT e.place, e.high, e.high_time, e.low, e.low_time, e.low_peak, e.fall, e.fall_time, e.fall_equity,
-               e.fall_peak, e.closing, e.last_time, e.peak, e.drawdown, coalesce(e.peak_before, e.low) AS peak_before,
-               (e.place - 1) * parts / count(*) OVER () AS part, lead(e.place) OVER (ORDER BY e.place) IS NULL AS is_last
-          FROM public.equity_steps(
-                   session, source, strategy, instrument, since, until,
-                   CASE WHEN steps.steps < parts THEN steps.days ELSE '{}' END, '{}'
-               ) AS e
+    WITH peaked AS (
+        SELECT p.high, p.high_time, p.low, p.low_time, p.low_peak, p.fall, p.fall_time, p.fall_equity, p.fall_peak,
+               p.closing, p.last_time, row_number() OVER in_order AS place,
+               -- A transfer moves the peak along.
+               max(p.high - p.transferred) OVER in_order + p.transferred AS peak
+          FROM public.equity_parts(
+                   own.session_id, since, until, CASE WHEN steps.steps < parts THEN steps.days ELSE '{}' END, '{}'
+               ) AS p
+        WINDOW in_order AS (ORDER BY p.start_time, p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ), places AS MATERIALIZED (
+        SELECT p.place, p.high, p.high_time, p.low, p.low_time, p.low_peak, p.fall, p.fall_time, p.fall_equity,
+               p.fall_peak, p.closing, p.last_time, greatest(p.peak, p.high) AS peak,
+               greatest(p.fall, public.drawdown(greatest(p.peak, p.low), p.low)) AS drawdown,
+               coalesce(p.peak, p.low) AS peak_before
+          FROM peaked AS p
+    ), last AS MATERIALIZED (
+        SELECT max(p.place) AS place FROM places AS p
+    ), fine AS NOT MATERIALIZED (
+        SELECT p.*, (p.place - 1) * parts / l.place AS part, p.place = l.place AS is_last
+          FROM places AS p
+         CROSS JOIN last AS l
     ), points_of_parts AS (
         (
             SELECT DISTINCT ON (f.part) f.low_time AS time, f.low AS equity,
