@@ -36,10 +36,11 @@ SELECT o.id, 'CHANGE', o.filled_at, p.id, TRUE, o.filled_units, o.filled_value,
 
 INSERT INTO trades (
     session_id, position_id, symbol, side, source, entry_price, exit_price, size, quantity, entry_time, exit_time, pnl,
-    pnl_percent, exit_reason, strategy_name
+    pnl_percent, exit_reason, strategy_name, timeframe
 )
 SELECT p.session_id, p.id, p.symbol, p.side, s.mode, p.entry_price, p.exit_price, p.size, p.quantity, p.entry_time,
-       p.exit_time, p.realized_pnl, round(p.realized_pnl / p.entry_notional * 100, 12), p.exit_reason, p.strategy_name
+       p.exit_time, p.realized_pnl, round(p.realized_pnl / p.entry_notional * 100, 12), p.exit_reason, p.strategy_name,
+       s.timeframe
   FROM positions AS p
   JOIN trading_sessions AS s ON s.id = p.session_id
  WHERE p.status = 'CLOSED'

@@ -2,11 +2,13 @@
 
     python -m benchmarks.history                    sessions of 1 000 and 100 000 trades and snapshots
     python -m benchmarks.history --rows 1000 1000000
+    python -m benchmarks.history --kept-only        without by hand and rows, which take longest
 
-Each session has as many trades and snapshots, one a minute, and twice as many orders. Of each there are columns: by
-hand (SQL that somebody writes over the rows themselves), rows (the statements while nothing is kept by days, as before
-release 0.10) and days. A throwaway PostgreSQL; milliseconds of server CPU of a call, the least of some, as Markdown on
-stdout. Linux only: the server's CPU is read from /proc.
+Each session has as many trades and snapshots, over two years (`--days`), and twice as many orders: what grows are the
+rows, not the days. Of each there are columns: by hand (SQL that somebody writes over the rows themselves), rows (the
+statements while nothing is kept by days, as before release 0.10) and days, then days of the largest over those of the
+smallest; and the statements of the dashboard one by one, by days. A throwaway PostgreSQL; milliseconds of server CPU of
+a call, the least of some, as Markdown on stdout. Linux only: the server's CPU is read from /proc.
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from atb_db.repository import dashboard, execution, metrics, reports, sessions
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from benchmarks.history_rows import BY_HAND, COUNTED, ORDERS, SESSION, SNAPSHOTS, TRADES
+from benchmarks.others import watched
 
 CALLS: Final = 5
 WARM: Final = 6
 """So many calls make a plan stay."""
 PATIENCE: Final = 8.0
 """Seconds after which a part is not called again."""
+FLAT: Final = 1.25
+"""What a statement may cost in the largest session, over what it costs in the smallest."""
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
 
 Asked = tuple[str, Sequence[object] | Mapping[str, object]]
@@ -55,6 +60,15 @@ def _asked(make: Callable[[int, datetime], Statement[object]]) -> Part:
 def _dashboard(session_id: int, now: datetime) -> list[Asked]:
     batch = dashboard.dashboard(session_id=session_id, now=now)
     return [(statement.sql, statement.server_values()) for statement in batch.statements]
+
+
+def each(session_id: int, now: datetime) -> dict[str, list[Asked]]:
+    """The dashboard's statements, each by its field."""
+    statements = dashboard.dashboard(session_id=session_id, now=now).statements
+    return {
+        name: [(statement.sql, statement.server_values())]
+        for name, statement in zip(dashboard.Dashboard._fields, statements, strict=True)
+    }
 
 
 def _resume(session_id: int, now: datetime) -> Statement[object]:
@@ -111,12 +125,12 @@ def costs(connection: psycopg.Connection, session_id: int, now: datetime) -> dic
     return {name: least(connection, part(session_id, now)) for name, part in PARTS.items()}
 
 
-def filled(connection: psycopg.Connection, rows: int) -> int:
-    """A session of so many snapshots and trades, of which nothing is kept by days."""
+def filled(connection: psycopg.Connection, rows: int, apart: timedelta) -> int:
+    """A session of so many snapshots and trades, so far apart, of which nothing is kept by days."""
     [(session_id,)] = connection.execute(SESSION).fetchall()
     connection.execute("SET session_replication_role = replica")
     for filling in (SNAPSHOTS, TRADES, COUNTED, ORDERS):
-        connection.execute(filling.encode(), {"session": session_id, "rows": rows})
+        connection.execute(filling.encode(), {"session": session_id, "rows": rows, "apart": apart})
     connection.execute("SET session_replication_role = DEFAULT")
     connection.execute("VACUUM ANALYZE")
     assert isinstance(session_id, int)
@@ -133,27 +147,54 @@ def keep(connection: psycopg.Connection, session_id: int) -> None:
     connection.execute("VACUUM ANALYZE")
 
 
+def table(columns: Sequence[tuple[str, dict[str, float]]], few: str, many: str) -> str:
+    """Markdown: a line a part, and how the column of many rows compares with that of few."""
+    found = dict(columns)
+    names = [*found, "last / first"] if few != many else [*found]
+    lines = ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for part in found[many]:
+        cells = [f"{column[part]:.2f}" if part in column else "" for column in found.values()]
+        if few != many:
+            growth = found[many][part] / found[few][part]
+            cells.append(f"{growth:.2f}" if growth <= FLAT else f"**{growth:.2f}**")
+        lines.append(f"| {part} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Fill, measure, add up days, measure again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000, 100_000])
-    sizes: list[int] = parser.parse_args().rows
+    parser.add_argument("--days", type=int, default=730, help="how many days the rows are spread over")
+    parser.add_argument("--kept-only", action="store_true", help="only by the sums of days")
+    options = parser.parse_args()
+    sizes: list[int] = options.rows
     columns: list[tuple[str, dict[str, float]]] = []
-    with embedded.postgresql() as server, psycopg.connect(server.create_database("history"), autocommit=True) as own:
+    single: list[tuple[str, dict[str, float]]] = []
+    with (
+        watched() as others,
+        embedded.postgresql() as server,
+        psycopg.connect(server.create_database("history"), autocommit=True) as own,
+    ):
         own.execute(schema_sql().encode())
         own.execute("SET jit = off")
+        # As on our connections.
+        own.execute("SET plan_cache_mode = force_generic_plan")
         for rows in sizes:
-            session_id, now = filled(own, rows), START + timedelta(minutes=rows + 1)
-            by_hand = {name: least(own, [(query, (session_id,))]) for name, query in BY_HAND.items()}
-            columns.append((f"{rows}, by hand", by_hand))
-            columns.append((f"{rows}, rows", costs(own, session_id, now)))
+            session_id = filled(own, rows, timedelta(days=options.days) / rows)
+            now = START + timedelta(days=options.days, minutes=1)
+            if not options.kept_only:
+                by_hand = {name: least(own, [(query, (session_id,))]) for name, query in BY_HAND.items()}
+                columns.append((f"{rows}, by hand", by_hand))
+                columns.append((f"{rows}, rows", costs(own, session_id, now)))
             keep(own, session_id)
             columns.append((f"{rows}, days", costs(own, session_id, now)))
-    lines = ["| | " + " | ".join(name for name, _ in columns) + " |", "|---|" + "---|" * len(columns)]
-    for part in PARTS:
-        cells = (f"{found[part]:.1f}" if part in found else "" for _, found in columns)
-        lines.append(f"| {part} | " + " | ".join(cells) + " |")
-    print("\n".join(lines))
+            single.append((f"{rows}, days", {name: least(own, asked) for name, asked in each(session_id, now).items()}))
+    few, many = f"{sizes[0]}, days", f"{sizes[-1]}, days"
+    print(table(columns, few, many))
+    print("\nThe dashboard's statements:\n")
+    print(table(single, few, many))
+    print(f"\nOther processes: {others}.")
     return 0
 
 

@@ -26,7 +26,7 @@ SELECT id FROM session
 # As an earlier release leaves them: nothing keeps days. Equity wanders, with a fall of half of it.
 SNAPSHOTS: Final = """
 INSERT INTO account_history (session_id, timestamp, balance, equity)
-SELECT %(session)s, '2024-01-01Z'::timestamptz + i * interval '1 minute', 10000,
+SELECT %(session)s, '2024-01-01Z'::timestamptz + i * %(apart)s::interval, 10000,
        round((10000 * exp(0.3 * sin(i / 100000.0)) + i * 7919 %% 401 + 50 * sin(i / 700.0))::numeric, 2)
   FROM generate_series(1, %(rows)s::bigint) AS i
 """
@@ -38,10 +38,27 @@ INSERT INTO trades (
     commission, exit_reason, strategy_name
 )
 SELECT %(session)s, 'X' || i %% 5, 'LONG', 'PAPER', 100, 101, 0.1, 1,
-       '2024-01-01Z'::timestamptz + (i - 30) * interval '1 minute',
-       '2024-01-01Z'::timestamptz + i * interval '1 minute', (i * 7919 %% 41 - 20) * 0.25, 1, 0.1,
+       '2024-01-01Z'::timestamptz + i * %(apart)s::interval - interval '30 minutes',
+       '2024-01-01Z'::timestamptz + i * %(apart)s::interval, (i * 7919 %% 41 - 20) * 0.25, 1, 0.1,
        'reason ' || i * 13 %% 4, 'strategy ' || i %% 2
   FROM generate_series(1, %(rows)s::bigint) AS i
+"""
+
+# As many closed positions; benchmarks.filling has what their closings leave behind: orders, fills and trades.
+POSITIONS: Final = """
+INSERT INTO positions (
+    session_id, symbol, side, status, planned_size, planned_quantity, entry_time, quantity, original_quantity,
+    exited_quantity, entry_notional, exit_notional, entry_price, exit_price, size, original_size, current_size,
+    last_update, strategy_name, realized_pnl, unrealized_pnl, unrealized_pnl_percent, last_exit_time, exit_time,
+    exit_reason
+)
+SELECT %(session)s, 'X' || i %% 5, 'LONG', 'CLOSED', 0.1, 1, moment - interval '30 minutes', 1, 1, 1, 100, 100 + pnl,
+       100, 100 + pnl, 0.1, 0.1, 0, moment, 'strategy ' || i %% 2, pnl, 0, 0, moment, moment, 'reason ' || i * 13 %% 4
+  FROM (
+           SELECT i, '2024-01-01T00:30Z'::timestamptz + i * %(apart)s::interval AS moment,
+                  (i * 7919 %% 41 - 20) * 0.25 AS pnl
+             FROM generate_series(1, %(rows)s::bigint) AS i
+       ) AS p
 """
 
 COUNTED: Final = """
@@ -70,8 +87,9 @@ INSERT INTO orders (
 )
 SELECT %(session)s, CASE i %% 2 WHEN 0 THEN 'ENTRY' ELSE 'FULL_EXIT' END::order_type, 'FILLED', 'X' || i / 2 %% 5,
        'LONG', 1, 100, 1, 100 + i %% 7 * 0.01, 101, 1, 100 + i %% 7 * 0.01, 1, 101, 0.05, 'strategy ' || i / 2 %% 2,
-       '2024-01-01Z'::timestamptz + i * interval '30 seconds', '2024-01-01Z'::timestamptz + i * interval '30 seconds',
-       '2024-01-01Z'::timestamptz + i * interval '30 seconds'
+       '2024-01-01Z'::timestamptz + i * %(apart)s::interval / 2,
+       '2024-01-01Z'::timestamptz + i * %(apart)s::interval / 2,
+       '2024-01-01Z'::timestamptz + i * %(apart)s::interval / 2
   FROM generate_series(1, 2 * %(rows)s::bigint) AS i
 """
 

@@ -394,6 +394,13 @@ OPERATIONS: Final = (
         database="history",
     ),
     Operation(
+        "report",
+        "report.report_batch",
+        lambda world, _: {"session_id": world.traded},
+        "reads",
+        database="history",
+    ),
+    Operation(
         "daily metrics, kept by the books",
         "metrics.get_daily_metrics",
         lambda world, _: {"session_id": world.traded, "start": _DAY, "end": _DAY + timedelta(days=1)},

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from atb_db import Database, Settings
-from atb_db.repository.dashboard import dashboard
-from benchmarks.contenders.base import DASHBOARD, DECLARED, Contender
+from benchmarks.contenders.base import BATCHES, DECLARED, Contender
 from benchmarks.operations import Arguments, Operation
 from benchmarks.world import World
 
@@ -26,8 +25,8 @@ class AtbDb(Contender):
         return arguments
 
     def call(self, operation: Operation, prepared: Arguments) -> object:
-        if operation.statement == DASHBOARD:
-            return self.db.run_batch(dashboard(**prepared))
+        if batch := BATCHES.get(operation.statement):
+            return self.db.run_batch(batch(**prepared))
         return self.db.run(DECLARED[operation.statement](**prepared))
 
     def close(self) -> None:

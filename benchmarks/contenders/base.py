@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cache, partial
 from time import perf_counter_ns, process_time_ns
@@ -11,8 +11,10 @@ from typing import ClassVar, NamedTuple
 
 from psycopg.types.json import Jsonb
 
+from atb_db.batch import Batch
+from atb_db.report import Report, report_batch
 from atb_db.repository import statements
-from atb_db.repository.dashboard import Dashboard
+from atb_db.repository.dashboard import Dashboard, dashboard
 from atb_db.statement import Declared
 from atb_db.types import NEW, NOW
 from atb_db.values import new_request_id
@@ -23,9 +25,11 @@ DECLARED: dict[str, Declared[object]] = {declared.name: declared for declared in
 GENERIC_PLANS = {"plan_cache_mode": "force_generic_plan"}
 """As atb_db's connections have it: for those who run the same SQL, which is made for it."""
 OPTIONS = " ".join(f"-c {name}={value}" for name, value in GENERIC_PLANS.items())
-DASHBOARD = "dashboard.dashboard"
-"""No statement but a batch of them."""
-_TRADES, _EQUITY = (Dashboard._fields.index(name) for name in ("trades", "equity"))
+BATCHES: dict[str, Callable[..., Batch[object]]] = {
+    "dashboard.dashboard": dashboard,
+    "report.report_batch": report_batch,
+}
+"""No statements but several together."""
 
 
 class Timing(NamedTuple):
@@ -50,7 +54,7 @@ class Contender(ABC):
     @classmethod
     def can(cls, operation: Operation) -> bool:
         """Whether it knows how to do this."""
-        return operation.statement != DASHBOARD
+        return operation.statement not in BATCHES
 
     @abstractmethod
     def prepare(self, operation: Operation, arguments: Arguments) -> object:
@@ -112,8 +116,10 @@ def shown(operation: Operation, result: object) -> object:
         case "metrics.get_total_metrics":
             return of("total_trades", rows[0]), round(Decimal(of("net_pnl", rows[0])), 8)
         case "dashboard.dashboard":
-            parts = list(rows[0]) if hasattr(rows[0], "_fields") else rows
-            return [_of("trades.get_recent_trades", "id", row) for row in parts[_TRADES]], len(parts[_EQUITY])
+            trades, equity = _parts(rows, Dashboard._fields, "trades", "equity")
+            return [_of("trades.get_recent_trades", "id", row) for row in trades], len(equity)
+        case "report.report_batch":
+            return [len(part) for part in _parts(rows, Report._fields, "equity", "drawdowns", "days")]
         case "metrics.get_daily_metrics":
             return len(rows)
         case "reports.get_equity_curve":
@@ -122,6 +128,12 @@ def shown(operation: Operation, result: object) -> object:
         case "predictions.get_prediction":
             return str(of("cache_key", rows[0]))
     return None
+
+
+def _parts(rows: list[object], fields: Sequence[str], *names: str) -> list[list[object]]:
+    """Some of a batch's answers, which has fields, or of the answers to its statements."""
+    answers = list(rows[0]) if hasattr(rows[0], "_fields") else rows
+    return [answers[fields.index(name)] for name in names]
 
 
 def _of(statement: str, name: str, row: object) -> object:

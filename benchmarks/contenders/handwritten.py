@@ -9,8 +9,7 @@ from typing import ClassVar
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from atb_db.repository.dashboard import dashboard
-from benchmarks.contenders.base import DASHBOARD, DECLARED, OPTIONS, Contender, every_argument
+from benchmarks.contenders.base import BATCHES, DECLARED, OPTIONS, Contender, every_argument
 from benchmarks.operations import Arguments, Operation
 from benchmarks.world import World
 
@@ -39,16 +38,16 @@ class Handwritten(Contender):
         return True
 
     def prepare(self, operation: Operation, arguments: Arguments) -> object:
-        if operation.statement == DASHBOARD:
+        if batch := BATCHES.get(operation.statement):
             return [
                 (sql_of(statement.name), every_argument(statement.name, dict(statement.args)))
-                for statement in dashboard(**arguments).statements
+                for statement in batch(**arguments).statements
             ]
         return sql_of(operation.statement), every_argument(operation.statement, arguments)
 
     def call(self, operation: Operation, prepared: object) -> object:
         with self.pool.connection() as connection:
-            if operation.statement == DASHBOARD:
+            if operation.statement in BATCHES:
                 with connection.pipeline():
                     cursors = [connection.execute(*one) for one in prepared]
                     return [cursor.fetchall() for cursor in cursors]

@@ -249,11 +249,9 @@ LANGUAGE sql STABLE AS $$
          WHERE NOT EXISTS (SELECT FROM single)
     ), peaked AS (
         SELECT s.*, row_number() OVER in_order AS place, sum(s.snapshots) OVER () AS total_snapshots,
-               max(s.high - s.transferred) OVER (
-                   ORDER BY s.start_time, s.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-               ) + s.transferred AS peak_before
+               max(s.high - s.transferred) OVER in_order + s.transferred AS peak_before
           FROM steps AS s
-        WINDOW in_order AS (ORDER BY s.start_time, s.id ROWS UNBOUNDED PRECEDING)
+        WINDOW in_order AS (ORDER BY s.start_time, s.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
     )
     SELECT p.place, p.start_time, p.hours, p.snapshots, p.is_opening, p.opening, p.transferred, p.closing, p.last_time,
            p.high, p.high_time, p.low, p.low_time, p.low_peak, p.fall, p.fall_time, p.fall_equity, p.fall_peak,
@@ -272,38 +270,69 @@ CREATE FUNCTION daily_equity(
 ) RETURNS TABLE (
     day timestamptz, equity numeric, transferred numeric, daily_return numeric, max_drawdown numeric
 )
-LANGUAGE sql STABLE AS $$
-    WITH steps AS (
-        SELECT date_trunc('day', e.start_time, 'UTC') AS day, e.opening, e.closing, e.transferred, e.drawdown, e.place,
-               lead(e.start_time) OVER (ORDER BY e.place) AS next_time
-          FROM public.equity_steps(session, source, strategy, instrument, since, until, '{}', '{}') AS e
-         WHERE NOT e.is_opening
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    own record;
+BEGIN
+    SELECT min(o.session_id) AS session_id, coalesce(count(*) = 1 AND bool_and(o.by_snapshots), FALSE) AS is_single,
+           sum(o.opening_equity) AS opening, min(o.opening_transferred) AS transferred INTO own
+      FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o;
+    RETURN QUERY
+    WITH parts AS (
+        SELECT p.start_time, p.id, p.hours, FALSE AS is_opening, p.transferred - own.transferred AS transferred,
+               p.closing, p.high, p.low, p.fall
+          FROM public.equity_parts(own.session_id, since, until, '{}', '{}') AS p
+         WHERE own.is_single
+         UNION ALL
+        SELECT e.time, e.place, 0, e.is_opening, e.transferred, e.equity, e.equity, e.equity, 0
+          FROM public.equity_series(session, source, strategy, instrument, since, until) AS e
+         WHERE NOT own.is_single
+    ), peaked AS (
+        SELECT p.start_time, p.hours, p.is_opening, p.transferred, p.closing, p.low, p.fall,
+               row_number() OVER in_order AS place,
+               -- A transfer moves the peak along.
+               max(p.high - p.transferred) OVER in_order + p.transferred AS peak
+          FROM parts AS p
+        WINDOW in_order AS (ORDER BY p.start_time, p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ), steps AS MATERIALIZED (
+        SELECT date_trunc('day', p.start_time, 'UTC') AS day, p.hours, p.place, p.closing, p.transferred,
+               greatest(p.fall, public.drawdown(greatest(p.peak, p.low), p.low)) AS deepest
+          FROM peaked AS p
+         WHERE NOT p.is_opening
     ), closing AS (
-        SELECT s.day, max(s.opening) AS opening, max(s.drawdown) AS max_drawdown,
-               max(s.closing) FILTER (
-                   WHERE s.next_time IS NULL OR s.next_time >= s.day + interval '24 hours'
-               ) AS equity,
-               max(s.transferred) FILTER (
-                   WHERE s.next_time IS NULL OR s.next_time >= s.day + interval '24 hours'
-               ) AS transferred
+        -- Adding up a group of one costs more than all the rest of a day.
+        SELECT s.day, s.closing AS equity, s.transferred, s.deepest
           FROM steps AS s
-         GROUP BY s.day
+         WHERE s.hours = 24
+         UNION ALL
+        SELECT n.day, n.step[2], n.step[3], n.deepest
+          FROM (
+                   -- Compared by its first element, the last step of a day is the largest.
+                   SELECT s.day, max(ARRAY[s.place, s.closing, s.transferred]) AS step, max(s.deepest) AS deepest
+                     FROM steps AS s
+                    WHERE s.hours < 24
+                    GROUP BY s.day
+               ) AS n
     ), followed AS (
-        SELECT c.day, c.equity, c.transferred, c.max_drawdown,
+        SELECT c.day, c.equity, c.transferred, c.deepest,
                c.transferred - lag(c.transferred, 1, 0::numeric) OVER in_order AS transfer,
-               lag(c.equity, 1, c.opening) OVER in_order AS before,
+               lag(c.equity, 1, own.opening) OVER in_order AS before,
                lead(c.day, 1, c.day + interval '24 hours') OVER in_order AS next_day
           FROM closing AS c
         WINDOW in_order AS (ORDER BY c.day)
     )
-    SELECT d.day, f.equity, f.transferred,
-           CASE
-               WHEN d.day > f.day THEN 0
-               WHEN f.before > 0 THEN round((f.equity - f.transfer) / f.before - 1, 12)
-           END,
-           f.max_drawdown
+    SELECT f.day, f.equity, f.transferred,
+           CASE WHEN f.before > 0 THEN round((f.equity - f.transfer) / f.before - 1, 12) END, f.deepest
       FROM followed AS f
-     CROSS JOIN LATERAL generate_series(f.day, f.next_day - interval '24 hours', interval '24 hours') AS d (day)
+     UNION ALL
+    -- Only where days are missing: a series of one costs more than the rest of a day's row.
+    SELECT d.day, f.equity, f.transferred, 0, f.deepest
+      FROM followed AS f
+     CROSS JOIN LATERAL generate_series(
+               f.day + interval '24 hours', f.next_day - interval '24 hours', interval '24 hours'
+           ) AS d (day)
+     WHERE f.next_day > f.day + interval '24 hours';
+END
 $$;
 COMMENT ON FUNCTION daily_equity IS
 'The equity of the chosen sessions at the end of every UTC day from the first to the last that equity_series knows (a '

@@ -88,22 +88,23 @@ LANGUAGE sql STABLE AS $$
                max(c.streak) FILTER (WHERE c.outcome = 1), max(c.streak) FILTER (WHERE c.outcome = -1)
           FROM counted AS c
          GROUP BY c.day
-    ), runs AS (
-        -- The first run of a day and, unless it is the only one, the last.
-        SELECT d.day, 1 AS number, d.first_outcome AS outcome, d.first_run AS trades
+    ), linked AS (
+        -- Each day's last run with what the next day adds to it; runs inside a day are its streaks.
+        SELECT d.day, d.last_outcome, d.last_run,
+               CASE
+                   WHEN lead(d.first_outcome) OVER in_order = d.last_outcome
+                       AND lead(d.first_run) OVER in_order < lead(d.trades) OVER in_order
+                       THEN lead(d.first_run) OVER in_order
+                   ELSE 0
+               END AS continued,
+               -- A day that is a single run may be part of one that began before.
+               d.first_run < d.trades OR lag(d.last_outcome) OVER in_order IS DISTINCT FROM d.first_outcome AS begins
           FROM days AS d
-         UNION ALL
-        SELECT d.day, 2, d.last_outcome, d.last_run
-          FROM days AS d
-         WHERE d.first_run < d.trades
-    ), begun AS (
-        SELECT r.*, (r.number = 2 OR lag(r.outcome) OVER in_order IS DISTINCT FROM r.outcome) AS begins
-          FROM runs AS r
-        WINDOW in_order AS (ORDER BY r.day, r.number)
+        WINDOW in_order AS (ORDER BY d.day)
     ), numbered AS (
-        SELECT b.outcome, b.trades,
-               count(*) FILTER (WHERE b.begins) OVER (ORDER BY b.day, b.number ROWS UNBOUNDED PRECEDING) AS run
-          FROM begun AS b
+        SELECT l.last_outcome AS outcome, l.last_run + l.continued AS trades,
+               count(*) FILTER (WHERE l.begins) OVER (ORDER BY l.day ROWS UNBOUNDED PRECEDING) AS run
+          FROM linked AS l
     ), streaks AS (
         SELECT max(s.trades) FILTER (WHERE s.outcome = 1) AS wins, max(s.trades) FILTER (WHERE s.outcome = -1) AS losses,
                (array_agg(s.outcome * s.trades ORDER BY s.run DESC))[1] AS newest
@@ -314,20 +315,27 @@ CREATE FUNCTION equity_curve(
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     parts integer := (points - 2) / 3;
+    own record;
     steps record;
 BEGIN
-    SELECT coalesce(max(e.total_snapshots), 0) AS rows, count(*) AS steps,
-           coalesce(array_agg(e.start_time) FILTER (WHERE e.hours = 24), '{}') AS days INTO steps
-      FROM public.equity_steps(session, source, strategy, instrument, since, until, '{}', '{}') AS e;
+    SELECT min(o.session_id) AS session_id, count(*) = 1 AND bool_and(o.by_snapshots) AS is_single INTO own
+      FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o;
+    SELECT coalesce(sum(p.snapshots), 0) AS rows, count(*) AS steps,
+           coalesce(array_agg(p.start_time) FILTER (WHERE p.hours = 24), '{}') AS days INTO steps
+      FROM public.equity_parts(own.session_id, since, until, '{}', '{}') AS p
+     WHERE own.is_single;
     IF steps.rows <= 5000 OR steps.rows = steps.steps THEN
         RETURN QUERY
         WITH series AS MATERIALIZED (
             SELECT s.time, s.place, s.equity, s.peak, s.drawdown
               FROM public.equity_series(session, source, strategy, instrument, since, until) AS s
+        ), counted AS MATERIALIZED (
+            SELECT count(*) AS rows FROM series
         ), divided AS (
-            SELECT s.place, s.equity, s.drawdown, (s.place - 1) * parts / steps.rows AS part
+            SELECT s.place, s.equity, s.drawdown, (s.place - 1) * parts / c.rows AS part
               FROM series AS s
-             WHERE steps.rows > points AND parts >= 1
+             CROSS JOIN counted AS c
+             WHERE c.rows > points AND parts >= 1
         ), extremes AS (
             SELECT d.part, min(d.equity) AS lowest, max(d.equity) AS highest, max(d.drawdown) AS deepest
               FROM divided AS d
@@ -346,22 +354,36 @@ BEGIN
         )
         SELECT s.time, s.equity, s.peak, s.drawdown
           FROM series AS s
-         WHERE steps.rows <= points
-            OR (s.place = steps.rows AND points >= 1)
+         CROSS JOIN counted AS c
+         WHERE c.rows <= points
+            OR (s.place = c.rows AND points >= 1)
             OR (s.place = 1 AND points >= 2)
             OR s.place IN (SELECT k.place FROM kept AS k)
          ORDER BY s.place;
         RETURN;
     END IF;
     RETURN QUERY
-    WITH fine AS MATERIALIZED (
-        SELECT e.place, e.high, e.high_time, e.low, e.low_time, e.low_peak, e.fall, e.fall_time, e.fall_equity,
-               e.fall_peak, e.closing, e.last_time, e.peak, e.drawdown, coalesce(e.peak_before, e.low) AS peak_before,
-               (e.place - 1) * parts / count(*) OVER () AS part, lead(e.place) OVER (ORDER BY e.place) IS NULL AS is_last
-          FROM public.equity_steps(
-                   session, source, strategy, instrument, since, until,
-                   CASE WHEN steps.steps < parts THEN steps.days ELSE '{}' END, '{}'
-               ) AS e
+    WITH peaked AS (
+        SELECT p.high, p.high_time, p.low, p.low_time, p.low_peak, p.fall, p.fall_time, p.fall_equity, p.fall_peak,
+               p.closing, p.last_time, row_number() OVER in_order AS place,
+               -- A transfer moves the peak along.
+               max(p.high - p.transferred) OVER in_order + p.transferred AS peak
+          FROM public.equity_parts(
+                   own.session_id, since, until, CASE WHEN steps.steps < parts THEN steps.days ELSE '{}' END, '{}'
+               ) AS p
+        WINDOW in_order AS (ORDER BY p.start_time, p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+    ), places AS MATERIALIZED (
+        SELECT p.place, p.high, p.high_time, p.low, p.low_time, p.low_peak, p.fall, p.fall_time, p.fall_equity,
+               p.fall_peak, p.closing, p.last_time, greatest(p.peak, p.high) AS peak,
+               greatest(p.fall, public.drawdown(greatest(p.peak, p.low), p.low)) AS drawdown,
+               coalesce(p.peak, p.low) AS peak_before
+          FROM peaked AS p
+    ), last AS MATERIALIZED (
+        SELECT max(p.place) AS place FROM places AS p
+    ), fine AS NOT MATERIALIZED (
+        SELECT p.*, (p.place - 1) * parts / l.place AS part, p.place = l.place AS is_last
+          FROM places AS p
+         CROSS JOIN last AS l
     ), points_of_parts AS (
         (
             SELECT DISTINCT ON (f.part) f.low_time AS time, f.low AS equity,

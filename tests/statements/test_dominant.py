@@ -11,7 +11,18 @@ import pytest
 from psycopg import sql
 
 from atb_db.embedded import Server
-from atb_db.repository import account, events, execution, orders, positions, sessions, statements, trades
+from atb_db.repository import (
+    account,
+    events,
+    execution,
+    metrics,
+    orders,
+    positions,
+    reports,
+    sessions,
+    statements,
+    trades,
+)
 from atb_db.statement import Declared, Kind, Statement
 from tests.statements import dominant
 from tests.statements.examples import NEEDED, World, example
@@ -177,6 +188,25 @@ def test_a_query_reads_as_much_as_it_answers(
     for statement in choices(query, world, session_id):
         for mode in MODES:
             assert beyond(connection, statement, mode) == {}, (statement, mode)
+
+
+def test_sums_of_days_are_read_in_one_stretch(connection: psycopg.Connection, session_id: int) -> None:
+    searches = "SELECT relname, pg_stat_get_xact_numscans(oid) FROM pg_class WHERE relname = any(%s)"
+    kept = ["trade_days_pkey", "trade_day_parts_pkey", "order_days_pkey", "order_day_parts_pkey"]
+    for statement in (
+        metrics.get_performance_metrics(session_id=session_id),
+        reports.get_pnl_by_symbol(session_id=session_id),
+        execution.get_order_quality(session_id=session_id),
+    ):
+        for mode in MODES:
+            with connection.transaction(force_rollback=True):
+                connection.execute(f"SET LOCAL plan_cache_mode = {mode}".encode())
+                connection.execute(b"PREPARE hot AS " + statement.sql.encode())
+                before: dict[str, int] = dict(connection.execute(searches, [kept]).fetchall())
+                connection.execute(execution_of(statement.server_values()).encode())
+                after: dict[str, int] = dict(connection.execute(searches, [kept]).fetchall())
+                connection.execute("DEALLOCATE hot")
+            assert sum(after.values()) - sum(before.values()) <= len(kept), (statement, mode)
 
 
 def test_a_command_reads_no_history(connection: psycopg.Connection, session_id: int) -> None:
