@@ -39,13 +39,17 @@ def read_rows(path: Path) -> list[Row]:
 
 def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST:
-            raise UnusableSource(
-                f"{path.name} is larger than {LARGEST >> 20} MiB: divide it by time, and import the oldest part first"
-            )
-        return path.read_bytes()
+        # A pipe has no size: whatever it is, no more than that is read.
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            content = b"" if size > LARGEST else file.read(LARGEST + 1)
     except OSError as error:
         raise UnusableSource(f"{path} cannot be read: {error.strerror}") from None
+    if max(size, len(content)) > LARGEST:
+        raise UnusableSource(
+            f"{path.name} is larger than {LARGEST >> 20} MiB: divide it by time, and import the oldest part first"
+        )
+    return content
 
 
 def _csv(path: Path, text: str) -> list[Row]:

@@ -136,4 +136,10 @@ def _bare_order(
 
 
 def _state(ids: Ids, *, key: str, status: OrderStatus, review: bool, at: datetime) -> Statement[object]:
-    return orders.update_order_status(order_id=ids.order(key), status=status, needs_review=review or None, timestamp=at)
+    return orders.update_order_status(
+        session_id=ids.session_id,
+        internal_order_id=key,
+        status=status,
+        needs_review=review or None,
+        timestamp=at,
+    )

@@ -14,7 +14,7 @@ from atb_db.importing.incumbent.figures import fingerprint, source_figures
 from atb_db.importing.incumbent.orders import order_units
 from atb_db.importing.incumbent.positions import position_units
 from atb_db.importing.incumbent.reading import Incumbent
-from atb_db.importing.incumbent.records import cache_units, kept_only, newest_units, plain_units, version_units
+from atb_db.importing.incumbent.records import cache_units, history_units, kept_only, plain_units, version_units
 from atb_db.importing.incumbent.timed import Planned, Timed
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.incumbent.trades import trade_units
@@ -42,6 +42,11 @@ _CAUSED: Final = ("realized_pnl", "entry_fee", "exit_fee", "partial_exit", "comm
 _AT_ONCE: Final = 500
 _TRANSFERS: Final = ("withdrawal", "deposit", "transfer")
 _IN_MEMORY: Final = ("positions", "orders", "partial_trades", "trades", "account_balances")
+_HISTORIES: Final = {
+    "correlation_matrix": ("symbol_pair", "window_days"),
+    "portfolio_exposures": ("correlation_group",),
+}
+"""Tables of which a moment of a subject has one row, and what a subject is."""
 _LATER: Final = (
     *("system_events", "strategy_executions", "account_history", "dynamic_performance_metrics", "risk_adjustments"),
     *("optimization_cycles", "prediction_performance", "market_sessions", "strategy_registry"),
@@ -264,17 +269,15 @@ def _rest(source: Incumbent, clock: Clock, sessions: set[object], *, everything:
     if not everything:
         for table in ("system_events", "strategy_executions", "account_history"):
             yield from plain_units(
-                table, (row for row in source.rows(table) if row.get("session_id") in sessions), clock
+                table, (row for row in source.rows(table) if row.get("session_id") in sessions), clock, sessions
             )
         return
     for table in _LATER:
-        yield from plain_units(table, source.rows(table), clock)
+        yield from plain_units(table, source.rows(table), clock, sessions)
         if table == "strategy_registry":
             registered = list(source.rows("strategy_registry"))
             yield from version_units(source.rows("strategy_versions"), registered, clock)
-    yield from newest_units(
-        "correlation_matrix", source.rows("correlation_matrix"), clock, ("symbol_pair", "window_days")
-    )
-    yield from newest_units("portfolio_exposures", source.rows("portfolio_exposures"), clock, ("correlation_group",))
+    for table, subject in _HISTORIES.items():
+        yield from history_units(table, partial(source.rows, table), clock, subject)
     yield from cache_units(source.rows("prediction_cache"), clock, datetime.now(UTC))
     yield from kept_only("performance_metrics", source.rows("performance_metrics"), "it follows from the trades")
