@@ -61,18 +61,20 @@ def recognized(rows: Sequence[Row], wishes: Wishes) -> str:
     Raises:
         UnusableSource: it is none that we know.
     """
+    if not rows:
+        raise UnusableSource("the file has no rows")
     if wishes.format is not None:
         if wishes.format not in FORMATS:
             raise UnusableSource(f"there is no format {wishes.format}; the formats are {', '.join(FORMATS)}")
         needed = FORMATS[wishes.format]
-        if wishes.format != "plain" and rows and not needed <= rows[0].keys():
+        if wishes.format != "plain" and not needed <= rows[0].keys():
             raise UnusableSource(
                 f"the file has no column {min(needed - rows[0].keys())}, as {wishes.format} files have"
             )
         return wishes.format
     if wishes.mapping:
         return "plain"
-    columns = rows[0].keys() if rows else frozenset()
+    columns = rows[0].keys()
     for name, needed in FORMATS.items():
         if needed <= columns:
             return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -275,6 +276,12 @@ BAD_FILES = {
     "of no format that is known": b"a,b\n1,2\n",
     "has a column twice": b"a,a\n1,2\n",
     "is no whole Parquet file": b"PAR1" + bytes(100),
+    "has no rows": HEAD.encode(),
+    "is compressed": gzip.compress(b"a,b"),
+    "is nested too deeply": b"[" * 100_000,
+    "a number of thousands of digits": b'[{"id": ' + b"9" * 5000 + b"}]",
+    "has half a character": b'[{"id": "\\ud800"}]',
+    "has the character NUL": b'[{"id": "1\\u0000"}]',
 }
 
 

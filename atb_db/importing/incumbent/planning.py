@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 from atb_db.importing.errors import Unfit
 from atb_db.importing.incumbent.figures import fingerprint, source_figures
 from atb_db.importing.incumbent.orders import order_units
-from atb_db.importing.incumbent.positions import position_units
+from atb_db.importing.incumbent.positions import held_positions, position_unit
 from atb_db.importing.incumbent.reading import Incumbent
 from atb_db.importing.incumbent.records import cache_units, history_units, kept_only, plain_units, version_units
-from atb_db.importing.incumbent.timed import Planned, Timed
+from atb_db.importing.incumbent.replay import HeldPosition
+from atb_db.importing.incumbent.timed import Planned, Timed, ready
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.incumbent.trades import trade_units
 from atb_db.importing.plan import (
@@ -83,7 +84,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     chosen = {row["id"] for row in sessions}
     rows: dict[str, list[Row]] = {}
     for table in _IN_MEMORY:
-        read = list(source.rows(table))
+        read = source.all_rows(table)
         rows[table] = read if choice.since is None else [row for row in read if _is_chosen(row, chosen)]
         left_out += len(read) - len(rows[table])
     if choice.since is not None:
@@ -92,11 +93,10 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     differences: list[Difference] = []
     timed = _trading(rows, clock, differences, later=_is_later(source))
     known = {str(row["id"]) for row in sessions}
-    timed = [_within(one, known) for one in timed]
     units = chain(
         (_session_unit(row) for row in sessions),
         apart,
-        merged((one.unit for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
+        merged((_within(one.make(), known) for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
         _balances(rows["account_balances"], clock, chosen),
         _rest(source, clock, chosen, everything=choice.since is None),
         _ambiguous_times(clock, differences),
@@ -136,16 +136,15 @@ def _order_of(one: Timed) -> datetime:
     return one.at
 
 
-def _within(one: Timed, sessions: set[str]) -> Timed:
+def _within(unit: Unit, sessions: set[str]) -> Unit:
     """What belongs to a session that is not in the books goes into quarantine."""
-    unit = one.unit
     if unit.book is None or unit.book in sessions:
-        return one
+        return unit
     why = f"its session {unit.book} is not in the books"
     origins = tuple(
         Origin(origin.table, origin.key, origin.row, ImportOutcome.QUARANTINED, why) for origin in unit.origins
     )
-    return one._replace(unit=Unit(None, (), origins))
+    return Unit(None, (), origins)
 
 
 def _trading(
@@ -154,13 +153,13 @@ def _trading(
     timed: list[Timed] = []
     used: dict[str, set[object]] = {"orders": set(), "trades": set(), "partial_trades": set()}
     plans: dict[object, Planned] = {}
-    for one, found in position_units(rows, clock, later_generation=later):
-        timed.append(one)
-        differences += found
-        if one.unit.book is not None:
-            row = one.unit.origins[0].row
-            plans[row["id"]] = Planned(row, str(one.unit.steps[0].order), one.at)
-        for origin in one.unit.origins:
+    ahead = Clock(clock.zone.key)  # what is read twice is counted once
+    for of in held_positions(rows):
+        at, unit, _ = position_unit(of, ahead, later_generation=later)
+        timed.append(Timed(at, partial(_of_position, of, clock, differences, later_generation=later)))
+        if unit.book is not None:
+            plans[of.row["id"]] = Planned(of.row, str(unit.steps[0].order), at)
+        for origin in unit.origins:
             if origin.table in used:
                 used[origin.table].add(origin.row["id"])
     timed += trade_units(rows["trades"], used["trades"], clock)
@@ -168,8 +167,14 @@ def _trading(
     for row in rows["partial_trades"]:
         if row["id"] not in used["partial_trades"]:
             why = f"its position {row['position_id']} is not there"
-            timed.append(Timed(clock.at(row, "timestamp"), quarantined("partial_trades", str(row["id"]), row, why)))
+            timed.append(ready(clock.at(row, "timestamp"), quarantined("partial_trades", str(row["id"]), row, why)))
     return timed
+
+
+def _of_position(of: HeldPosition, clock: Clock, differences: list[Difference], *, later_generation: bool) -> Unit:
+    found = position_unit(of, clock, later_generation=later_generation)
+    differences += found.differences
+    return found.unit
 
 
 def _session_unit(row: Row) -> Unit:

@@ -62,6 +62,14 @@ class Incumbent(NamedTuple):
             cursor.execute(statement)
             yield from cursor
 
+    def all_rows(self, table: str) -> list[dict[str, object]]:
+        """A table's rows by id, to be kept: texts that come again, such as symbols, are in memory once."""
+        texts: dict[str, str] = {}
+        return [
+            {name: texts.setdefault(value, value) if isinstance(value, str) else value for name, value in row.items()}
+            for row in self.rows(table)
+        ]
+
     def count(self, table: str) -> int:
         """How many rows a table has."""
         if table not in self.columns:
