@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from atb_db.database import Database
 from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
+from atb_db.importing.ahead import made_ahead
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Book, Difference, Origin, Plan, Unit, as_document
 from atb_db.importing.results import Counted, Fate, Imported, ImportedBook
@@ -52,26 +53,8 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
             for book in plan.books:
                 run.sessions[book.key] = _session(tx, run, book)
         tally: dict[str, Counter[str]] = {}
-        fates: list[Fate] = []
-        new: list[Unit] = []
-        done = waiting = 0
-        for unit in plan.units:
-            done += len(unit.origins)
-            for origin in unit.origins:
-                tally.setdefault(origin.table, Counter())["rows"] += 1
-            if all(_is_known(run, origin) for origin in unit.origins):
-                for origin in unit.origins:
-                    tally[origin.table]["known"] += 1
-                    tally[origin.table][run.known[origin.table, origin.key].outcome] += 1
-                continue
-            new.append(unit)
-            waiting += len(unit.origins)
-            if waiting >= _AT_ONCE:
-                fates += _store(begin, run, new, tally)
-                new.clear()
-                waiting = 0
-            progress("Importing", done, plan.expected)
-        fates += _store(begin, run, new, tally)
+        with made_ahead(plan.units) as units:
+            fates = _store_all(begin, run, units, tally, lambda done: progress("Importing", done, plan.expected))
         with begin() as tx:
             for book in plan.books:
                 if book.end_time is not None:
@@ -95,6 +78,32 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
             )
         )
     return found[0]
+
+
+def _store_all(
+    begin: _Begin, run: Run, units: Iterable[Unit], tally: dict[str, Counter[str]], progress: Callable[[int], None]
+) -> list[Fate]:
+    """Store the units that are new, many in a transaction, and count their rows."""
+    fates: list[Fate] = []
+    new: list[Unit] = []
+    done = waiting = 0
+    for unit in units:
+        progress(done)
+        done += len(unit.origins)
+        for origin in unit.origins:
+            tally.setdefault(origin.table, Counter())["rows"] += 1
+        if all(_is_known(run, origin) for origin in unit.origins):
+            for origin in unit.origins:
+                tally[origin.table]["known"] += 1
+                tally[origin.table][run.known[origin.table, origin.key].outcome] += 1
+            continue
+        new.append(unit)
+        waiting += len(unit.origins)
+        if waiting >= _AT_ONCE:
+            fates += _store(begin, run, new, tally)
+            new.clear()
+            waiting = 0
+    return fates + _store(begin, run, new, tally)
 
 
 @contextmanager
