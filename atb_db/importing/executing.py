@@ -88,8 +88,8 @@ def _store_all(
     new: list[Unit] = []
     done = waiting = 0
     for unit in units:
-        progress(done)
         done += len(unit.origins)
+        progress(done)
         for origin in unit.origins:
             tally.setdefault(origin.table, Counter())["rows"] += 1
         if all(_is_known(run, origin) for origin in unit.origins):

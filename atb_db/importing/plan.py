@@ -179,7 +179,7 @@ class Plan(NamedTuple):
     left_out: int = 0
     """Rows before --since."""
     expected: int | None = None
-    """About how many units there are."""
+    """About how many rows there are."""
 
 
 def merged(units: Iterable[Unit], *, at_once: int) -> Iterator[Unit]:

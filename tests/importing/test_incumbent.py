@@ -328,9 +328,14 @@ def test_the_unresolved_need_a_person(source: Callable[[str], str], fresh_url: s
 
 
 def test_since_takes_the_sessions_that_had_not_ended(source: Callable[[str], str], fresh_url: str) -> None:
-    done = imported(fresh_url, source(""), Choice("UTC", since=datetime(2026, 1, 20, tzinfo=UTC)))
+    url = source("INSERT INTO system_events VALUES (3, '2026-01-02', 'ALERT', 'info', 'x', NULL, 2)")
+    done = imported(fresh_url, url, Choice("UTC", since=datetime(2026, 1, 20, tzinfo=UTC)))
     assert [book.name for book in done.books] == ["live"]
-    assert done.left_out == 2  # the session, and its trade
+    assert done.left_out == 3  # the session, its trade and its event
+    everything = imported(fresh_url, url, dry_run=True)
+    counted = [one for one in done.counts if one.table != "(last balance)"]
+    every = [one for one in everything.counts if one.table != "(last balance)"]
+    assert sum(one.rows for one in counted) + done.left_out == sum(one.rows for one in every)
 
 
 @pytest.mark.parametrize(

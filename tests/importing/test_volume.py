@@ -11,7 +11,7 @@ from atb_db.importing.executing import carry_out
 from atb_db.importing.plan import Row
 from atb_db.importing.trade_files import Wishes, plan_trades
 from atb_db.testing import settings_of
-from tests.importing.conftest import adds_up, books_are_clean, silent
+from tests.importing.conftest import adds_up, books_are_clean
 
 START = datetime(2025, 11, 5, tzinfo=UTC)
 
@@ -45,8 +45,16 @@ def round_trips(url: str, symbol: str, trades: int) -> int:
         for number in range(4 * trades)
     ]
     trips = Trips()
+    shown: list[tuple[int, int | None]] = []
     with Database(settings_of(url), observer=trips) as db:
-        done = carry_out(db, plan_trades(rows, Wishes(account=symbol)), dry_run=False, progress=silent)
+        done = carry_out(
+            db,
+            plan_trades(rows, Wishes(account=symbol)),
+            dry_run=False,
+            progress=lambda _what, so_far, total: shown.append((so_far, total)),
+        )
+    assert shown[-1] == (len(rows), len(rows))
+    assert shown == sorted(shown)
     assert adds_up(done)
     assert [(one.trades, one.open_positions) for one in done.books] == [(trades, 0)]
     return trips.number

@@ -48,6 +48,8 @@ _HISTORIES: Final = {
     "portfolio_exposures": ("correlation_group",),
 }
 """Tables of which a moment of a subject has one row, and what a subject is."""
+_SINCE: Final = ("system_events", "strategy_executions", "account_history")
+"""What of the other tables comes along with the sessions that --since leaves."""
 _LATER: Final = (
     *("system_events", "strategy_executions", "account_history", "dynamic_performance_metrics", "risk_adjustments"),
     *("optimization_cycles", "prediction_performance", "market_sessions", "strategy_registry"),
@@ -89,7 +91,12 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
         left_out += len(read) - len(rows[table])
     if choice.since is not None:
         places = {row["id"] for row in rows["positions"]}
-        rows["partial_trades"] = [row for row in rows["partial_trades"] if row["position_id"] in places]
+        partials = [row for row in rows["partial_trades"] if row["position_id"] in places]
+        left_out += len(rows["partial_trades"]) - len(partials)
+        rows["partial_trades"] = partials
+        left_out += sum(source.count(table, chosen) for table in _SINCE)
+        others = source.columns.keys() - {"trading_sessions", *_IN_MEMORY, *_SINCE}
+        left_out += sum(source.count(table) for table in others)
     differences: list[Difference] = []
     timed = _trading(rows, clock, differences, later=_is_later(source))
     known = {str(row["id"]) for row in sessions}
@@ -110,7 +117,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
         figures,
         differences,
         left_out,
-        sum(source.count(table) for table in source.columns),
+        sum(source.count(table) for table in source.columns) - left_out,
     )
 
 
@@ -272,7 +279,7 @@ def _settled(row: Row) -> Origin:
 
 def _rest(source: Incumbent, clock: Clock, sessions: set[object], *, everything: bool) -> Iterator[Unit]:
     if not everything:
-        for table in ("system_events", "strategy_executions", "account_history"):
+        for table in _SINCE:
             yield from plain_units(
                 table, (row for row in source.rows(table) if row.get("session_id") in sessions), clock, sessions
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -70,12 +70,14 @@ class Incumbent(NamedTuple):
             for row in self.rows(table)
         ]
 
-    def count(self, table: str) -> int:
-        """How many rows a table has."""
+    def count(self, table: str, outside_of: Collection[object] | None = None) -> int:
+        """How many rows a table has; or how many that are of none of these sessions."""
         if table not in self.columns:
             return 0
         statement = sql.SQL("SELECT count(*) AS rows FROM {}").format(sql.Identifier("public", table))
-        row = self.connection.execute(statement).fetchone()
+        if outside_of is not None:
+            statement += sql.SQL(" WHERE (session_id = ANY(%s)) IS NOT TRUE")
+        row = self.connection.execute(statement, None if outside_of is None else [list(outside_of)]).fetchone()
         return int(str(row["rows"])) if row is not None else 0
 
 
