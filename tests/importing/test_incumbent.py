@@ -1,15 +1,11 @@
-"""The incumbent's database: its own figures, what is different in them, and everything that its rows may not say."""
+"""The incumbent's database: what its rows become, what is adjusted in them, and what is in quarantine."""
 
 from __future__ import annotations
 
-import gzip
-import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -19,15 +15,13 @@ from atb_db import Database
 from atb_db.embedded import Server
 from atb_db.importing.errors import UnusableSource
 from atb_db.importing.importing import import_incumbent
-from atb_db.importing.incumbent.comparing import Compared, compare_incumbent
 from atb_db.importing.incumbent.planning import Choice
-from atb_db.importing.results import Imported
+from atb_db.importing.results import Fate, Imported
 from atb_db.repository import account, imports, orders, positions, sessions, trades
 from atb_db.testing import settings_of
-from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, silent
+from tests.importing.conftest import adds_up, books_are_clean, silent
 from tests.importing.incumbents import ROWS, SCHEMA
 
-GENERATIONS = [pytest.param("incumbent-2025-10", marks=pytest.mark.slow), "incumbent-head"]
 _numbers = count(1)
 
 
@@ -55,105 +49,6 @@ def drop(server: Server, names: list[str]) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         for name in names:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="module")
-def restored(server: Server, sample: Sample) -> Iterator[Callable[[str], str]]:
-    """A sample's dump, restored; its URL."""
-    there: dict[str, str] = {}
-
-    def restore(name: str) -> str:
-        if name not in there:
-            path: Path = sample(f"{name}.sql.gz")
-            there[name] = server.create_database(name, template="template0")
-            subprocess.run(
-                [server.bin_dir / "psql", "-q", there[name]],
-                input=gzip.decompress(path.read_bytes()),
-                capture_output=True,
-                check=True,
-            )
-        return there[name]
-
-    yield restore
-    drop(server, list(there))
-
-
-@pytest.mark.parametrize("name", GENERATIONS)
-def test_the_samples_give_the_incumbents_own_figures_and_a_second_run_changes_nothing(
-    sample: Sample, restored: Callable[[str], str], fresh_url: str, fresh_db: Database, name: str
-) -> None:
-    """One import for all of it: it takes longer than anything that is asked of it."""
-    due = expected(sample(f"{name}.expected.json"))
-    source = restored(name)
-    first = imported(fresh_url, source)
-    have_the_figures(fresh_db, first, due)
-    name_every_difference(first)
-    compare(fresh_url, source, due)
-    again = imported(fresh_url, source)
-    assert [one._replace(known=0) for one in again.counts] == list(first.counts)
-    assert all(one.known == one.rows for one in again.counts)
-    assert again.books == first.books
-    assert again.fates == ()
-    assert books_are_clean(fresh_url)
-
-
-def have_the_figures(db: Database, done: Imported, due: Mapping[str, Any]) -> None:
-    """Every session of the books has the source's P&L, fees, balance and open positions."""
-    assert adds_up(done)
-    assert {one.table: one.rows for one in done.counts if one.table != "(last balance)"} == due["tables"]
-    kept = {
-        one.source_key: one.content
-        for one in db.run(imports.get_quarantine(source_id=done.source_id))
-        if one.source_table == "trades" and isinstance(one.content, dict)
-    }
-    for session, book in zip([one for one in due["sessions"] if one["id"]], done.books, strict=True):
-        own = db.run(trades.get_recent_trades(session_id=book.session_id, limit=1000))
-        apart = [one for one in kept.values() if one["session_id"] == session["id"] and one["pnl"] != "NaN"]
-        extra = sum((one.pnl for one in own if one.exit_reason == "partial_exit"), Decimal(0))
-        pnl = sum((one.pnl for one in own), Decimal(0)) + sum(Decimal(str(one["pnl"])) for one in apart)
-        assert pnl - extra == Decimal(session["trades"]["sum_pnl"]), session["session_name"]
-        fees = sum((one.commission for one in own), Decimal(0)) + sum(Decimal(str(one["commission"])) for one in apart)
-        assert fees == Decimal(session["trades"]["sum_commission"])
-        if session["last_balance"]:
-            assert book.balance == Decimal(session["last_balance"]["total_balance"])
-        found = sorted(
-            (one.symbol, str(one.side)) for one in db.run(positions.get_active_positions(session_id=book.session_id))
-        )
-        assert found == sorted(
-            (one["symbol"], one["side"])
-            for one in session["open_positions"]
-            if Decimal(one["current_size"] or 1) and (one["quantity"] is None or Decimal(one["quantity"]))
-        )
-
-
-def name_every_difference(done: Imported) -> None:
-    """What the books do not say as the source does is listed."""
-    subjects = {one.subject.partition(":")[2].strip() for one in done.differences}
-    assert {"current size of its original", "trades", "net_pnl", "open_positions"} <= subjects
-    assert any("partial exit" in one.subject and "are left" in one.books for one in done.differences)
-    assert "balance" not in subjects
-
-
-def compare(url: str, source: str, due: Mapping[str, Any]) -> None:
-    """The dashboard's figures beside ours are the expected ones, and differ where rows are apart."""
-    found = list(compare_incumbent(settings_of(url), settings_of(source)))
-    figures: dict[str, dict[str, Compared]] = {}
-    for one in found:
-        figures.setdefault(one.session, {})[one.figure] = one
-    for session in [one for one in due["sessions"] if one["id"]]:
-        own = figures[f"{session['id']} {session['session_name']}"]
-        trades = session["trades"]
-        if trades["trades"]:
-            assert own["total_trades"].source == trades["trades"]
-            assert own["gross_pnl"].source == Decimal(trades["sum_pnl"])
-            assert (own["winning_trades"].source, own["losing_trades"].source) == (trades["wins"], trades["losses"])
-        if session["last_balance"]:
-            assert own["balance"].same
-        if "peak_equity" in own:
-            assert own["peak_equity"].same
-    different = [one for one in found if not one.same]
-    assert different
-    assert len(different) < len(found) / 2
 
 
 def test_orders_and_partials_make_the_position_and_the_trade_says_its_result(
@@ -240,9 +135,22 @@ def test_the_bot_goes_on_here_with_its_open_position(
     assert books_are_clean(fresh_url)
 
 
-def firsts(cases: Iterable[str]) -> set[str]:
-    """The first case of each table, whose name it begins with."""
-    return set({case.partition(": ")[0]: case for case in reversed([*cases])}.values())
+def firsts(cases: Mapping[str, str]) -> dict[str, str]:
+    """The first case of each table, whose name it begins with: all of them can be at once."""
+    names = {case.partition(": ")[0]: case for case in reversed([*cases])}.values()
+    return {name: cases[name] for name in names}
+
+
+def changes(cases: Mapping[str, str]) -> str:
+    return "; ".join(cases.values())
+
+
+def stands(fates: Sequence[Fate], case: str, outcome: str) -> bool:
+    """Whether a row of the case's table has had this outcome for the case's reason."""
+    table, _, why = case.partition(": ")
+    found = [one for one in fates if (one.table, str(one.outcome)) == (table, outcome) and why in one.reason]
+    assert found, (case, fates)
+    return True
 
 
 REFUSED = {
@@ -265,18 +173,25 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(
-    "what", [pytest.param(one, marks=[] if one in firsts(REFUSED) else pytest.mark.slow) for one in REFUSED]
-)
 def test_what_cannot_be_a_record_is_in_quarantine_as_it_was(
-    source: Callable[[str], str], fresh_url: str, fresh_db: Database, what: str
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database
 ) -> None:
-    done = imported(fresh_url, source(REFUSED[what]))
+    cases = firsts(REFUSED)
+    done = imported(fresh_url, source(changes(cases)))
     assert adds_up(done)
-    table, _, why = what.partition(": ")
+    assert all(stands(done.fates, case, "QUARANTINED") for case in cases)
     kept = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
-    assert any(one.source_table == table and why in str(one.reason) for one in kept), kept
+    assert len(kept) == done.quarantined
     assert all(one.content for one in kept)
+    assert books_are_clean(fresh_url)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REFUSED)
+def test_each_refusal_alone(source: Callable[[str], str], fresh_url: str, case: str) -> None:
+    done = imported(fresh_url, source(REFUSED[case]))
+    assert adds_up(done)
+    assert stands(done.fates, case, "QUARANTINED")
     assert books_are_clean(fresh_url)
 
 
@@ -305,16 +220,20 @@ ADJUSTED = {
 }
 
 
-@pytest.mark.parametrize(
-    "what", [pytest.param(one, marks=[] if one in firsts(ADJUSTED) else pytest.mark.slow) for one in ADJUSTED]
-)
-def test_what_is_adjusted_says_so(source: Callable[[str], str], fresh_url: str, what: str) -> None:
-    done = imported(fresh_url, source(ADJUSTED[what]))
+def test_what_is_adjusted_says_so(source: Callable[[str], str], fresh_url: str) -> None:
+    cases = firsts(ADJUSTED)
+    done = imported(fresh_url, source(changes(cases)))
     assert adds_up(done)
-    table, _, why = what.partition(": ")
-    assert any(fate.table == table and why in fate.reason and fate.outcome == "ADJUSTED" for fate in done.fates), (
-        done.fates
-    )
+    assert all(stands(done.fates, case, "ADJUSTED") for case in cases)
+    assert books_are_clean(fresh_url)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ADJUSTED)
+def test_each_adjustment_alone(source: Callable[[str], str], fresh_url: str, case: str) -> None:
+    done = imported(fresh_url, source(ADJUSTED[case]))
+    assert adds_up(done)
+    assert stands(done.fates, case, "ADJUSTED")
     assert books_are_clean(fresh_url)
 
 
