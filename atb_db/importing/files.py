@@ -104,10 +104,10 @@ def _json(path: Path, text: str) -> list[Row]:
 
 def _parquet(path: Path, content: bytes) -> list[Row]:
     try:
-        from pyarrow import ArrowException, BufferReader, parquet  # noqa: PLC0415  an extra
+        from pyarrow import ArrowException, parquet  # noqa: PLC0415  an extra
     except ImportError:
         raise UnusableSource("Parquet needs an extra: pip install 'atb-db[arrow]'") from None
     try:
-        return cast("list[Row]", parquet.read_table(BufferReader(content)).to_pylist())
+        return cast("list[Row]", parquet.read_table(io.BytesIO(content)).to_pylist())
     except ArrowException as error:
         raise UnusableSource(f"{path.name} is no whole Parquet file: {error}") from None

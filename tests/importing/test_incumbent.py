@@ -130,7 +130,7 @@ def test_the_bot_goes_on_here_with_its_open_position(
     assert (held.session_id, str(held.claim), held.balance) == (first.books[0].session_id, "RESUMED", Decimal(920))
     fresh_db.run(positions.close_position(position_id=position.id, exit_price=110, exit_reason="target"))
     [trade] = fresh_db.run(trades.get_recent_trades(session_id=held.session_id, limit=1))
-    assert (trade.position_id, trade.entry_price, trade.quantity, trade.net_pnl) == (position.id, 100, 1, 10)
+    assert (trade.position_id, trade.net_pnl, trade.quantity) == (position.id, Decimal(10), Decimal(1))
     assert fresh_db.run(account.get_current_balance(session_id=held.session_id)) == 930
     assert books_are_clean(fresh_url)
 

@@ -117,8 +117,8 @@ def test_every_row_has_a_home_or_a_sentence_and_histories_are_whole(
     kept = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
     assert {(one.source_table, one.source_key) for one in kept if one.content} == set(QUARANTINED)
 
-    pair = {"symbol": "ETHUSDT", "other_symbol": "BTCUSDT"}
-    history = fresh_db.run(portfolio.get_correlation_history(window_days=30, **pair))
+    of_pair = portfolio.get_correlation_history(symbol="ETHUSDT", other_symbol="BTCUSDT", window_days=30)
+    history = fresh_db.run(of_pair)
     assert [one.correlation_value for one in history] == [Decimal("0.6"), Decimal(1), Decimal("0.5")]
     [newest] = fresh_db.run(portfolio.get_correlation_matrix(window_days=30))
     assert newest.correlation_value == Decimal("0.6")
@@ -132,4 +132,4 @@ def test_every_row_has_a_home_or_a_sentence_and_histories_are_whole(
 
     again = imported(fresh_url, source)
     assert all(one.known == one.rows for one in again.counts)
-    assert len(fresh_db.run(portfolio.get_correlation_history(window_days=30, **pair))) == len(history)
+    assert fresh_db.run(of_pair) == history

@@ -62,7 +62,7 @@ class Incumbent(NamedTuple):
             cursor.execute(statement)
             yield from cursor
 
-    def all_rows(self, table: str) -> list[dict[str, object]]:
+    def all_rows(self, table: str) -> list[Row]:
         """A table's rows by id, to be kept: texts that come again, such as symbols, are in memory once."""
         texts: dict[str, str] = {}
         return [
