@@ -98,9 +98,9 @@ class PlannedPosition(NamedTuple):
     """The position that an ENTRY order planned."""
 
     order_id: int
-    """Identifier of the order."""
+    """Identifier."""
     position_id: int
-    """Position that the order opens."""
+    """Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known."""
 
 
 class FoundRow(NamedTuple):
