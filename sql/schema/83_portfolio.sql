@@ -38,8 +38,8 @@ CREATE TABLE correlation_history (
 );
 
 COMMENT ON TABLE correlation_history IS
-'Every correlation of two symbols'' returns that was stored, one row per pair, window and moment; the newest of each are '
-'in correlation_matrix.';
+'Every correlation of two symbols'' returns that was stored, one row per pair, window and moment; the newest of each '
+'are in correlation_matrix.';
 COMMENT ON COLUMN correlation_history.id IS 'Identifier.';
 COMMENT ON COLUMN correlation_history.timestamp IS 'When it was computed.';
 COMMENT ON COLUMN correlation_history.window_days IS 'Length of the window that was looked at, in days.';
@@ -84,8 +84,8 @@ CREATE TABLE exposure_history (
 );
 
 COMMENT ON TABLE exposure_history IS
-'Every exposure of a group of correlated symbols that was stored, one row per mode, group and moment; the newest of each '
-'are in portfolio_exposures.';
+'Every exposure of a group of correlated symbols that was stored, one row per mode, group and moment; the newest of '
+'each are in portfolio_exposures.';
 COMMENT ON COLUMN exposure_history.id IS 'Identifier.';
 COMMENT ON COLUMN exposure_history.timestamp IS 'When it was computed.';
 COMMENT ON COLUMN exposure_history.mode IS 'Where the money is: LIVE, BACKTEST or PAPER.';
