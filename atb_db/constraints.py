@@ -43,7 +43,9 @@ _DOMAINS: Final = {
 
 _INPUT: Final = {
     "account_history_open_positions_nonnegative": ("open_positions", "must be zero or more"),
+    "correlation_history_sorted_pair": ("other_symbol", "must be another symbol"),
     "correlation_matrix_sorted_pair": ("other_symbol", "must be another symbol"),
+    "exposure_history_symbols_array": ("symbols", "must be a list"),
     "imported_rows_quarantined_as_it_was": ("content", "is the whole row, of one in quarantine"),
     "imported_rows_reason_unless_record": ("reason", "is needed where a row was adjusted or is in quarantine"),
     "market_sessions_hours": ("open_time", "and close_time are both needed, or neither with is_24h"),
@@ -140,6 +142,8 @@ _INTERNAL: Final = {
     "account_balances_pkey": "the id exists already",
     "account_balances_sum": "a ledger entry's balance must be the one before it plus its delta",
     "account_history_pkey": "the id exists already",
+    "correlation_history_moment_key": "the pair has a row for this window and moment already",
+    "correlation_history_pkey": "the id exists already",
     "correlation_matrix_pkey": "the pair has a row for this window already",
     "decision_chunks_complete": "a chunk has as many decisions as it says, from its first time to its last",
     "decision_chunks_pkey": "the id exists already",
@@ -152,6 +156,8 @@ _INTERNAL: Final = {
     "equity_spans_fall": "a fall has its time, its equity and its peak, and nothing else has",
     "equity_spans_hours": "a span is an hour or a day",
     "equity_spans_pkey": "the span has a row already",
+    "exposure_history_moment_key": "the group has a row in this mode for this moment already",
+    "exposure_history_pkey": "the id exists already",
     "import_sources_identity_key": "the source exists already",
     "import_sources_pkey": "the id exists already",
     "imported_rows_pkey": "the row was imported already",

@@ -68,7 +68,9 @@ DERIVED_TABLES: Final = {
 }
 """Those of a session that say only what others say, and from what they are made again."""
 
-LOG_TABLES: Final = ("system_events", "strategy_executions", "prediction_performance")
+LOG_TABLES: Final = (
+    *("system_events", "strategy_executions", "prediction_performance", "correlation_history", "exposure_history"),
+)
 """What only records what happened; no figure and no book is computed from it."""
 
 _GO_ON: Final = "run the purge again, which goes on with it"

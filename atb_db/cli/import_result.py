@@ -86,7 +86,7 @@ class progress_with_estimate:  # noqa: N801  used as a function
             left = (
                 f", {shown_duration(timedelta(seconds=round((now - self._start) * (total - done) / done) or 1))} left"
             )
-        typer.echo(f"\r{what}: {done:,} of {total or 0:,}{left}\x1b[K", err=True, nl=False)
+        typer.echo(f"\r{what}: {done:,}{f' of {total:,}' if total else ''}{left}\x1b[K", err=True, nl=False)
 
 
 def _silent(_what: str, _done: int, _total: int | None) -> None:

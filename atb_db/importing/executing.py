@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Final, TypeAlias
@@ -11,10 +11,12 @@ from typing import Final, TypeAlias
 from atb_db.database import Database
 from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
+from atb_db.importing.ahead import made_ahead
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Book, Difference, Origin, Plan, Unit, as_document
 from atb_db.importing.results import Counted, Fate, Imported, ImportedBook
 from atb_db.importing.run import BOOKS, Run
+from atb_db.importing.sending import Sending
 from atb_db.repository import account, imports, metrics, positions, sessions
 from atb_db.repository.imports import NewImportedRow
 from atb_db.types import ImportOutcome
@@ -30,11 +32,11 @@ _REFUSALS: Final = (InvalidInput, Conflict, NotFound, Unfit)
 _TOLERANCE: Final = Decimal("0.000001")
 
 
-_AT_ONCE: Final = 200
+_AT_ONCE: Final = 300
+"""Rows of a transaction, or a few more; where a unit is refused, ever fewer."""
 
 
 _Begin: TypeAlias = Callable[[], AbstractContextManager[Transaction]]
-"""Rows in one transaction, or a few more; where a unit is refused, each has its own."""
 
 
 class _NotForGood(Exception):  # noqa: N818
@@ -51,26 +53,8 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
             for book in plan.books:
                 run.sessions[book.key] = _session(tx, run, book)
         tally: dict[str, Counter[str]] = {}
-        fates: list[Fate] = []
-        new: list[Unit] = []
-        done = waiting = 0
-        for unit in plan.units:
-            done += len(unit.origins)
-            for origin in unit.origins:
-                tally.setdefault(origin.table, Counter())["rows"] += 1
-            if all(_is_known(run, origin) for origin in unit.origins):
-                for origin in unit.origins:
-                    tally[origin.table]["known"] += 1
-                    tally[origin.table][run.known[origin.table, origin.key].outcome] += 1
-                continue
-            new.append(unit)
-            waiting += len(unit.origins)
-            if waiting >= _AT_ONCE:
-                fates += _store(begin, run, new, tally)
-                new.clear()
-                waiting = 0
-            progress("Importing", done, plan.expected)
-        fates += _store(begin, run, new, tally)
+        with made_ahead(plan.units) as units:
+            fates = _store_all(begin, run, units, tally, lambda done: progress("Importing", done, plan.expected))
         with begin() as tx:
             for book in plan.books:
                 if book.end_time is not None:
@@ -94,6 +78,32 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
             )
         )
     return found[0]
+
+
+def _store_all(
+    begin: _Begin, run: Run, units: Iterable[Unit], tally: dict[str, Counter[str]], progress: Callable[[int], None]
+) -> list[Fate]:
+    """Store the units that are new, many in a transaction, and count their rows."""
+    fates: list[Fate] = []
+    new: list[Unit] = []
+    done = waiting = 0
+    for unit in units:
+        done += len(unit.origins)
+        progress(done)
+        for origin in unit.origins:
+            tally.setdefault(origin.table, Counter())["rows"] += 1
+        if all(_is_known(run, origin) for origin in unit.origins):
+            for origin in unit.origins:
+                tally[origin.table]["known"] += 1
+                tally[origin.table][run.known[origin.table, origin.key].outcome] += 1
+            continue
+        new.append(unit)
+        waiting += len(unit.origins)
+        if waiting >= _AT_ONCE:
+            fates += _store(begin, run, new, tally)
+            new.clear()
+            waiting = 0
+    return fates + _store(begin, run, new, tally)
 
 
 @contextmanager
@@ -142,19 +152,21 @@ def _session(tx: Transaction, run: Run, book: Book) -> int:
 
 
 def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
-    """Store units in one transaction; where the books refuse one of them, each in its own, and its rows apart."""
+    """Store units in one transaction; where the books refuse one of them, each half, until it is alone."""
     if not units:
         return []
     try:
         with begin() as tx:
-            rows = [row for unit in units for row in _carried_out(tx, run, unit)]
+            rows = _carried_out(tx, run, units)
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
+        run.keep()
     except _REFUSALS as refusal:
         run.forget()
         if len(units) == 1:
             units = units[0].halves()
         if len(units) > 1:
-            return [fate for unit in units for fate in _store(begin, run, [unit], tally)]
+            half = len(units) // 2
+            return [*_store(begin, run, units[:half], tally), *_store(begin, run, units[half:], tally)]
         rows = [_refused(origin, refusal) for origin in units[0].origins]
         with begin() as tx:
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
@@ -167,26 +179,16 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
     ]
 
 
-def _carried_out(tx: Transaction, run: Run, unit: Unit) -> list[NewImportedRow]:
-    session_id = run.sessions[unit.book] if unit.book is not None else None
-    run.within(tx, session_id)
-    results: dict[str, int | None] = {}
-    if unit.copies:
-        tx.copy_in(copy.make(run) for copy in unit.copies)
-    elif unit.apart:
-        made = tx.run_many([step.make(run) for step in unit.steps])
-        for step, result in zip(unit.steps, made, strict=True):
-            results[str(step.target)] = result if isinstance(result, int) else None
-        return [_row(run, origin, session_id, results) for origin in unit.origins]
-    for step in unit.steps:
-        if step.order is not None and run.knows(step.order):
-            continue
-        result = tx.run(step.make(run))
-        if step.order is not None and isinstance(result, int):
-            run.made(step.order, result)
-        if step.target is not None:
-            results[step.target] = result if isinstance(result, int) else None
-    return [_row(run, origin, session_id, results) for origin in unit.origins]
+def _carried_out(tx: Transaction, run: Run, units: Sequence[Unit]) -> list[NewImportedRow]:
+    sending = Sending(tx, run)
+    sending.plan(units)
+    results = [sending.send(unit) for unit in units]
+    sending.flush()
+    rows = []
+    for unit, result in zip(units, results, strict=True):
+        session_id = sending.within(unit)
+        rows += [_row(run, origin, session_id, result) for origin in unit.origins]
+    return rows
 
 
 def _row(run: Run, origin: Origin, session_id: int | None, results: dict[str, int | None]) -> NewImportedRow:

@@ -207,6 +207,7 @@ def _unit(
                     exchange=exchange,
                 ),
                 order=part.order,
+                plans=last[ours] is OrderType.ENTRY,
             ),
             Step(partial(_fill, part=part), target="fill"),
         )
@@ -257,13 +258,14 @@ def _order(
 
 
 def _ended(ids: Ids, *, key: str, status: OrderStatus, at: datetime) -> Statement[object]:
-    return orders.update_order_status(order_id=ids.order(key), status=status, timestamp=at)
+    return orders.update_order_status(session_id=ids.session_id, internal_order_id=key, status=status, timestamp=at)
 
 
 def _fill(ids: Ids, *, part: _Part) -> Statement[object]:
     execution = part.execution
     return orders.record_fill(
-        order_id=ids.order(part.order),
+        session_id=ids.session_id,
+        internal_order_id=part.order,
         exchange_fill_id=execution.key + part.suffix,
         quantity=part.quantity,
         price=execution.price,

@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
+import orjson
+
+from atb_db.bulk import AnyCopy
 from atb_db.statement import Statement
 from atb_db.types import ImportOutcome, TradeSource
 
 Row: TypeAlias = Mapping[str, object]
 """A row of a source as it was read: its columns by name."""
+
+_SORTED: Final = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 class Ids(Protocol):
@@ -23,7 +29,10 @@ class Ids(Protocol):
     session_id: int
 
     def order(self, key: str) -> int:
-        """The id of the order that a step made under this key, now or in an earlier run."""
+        """The id of the order that a step made under this key, now or in an earlier run.
+
+        A step that reports to an order names it by session and key instead: then the two are sent together.
+        """
         ...
 
     def position(self, key: str) -> int:
@@ -41,6 +50,8 @@ class Step(NamedTuple):
     make: Callable[[Ids], Statement[object]]
     order: str | None = None
     """Key of the order that it makes; what was made before is not made again."""
+    plans: bool = False
+    """Whether that is an ENTRY order, which plans a position and books nothing: it may be made before its turn."""
     target: str | None = None
     """Name of what its result is the id of, for the rows that became it."""
 
@@ -48,7 +59,9 @@ class Step(NamedTuple):
 class Copy(NamedTuple):
     """One row of a bulk load."""
 
-    make: Callable[[Ids], Statement[None]]
+    into: AnyCopy
+    row: Row
+    """By the names of its parameters, without session_id and request_id."""
     request: str
     """What its request_id stands for."""
 
@@ -74,8 +87,7 @@ class Origin(NamedTuple):
     @property
     def content_hash(self) -> int:
         """The same for the same content, on every machine."""
-        text = json.dumps(self.row, sort_keys=True, default=str)
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
+        return int.from_bytes(hashlib.blake2b(_text_of(self.row), digest_size=8).digest(), signed=True)
 
 
 class Unit(NamedTuple):
@@ -167,7 +179,7 @@ class Plan(NamedTuple):
     left_out: int = 0
     """Rows before --since."""
     expected: int | None = None
-    """About how many units there are."""
+    """About how many rows there are."""
 
 
 def merged(units: Iterable[Unit], *, at_once: int) -> Iterator[Unit]:
@@ -201,6 +213,14 @@ def _together(group: Sequence[Unit]) -> Unit:
 def quarantined(table: str, key: str, row: Row, why: str) -> Unit:
     """A row that goes into no book."""
     return Unit(None, (), (Origin(table, key, row, ImportOutcome.QUARANTINED, why),))
+
+
+def _text_of(row: Row) -> bytes:
+    # orjson writes NaN as null, which is something else.
+    if not any(value != value for value in row.values()):  # noqa: PLR0124
+        with suppress(orjson.JSONEncodeError):
+            return orjson.dumps(dict(row), str, _SORTED)
+    return json.dumps(row, sort_keys=True, default=str).encode()
 
 
 def as_document(row: Row) -> dict[str, object]:

@@ -61,18 +61,20 @@ def recognized(rows: Sequence[Row], wishes: Wishes) -> str:
     Raises:
         UnusableSource: it is none that we know.
     """
+    if not rows:
+        raise UnusableSource("the file has no rows")
     if wishes.format is not None:
         if wishes.format not in FORMATS:
             raise UnusableSource(f"there is no format {wishes.format}; the formats are {', '.join(FORMATS)}")
         needed = FORMATS[wishes.format]
-        if wishes.format != "plain" and rows and not needed <= rows[0].keys():
+        if wishes.format != "plain" and not needed <= rows[0].keys():
             raise UnusableSource(
                 f"the file has no column {min(needed - rows[0].keys())}, as {wishes.format} files have"
             )
         return wishes.format
     if wishes.mapping:
         return "plain"
-    columns = rows[0].keys() if rows else frozenset()
+    columns = rows[0].keys()
     for name, needed in FORMATS.items():
         if needed <= columns:
             return name
@@ -134,7 +136,8 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
         _book(key, at or earliest, {one.symbol for one in wanted if one.book == key}, wishes, source)
         for key, at in starts.items()
     ]
-    return Plan(source, tuple(books), [*repeated, *units, *apart], left_out=len(found) - len(wanted))
+    left_out = len(found) - len(wanted)
+    return Plan(source, tuple(books), [*repeated, *units, *apart], left_out=left_out, expected=len(rows) - left_out)
 
 
 def _repeated(execution: Execution, content_hash: int) -> Unit:
@@ -178,7 +181,8 @@ def _closed_plan(rows: Sequence[Row], wishes: Wishes, source: Source) -> Plan:
         Figure(coin, "net_pnl", sum((one.net for one in wanted if one.settle == coin), Decimal(0))) for coin in coins
     ]
     kept = [unit for unit in units if unit.book is None or unit.origins[0].key in keys]
-    return Plan(source, tuple(books), kept, tuple(figures), left_out=len(closed) - len(wanted))
+    left_out = len(closed) - len(wanted)
+    return Plan(source, tuple(books), kept, tuple(figures), left_out=left_out, expected=len(rows) - left_out)
 
 
 def _book(key: str, start: datetime, symbols: AbstractSet[str], wishes: Wishes, source: Source) -> Book:

@@ -94,6 +94,15 @@ class OrderKey(NamedTuple):
     """Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known."""
 
 
+class PlannedPosition(NamedTuple):
+    """The position that an ENTRY order planned."""
+
+    order_id: int
+    """Identifier."""
+    position_id: int
+    """Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known."""
+
+
 class FoundRow(NamedTuple):
     """What became of a row of a source."""
 
@@ -204,6 +213,12 @@ def get_newest_fills(*, session_id: int) -> list[NewestFill]:
 @query
 def get_order_keys(*, session_id: int) -> list[OrderKey]:
     """The orders of a session by the identifier that their import gave them, and the positions that they belong to."""
+    ...
+
+
+@query
+def get_planned_positions(*, order_ids: Json) -> list[PlannedPosition]:
+    """The positions of a list of orders that have one; ids of no order are left out."""
     ...
 
 

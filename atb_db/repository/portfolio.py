@@ -48,6 +48,32 @@ class PortfolioExposure(NamedTuple):
     """When it was computed."""
 
 
+class CorrelationAt(NamedTuple):
+    """The correlation of two symbols' returns as it was computed once."""
+
+    timestamp: datetime
+    """When it was computed."""
+    correlation_value: Decimal
+    """Coefficient of correlation, from -1 to 1."""
+    p_value: Decimal | None
+    """Probability of so much correlation by chance, from 0 to 1."""
+    sample_size: int | None
+    """Number of returns that were compared."""
+
+
+class ExposureAt(NamedTuple):
+    """The exposure of a group as it was once; total_exposure is a fraction of the balance (0.05 = 5 %)."""
+
+    timestamp: datetime
+    """When it was computed."""
+    total_exposure: Decimal
+    """Sum of the positions' sizes, as a fraction of the balance; above 1 only with leverage."""
+    position_count: int
+    """Number of positions."""
+    symbols: Json
+    """Symbols in the group, a JSON array."""
+
+
 @command
 def upsert_correlation(
     *,
@@ -59,9 +85,9 @@ def upsert_correlation(
     sample_size: int | None = None,
     last_updated: datetime = NOW,
 ) -> None:
-    """Store the correlation of two symbols over a window, unless a newer one is stored.
+    """Store the correlation of two symbols over a window in their history, and as the newest unless a newer is stored.
 
-    The order of the symbols does not matter.
+    The order of the symbols does not matter. Another one of the same moment takes its place.
     """
     ...
 
@@ -82,9 +108,10 @@ def set_portfolio_exposure(
     symbols: Json,
     last_updated: datetime = NOW,
 ) -> None:
-    """Store the exposure of a group of correlated symbols, unless a newer one is stored.
+    """Store the exposure of a group of correlated symbols in its history, and as the newest unless a newer is stored.
 
-    total_exposure is the sum of the positions' sizes, a fraction of the balance; symbols is a list.
+    total_exposure is the sum of the positions' sizes, a fraction of the balance; symbols is a list. Another one of the
+    same moment takes its place.
     """
     ...
 
@@ -94,5 +121,38 @@ def get_portfolio_exposures(*, mode: TradeSource | TradeSourceLabel | None = Non
     """The exposure of each group of correlated symbols, largest first.
 
     Without a mode, those of every mode.
+    """
+    ...
+
+
+@query
+def get_correlation_history(
+    *,
+    symbol: str,
+    other_symbol: str,
+    window_days: int,
+    start: datetime | None = None,
+    before: datetime | None = None,
+    limit: int = 1000,
+) -> list[CorrelationAt]:
+    """The correlations of two symbols over a window that were stored before a moment, newest first, a page at a time.
+
+    The order of the symbols does not matter. The next page is `before=last.timestamp` with the last row of this one.
+    """
+    ...
+
+
+@query
+def get_exposure_history(
+    *,
+    mode: TradeSource | TradeSourceLabel,
+    correlation_group: str,
+    start: datetime | None = None,
+    before: datetime | None = None,
+    limit: int = 1000,
+) -> list[ExposureAt]:
+    """The exposures of a group of symbols that were stored before a moment, newest first, a page at a time.
+
+    The next page is `before=last.timestamp` with the last row of this one.
     """
     ...

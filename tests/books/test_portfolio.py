@@ -57,6 +57,40 @@ def test_symbols_with_hyphens_are_not_mixed_up(fresh_db: Database) -> None:
     assert len(fresh_db.run(portfolio.get_correlation_matrix(window_days=30))) == 2
 
 
+def test_what_was_stored_before_is_a_history(fresh_db: Database) -> None:
+    for minutes, value in ((2, "0.6"), (1, "0.7"), (3, "0.4"), (3, "0.5")):  # an older one later, and one twice
+        fresh_db.run(correlation("ETHUSDT", "BTCUSDT", value, minutes=minutes))
+        fresh_db.run(
+            portfolio.set_portfolio_exposure(
+                mode="LIVE",
+                correlation_group="majors",
+                total_exposure=value,
+                position_count=minutes,
+                symbols=["BTCUSDT"],
+                last_updated=at(minutes),
+            )
+        )
+    fresh_db.run(correlation("ETHUSDT", "BTCUSDT", "0.9", window_days=90))
+    history = portfolio.get_correlation_history(symbol="BTCUSDT", other_symbol="ETHUSDT", window_days=30)
+    found = fresh_db.run(history)
+    assert [(one.timestamp, one.correlation_value) for one in found] == [
+        (at(3), Decimal("0.5")),
+        (at(2), Decimal("0.6")),
+        (at(1), Decimal("0.7")),
+    ]
+    assert matrix(fresh_db) == {"BTCUSDT-ETHUSDT": Decimal("0.5")}
+    page = portfolio.get_correlation_history(
+        symbol="ETHUSDT", other_symbol="BTCUSDT", window_days=30, start=at(1), before=at(3), limit=1
+    )
+    assert fresh_db.run(page) == found[1:2]
+    exposures = fresh_db.run(portfolio.get_exposure_history(mode="LIVE", correlation_group="majors", before=at(3)))
+    assert [(one.timestamp, one.total_exposure) for one in exposures] == [
+        (at(2), Decimal("0.6")),
+        (at(1), Decimal("0.7")),
+    ]
+    assert fresh_db.run(portfolio.get_exposure_history(mode="PAPER", correlation_group="majors")) == []
+
+
 def test_an_older_correlation_replaces_nothing(fresh_db: Database) -> None:
     fresh_db.run(correlation("A", "B", "0.5", minutes=5))
     fresh_db.run(correlation("B", "A", "0.1", minutes=4))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import subprocess
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -18,7 +17,7 @@ from atb_db.importing.importing import import_incumbent
 from atb_db.importing.incumbent.comparing import Compared, compare_incumbent
 from atb_db.importing.incumbent.planning import Choice
 from atb_db.testing import settings_of
-from tests.importing.conftest import Sample, expected, silent
+from tests.importing.conftest import silent
 from tests.importing.incumbents import ROWS, SCHEMA
 
 _numbers = count(1)
@@ -74,28 +73,3 @@ def test_without_an_import_there_is_nothing_to_compare(make: Callable[[str], str
     source = make(SCHEMA + ROWS)
     with pytest.raises(UnusableSource, match="was imported: atb-db import incumbent first"):
         compare_incumbent(settings_of(fresh_url), settings_of(source))
-
-
-@pytest.mark.parametrize("name", ["incumbent-2025-10", "incumbent-head"])
-def test_the_samples_figures_are_the_expected_ones_and_differ_where_rows_are_apart(
-    sample: Sample, make: Callable[[str], str], fresh_url: str, name: str
-) -> None:
-    due = expected(sample(f"{name}.expected.json"))
-    found = compared(fresh_url, make(gzip.decompress(sample(f"{name}.sql.gz").read_bytes()).decode()))
-    figures: dict[str, dict[str, Compared]] = {}
-    for one in found:
-        figures.setdefault(one.session, {})[one.figure] = one
-    for session in [one for one in due["sessions"] if one["id"]]:
-        own = figures[f"{session['id']} {session['session_name']}"]
-        trades = session["trades"]
-        if trades["trades"]:
-            assert own["total_trades"].source == trades["trades"]
-            assert own["gross_pnl"].source == Decimal(trades["sum_pnl"])
-            assert (own["winning_trades"].source, own["losing_trades"].source) == (trades["wins"], trades["losses"])
-        if session["last_balance"]:
-            assert own["balance"].same
-        if "peak_equity" in own:
-            assert own["peak_equity"].same
-    different = [one for one in found if not one.same]
-    assert different
-    assert len(different) < len(found) / 2

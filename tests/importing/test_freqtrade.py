@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,26 +33,45 @@ def imported(url: str, path: Path, choice: Choice = Choice(), *, dry_run: bool =
     return import_freqtrade(settings_of(url), path, choice, dry_run=dry_run, progress=silent)
 
 
-def by_trade(db: Database, session_id: int) -> dict[str, int]:
+def by_trade(db: Database, done: Imported) -> dict[str, int]:
     """The position that each of freqtrade's trades became, by its id there."""
     found = {}
-    for key in db.run(imports.get_imported_keys(source_id=1)):
+    session_id = done.books[0].session_id
+    for key in db.run(imports.get_imported_keys(source_id=done.source_id)):
         if key.source_table == "trades" and key.session_id == session_id and key.target_id is not None:
             found[key.source_key.partition(" ")[0]] = key.target_id
     return found
 
 
-def test_the_sample_gives_freqtrades_own_figures(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
+def test_the_sample_gives_freqtrades_own_figures_and_a_second_run_changes_nothing(
+    sample: Sample, fresh_url: str, fresh_db: Database
+) -> None:
+    """One import for all of it: it takes longer than anything that is asked of it."""
     due = expected(sample(f"{NAME}.expected.json"))
-    done = imported(fresh_url, sample(f"{NAME}.sqlite"))
+    path = sample(f"{NAME}.sqlite")
+    tried = imported(fresh_url, path, dry_run=True)
+    assert fresh_db.run(imports.get_import_sources()) == []
+    first = imported(fresh_url, path)
+    have_the_figures(fresh_db, first, due)
+    open_trades_are_open(fresh_db, first, due)
+    keep_what_has_no_place(fresh_db)
+    again = imported(fresh_url, path)
+    assert [one._replace(known=0) for one in again.counts] == list(first.counts) == list(tried.counts)
+    assert all(one.known == one.rows for one in again.counts)
+    assert again.books == first.books
+    assert books_are_clean(fresh_url)
+
+
+def have_the_figures(db: Database, done: Imported, due: Mapping[str, Any]) -> None:
+    """Every closed trade has freqtrade's profit."""
     assert adds_up(done)
     assert {one.table: one.rows for one in done.counts} == due["tables"]
     assert done.quarantined == 0
     [book] = done.books
     assert (book.trades, book.base_currency) == (due["trades"]["closed"], "USDT")
     assert abs(book.net_pnl - Decimal(str(due["totals"]["sum_close_profit_abs_closed"]))) < 54 * ROUNDED
-    closed = {one.position_id: one for one in fresh_db.run(trades.get_recent_trades(session_id=1, limit=100))}
-    places = by_trade(fresh_db, book.session_id)
+    closed = {one.position_id: one for one in db.run(trades.get_recent_trades(session_id=book.session_id, limit=100))}
+    places = by_trade(db, done)
     for trade in due["all_trades"]:
         if trade["is_open"]:
             continue
@@ -59,14 +79,13 @@ def test_the_sample_gives_freqtrades_own_figures(sample: Sample, fresh_url: str,
         assert abs(ours.net_pnl - Decimal(str(trade["close_profit_abs"]))) <= ROUNDED, trade
         assert ours.exit_reason == trade["exit_reason"], trade
     assert sorted(one.pnl > 0 for one in closed.values()).count(True) >= due["trades"]["closed_wins"]
-    assert books_are_clean(fresh_url)
 
 
-def test_the_samples_open_trades_are_open(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
-    due = {str(one["id"]): one for one in expected(sample(f"{NAME}.expected.json"))["open_trades"]}
-    done = imported(fresh_url, sample(f"{NAME}.sqlite"))
-    places = by_trade(fresh_db, done.books[0].session_id)
-    held = {one.id: one for one in fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))}
+def open_trades_are_open(db: Database, done: Imported, figures: Mapping[str, Any]) -> None:
+    """Open trades are open positions with their pending orders."""
+    due = {str(one["id"]): one for one in figures["open_trades"]}
+    places = by_trade(db, done)
+    held = {one.id: one for one in db.run(positions.get_active_positions(session_id=done.books[0].session_id))}
     differing = {"60", "62"}  # partly filled orders, which freqtrade does not count before they end
     for trade, one in due.items():
         position = held.get(places[trade])
@@ -78,29 +97,20 @@ def test_the_samples_open_trades_are_open(sample: Sample, fresh_url: str, fresh_
     assert {difference.subject.split()[1] for difference in done.differences if "quantity" in difference.subject} == (
         differing
     )
-    pending = {one.exchange_order_id for one in fresh_db.run(orders.get_pending_orders(session_id=1))}
+    pending = {one.exchange_order_id for one in db.run(orders.get_pending_orders(session_id=done.books[0].session_id))}
     assert pending == {order["order_id"] for one in due.values() for order in one["open_orders"]}
 
 
-def test_what_has_no_place_in_the_books_is_kept(sample: Sample, fresh_url: str, fresh_db: Database) -> None:
-    imported(fresh_url, sample(f"{NAME}.sqlite"))
-    [found] = fresh_db.run(imports.find_imported(source_table="trades", source_key="1 2026-03-02 14:06:08.000000"))
+def keep_what_has_no_place(db: Database) -> None:
+    """What freqtrade says beyond the books is beside the record, or in a column of its own."""
+    [found] = db.run(imports.find_imported(source_table="trades", source_key="1 2026-03-02 14:06:08.000000"))
     assert isinstance(found.content, dict)
     assert found.content["trading_mode"] == "FUTURES"
     assert found.target_id is not None
-    position = fresh_db.run(positions.get_position(position_id=found.target_id))
+    position = db.run(positions.get_position(position_id=found.target_id))
     assert (position.leverage, position.liquidation_price) == (Decimal(3), Decimal("4112.89"))
-    trade = next(one for one in fresh_db.run(history.get_trades()) if one.position_id == position.id)
+    trade = next(one for one in db.run(history.get_trades()) if one.position_id == position.id)
     assert (trade.leverage, trade.entry_tag) == (position.leverage, position.entry_tag)
-
-
-def test_a_second_run_changes_nothing(sample: Sample, fresh_url: str) -> None:
-    tried = imported(fresh_url, sample(f"{NAME}.sqlite"), dry_run=True)
-    first = imported(fresh_url, sample(f"{NAME}.sqlite"))
-    again = imported(fresh_url, sample(f"{NAME}.sqlite"))
-    assert [one._replace(known=0) for one in again.counts] == list(first.counts) == list(tried.counts)
-    assert all(one.known == one.rows for one in again.counts)
-    assert again.books == first.books
 
 
 @pytest.mark.parametrize("base_fee", [None, 0.0009])

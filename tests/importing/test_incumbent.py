@@ -1,14 +1,11 @@
-"""The incumbent's database: its own figures, what is different in them, and everything that its rows may not say."""
+"""The incumbent's database: what its rows become, what is adjusted in them, and what is in quarantine."""
 
 from __future__ import annotations
 
-import gzip
-import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,13 +16,12 @@ from atb_db.embedded import Server
 from atb_db.importing.errors import UnusableSource
 from atb_db.importing.importing import import_incumbent
 from atb_db.importing.incumbent.planning import Choice
-from atb_db.importing.results import Imported
+from atb_db.importing.results import Fate, Imported
 from atb_db.repository import account, imports, orders, positions, sessions, trades
 from atb_db.testing import settings_of
-from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, silent
+from tests.importing.conftest import adds_up, books_are_clean, silent
 from tests.importing.incumbents import ROWS, SCHEMA
 
-GENERATIONS = ["incumbent-2025-10", "incumbent-head"]
 _numbers = count(1)
 
 
@@ -53,83 +49,6 @@ def drop(server: Server, names: list[str]) -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         for name in names:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@pytest.fixture(scope="module")
-def restored(server: Server, sample: Sample) -> Iterator[Callable[[str], str]]:
-    """A sample's dump, restored; its URL."""
-    there: dict[str, str] = {}
-
-    def restore(name: str) -> str:
-        if name not in there:
-            path: Path = sample(f"{name}.sql.gz")
-            there[name] = server.create_database(name, template="template0")
-            subprocess.run(
-                [server.bin_dir / "psql", "-q", there[name]],
-                input=gzip.decompress(path.read_bytes()),
-                capture_output=True,
-                check=True,
-            )
-        return there[name]
-
-    yield restore
-    drop(server, list(there))
-
-
-@pytest.mark.parametrize("name", GENERATIONS)
-def test_the_samples_give_the_incumbents_own_figures(
-    sample: Sample, restored: Callable[[str], str], fresh_url: str, fresh_db: Database, name: str
-) -> None:
-    due = expected(sample(f"{name}.expected.json"))
-    done = imported(fresh_url, restored(name))
-    assert adds_up(done)
-    assert {one.table: one.rows for one in done.counts if one.table != "(last balance)"} == due["tables"]
-    kept = {
-        one.source_key: one.content
-        for one in fresh_db.run(imports.get_quarantine(source_id=done.source_id))
-        if one.source_table == "trades" and isinstance(one.content, dict)
-    }
-    for session, book in zip([one for one in due["sessions"] if one["id"]], done.books, strict=True):
-        own = fresh_db.run(trades.get_recent_trades(session_id=book.session_id, limit=1000))
-        apart = [one for one in kept.values() if one["session_id"] == session["id"] and one["pnl"] != "NaN"]
-        extra = sum((one.pnl for one in own if one.exit_reason == "partial_exit"), Decimal(0))
-        pnl = sum((one.pnl for one in own), Decimal(0)) + sum(Decimal(str(one["pnl"])) for one in apart)
-        assert pnl - extra == Decimal(session["trades"]["sum_pnl"]), session["session_name"]
-        fees = sum((one.commission for one in own), Decimal(0)) + sum(Decimal(str(one["commission"])) for one in apart)
-        assert fees == Decimal(session["trades"]["sum_commission"])
-        if session["last_balance"]:
-            assert book.balance == Decimal(session["last_balance"]["total_balance"])
-        found = sorted(
-            (one.symbol, str(one.side))
-            for one in fresh_db.run(positions.get_active_positions(session_id=book.session_id))
-        )
-        assert found == sorted(
-            (one["symbol"], one["side"])
-            for one in session["open_positions"]
-            if Decimal(one["current_size"] or 1) and (one["quantity"] is None or Decimal(one["quantity"]))
-        )
-    assert books_are_clean(fresh_url)
-
-
-@pytest.mark.parametrize("name", GENERATIONS)
-def test_every_difference_in_the_samples_has_both_figures(
-    restored: Callable[[str], str], fresh_url: str, name: str
-) -> None:
-    done = imported(fresh_url, restored(name), dry_run=True)
-    subjects = {one.subject.partition(":")[2].strip() for one in done.differences}
-    assert {"current size of its original", "trades", "net_pnl", "open_positions"} <= subjects
-    assert any("partial exit" in one.subject and "are left" in one.books for one in done.differences)
-    assert "balance" not in subjects
-
-
-@pytest.mark.parametrize("name", GENERATIONS)
-def test_a_second_run_of_the_samples_changes_nothing(restored: Callable[[str], str], fresh_url: str, name: str) -> None:
-    first = imported(fresh_url, restored(name))
-    again = imported(fresh_url, restored(name))
-    assert [one._replace(known=0) for one in again.counts] == list(first.counts)
-    assert all(one.known == one.rows for one in again.counts)
-    assert again.books == first.books
-    assert again.fates == ()
 
 
 def test_orders_and_partials_make_the_position_and_the_trade_says_its_result(
@@ -183,6 +102,11 @@ def test_the_bot_goes_on_here_with_its_open_position(
             " entry_time, strategy_name, session_id) VALUES"
             " (7, 'BTCUSDT', 'LONG', 'OPEN', 100, 0.1, 1, 1000, 0.1, '2026-01-08', 'ml', 1)"
         )
+        old.execute(
+            "INSERT INTO orders (id, position_id, order_type, status, internal_order_id, symbol, side, quantity, price,"
+            " created_at, session_id) VALUES"
+            " (9, 7, 'STOP_LOSS', 'SUBMITTED', 'i9', 'BTCUSDT', 'LONG', 1, 90, '2026-01-08', 1)"
+        )
         old.execute("INSERT INTO account_balances VALUES (9, 920, '2026-01-08', 'user', 'sync', 1)")
     done = imported(fresh_url, url)
     assert [one.known for one in done.counts if one.table == "positions"] == [1]
@@ -201,15 +125,32 @@ def test_the_bot_goes_on_here_with_its_open_position(
             )
         )
         [position] = tx.run(positions.get_active_positions(session_id=held.session_id))
+        [stop] = tx.run(orders.get_pending_orders(session_id=held.session_id))
+    assert (stop.internal_order_id, stop.position_id, stop.price) == ("i9", position.id, Decimal(90))
     assert (held.session_id, str(held.claim), held.balance) == (first.books[0].session_id, "RESUMED", Decimal(920))
     fresh_db.run(positions.close_position(position_id=position.id, exit_price=110, exit_reason="target"))
+    [trade] = fresh_db.run(trades.get_recent_trades(session_id=held.session_id, limit=1))
+    assert (trade.position_id, trade.net_pnl, trade.quantity) == (position.id, Decimal(10), Decimal(1))
     assert fresh_db.run(account.get_current_balance(session_id=held.session_id)) == 930
     assert books_are_clean(fresh_url)
 
 
-def firsts(cases: Iterable[str]) -> set[str]:
-    """The first case of each table, whose name it begins with."""
-    return set({case.partition(": ")[0]: case for case in reversed([*cases])}.values())
+def firsts(cases: Mapping[str, str]) -> dict[str, str]:
+    """The first case of each table, whose name it begins with: all of them can be at once."""
+    names = {case.partition(": ")[0]: case for case in reversed([*cases])}.values()
+    return {name: cases[name] for name in names}
+
+
+def changes(cases: Mapping[str, str]) -> str:
+    return "; ".join(cases.values())
+
+
+def stands(fates: Sequence[Fate], case: str, outcome: str) -> bool:
+    """Whether a row of the case's table has had this outcome for the case's reason."""
+    table, _, why = case.partition(": ")
+    found = [one for one in fates if (one.table, str(one.outcome)) == (table, outcome) and why in one.reason]
+    assert found, (case, fates)
+    return True
 
 
 REFUSED = {
@@ -232,18 +173,25 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(
-    "what", [pytest.param(one, marks=[] if one in firsts(REFUSED) else pytest.mark.slow) for one in REFUSED]
-)
 def test_what_cannot_be_a_record_is_in_quarantine_as_it_was(
-    source: Callable[[str], str], fresh_url: str, fresh_db: Database, what: str
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database
 ) -> None:
-    done = imported(fresh_url, source(REFUSED[what]))
+    cases = firsts(REFUSED)
+    done = imported(fresh_url, source(changes(cases)))
     assert adds_up(done)
-    table, _, why = what.partition(": ")
+    assert all(stands(done.fates, case, "QUARANTINED") for case in cases)
     kept = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
-    assert any(one.source_table == table and why in str(one.reason) for one in kept), kept
+    assert len(kept) == done.quarantined
     assert all(one.content for one in kept)
+    assert books_are_clean(fresh_url)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REFUSED)
+def test_each_refusal_alone(source: Callable[[str], str], fresh_url: str, case: str) -> None:
+    done = imported(fresh_url, source(REFUSED[case]))
+    assert adds_up(done)
+    assert stands(done.fates, case, "QUARANTINED")
     assert books_are_clean(fresh_url)
 
 
@@ -272,16 +220,20 @@ ADJUSTED = {
 }
 
 
-@pytest.mark.parametrize(
-    "what", [pytest.param(one, marks=[] if one in firsts(ADJUSTED) else pytest.mark.slow) for one in ADJUSTED]
-)
-def test_what_is_adjusted_says_so(source: Callable[[str], str], fresh_url: str, what: str) -> None:
-    done = imported(fresh_url, source(ADJUSTED[what]))
+def test_what_is_adjusted_says_so(source: Callable[[str], str], fresh_url: str) -> None:
+    cases = firsts(ADJUSTED)
+    done = imported(fresh_url, source(changes(cases)))
     assert adds_up(done)
-    table, _, why = what.partition(": ")
-    assert any(fate.table == table and why in fate.reason and fate.outcome == "ADJUSTED" for fate in done.fates), (
-        done.fates
-    )
+    assert all(stands(done.fates, case, "ADJUSTED") for case in cases)
+    assert books_are_clean(fresh_url)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ADJUSTED)
+def test_each_adjustment_alone(source: Callable[[str], str], fresh_url: str, case: str) -> None:
+    done = imported(fresh_url, source(ADJUSTED[case]))
+    assert adds_up(done)
+    assert stands(done.fates, case, "ADJUSTED")
     assert books_are_clean(fresh_url)
 
 
@@ -295,9 +247,14 @@ def test_the_unresolved_need_a_person(source: Callable[[str], str], fresh_url: s
 
 
 def test_since_takes_the_sessions_that_had_not_ended(source: Callable[[str], str], fresh_url: str) -> None:
-    done = imported(fresh_url, source(""), Choice("UTC", since=datetime(2026, 1, 20, tzinfo=UTC)))
+    url = source("INSERT INTO system_events VALUES (3, '2026-01-02', 'ALERT', 'info', 'x', NULL, 2)")
+    done = imported(fresh_url, url, Choice("UTC", since=datetime(2026, 1, 20, tzinfo=UTC)))
     assert [book.name for book in done.books] == ["live"]
-    assert done.left_out == 2  # the session, and its trade
+    assert done.left_out == 3  # the session, its trade and its event
+    everything = imported(fresh_url, url, dry_run=True)
+    counted = [one for one in done.counts if one.table != "(last balance)"]
+    every = [one for one in everything.counts if one.table != "(last balance)"]
+    assert sum(one.rows for one in counted) + done.left_out == sum(one.rows for one in every)
 
 
 @pytest.mark.parametrize(

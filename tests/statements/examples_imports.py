@@ -49,5 +49,6 @@ IMPORT_EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "imports.get_quarantine": lambda _: imports.get_quarantine(source_id=1),
     "imports.get_newest_fills": lambda world: imports.get_newest_fills(session_id=world.session_id),
     "imports.get_order_keys": lambda world: imports.get_order_keys(session_id=world.session_id),
+    "imports.get_planned_positions": lambda _: imports.get_planned_positions(order_ids=[1, 2, 3]),
     "imports.find_imported": lambda _: imports.find_imported(source_table="trades", source_key="1"),
 }

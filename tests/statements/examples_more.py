@@ -201,6 +201,12 @@ MORE_EXAMPLES: Final[dict[str, Callable[[Sessions], Statement[object]]]] = {
         session_id=world.session_id,
         timestamp=at(9),
     ),
+    "portfolio.get_correlation_history": lambda _: portfolio.get_correlation_history(
+        symbol="ETHUSDT", other_symbol="BTCUSDT", window_days=30, before=at(9)
+    ),
+    "portfolio.get_exposure_history": lambda _: portfolio.get_exposure_history(
+        mode="PAPER", correlation_group="majors", start=at(0)
+    ),
     "portfolio.get_correlation_matrix": lambda _: portfolio.get_correlation_matrix(window_days=30),
     "portfolio.get_portfolio_exposures": lambda _: portfolio.get_portfolio_exposures(mode="PAPER"),
     "portfolio.set_portfolio_exposure": lambda _: portfolio.set_portfolio_exposure(

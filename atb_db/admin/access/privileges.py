@@ -40,12 +40,14 @@ def _updated(columns: str) -> Writes:
 TABLES: Final = {
     "account_balances": BY_COMMANDS,
     "account_history": APPENDED,
+    "correlation_history": _updated("correlation_value p_value sample_size"),
     "correlation_matrix": _updated("correlation_value p_value sample_size last_updated"),
     "decision_chunks": BY_COMMANDS,
     "deployment": _updated("environment set_at set_by collation_version collation_seen_at"),
     "dynamic_performance_metrics": APPENDED,
     "equity_rolls": BY_COMMANDS,
     "equity_spans": BY_COMMANDS,
+    "exposure_history": _updated("total_exposure position_count symbols"),
     "import_sources": _updated("kind"),
     "imported_rows": _updated(
         "outcome content_hash session_id target_table target_id target_request_id reason content imported_at"

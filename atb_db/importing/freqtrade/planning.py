@@ -62,6 +62,7 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
         tuple(figure for key, sums in figures.items() for figure in sums.figures(key)),
         tuple(differences),
         left,
+        sum(len(table) for table in tables.values()) - left,
     )
 
 

@@ -57,7 +57,7 @@ def trade_unit(trade: ReplayedTrade, custom: Sequence[Row]) -> Unit:
         grown = grown or one is first_filled
         is_plan = order_key(one) == plan_key
         make = partial(_order, trade=trade, row=one, kind=kind, plan_key=None if is_plan else plan_key)
-        moments.append((utc(one, "order_date"), place, Step(make, order=order_key(one))))
+        moments.append((utc(one, "order_date"), place, Step(make, order=order_key(one), plans=is_plan)))
         if one is last_exit and trade.dust:
             moments.append((moment_of(one), place, Step(partial(_write_off, trade=trade, plan_key=plan_key, row=one))))
         moments.append((moment_of(one), place, Step(partial(_report, trade=trade, row=one))))
@@ -156,7 +156,8 @@ def _report(ids: Ids, *, trade: ReplayedTrade, row: Row) -> Statement[object]:
     if fee and is_entry:
         # Only a single execution can say that its fee was taken from what it bought.
         return orders.record_fill(
-            order_id=ids.order(order_key(row)),
+            session_id=ids.session_id,
+            internal_order_id=order_key(row),
             exchange_fill_id=text(row, "order_id"),
             quantity=filled,
             price=price or _ZERO,
@@ -166,7 +167,8 @@ def _report(ids: Ids, *, trade: ReplayedTrade, row: Row) -> Statement[object]:
             filled_at=moment_of(row),
         )
     return orders.update_order_status(
-        order_id=ids.order(order_key(row)),
+        session_id=ids.session_id,
+        internal_order_id=order_key(row),
         status=STATUS[text(row, "status")],
         filled_quantity=filled or None,
         filled_price=price if filled else None,

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from atb_db.importing.errors import Unfit
-from atb_db.importing.incumbent.timed import Planned, Timed, kept_beside
+from atb_db.importing.incumbent.timed import Planned, Timed, kept_beside, ready
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined
 from atb_db.importing.reading import number, number_or_none, text, text_or_none
@@ -50,11 +50,11 @@ def order_units(
                 raise Unfit("it belongs to no session")
             unit = _order_unit(row, held.get(row.get("position_id")), at, clock)
         except (Unfit, ValueError) as why:
-            yield Timed(at or datetime.max.replace(tzinfo=clock.zone), quarantined("orders", key, row, f"{why}"))
+            yield ready(at or datetime.max.replace(tzinfo=clock.zone), quarantined("orders", key, row, f"{why}"))
             continue
         # Not before the position that it belongs to.
         place = held.get(row.get("position_id"))
-        yield Timed(at if place is None else max(at, place.at), unit)
+        yield ready(at if place is None else max(at, place.at), unit)
 
 
 def _order_unit(row: Row, place: Planned | None, at: datetime, clock: Clock) -> Unit:
@@ -136,4 +136,10 @@ def _bare_order(
 
 
 def _state(ids: Ids, *, key: str, status: OrderStatus, review: bool, at: datetime) -> Statement[object]:
-    return orders.update_order_status(order_id=ids.order(key), status=status, needs_review=review or None, timestamp=at)
+    return orders.update_order_status(
+        session_id=ids.session_id,
+        internal_order_id=key,
+        status=status,
+        needs_review=review or None,
+        timestamp=at,
+    )

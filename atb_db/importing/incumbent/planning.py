@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 from atb_db.importing.errors import Unfit
 from atb_db.importing.incumbent.figures import fingerprint, source_figures
 from atb_db.importing.incumbent.orders import order_units
-from atb_db.importing.incumbent.positions import position_units
+from atb_db.importing.incumbent.positions import held_positions, position_unit
 from atb_db.importing.incumbent.reading import Incumbent
-from atb_db.importing.incumbent.records import cache_units, kept_only, newest_units, plain_units, version_units
-from atb_db.importing.incumbent.timed import Planned, Timed
+from atb_db.importing.incumbent.records import cache_units, history_units, kept_only, plain_units, version_units
+from atb_db.importing.incumbent.replay import HeldPosition
+from atb_db.importing.incumbent.timed import Planned, Timed, ready
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.incumbent.trades import trade_units
 from atb_db.importing.plan import (
@@ -42,6 +43,13 @@ _CAUSED: Final = ("realized_pnl", "entry_fee", "exit_fee", "partial_exit", "comm
 _AT_ONCE: Final = 500
 _TRANSFERS: Final = ("withdrawal", "deposit", "transfer")
 _IN_MEMORY: Final = ("positions", "orders", "partial_trades", "trades", "account_balances")
+_HISTORIES: Final = {
+    "correlation_matrix": ("symbol_pair", "window_days"),
+    "portfolio_exposures": ("correlation_group",),
+}
+"""Tables of which a moment of a subject has one row, and what a subject is."""
+_SINCE: Final = ("system_events", "strategy_executions", "account_history")
+"""What of the other tables comes along with the sessions that --since leaves."""
 _LATER: Final = (
     *("system_events", "strategy_executions", "account_history", "dynamic_performance_metrics", "risk_adjustments"),
     *("optimization_cycles", "prediction_performance", "market_sessions", "strategy_registry"),
@@ -78,20 +86,24 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     chosen = {row["id"] for row in sessions}
     rows: dict[str, list[Row]] = {}
     for table in _IN_MEMORY:
-        read = list(source.rows(table))
+        read = source.all_rows(table)
         rows[table] = read if choice.since is None else [row for row in read if _is_chosen(row, chosen)]
         left_out += len(read) - len(rows[table])
     if choice.since is not None:
         places = {row["id"] for row in rows["positions"]}
-        rows["partial_trades"] = [row for row in rows["partial_trades"] if row["position_id"] in places]
+        partials = [row for row in rows["partial_trades"] if row["position_id"] in places]
+        left_out += len(rows["partial_trades"]) - len(partials)
+        rows["partial_trades"] = partials
+        left_out += sum(source.count(table, chosen) for table in _SINCE)
+        others = source.columns.keys() - {"trading_sessions", *_IN_MEMORY, *_SINCE}
+        left_out += sum(source.count(table) for table in others)
     differences: list[Difference] = []
     timed = _trading(rows, clock, differences, later=_is_later(source))
     known = {str(row["id"]) for row in sessions}
-    timed = [_within(one, known) for one in timed]
     units = chain(
         (_session_unit(row) for row in sessions),
         apart,
-        merged((one.unit for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
+        merged((_within(one.make(), known) for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
         _balances(rows["account_balances"], clock, chosen),
         _rest(source, clock, chosen, everything=choice.since is None),
         _ambiguous_times(clock, differences),
@@ -105,7 +117,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
         figures,
         differences,
         left_out,
-        sum(source.count(table) for table in source.columns),
+        sum(source.count(table) for table in source.columns) - left_out,
     )
 
 
@@ -131,16 +143,15 @@ def _order_of(one: Timed) -> datetime:
     return one.at
 
 
-def _within(one: Timed, sessions: set[str]) -> Timed:
+def _within(unit: Unit, sessions: set[str]) -> Unit:
     """What belongs to a session that is not in the books goes into quarantine."""
-    unit = one.unit
     if unit.book is None or unit.book in sessions:
-        return one
+        return unit
     why = f"its session {unit.book} is not in the books"
     origins = tuple(
         Origin(origin.table, origin.key, origin.row, ImportOutcome.QUARANTINED, why) for origin in unit.origins
     )
-    return one._replace(unit=Unit(None, (), origins))
+    return Unit(None, (), origins)
 
 
 def _trading(
@@ -149,13 +160,13 @@ def _trading(
     timed: list[Timed] = []
     used: dict[str, set[object]] = {"orders": set(), "trades": set(), "partial_trades": set()}
     plans: dict[object, Planned] = {}
-    for one, found in position_units(rows, clock, later_generation=later):
-        timed.append(one)
-        differences += found
-        if one.unit.book is not None:
-            row = one.unit.origins[0].row
-            plans[row["id"]] = Planned(row, str(one.unit.steps[0].order), one.at)
-        for origin in one.unit.origins:
+    ahead = Clock(clock.zone.key)  # what is read twice is counted once
+    for of in held_positions(rows):
+        at, unit, _ = position_unit(of, ahead, later_generation=later)
+        timed.append(Timed(at, partial(_of_position, of, clock, differences, later_generation=later)))
+        if unit.book is not None:
+            plans[of.row["id"]] = Planned(of.row, str(unit.steps[0].order), at)
+        for origin in unit.origins:
             if origin.table in used:
                 used[origin.table].add(origin.row["id"])
     timed += trade_units(rows["trades"], used["trades"], clock)
@@ -163,8 +174,14 @@ def _trading(
     for row in rows["partial_trades"]:
         if row["id"] not in used["partial_trades"]:
             why = f"its position {row['position_id']} is not there"
-            timed.append(Timed(clock.at(row, "timestamp"), quarantined("partial_trades", str(row["id"]), row, why)))
+            timed.append(ready(clock.at(row, "timestamp"), quarantined("partial_trades", str(row["id"]), row, why)))
     return timed
+
+
+def _of_position(of: HeldPosition, clock: Clock, differences: list[Difference], *, later_generation: bool) -> Unit:
+    found = position_unit(of, clock, later_generation=later_generation)
+    differences += found.differences
+    return found.unit
 
 
 def _session_unit(row: Row) -> Unit:
@@ -262,19 +279,17 @@ def _settled(row: Row) -> Origin:
 
 def _rest(source: Incumbent, clock: Clock, sessions: set[object], *, everything: bool) -> Iterator[Unit]:
     if not everything:
-        for table in ("system_events", "strategy_executions", "account_history"):
+        for table in _SINCE:
             yield from plain_units(
-                table, (row for row in source.rows(table) if row.get("session_id") in sessions), clock
+                table, (row for row in source.rows(table) if row.get("session_id") in sessions), clock, sessions
             )
         return
     for table in _LATER:
-        yield from plain_units(table, source.rows(table), clock)
+        yield from plain_units(table, source.rows(table), clock, sessions)
         if table == "strategy_registry":
             registered = list(source.rows("strategy_registry"))
             yield from version_units(source.rows("strategy_versions"), registered, clock)
-    yield from newest_units(
-        "correlation_matrix", source.rows("correlation_matrix"), clock, ("symbol_pair", "window_days")
-    )
-    yield from newest_units("portfolio_exposures", source.rows("portfolio_exposures"), clock, ("correlation_group",))
+    for table, subject in _HISTORIES.items():
+        yield from history_units(table, partial(source.rows, table), clock, subject)
     yield from cache_units(source.rows("prediction_cache"), clock, datetime.now(UTC))
     yield from kept_only("performance_metrics", source.rows("performance_metrics"), "it follows from the trades")

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.incumbent.orders import order_key, order_origin
 from atb_db.importing.incumbent.replay import HeldPosition, Replay
-from atb_db.importing.incumbent.timed import Timed, kept_beside
+from atb_db.importing.incumbent.timed import kept_beside
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.plan import Difference, Origin, Row, Unit
 from atb_db.importing.reading import number, number_or_none
 from atb_db.types import ImportOutcome
 
 
-def position_units(
-    rows: Mapping[str, Sequence[Row]], clock: Clock, *, later_generation: bool
-) -> Iterator[tuple[Timed, tuple[Difference, ...]]]:
-    """A unit for each position with its filled orders, partial trades and trade, and what is different in it."""
+class PositionUnit(NamedTuple):
+    """What a position becomes."""
+
+    at: datetime
+    """When what it ends with happened."""
+    unit: Unit
+    differences: tuple[Difference, ...]
+
+
+def held_positions(rows: Mapping[str, Sequence[Row]]) -> Iterator[HeldPosition]:
+    """Each position with its orders, partial trades and trade."""
     by_position = _grouped(rows["orders"])
     partials = _grouped(rows["partial_trades"])
     matched = match_trades(rows["positions"], rows["trades"])
     for row in rows["positions"]:
         own = [one for one in by_position.get(row["id"], ()) if one["order_type"] in {"ENTRY", "FULL_EXIT"}]
-        of = HeldPosition(row, own, partials.get(row["id"], ()), matched.get(row["id"]))
-        yield _position_unit(of, clock, later_generation=later_generation)
+        yield HeldPosition(row, own, partials.get(row["id"], ()), matched.get(row["id"]))
 
 
-def _position_unit(of: HeldPosition, clock: Clock, *, later_generation: bool) -> tuple[Timed, tuple[Difference, ...]]:
+def position_unit(of: HeldPosition, clock: Clock, *, later_generation: bool) -> PositionUnit:
+    """The unit of a position, and what is different in it."""
     row = of.row
     everything = [("positions", row), *(("partial_trades", one) for one in of.partials)]
     everything += [("trades", of.trade)] if of.trade is not None else []
@@ -38,20 +47,8 @@ def _position_unit(of: HeldPosition, clock: Clock, *, later_generation: bool) ->
         replay.run()
     except (Unfit, ValueError) as why:
         sentence = f"position {row['id']}: {why}"
-        return (
-            Timed(
-                clock.at(row, "entry_time"),
-                Unit(
-                    None,
-                    (),
-                    tuple(
-                        Origin(table, str(one["id"]), one, ImportOutcome.QUARANTINED, sentence)
-                        for table, one in everything
-                    ),
-                ),
-            ),
-            (),
-        )
+        origins = [Origin(table, str(one["id"]), one, ImportOutcome.QUARANTINED, sentence) for table, one in everything]
+        return PositionUnit(clock.at(row, "entry_time"), Unit(None, (), tuple(origins)), ())
     plan_key = str(replay.steps[0].order)
     made = {step.order for step in replay.steps}
     origins = [
@@ -88,9 +85,8 @@ def _position_unit(of: HeldPosition, clock: Clock, *, later_generation: bool) ->
             )
         )
     origins += [order_origin(one) for one in of.orders if order_key(one) in made]
-    return Timed(replay.closed or replay.opened, Unit(str(row["session_id"]), tuple(replay.steps), tuple(origins))), (
-        tuple(replay.differences)
-    )
+    unit = Unit(str(row["session_id"]), tuple(replay.steps), tuple(origins))
+    return PositionUnit(replay.closed or replay.opened, unit, tuple(replay.differences))
 
 
 def match_trades(held: Sequence[Row], made: Sequence[Row]) -> dict[object, Row]:

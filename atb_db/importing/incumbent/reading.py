@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -62,12 +62,22 @@ class Incumbent(NamedTuple):
             cursor.execute(statement)
             yield from cursor
 
-    def count(self, table: str) -> int:
-        """How many rows a table has."""
+    def all_rows(self, table: str) -> list[Row]:
+        """A table's rows by id, to be kept: texts that come again, such as symbols, are in memory once."""
+        texts: dict[str, str] = {}
+        return [
+            {name: texts.setdefault(value, value) if isinstance(value, str) else value for name, value in row.items()}
+            for row in self.rows(table)
+        ]
+
+    def count(self, table: str, outside_of: Collection[object] | None = None) -> int:
+        """How many rows a table has; or how many that are of none of these sessions."""
         if table not in self.columns:
             return 0
         statement = sql.SQL("SELECT count(*) AS rows FROM {}").format(sql.Identifier("public", table))
-        row = self.connection.execute(statement).fetchone()
+        if outside_of is not None:
+            statement += sql.SQL(" WHERE (session_id = ANY(%s)) IS NOT TRUE")
+        row = self.connection.execute(statement, None if outside_of is None else [list(outside_of)]).fetchone()
         return int(str(row["rows"])) if row is not None else 0
 
 

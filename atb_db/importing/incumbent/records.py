@@ -1,10 +1,11 @@
-"""The incumbent's other tables as units: many rows at a time, of a history the newest; pure."""
+"""The incumbent's other tables as units: many rows at a time; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.incumbent.made import Made, Mapper
@@ -27,15 +28,17 @@ from atb_db.importing.incumbent.shared_records import (
 )
 from atb_db.importing.incumbent.strategies import strategy, strategy_lineage, strategy_performance, strategy_version
 from atb_db.importing.incumbent.times import Clock
-from atb_db.importing.plan import Copy, Ids, Origin, Row, Step, Unit, quarantined
-from atb_db.statement import Statement
+from atb_db.importing.plan import Copy, Origin, Row, Step, Unit, quarantined
 from atb_db.types import ImportOutcome
 
-_AT_ONCE: Final = 500
+_AT_ONCE: Final = 2000
 
 
-def plain_units(table: str, rows: Iterable[Row], clock: Clock) -> Iterator[Unit]:
-    """A unit for every so many rows of a table that stands for itself; what is unfit stands apart."""
+def plain_units(table: str, rows: Iterable[Row], clock: Clock, sessions: AbstractSet[object]) -> Iterator[Unit]:
+    """A unit for every so many rows of a table that stands for itself; what is unfit stands apart.
+
+    `sessions` are those that are in the books.
+    """
     mapper = MAPPERS[table]
     groups: dict[str | None, list[tuple[Row, Made]]] = {}
     for row in rows:
@@ -44,6 +47,8 @@ def plain_units(table: str, rows: Iterable[Row], clock: Clock) -> Iterator[Unit]
             session = row.get("session_id")
             if session is None and table in OF_SESSIONS:
                 raise Unfit("it belongs to no session")
+            if session is not None and session not in sessions:
+                raise Unfit(f"its session {session} is not in the books")
             made = mapper(row, clock)
         except (Unfit, ValueError) as why:
             yield quarantined(table, key, row, f"{why}")
@@ -63,10 +68,10 @@ def _unit(table: str, book: str | None, group: Sequence[tuple[Row, Made]]) -> Un
     steps, copies, origins = [], [], []
     for row, made in group:
         key = str(row["id"])
-        if made.request is None:
+        if made.make is not None:
             steps.append(Step(made.make, target=key))
-        else:
-            copies.append(Copy(cast("Callable[[Ids], Statement[None]]", made.make), made.request))
+        if made.into is not None and made.row is not None and made.request is not None:
+            copies.append(Copy(made.into, made.row, made.request))
         origins.append(
             Origin(
                 *(table, key, row),
@@ -101,7 +106,7 @@ def version_units(rows: Iterable[Row], registered: Iterable[Row], clock: Clock) 
     for row in rows:
         (same if (row["strategy_id"], row["version"]) in first else others).append(row)
     yield from kept_only("strategy_versions", same, "its strategy was registered with this version")
-    yield from plain_units("strategy_versions", others, clock)
+    yield from plain_units("strategy_versions", others, clock, frozenset())
 
 
 def cache_units(rows: Iterable[Row], clock: Clock, now: datetime) -> Iterator[Unit]:
@@ -122,22 +127,16 @@ def cache_units(rows: Iterable[Row], clock: Clock, now: datetime) -> Iterator[Un
         yield _unit("prediction_cache", None, [(row, made)])
 
 
-def newest_units(table: str, rows: Iterable[Row], clock: Clock, by: tuple[str, ...]) -> Iterator[Unit]:
-    """Of a history the newest row of each subject; the others are kept as they were."""
-    newest: dict[tuple[object, ...], Row] = {}
-    older = []
-    for row in rows:
-        subject = tuple(row.get(name) for name in by)
-        before = newest.get(subject)
-        if before is None:
-            newest[subject] = row
-        elif str(row["last_updated"]) >= str(before["last_updated"]):
-            older.append(before)
-            newest[subject] = row
-        else:
-            older.append(row)
-    yield from kept_only(table, older, "a newer one of the same subject is in the books; this one is kept here")
-    yield from plain_units(table, newest.values(), clock)
+def history_units(table: str, read: Callable[[], Iterable[Row]], clock: Clock, by: tuple[str, ...]) -> Iterator[Unit]:
+    """A history, of which each moment of a subject has one row: the last. It is read twice."""
+    last: dict[tuple[object, ...], object] = {}
+    for row in read():
+        last[tuple(row.get(name) for name in (*by, "last_updated"))] = row["id"]
+    places = set(last.values())
+    last.clear()
+    why = "a later row of the same moment is in the books; this one is kept here"
+    yield from kept_only(table, (row for row in read() if row["id"] not in places), why)
+    yield from plain_units(table, (row for row in read() if row["id"] in places), clock, frozenset())
 
 
 MAPPERS: Final[Mapping[str, Mapper]] = {

@@ -207,7 +207,7 @@ class Replay:
             reason=reason,
             plan_key=None if plans else self._plan_key,
         )
-        self.steps.append(Step(made, order=key))
+        self.steps.append(Step(made, order=key, plans=plans))
 
     def _fill(
         self,
@@ -289,7 +289,8 @@ def _filled_with(
     commission: Decimal | None,
 ) -> Statement[object]:
     return orders.update_order_status(
-        order_id=ids.order(key),
+        session_id=ids.session_id,
+        internal_order_id=key,
         status=OrderStatus.FILLED,
         filled_quantity=quantity,
         filled_price=price,

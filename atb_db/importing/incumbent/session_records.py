@@ -44,23 +44,19 @@ def event(row: Row, clock: Clock) -> Made:
         notes.append("it had no message")
     at, request = clock.at(row, "timestamp"), f"event {row['id']}"
 
-    def make(ids: Ids) -> Statement[object]:
-        return events.copy_events(
-            event_type=EventType(kind) if kind in _EVENTS else EventType.WARNING,
-            severity=severity,
-            message=message or kind,
-            session_id=ids.session_id or None,
-            timestamp=at,
-            details=details,  # type: ignore[arg-type]  # as the driver read it
-            component=text_or_none(row, "component"),
-            error_code=text_or_none(row, "error_code") or (kind if kind not in _EVENTS else None),
-            stack_trace=text_or_none(row, "stack_trace"),
-            alert_sent=bool(row.get("alert_sent")),
-            alert_method=text_or_none(row, "alert_method"),
-            request_id=ids.request(request),
-        )
-
-    return Made(make, "system_events", tuple(notes), request=request)
+    made = {
+        "event_type": EventType(kind) if kind in _EVENTS else EventType.WARNING,
+        "severity": severity,
+        "message": message or kind,
+        "timestamp": at,
+        "details": details,
+        "component": text_or_none(row, "component"),
+        "error_code": text_or_none(row, "error_code") or (kind if kind not in _EVENTS else None),
+        "stack_trace": text_or_none(row, "stack_trace"),
+        "alert_sent": bool(row.get("alert_sent")),
+        "alert_method": text_or_none(row, "alert_method"),
+    }
+    return Made(None, "system_events", tuple(notes), request=request, into=events.copy_events, row=made)
 
 
 def _severity(row: Row, notes: list[str]) -> Severity:
@@ -82,29 +78,26 @@ def decision(row: Row, clock: Clock) -> Made:
     price, request = number(row, "price"), f"decision {row['id']}"
     extra = {"trade_id": row["trade_id"]} if row.get("trade_id") is not None else None
 
-    def make(ids: Ids) -> Statement[object]:
-        return events.copy_strategy_executions(
-            session_id=ids.session_id,
-            strategy_name=text(row, "strategy_name"),
-            symbol=text(row, "symbol"),
-            signal_type=text(row, "signal_type"),
-            action_taken=text(row, "action_taken"),
-            price=price,
-            timestamp=at,
-            timeframe=text_or_none(row, "timeframe"),
-            confidence_score=confidence,
-            signal_strength=number_or_none(row, "signal_strength"),
-            position_size=number_or_none(row, "position_size"),
-            volume=number_or_none(row, "volume"),
-            volatility=number_or_none(row, "volatility"),
-            indicators=row.get("indicators"),  # type: ignore[arg-type]  # as the driver read it
-            sentiment_data=row.get("sentiment_data"),  # type: ignore[arg-type]
-            ml_predictions=row.get("ml_predictions"),  # type: ignore[arg-type]
-            reasons=row.get("reasons"),  # type: ignore[arg-type]
-            request_id=ids.request(request),
-        )
-
-    return Made(make, "strategy_executions", extra=extra, request=request)
+    made = {
+        "strategy_name": text(row, "strategy_name"),
+        "symbol": text(row, "symbol"),
+        "signal_type": text(row, "signal_type"),
+        "action_taken": text(row, "action_taken"),
+        "price": price,
+        "timestamp": at,
+        "timeframe": text_or_none(row, "timeframe"),
+        "confidence_score": confidence,
+        "signal_strength": number_or_none(row, "signal_strength"),
+        "position_size": number_or_none(row, "position_size"),
+        "volume": number_or_none(row, "volume"),
+        "volatility": number_or_none(row, "volatility"),
+        "indicators": row.get("indicators"),
+        "sentiment_data": row.get("sentiment_data"),
+        "ml_predictions": row.get("ml_predictions"),
+        "reasons": row.get("reasons"),
+    }
+    into = events.copy_strategy_executions
+    return Made(None, "strategy_executions", extra=extra, request=request, into=into, row=made)
 
 
 def snapshot(row: Row, clock: Clock) -> Made:
@@ -123,17 +116,13 @@ def snapshot(row: Row, clock: Clock) -> Made:
     kept = ("sharpe_ratio", "sortino_ratio", "calmar_ratio", "var_95")
     details = {name: found for name in kept if (found := number_or_none(row, name)) is not None}
 
-    def make(ids: Ids) -> Statement[object]:
-        return account.copy_account_snapshots(
-            session_id=ids.session_id,
-            timestamp=at,
-            open_positions=int(str(row.get("open_positions") or 0)),
-            details=details or None,
-            request_id=ids.request(request),
-            **figures,  # type: ignore[arg-type]  # exact numbers all
-        )
-
-    return Made(make, "account_history", request=request)
+    made = {
+        **figures,
+        "timestamp": at,
+        "open_positions": int(str(row.get("open_positions") or 0)),
+        "details": details or None,
+    }
+    return Made(None, "account_history", request=request, into=account.copy_account_snapshots, row=made)
 
 
 def dynamic_performance(row: Row, clock: Clock) -> Made:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from atb_db.importing.plan import Row, Unit
@@ -12,7 +14,17 @@ class Timed(NamedTuple):
     """A unit, and when what it ends with happened: books are made in that order."""
 
     at: datetime
-    unit: Unit
+    make: Callable[[], Unit]
+    """Makes it when its turn comes: those of all positions would take half of the memory."""
+
+
+def ready(at: datetime, unit: Unit) -> Timed:
+    """A unit that is made already."""
+    return Timed(at, partial(_same, unit))
+
+
+def _same(unit: Unit) -> Unit:
+    return unit
 
 
 class Planned(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Final
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.incumbent.positions import place_of
-from atb_db.importing.incumbent.timed import Timed, kept_beside
+from atb_db.importing.incumbent.timed import Timed, kept_beside, ready
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined
 from atb_db.importing.reading import number, number_or_none, text, text_or_none
@@ -36,7 +36,7 @@ def trade_units(rows: Sequence[Row], used: set[object], clock: Clock) -> Iterato
                 raise Unfit(f"it repeats trade {seen[content]}: the same position was closed twice")
             made, notes = _new_trade(row, clock)
         except Unfit as why:
-            yield Timed(
+            yield ready(
                 clock.at_or_none(row, "entry_time") or clock.at(row, "exit_time"),
                 quarantined("trades", key, row, f"{why}"),
             )
@@ -50,7 +50,7 @@ def trade_units(rows: Sequence[Row], used: set[object], clock: Clock) -> Iterato
             *("trades", "trade"),
         )
         step = Step(partial(_log, trade=made, key=key), target="trade")
-        yield Timed(at, Unit(str(row["session_id"]), (step,), (origin,)))
+        yield ready(at, Unit(str(row["session_id"]), (step,), (origin,)))
 
 
 def _new_trade(row: Row, clock: Clock) -> tuple[trades.NewTrade, list[str]]:

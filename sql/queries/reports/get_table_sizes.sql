@@ -4,6 +4,8 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'account_history', count(*) FROM account_history
      UNION ALL
+    SELECT 'correlation_history', count(*) FROM correlation_history
+     UNION ALL
     SELECT 'correlation_matrix', count(*) FROM correlation_matrix
      UNION ALL
     SELECT 'decision_chunks', count(*) FROM decision_chunks
@@ -15,6 +17,8 @@ WITH counted (table_name, row_count) AS (
     SELECT 'equity_rolls', count(*) FROM equity_rolls
      UNION ALL
     SELECT 'equity_spans', count(*) FROM equity_spans
+     UNION ALL
+    SELECT 'exposure_history', count(*) FROM exposure_history
      UNION ALL
     SELECT 'import_sources', count(*) FROM import_sources
      UNION ALL

@@ -1,0 +1,2 @@
+DROP TABLE exposure_history;
+DROP TABLE correlation_history;
