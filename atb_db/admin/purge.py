@@ -156,8 +156,6 @@ def purge_session(
             if exists is None:
                 raise NotFound(f"session {session_id} does not exist")
             raise Refused(f"session {session_id} has not ended")
-        # A batch of `compact` that began before the mark moves rows; later ones move none.
-        connection.execute("SELECT pg_advisory_xact_lock(compacting(%s))", [session_id])
         for table, belongs in SESSION_TABLES.items():
             delete = sql.SQL(
                 "DELETE FROM {table} WHERE ctid = any(ARRAY("

@@ -100,7 +100,7 @@ class PlannedPosition(NamedTuple):
     order_id: int
     """Identifier."""
     position_id: int
-    """Position that the order opens, grows, reduces or closes, of the same session; NULL until it is known."""
+    """Identifier."""
 
 
 class FoundRow(NamedTuple):

@@ -1,12 +1,5 @@
 -- Decisions in decision_chunks: read beside the rows, moved there and back, and never recorded a second time.
 
-CREATE FUNCTION compacting(session bigint) RETURNS bigint
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT hashtextextended('decision_chunks', session)
-$$;
-COMMENT ON FUNCTION compacting IS
-'The key of the advisory lock that is held to move a session''s decisions, and shared to record old ones.';
-
 CREATE FUNCTION every_decision(
     since timestamptz DEFAULT '-infinity', until timestamptz DEFAULT 'infinity'
 ) RETURNS TABLE (
@@ -88,8 +81,9 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     known record;
 BEGIN
-    -- What is being moved is neither in the unique index nor in a chunk for others, until it is there.
-    PERFORM pg_advisory_xact_lock_shared(public.compacting(session));
+    -- What is being moved is neither in the unique index nor in a chunk for others, until it is there. The foreign key
+    -- takes the same lock a moment later.
+    PERFORM s.id FROM public.trading_sessions AS s WHERE s.id = session FOR KEY SHARE;
     SELECT u.id, u.request_hash INTO known
       FROM public.decision_chunks AS c
      CROSS JOIN LATERAL (
@@ -147,12 +141,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'before',
             MESSAGE = 'decisions of the last day are not compacted';
     END IF;
-    PERFORM pg_advisory_xact_lock(public.compacting(session));
-    -- A purge waits for this lock once it has set its mark.
+    -- Nobody records a decision of the session meanwhile, nor begins to purge it.
     SELECT s.end_time IS NOT NULL INTO ended
       FROM public.trading_sessions AS s
      WHERE s.id = session
-       AND s.purge_started_at IS NULL;
+       AND s.purge_started_at IS NULL
+       FOR UPDATE;
     SELECT array_agg(o.id) INTO chosen
       FROM (
                SELECT x.id
@@ -211,7 +205,11 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     moved integer;
 BEGIN
-    PERFORM pg_advisory_xact_lock(public.compacting(c.session_id)) FROM public.decision_chunks AS c WHERE c.id = chunk;
+    PERFORM s.id
+       FROM public.trading_sessions AS s
+       JOIN public.decision_chunks AS c ON c.session_id = s.id
+      WHERE c.id = chunk
+        FOR UPDATE OF s;
     INSERT INTO public.strategy_executions (
         id, session_id, timestamp, strategy_name, symbol, timeframe, signal_type, signal_strength, confidence_score,
         action_taken, price, position_size, volume, volatility, indicators, sentiment_data, ml_predictions, reasons,

@@ -37,6 +37,7 @@ OF_ONE: Final[Mapping[tuple[str, str], str]] = {
     ("account.set_balance", "reserved_balance"): "What of it is reserved for open orders, in base currency.",
     ("account.set_balance", "asset_balances"): "Each asset's quantity, as the exchange reports it.",
     ("history.get_decisions", "action_taken"): "Only decisions that led to this action.",
+    ("imports.get_planned_positions", "order_ids"): "The orders' ids, as an array.",
     ("history.get_positions", "status"): "OPEN or CLOSED; both if not given.",
     ("history.get_risk_adjustments", "parameter_name"): "Only changes of this parameter.",
     ("imports.record_imported_rows", "rows"): "The rows, each of another table and key.",

@@ -41,7 +41,7 @@ NOT_INLINED: Final = {"last_sign_of_life", "session_drawdown"}
 WITHOUT_TABLES: Final = {"gaps"}
 """Functions that read nothing."""
 
-PROCEDURES: Final = {"daily_equity", "equity_curve", "worst_drawdowns"}
+PROCEDURES: Final = {"chunks_of_page", "daily_equity", "equity_curve", "worst_drawdowns"}
 """Functions of several statements: what they read is counted in test_dominant."""
 
 WITHOUT_SESSION: Final = {

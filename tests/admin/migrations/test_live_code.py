@@ -15,8 +15,8 @@ READERS = 3
 LONGEST = 0.9
 """Seconds; PostgreSQL looks for a deadlock after one."""
 WRITE = (
-    "INSERT INTO strategy_executions (session_id, timestamp, strategy_name, symbol, signal_type, action_taken, price)"
-    " SELECT id, now(), 's', 'X', 'hold', 'none', 1 FROM trading_sessions"
+    "INSERT INTO system_events (session_id, timestamp, event_type, severity, message)"
+    " SELECT id, now(), 'TEST', 'INFO', 'written' FROM trading_sessions"
 )
 
 
@@ -42,14 +42,14 @@ class Load(threading.Thread):
 
 def test_nobody_is_in_a_deadlock_or_waits_for_one(live: str, edit: Edit) -> None:
     release = edit(
-        ("90_reporting.sql", "x.indicators, x.reasons", "x.indicators, x.reasons, x.venue"),
-        ("51_decisions.sql", "    reasons document,\n", "    reasons document,\n    venue label,\n"),
-        m0902_venue="ALTER TABLE strategy_executions ADD COLUMN venue label;",
+        ("90_reporting.sql", "e.error_code, e.alert_sent", "e.error_code, e.alert_sent, e.venue"),
+        ("50_events.sql", "    alert_method label,\n", "    alert_method label,\n    venue label,\n"),
+        m0902_venue="ALTER TABLE system_events ADD COLUMN venue label;",
     )
     stop = threading.Event()
     loads = [
         Load(live, WRITE, stop),
-        *(Load(live, "SELECT count(*) FROM reporting.decisions", stop) for _ in range(READERS)),
+        *(Load(live, "SELECT count(*) FROM reporting.events", stop) for _ in range(READERS)),
     ]
     for load in loads:
         load.start()
@@ -61,7 +61,7 @@ def test_nobody_is_in_a_deadlock_or_waits_for_one(live: str, edit: Edit) -> None
         stop.set()
         for load in loads:
             load.join()
-    assert (done.applied, "view reporting.decisions" in done.code) == (("0902-venue",), True)
+    assert (done.applied, "view reporting.events" in done.code) == (("0902-venue",), True)
     assert [load.failures for load in loads] == [[]] * len(loads)
     print(f"longest write {max(loads[0].seconds):.3f} s of {len(loads[0].seconds)}")  # noqa: T201  the measure
     assert max(loads[0].seconds) < LONGEST
