@@ -77,12 +77,12 @@ COMMENT ON FUNCTION chunks_of_page IS
 'but not counted. NULL does not filter.';
 
 CREATE FUNCTION compacted_request(session bigint, moment timestamptz, request uuid, content_hash bigint) RETURNS bigint
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    is_permitted CONSTANT boolean := permitted();
     known record;
 BEGIN
-    -- What is being moved is neither in the unique index nor in a chunk for others, until it is there. The foreign key
-    -- takes the same lock a moment later.
+    -- What is being moved is neither in the unique index nor in a chunk for others, until it is there.
     PERFORM s.id FROM public.trading_sessions AS s WHERE s.id = session FOR KEY SHARE;
     SELECT u.id, u.request_hash INTO known
       FROM public.decision_chunks AS c
@@ -107,14 +107,22 @@ COMMENT ON FUNCTION compacted_request IS
 CREATE FUNCTION refuse_compacted_request() RETURNS trigger
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-    known bigint := public.compacted_request(new.session_id, new.timestamp, new.request_id, new.request_hash);
+    known bigint;
 BEGIN
+    -- The foreign key's trigger, which runs first, by its name, has locked the session: nothing is being moved.
+    SELECT (c.packed[p.place]).id INTO known
+      FROM public.decision_chunks AS c
+     CROSS JOIN LATERAL array_position(c.request_ids, new.request_id) AS p (place)
+     WHERE c.session_id = new.session_id
+       AND c.last_time >= new.timestamp
+       AND c.first_time <= new.timestamp
+       AND p.place IS NOT NULL;
     -- The same id is that decision itself, on its way back.
     IF known <> new.id THEN
         RAISE unique_violation USING TABLE = 'strategy_executions', CONSTRAINT = 'strategy_executions_request_id_key',
             MESSAGE = format('request_id %s is that of the compacted decision %s', new.request_id, known);
     END IF;
-    RETURN new;
+    RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION refuse_compacted_request IS
@@ -122,7 +130,7 @@ COMMENT ON FUNCTION refuse_compacted_request IS
 'one.';
 
 CREATE TRIGGER strategy_executions_compacted
-BEFORE INSERT ON strategy_executions
+AFTER INSERT ON strategy_executions
 FOR EACH ROW
 -- Decisions of the last day are never compacted: what engines record pays for this comparison alone.
 WHEN (new.timestamp < clock_timestamp() - interval '23 hours')

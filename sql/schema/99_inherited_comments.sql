@@ -61,7 +61,7 @@ BEGIN
                 ('reporting.order_quality.failed_orders', 'order_day_parts', 'failed'),
                 ('reporting.order_quality.slipped_orders', 'order_day_parts', 'slipped'),
                 ('reporting.order_quality.slippage_cost', 'order_day_parts', 'slippage_cost'),
-                ('reporting.decisions.time', 'strategy_executions', 'timestamp'),
+                ('reporting.decisions."time"', 'strategy_executions', 'timestamp'),
                 ('reporting.decisions.decision_id', 'strategy_executions', 'id'),
                 ('reporting.decisions.session_id', 'strategy_executions', 'session_id'),
                 ('reporting.decisions.trade_id', 'strategy_executions', 'trade_id'),
