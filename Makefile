@@ -22,7 +22,8 @@ SEED ?= $(shell date +%s)
 SEED := $(SEED)
 MINUTES ?= 30
 FAULTS := tests/faults tests/journal/test_killed.py tests/continuous/test_killed.py tests/admin/migrations/test_faults.py tests/model \
-  tests/invariants/test_any_values.py
+  tests/invariants/test_any_values.py tests/invariants/test_any_rows.py tests/invariants/test_analytics.py \
+  tests/invariants/test_days.py tests/invariants/test_injection.py
 WALKS := tests/statements/test_files.py tests/statements/test_description.py tests/statements/test_queries.py \
   tests/statements/test_commands.py tests/statements/test_plans.py tests/statements/test_prepared.py \
   tests/typing tests/docs tests/admin/schema/test_catalog.py

@@ -22,6 +22,7 @@ from atb_db.repository import account, metrics, reports, sessions, trades
 from atb_db.repository.metrics import PerformanceMetrics
 from atb_db.repository.reports import EquityPoint
 from atb_db.types import MetricPeriod, TradeSource
+from tests.faults.conftest import FULL
 
 MIDNIGHT = datetime(2024, 2, 26, tzinfo=UTC)  # a Monday, three days before the end of a month
 T = TypeVar("T")
@@ -398,7 +399,7 @@ RUINED = Books([trade(0, -1500), trade(48, 0)], [])
 RECOVERED = Books([], [Snapshot(0, hour, Decimal(n)) for hour, n in enumerate((100, 80, 100, 90, 70, 130, 120))])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=500 if FULL else 25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BOOKS, FILTERS)
 @example(Books([], []), Filter())
 @example(Books([], []), Filter(session=0))

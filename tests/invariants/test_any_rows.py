@@ -20,7 +20,7 @@ from tests.statements.examples import World, example
 
 COPIES: Final = [found for found in statements() if isinstance(found, Copy)]
 SPECIAL: Final = ["tab\there", "back\\slash", "\\N", "line\nbreak\r", "100 %", "%s", "", "\u2028", "é", "INFO"]
-EXAMPLES: Final = 2000 if FULL else 150
+EXAMPLES: Final = 2000 if FULL else 60
 
 Row = dict[str, Any]
 

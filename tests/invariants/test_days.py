@@ -15,6 +15,7 @@ from atb_db.admin.rebuild import rebuild
 from atb_db.repository import audit, imports, metrics, orders, positions, sessions, trades
 from atb_db.repository.trades import NewTrade
 from atb_db.types import OrderStatus
+from tests.faults.conftest import FULL
 from tests.invariants import by_hand
 
 START: Final = datetime(2024, 1, 1, tzinfo=UTC)
@@ -206,7 +207,7 @@ def roll_all(owner: psycopg.Connection, session_id: int) -> None:
 
 
 def test_days_say_what_the_rows_say(fresh_world_db: Database, owner: psycopg.Connection, chance: Random) -> None:
-    for _ in range(6):
+    for _ in range(30 if FULL else 2):
         world = Chance(fresh_world_db, owner, chance)
         everything: Choice = {
             "session": world.session_id, "since": None, "until": None, "strategy": None, "symbol": None
