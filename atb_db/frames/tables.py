@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from atb_db.errors import ConfigurationError, InvalidInput
@@ -39,15 +39,24 @@ def column_type(column: FrameColumn, plan: FramePlan) -> pa.DataType:
 
 
 class Tables:
-    """Makes tables of the blocks of CSV as they come; joined rows are whole in the table that they are in."""
+    """Makes tables of the blocks of CSV as they come; joined rows are whole in the table that they are in.
+
+    A block is read by a thread of its own, while the server makes the next one.
+    """
 
     def __init__(self, plan: FramePlan) -> None:
         self.plan = plan
         self._kept: pa.Table | None = None
+        self._reader = ThreadPoolExecutor(1, "atb_db frame")
+        self._coming: Future[pa.Table] | None = None
 
     def take(self, block: bytes) -> list[pa.Table]:
-        """What is complete with this block."""
-        read = _read(self.plan, block)
+        """What is complete with the block before this one."""
+        read, self._coming = self._coming, self._reader.submit(_read, self.plan, block)
+        return [] if read is None else self._made(read.result())
+
+    def _made(self, read: pa.Table) -> list[pa.Table]:
+        """What is complete with what was read."""
         if self.plan.nested is None:
             self._kept = self._kept or read
             return [read]
@@ -59,10 +68,12 @@ class Tables:
 
     def rest(self) -> list[pa.Table]:
         """What is left after the last block; a table without rows where there were none."""
+        self._reader.shutdown(wait=False)
+        found = [] if self._coming is None else self._made(self._coming.result())
         if self.plan.nested is None and self._kept is not None:
-            return []
+            return found
         flat = self._kept if self._kept is not None else _read(self.plan, b"")
-        return [flat if self.plan.nested is None else _nest(self.plan, flat)]
+        return [*found, flat if self.plan.nested is None else _nest(self.plan, flat)]
 
 
 def as_frame(tables: Sequence[pa.Table], as_: As) -> pa.Table | pl.DataFrame | pd.DataFrame:
@@ -96,7 +107,7 @@ def _read(plan: FramePlan, block: bytes) -> pa.Table:
         return pa.table({name: pa.array([], type_) for name, type_ in types.items()})
     try:
         return csv.read_csv(
-            io.BytesIO(block),
+            pa.BufferReader(block),
             read_options=csv.ReadOptions(column_names=list(types), block_size=max(len(block), 1)),
             parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
