@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -107,7 +108,7 @@ def _read(plan: FramePlan, block: bytes) -> pa.Table:
         return pa.table({name: pa.array([], type_) for name, type_ in types.items()})
     try:
         return csv.read_csv(
-            pa.BufferReader(block),
+            io.BytesIO(block),
             read_options=csv.ReadOptions(column_names=list(types), block_size=max(len(block), 1)),
             parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
