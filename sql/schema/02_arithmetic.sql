@@ -35,6 +35,14 @@ COMMENT ON FUNCTION as_booked IS
 'An amount as the books keep it: rounded to 18 digits, and to fewer from 1e16 on, so that it fits the 34 of a '
 'Decimal128.';
 
+CREATE FUNCTION fraction(part numeric, whole numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT trim_scale(round(round(part, 36) / whole, 18))
+$$;
+COMMENT ON FUNCTION fraction IS
+'part / whole, rounded to 18 digits. A quotient has as many digits as its operands show, or 16: equal quantities that '
+'show more or fewer zeros would otherwise have different ones.';
+
 CREATE FUNCTION contract_value(contract contract_type, contract_size numeric, quantity numeric, price numeric)
 RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$

@@ -32,12 +32,12 @@ BEGIN
             request_hash
         ) VALUES (
             p.id, filled.id, filled.order_type::text::partial_operation_type,
-            coalesce(trim_scale(round(moved.quantity / original, 18)), 1), moved.quantity, filled.filled_price,
+            coalesce(fraction(moved.quantity, original), 1), moved.quantity, filled.filled_price,
             CASE filled.order_type WHEN 'PARTIAL_EXIT' THEN moved.pnl END, filled.target_level, at,
             CASE WHEN p.id = filled.position_id THEN filled.request_id ELSE gen_random_uuid() END, filled.request_hash
         )
         ON CONFLICT (order_id, position_id) DO UPDATE
-           SET size = coalesce(trim_scale(round((t.quantity + excluded.quantity) / original, 18)), 1),
+           SET size = coalesce(fraction(t.quantity + excluded.quantity, original), 1),
                quantity = t.quantity + excluded.quantity,
                price = excluded.price,
                pnl = t.pnl + excluded.pnl,

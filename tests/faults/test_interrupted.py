@@ -15,6 +15,7 @@ import pytest
 import uvloop
 
 from atb_db import AsyncDatabase, Database, Settings
+from atb_db.database import RetryEvent
 from atb_db.embedded import Server
 from tests.faults.conftest import FULL, Record
 from tests.faults.interrupting import (
@@ -71,7 +72,8 @@ def session(scene: Scene) -> int:
 
 @contextmanager
 def database(scene: Scene) -> Iterator[Database]:
-    with Database(settings(scene)) as db:
+    kept: list[RetryEvent] = []  # with their errors, and the frames in these
+    with Database(settings(scene), on_retry=kept.append) as db:
         check_whole(db)
         yield db
 
@@ -107,7 +109,8 @@ async def check_whole_async(db: AsyncDatabase) -> None:
 
 def run_on(loop: str, scene: Scene, work: Work) -> None:
     async def run() -> None:
-        async with AsyncDatabase(settings(scene)) as db:
+        kept: list[RetryEvent] = []
+        async with AsyncDatabase(settings(scene), on_retry=kept.append) as db:
             await check_whole_async(db)
             await work(db)
 

@@ -284,3 +284,13 @@ def test_no_statement_by_hand_moves_an_order_back(world_db: Database, world: Wor
                 assert caught.value.sqlstate == "AT409"
 
     each(list(permutations(OrderStatus, 2)), holds)
+
+
+def test_a_fraction_is_the_same_however_many_zeros_its_parts_show(catalog: psycopg.Connection) -> None:
+    query = (
+        "SELECT count(DISTINCT fraction(round(3.0000100000333334, p), round(2.99999, w)))"
+        " FROM generate_series(16, 40) AS p, generate_series(5, 40) AS w"
+    )
+    assert catalog.execute(query).fetchall() == [(1,)]
+    plain = query.replace("fraction(", "round(").replace("round(2", "/ round(2").replace(", / ", " / ")
+    assert catalog.execute(plain.replace("w)))", "w), 18))").encode()).fetchall() != [(1,)], "so it is needed"

@@ -316,6 +316,8 @@ class AsyncDatabase:
                     return await use(connection)
                 finally:
                     await self._pool.give(connection)
+                    # An error that somebody keeps has this frame: nobody would miss the connection, should it be lost.
+                    del connection
             except AtbDbError as error:
                 await self._pause(attempts, error)
 

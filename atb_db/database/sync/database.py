@@ -374,6 +374,8 @@ class Database:
                     return use(connection)
                 finally:
                     self._pool.give(connection)
+                    # An error that somebody keeps has this frame: nobody would miss the connection, should it be lost.
+                    del connection
             except AtbDbError as error:
                 self._pause(attempts, error)
             except BaseException:

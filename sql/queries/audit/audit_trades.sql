@@ -103,7 +103,7 @@ WITH own AS MATERIALIZED (
                           CASE
                               -- A fraction of what the entry had filled by then.
                               WHEN t.original_quantity > 0 AND e.last_fill_id < m.first_fill_id
-                                  THEN trim_scale(round(t.quantity / t.original_quantity, 18))
+                                  THEN fraction(t.quantity, t.original_quantity)
                               ELSE trim_scale(t.size)
                           END::text,
                           trim_scale(t.size)::text
