@@ -167,6 +167,6 @@ def main() -> None:
         code: int | None = app_for(sys.argv[1:])(prog_name="atb-db", standalone_mode=False)
     except (AtbDbError, CommandError, typer.TyperException) as error:
         sys.exit(ended_by(error))
-    except typer.Abort:
+    except (typer.Abort, KeyboardInterrupt):  # typer turns one into the other only while a command runs
         sys.exit(interrupted())
     sys.exit(interrupted() if code == ExitCode.INTERRUPTED else code or ExitCode.OK)

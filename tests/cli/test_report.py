@@ -122,7 +122,11 @@ def test_without_jinja_it_says_what_to_install(reported: tuple[str, World], tmp_
 @contextmanager
 def writing(url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        (*COMMAND, "report", "--every", "1s"), env=environment(url), cwd=folder, stderr=subprocess.PIPE, text=True
+        (*COMMAND, "report", "--every", "1s"),
+        env=environment(url) | {"DATABASE_QUERY_DEADLINE": "5"},
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     with process:
         try:
