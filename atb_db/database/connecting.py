@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 OLDEST_SERVER: Final = 14
 STREAM_CHUNK: Final = 1000 if psycopg.capabilities.has_stream_chunked() else 1
-COPY_BLOCK: Final = 4 << 20
+COPY_BLOCK: Final = 1 << 20
 """Bytes of a copied result that are handed on at a time."""
 NO_TIMEOUT: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 BEGIN_SNAPSHOT: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
