@@ -42,7 +42,7 @@ WITHOUT_TABLES: Final = {"gaps"}
 """Functions that read nothing."""
 
 PROCEDURES: Final = {"chunks_of_page", "daily_equity", "equity_curve", "worst_drawdowns"}
-"""Functions of several statements: what they read is counted in test_dominant."""
+"""Functions of several statements: what they read is counted in test_dominant, and in test_compacting that of pages."""
 
 WITHOUT_SESSION: Final = {
     "correlation_matrix": "one row a pair of symbols",
