@@ -20,8 +20,8 @@ from atb_db.admin.continuous.elsewhere import Sender
 from atb_db.admin.continuous.keeping import compress_next, remove_leftovers, retain
 from atb_db.admin.continuous.layout import (
     Archive,
-    Base,
     ArchiverState,
+    Base,
     archiving,
     new_chain,
     read_archive,
