@@ -8,8 +8,8 @@ Each session has as many trades and snapshots, over two years (`--days`), twice 
 decisions: what grows are the rows, not the days. Of each there are columns: by hand (SQL that somebody writes over the
 rows themselves), rows (the statements while nothing is kept by days, as before release 0.10) and days, then days of the
 largest over those of the smallest; and the statements of the dashboard one by one, by days. A throwaway PostgreSQL;
-milliseconds of server CPU of a call, the least of some, as Markdown on stdout. Linux only: the server's CPU is read from
-/proc.
+milliseconds of server CPU of a call, the least of some, as Markdown on stdout. Linux only: the server's CPU is read
+from /proc.
 """
 
 from __future__ import annotations
