@@ -51,8 +51,8 @@ def _measured(results: Results) -> Iterator[str]:
     yield "it had gone on at that pace.\n"
     yield from _timings(results.bulk)
     if results.frames:
-        yield "\n### Frames\n\nMilliseconds until trades, with all their columns, are a frame or a list in memory, those"
-        yield "of the client's processor, and the time against connectorx.\n"
+        yield "\n### Frames\n\nMilliseconds until trades, with all their columns, are a frame or a list in memory,"
+        yield "those of the client's processor, and the time against connectorx.\n"
         rows = [
             (name, f"{one.median:,.0f}", f"{one.cpu:,.0f}", short(one.ratio)) for name, one in results.frames.items()
         ]
