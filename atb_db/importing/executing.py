@@ -135,7 +135,8 @@ def _same_zone(tx: Transaction, source_id: int, zone: str | None) -> None:
     [before] = [one for one in tx.run(imports.get_import_sources()) if one.id == source_id]
     if before.time_zone != zone:
         raise UnusableSource(
-            f"earlier imports read its times with --timezone {before.time_zone}: use that again, or give another --account"
+            f"earlier imports read its times with --timezone {before.time_zone}: "
+            "use that again, or give another --account"
         )
 
 

@@ -29,7 +29,7 @@ def number_or_none(row: Row, name: str) -> Decimal | None:
     """A finite number, or None for nothing; thousands separators are taken out.
 
     Raises:
-        Unfit: it is no finite number, or its comma may as well be a decimal one: 1,5 is not 15, and 12,000 is two numbers.
+        Unfit: it is no finite number, or its comma may as well be a decimal one: 1,5 is not 15, and 12,000 may be 12.
     """
     value = row.get(name)
     if value is None or value == "":

@@ -155,8 +155,8 @@ def test_zeros_behind_numbers_contradict_nothing(books: Books, shown: str) -> No
         "DO $$ DECLARE change text; BEGIN FOR change IN"
         f" SELECT format('UPDATE %I SET ' || string_agg(format('%I = {shown}', attname, attname), ', '), relname)"
         " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid"
-        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"
-        " AND 'numeric'::regtype IN (t.oid, t.typbasetype) GROUP BY relname"
+        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped"
+        " AND attgenerated = '' AND 'numeric'::regtype IN (t.oid, t.typbasetype) GROUP BY relname"
         " LOOP EXECUTE change; END LOOP; END $$",
     )
     assert found(books) == set()

@@ -275,7 +275,7 @@ def test_another_applications_database_is_one_sentence(
 
 def test_a_table_that_may_not_be_read_is_one_sentence(source: Callable[[str], str], fresh_url: str) -> None:
     url = source("DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN; GRANT SELECT ON trades TO stranger")
-    with pytest.raises(UnusableSource, match="GRANT SELECT ON trading_sessions, positions, .* TO stranger$"):
+    with pytest.raises(UnusableSource, match=r"GRANT SELECT ON trading_sessions, positions, .* TO stranger$"):
         imported(fresh_url, make_conninfo(url, user="stranger"))
 
 
