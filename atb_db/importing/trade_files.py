@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from atb_db.importing.errors import UnusableSource
-from atb_db.importing.executions import Execution, Held, units_of
+from atb_db.importing.executions import Execution, Held, unbookable, units_of
 from atb_db.importing.formats import binance, bybit, ccxt, ccxt_orders, kraken, plain
 from atb_db.importing.plan import Book, Figure, Ids, Origin, Plan, Row, Source, Step, Unit, quarantined
 from atb_db.importing.reading import text
@@ -114,6 +114,8 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
         found, apart = plain.executions(rows, mapping=wishes.mapping, currency=wishes.currency)
     else:
         found, apart = _READERS[kind](rows)
+    found, refused = _bookable(found)
+    apart += refused
     wanted = [one for one in found if wishes.since is None or one.at >= wishes.since]
     fresh, repeated = [], []
     for one in wanted:
@@ -138,6 +140,17 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
     ]
     left_out = len(found) - len(wanted)
     return Plan(source, tuple(books), [*repeated, *units, *apart], left_out=left_out, expected=len(rows) - left_out)
+
+
+def _bookable(found: Sequence[Execution]) -> tuple[list[Execution], list[Unit]]:
+    bookable, refused = [], []
+    for one in found:
+        why = unbookable(one)
+        if why is None:
+            bookable.append(one)
+        else:
+            refused.append(quarantined(one.table, one.key, one.row, why))
+    return bookable, refused
 
 
 def _repeated(execution: Execution, content_hash: int) -> Unit:
