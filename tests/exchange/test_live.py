@@ -115,7 +115,7 @@ def test_a_price_of_zero_is_booked_and_visible(book: Book) -> None:
     book.fill(entry, "b", 1, 100)
     [held] = book.open()
     book.run(positions.close_position(position_id=held.id, exit_price=0, exit_reason="worthless"))
-    assert [one for one in book.warnings() if "price of 0" in one][0].endswith("with 2 at a price of 0")
+    assert sum(one.endswith("with 2 at a price of 0") for one in book.warnings()) == 1
     assert book.balances()
 
 
