@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from typing import Final, NamedTuple
 
 from atb_db.admin.backup.folder import usable
-from atb_db.admin.continuous.layout import Chain, State, is_archiving, read_archive, read_chains, read_state
+from atb_db.admin.continuous.layout import ArchiverState, Chain, is_archiving, read_archive, read_chains, read_state
 from atb_db.admin.continuous.plan import Window, windows
 from atb_db.admin.errors import Unusable
 from atb_db.admin.readable import counted, shown_duration, shown_moment, shown_size
@@ -97,7 +97,7 @@ def _size(folder: Path) -> int:
 
 
 def _problems(
-    chains: list[Chain], spans: list[Window], state: State | None, *, running: bool, fresh: bool
+    chains: list[Chain], spans: list[Window], state: ArchiverState | None, *, running: bool, fresh: bool
 ) -> Iterator[str]:
     if not running:
         yield "no archiver is running: atb-db archive start"
