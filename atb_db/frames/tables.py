@@ -15,7 +15,7 @@ try:
     import pyarrow.compute as pc
     from pyarrow import csv
 except ImportError as error:
-    raise ConfigurationError("Frames need an extra: pip install 'atb-db[arrow]'") from error
+    raise ConfigurationError("Frames need an extra: pip install 'atb-db[arrow]', [polars] or [pandas]") from error
 
 if TYPE_CHECKING:
     import pandas as pd
