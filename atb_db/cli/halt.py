@@ -79,7 +79,7 @@ def on_command(
 @halt_app.command("off")
 def off_command(
     *,
-    reason: ReasonOption,
+    reason: ReasonOption = "cleared by an operator",
     session: SessionOption = None,
     flag: FlagOption = _KILL_SWITCH,
     source: SourceOption = "",
@@ -93,6 +93,7 @@ def off_command(
 
     \b
     Examples:
+      atb-db halt off
       atb-db halt off --reason "exchange is back"
       atb-db halt off --session 17 --reason "strategy fixed"
 

@@ -92,6 +92,14 @@ def test_one_session_alone_is_halted(fresh_db: Database, fresh_url: str, call: R
     )
 
 
+def test_clearing_needs_no_reason_and_setting_does(fresh_db: Database, fresh_url: str, call: Run) -> None:
+    assert call("halt", "on", url=fresh_url).code == ExitCode.USAGE
+    assert call("halt", "on", "--reason", "exchange down", url=fresh_url).code == ExitCode.OK
+    assert call("halt", "off", "--source", "ops", url=fresh_url).code == ExitCode.OK
+    [cleared, _] = fresh_db.run(events.get_operational_events(event_type="ALERT"))
+    assert "cleared by an operator" in cleared.message
+
+
 def test_another_flag_is_named(fresh_db: Database, fresh_url: str, call: Run) -> None:
     call("halt", "on", "--flag", "no_entries", "--reason", "weekend", url=fresh_url)
     assert [one.name for one in fresh_db.run(control.get_active_control_flags())] == ["no_entries"]
