@@ -61,7 +61,7 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
                 if book.end_time is not None:
                     tx.run(sessions.end_trading_session(session_id=run.sessions[book.key], end_time=book.end_time))
         with begin() as tx:
-            books = tuple(_book(tx, run.sessions[book.key], book) for book in plan.books)
+            books = tuple(_book(tx, run, book) for book in plan.books)
         counts = tuple(
             Counted(table, one["rows"], one["RECORD"], one["ADJUSTED"], one["QUARANTINED"], one["known"])
             for table, one in sorted(tally.items())
@@ -159,11 +159,24 @@ def _session(tx: Transaction, run: Run, book: Book) -> int:
             request_id=run.request(f"session {book.key}"),
         )
     )
-    made = NewImportedRow(
-        BOOKS, book.key, "RECORD", 0, session_id=session_id, target_table="trading_sessions", target_id=session_id
-    )
-    tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[made]))
+    tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[_book_row(book.key, session_id)]))
     return session_id
+
+
+def _book_row(key: str, session_id: int) -> NewImportedRow:
+    return NewImportedRow(
+        BOOKS, key, "RECORD", 0, session_id=session_id, target_table="trading_sessions", target_id=session_id
+    )
+
+
+def _gone_on(run: Run, rows: Sequence[NewImportedRow]) -> list[NewImportedRow]:
+    """The sessions of an earlier run that get rows in this one: what is newer than that is an engine's."""
+    reached = {row.session_id for row in rows}
+    return [
+        _book_row(key, session_id)
+        for key, session_id in run.sessions.items()
+        if session_id in reached and (BOOKS, key) in run.known
+    ]
 
 
 def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
@@ -173,7 +186,7 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
     try:
         with begin() as tx:
             rows = _carried_out(tx, run, units)
-            tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
+            tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[*rows, *_gone_on(run, rows)]))
         run.keep()
     except _REFUSALS as refusal:
         run.forget()
@@ -241,7 +254,8 @@ def _refused(origin: Origin, refusal: AtbDbError | Unfit, session_id: int | None
     )
 
 
-def _book(tx: Transaction, session_id: int, book: Book) -> ImportedBook:
+def _book(tx: Transaction, run: Run, book: Book) -> ImportedBook:
+    session_id = run.sessions[book.key]
     totals = tx.run(metrics.get_total_metrics(session_id=session_id))
     return ImportedBook(
         session_id,
@@ -251,6 +265,7 @@ def _book(tx: Transaction, session_id: int, book: Book) -> ImportedBook:
         Decimal(0) if totals is None else totals.net_pnl,
         tx.run(account.get_current_balance(session_id=session_id)),
         len(tx.run(positions.get_active_positions(session_id=session_id))),
+        is_new=(BOOKS, book.key) not in run.known,
     )
 
 

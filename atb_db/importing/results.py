@@ -40,6 +40,8 @@ class ImportedBook(NamedTuple):
     net_pnl: Decimal
     balance: Decimal
     open_positions: int
+    is_new: bool
+    """Whether this run made it, or in a dry run would: then with another id."""
 
 
 class Imported(NamedTuple):
