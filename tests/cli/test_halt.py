@@ -43,8 +43,10 @@ def test_it_is_set_shown_and_cleared(fresh_db: Database, fresh_url: str, run: Ru
     ended = run("halt", "on", "--reason", "exchange down", "--source", "ops", url=fresh_url)
     assert (ended.code, ended.err) == (
         ExitCode.OK,
-        "Halted in every session: kill_switch is on; 1 session not ended. "
-        'Refused are orders of engines that ask for it, with unless_flag="kill_switch".\n',
+        (
+            "Halted in every session: kill_switch is on; 1 session not ended. "
+            'Refused are orders of engines that ask for it, with unless_flag="kill_switch".\n'
+        ),
     )
     with pytest.raises(Halted, match=r"kill_switch is active since .*, set by ops: exchange down"):
         entry(fresh_db, first)
