@@ -42,7 +42,7 @@ def _print(done: Imported) -> None:
             ("Session", "Name", "Trades", "Open", "Net P&L", "Balance", ""),
             [
                 (
-                    "a new one" if done.dry_run and one.is_new else one.session_id,
+                    "a new one" if done.dry_run and one.session_id in done.new_sessions else one.session_id,
                     *(one.name, one.trades, one.open_positions),
                     *(f"{one.net_pnl:.8f}", f"{one.balance:.8f}", one.base_currency),
                 )

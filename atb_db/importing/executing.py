@@ -61,7 +61,7 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
                 if book.end_time is not None:
                     tx.run(sessions.end_trading_session(session_id=run.sessions[book.key], end_time=book.end_time))
         with begin() as tx:
-            books = tuple(_book(tx, run, book) for book in plan.books)
+            books = tuple(_book(tx, run.sessions[book.key], book) for book in plan.books)
         counts = tuple(
             Counted(table, one["rows"], one["RECORD"], one["ADJUSTED"], one["QUARANTINED"], one["known"])
             for table, one in sorted(tally.items())
@@ -76,6 +76,7 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
                 tuple(fates),
                 (*plan.differences, *_compare(plan, books)),
                 plan.left_out,
+                tuple(run.sessions[book.key] for book in plan.books if (BOOKS, book.key) not in run.known),
             )
         )
     return found[0]
@@ -254,8 +255,7 @@ def _refused(origin: Origin, refusal: AtbDbError | Unfit, session_id: int | None
     )
 
 
-def _book(tx: Transaction, run: Run, book: Book) -> ImportedBook:
-    session_id = run.sessions[book.key]
+def _book(tx: Transaction, session_id: int, book: Book) -> ImportedBook:
     totals = tx.run(metrics.get_total_metrics(session_id=session_id))
     return ImportedBook(
         session_id,
@@ -265,7 +265,6 @@ def _book(tx: Transaction, run: Run, book: Book) -> ImportedBook:
         Decimal(0) if totals is None else totals.net_pnl,
         tx.run(account.get_current_balance(session_id=session_id)),
         len(tx.run(positions.get_active_positions(session_id=session_id))),
-        is_new=(BOOKS, book.key) not in run.known,
     )
 
 

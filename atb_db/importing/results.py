@@ -40,8 +40,6 @@ class ImportedBook(NamedTuple):
     net_pnl: Decimal
     balance: Decimal
     open_positions: int
-    is_new: bool
-    """Whether this run made it, or in a dry run would: then with another id."""
 
 
 class Imported(NamedTuple):
@@ -57,6 +55,8 @@ class Imported(NamedTuple):
     differences: tuple[Difference, ...]
     left_out: int
     """Rows before --since."""
+    new_sessions: tuple[int, ...]
+    """Ids of the sessions that this run made, or in a dry run would make, with other ids."""
 
     @property
     def quarantined(self) -> int:
