@@ -151,22 +151,34 @@ def _session(tx: Transaction, run: Run, book: Book) -> int:
     return session_id
 
 
-def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
-    """Store units in one transaction; where the books refuse one of them, each half, until it is alone."""
+def _store(
+    begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]], *, at_once: bool = True
+) -> list[Fate]:
+    """Store units in one transaction; where the books refuse one of them, each half, until it is alone.
+
+    Then it is carried out by single commands, unless it was before: what they book is more, and what they refuse they
+    say better.
+    """
     if not units:
         return []
     try:
         with begin() as tx:
-            rows = _carried_out(tx, run, units)
+            rows = _carried_out(tx, run, units, at_once=at_once)
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
         run.keep()
     except _REFUSALS as refusal:
         run.forget()
+        if len(units) == 1 and at_once:
+            return _store(begin, run, units, tally, at_once=False)
         if len(units) == 1:
             units = units[0].halves()
         if len(units) > 1:
             half = len(units) // 2
-            return [*_store(begin, run, units[:half], tally), *_store(begin, run, units[half:], tally)]
+            return [
+                fate
+                for some in (units[:half], units[half:])
+                for fate in _store(begin, run, some, tally, at_once=at_once)
+            ]
         rows = [_refused(origin, refusal) for origin in units[0].origins]
         with begin() as tx:
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
@@ -179,11 +191,9 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
     ]
 
 
-def _carried_out(tx: Transaction, run: Run, units: Sequence[Unit]) -> list[NewImportedRow]:
-    sending = Sending(tx, run)
-    sending.plan(units)
-    results = [sending.send(unit) for unit in units]
-    sending.flush()
+def _carried_out(tx: Transaction, run: Run, units: Sequence[Unit], *, at_once: bool) -> list[NewImportedRow]:
+    sending = Sending(tx, run, at_once=at_once)
+    results = sending.send_all(units)
     rows = []
     for unit, result in zip(units, results, strict=True):
         session_id = sending.within(unit)

@@ -1,42 +1,12 @@
 -- Many trades booked at once: what row by row would leave, with each table written by one statement.
 
-CREATE FUNCTION book_trades(booked trades[]) RETURNS integer
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE FUNCTION count_trades(booked trades[], balances numeric[]) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     session bigint := booked[1].session_id;
     initial numeric;
-    opening numeric;
-    last_entry integer;
-    currency text;
 BEGIN
-    PERFORM permitted();
-    IF booked IS NULL THEN
-        RETURN 0;
-    END IF;
-    PERFORM refuse_percent_of_balance(session, t.size, NULL, t.quantity * t.entry_price)
-       FROM unnest(booked) AS t
-      WHERE t.size > 10;
-    UPDATE trading_sessions AS s
-       SET current_balance = s.current_balance + t.net_pnl,
-           ledger_entries = s.ledger_entries + cardinality(booked)
-      FROM (SELECT sum(net_pnl) AS net_pnl FROM unnest(booked)) AS t
-     WHERE s.id = session AND s.end_time IS NULL
-    RETURNING s.initial_balance, s.current_balance - t.net_pnl, s.ledger_entries - cardinality(booked), s.base_currency
-      INTO initial, opening, last_entry, currency;
-    IF NOT FOUND THEN
-        PERFORM active_session(session);
-    END IF;
-    INSERT INTO account_balances (
-        session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, delta,
-        total_balance, base_currency,
-        update_reason, updated_by, last_updated, request_id, request_hash
-    )
-    SELECT session, last_entry + t.ordinality, 'TRADE',
-           opening + sum(t.net_pnl) OVER in_order - t.net_pnl, t.pnl, t.commission,
-           t.funding - t.margin_interest_cost, t.net_pnl, opening + sum(t.net_pnl) OVER in_order,
-           currency, t.exit_reason, 'engine', t.exit_time, t.request_id, t.request_hash
-      FROM unnest(booked) WITH ORDINALITY AS t
-    WINDOW in_order AS (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING);
+    SELECT s.initial_balance INTO initial FROM trading_sessions AS s WHERE s.id = session;
     INSERT INTO performance_metrics AS kept (
         session_id, period, period_start, period_end, opening_balance, total_trades, winning_trades, losing_trades,
         gross_profit, gross_loss, commission, margin_interest_cost, funding, best_trade_pnl, worst_trade_pnl,
@@ -45,8 +15,10 @@ BEGIN
     WITH ordered AS (
         SELECT t.ordinality AS number, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
                date_trunc('day', t.exit_time, 'UTC') AS day, sign(t.pnl)::integer AS outcome,
-               opening - t.net_pnl + sum(t.net_pnl) OVER (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING) AS balance
+               -- What was booked before, at entries and partial exits, is part of the trade's net P&L.
+               b.balance - t.net_pnl AS balance
           FROM unnest(booked) WITH ORDINALITY AS t
+          JOIN unnest(balances) WITH ORDINALITY AS b (balance, number) ON b.number = t.ordinality
     ), counted AS (
         SELECT o.number, o.pnl, o.net_pnl, o.commission, o.margin_interest_cost, o.funding, o.outcome,
                p.period, p.period_start, p.period_end, m.peak_balance, m.current_streak,
@@ -116,6 +88,60 @@ BEGIN
            largest_loss_streak = excluded.largest_loss_streak,
            peak_balance = excluded.peak_balance,
            max_drawdown = excluded.max_drawdown;
+END
+$$;
+COMMENT ON FUNCTION count_trades IS
+'Adds completed trades of one session, in their order, to the metrics of their days and of all time, as count_trade '
+'does each; balances are those after the last ledger entry of each.';
+
+CREATE FUNCTION book_trades(booked trades[]) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    session bigint := booked[1].session_id;
+    opening numeric;
+    last_entry integer;
+    currency text;
+BEGIN
+    PERFORM permitted();
+    IF booked IS NULL THEN
+        RETURN 0;
+    END IF;
+    PERFORM refuse_percent_of_balance(session, t.size, NULL, t.quantity * t.entry_price)
+       FROM unnest(booked) AS t
+      WHERE t.size > 10;
+    UPDATE trading_sessions AS s
+       SET current_balance = s.current_balance + t.net_pnl,
+           ledger_entries = s.ledger_entries + cardinality(booked)
+      FROM (SELECT sum(net_pnl) AS net_pnl FROM unnest(booked)) AS t
+     WHERE s.id = session AND s.end_time IS NULL
+    RETURNING s.current_balance - t.net_pnl, s.ledger_entries - cardinality(booked), s.base_currency
+      INTO opening, last_entry, currency;
+    IF NOT FOUND THEN
+        PERFORM active_session(session);
+    END IF;
+    INSERT INTO account_balances (
+        session_id, entry_number, entry_type, previous_balance, pnl, commission, amount, delta,
+        total_balance, base_currency,
+        update_reason, updated_by, last_updated, request_id, request_hash
+    )
+    SELECT session, last_entry + t.ordinality, 'TRADE',
+           opening + sum(t.net_pnl) OVER in_order - t.net_pnl, t.pnl, t.commission,
+           t.funding - t.margin_interest_cost, t.net_pnl, opening + sum(t.net_pnl) OVER in_order,
+           currency, t.exit_reason, 'engine', t.exit_time, t.request_id, t.request_hash
+      FROM unnest(booked) WITH ORDINALITY AS t
+    WINDOW in_order AS (ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING);
+    PERFORM count_trades(
+        booked,
+        (
+            SELECT array_agg(b.balance ORDER BY b.ordinality)
+              FROM (
+                       SELECT t.ordinality, opening + sum(t.net_pnl) OVER (
+                                  ORDER BY t.ordinality ROWS UNBOUNDED PRECEDING
+                              ) AS balance
+                         FROM unnest(booked) WITH ORDINALITY AS t
+                   ) AS b
+        )
+    );
     RETURN cardinality(booked);
 END
 $$;
