@@ -15,6 +15,7 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.counting import count
 from benchmarks.effort import effort
 from benchmarks.evicting import measure_evictions
+from benchmarks.frames import measure_frames
 from benchmarks.measuring import Measured, measure
 from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
 from benchmarks.others import refuse, watched
@@ -98,7 +99,7 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
     for together in TOGETHER:
         single |= _single(server, world, together, scale)
     bulk = {one.name: _bulk(server, world, one, scale) for one in bulks(scale)}
-    _tell("a full cache, threads, tasks, starts, counts")
+    _tell("frames, a full cache, threads, tasks, starts, counts")
     counted = [operation for operation in OPERATIONS if operation.name in COUNTED]
     return Results(
         about=known,
@@ -112,6 +113,7 @@ def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> R
         tasks={name: one._asdict() for name, one in measure_tasks(server, world, scale).items()},
         evictions=measure_evictions(server, world, scale),
         starts=measure_starts(scale),
+        frames=measure_frames(server, scale.frames, scale.rounds),
         counts={operation.name: count(server, world, operation, CONTENDERS) for operation in counted},
         effort={operation.name: effort(server, world, operation, CONTENDERS) for operation in counted},
     )

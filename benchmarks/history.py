@@ -4,11 +4,12 @@
     python -m benchmarks.history --rows 1000 1000000
     python -m benchmarks.history --kept-only        without by hand and rows, which take longest
 
-Each session has as many trades and snapshots, over two years (`--days`), and twice as many orders: what grows are the
-rows, not the days. Of each there are columns: by hand (SQL that somebody writes over the rows themselves), rows (the
-statements while nothing is kept by days, as before release 0.10) and days, then days of the largest over those of the
-smallest; and the statements of the dashboard one by one, by days. A throwaway PostgreSQL; milliseconds of server CPU of
-a call, the least of some, as Markdown on stdout. Linux only: the server's CPU is read from /proc.
+Each session has as many trades and snapshots, over two years (`--days`), twice as many orders and half as many
+decisions: what grows are the rows, not the days. Of each there are columns: by hand (SQL that somebody writes over the
+rows themselves), rows (the statements while nothing is kept by days, as before release 0.10) and days, then days of the
+largest over those of the smallest; and the statements of the dashboard one by one, by days. A throwaway PostgreSQL;
+milliseconds of server CPU of a call, the least of some, as Markdown on stdout. Linux only: the server's CPU is read
+from /proc.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from atb_db import embedded
 from atb_db.repository import dashboard, execution, metrics, reports, sessions
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
-from benchmarks.history_rows import BY_HAND, COUNTED, ORDERS, SESSION, SNAPSHOTS, TRADES
+from benchmarks.history_rows import BY_HAND, COUNTED, DECISIONS, ORDERS, SESSION, SNAPSHOTS, TRADES
 from benchmarks.others import watched
 
 CALLS: Final = 5
@@ -93,7 +94,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "get_pnl_by_period, months": _asked(lambda one, _: reports.get_pnl_by_period(session_id=one, period="MONTHLY")),
     "get_order_quality": _asked(lambda one, _: execution.get_order_quality(session_id=one)),
-    "get_session_summaries": _asked(lambda *_: reports.get_session_summaries()),
+    "get_session_summaries, one session": _asked(lambda *_: reports.get_session_summaries(limit=1)),
     "resume_or_create": _asked(_resume),
     "end_trading_session": _asked(lambda one, now: sessions.end_trading_session(session_id=one, end_time=now)),
 }
@@ -126,10 +127,10 @@ def costs(connection: psycopg.Connection, session_id: int, now: datetime) -> dic
 
 
 def filled(connection: psycopg.Connection, rows: int, apart: timedelta) -> int:
-    """A session of so many snapshots and trades, so far apart, of which nothing is kept by days."""
+    """A session of so many snapshots and trades, so far apart, with orders and decisions; nothing is kept by days."""
     [(session_id,)] = connection.execute(SESSION).fetchall()
     connection.execute("SET session_replication_role = replica")
-    for filling in (SNAPSHOTS, TRADES, COUNTED, ORDERS):
+    for filling in (SNAPSHOTS, TRADES, COUNTED, ORDERS, DECISIONS):
         connection.execute(filling.encode(), {"session": session_id, "rows": rows, "apart": apart})
     connection.execute("SET session_replication_role = DEFAULT")
     connection.execute("VACUUM ANALYZE")

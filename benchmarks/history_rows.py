@@ -44,6 +44,17 @@ SELECT %(session)s, 'X' || i %% 5, 'LONG', 'PAPER', 100, 101, 0.1, 1,
   FROM generate_series(1, %(rows)s::bigint) AS i
 """
 
+# Half as many decisions as trades, over the same time.
+DECISIONS: Final = """
+INSERT INTO strategy_executions (
+    session_id, timestamp, strategy_name, symbol, timeframe, signal_type, action_taken, price, indicators,
+    reasons
+)
+SELECT %(session)s, '2024-01-01Z'::timestamptz + i * %(apart)s::interval * 2, 'strategy ' || i %% 2, 'X' || i %% 5,
+       '1h', 'hold', 'no_action', 100, jsonb_build_object('rsi', i * 7919 %% 100), '["no_signal"]'
+  FROM generate_series(1, %(rows)s::bigint / 2) AS i
+"""
+
 # As many closed positions; benchmarks.filling has what their closings leave behind: orders, fills and trades.
 POSITIONS: Final = """
 INSERT INTO positions (

@@ -34,6 +34,8 @@ class Scale(NamedTuple):
     """Rows of a bulk load by those who are slow at it."""
     starts: int
     """Processes of each kind that are started; the first of them compiles."""
+    frames: int
+    """Rows of a frame."""
 
     @property
     def positions(self) -> int:
@@ -41,8 +43,8 @@ class Scale(NamedTuple):
         return self.rounds * self.limit + 50
 
 
-FULL: Final = Scale(9, 0.12, 300, 4.0, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000, 30)
-QUICK: Final = Scale(3, 0.04, 60, 0.5, 10_000, 50_000, 5_000, (10_000,), 500, 60, 6)
+FULL: Final = Scale(9, 0.12, 300, 4.0, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000, 30, 200_000)
+QUICK: Final = Scale(3, 0.04, 60, 0.5, 10_000, 50_000, 5_000, (10_000,), 500, 60, 6, 10_000)
 
 
 class Operation(NamedTuple):

@@ -50,6 +50,13 @@ def _measured(results: Results) -> Iterator[str]:
     yield "\n### Bulk\n\nMilliseconds for all rows; a contender that would take minutes loads a part, and counts as if"
     yield "it had gone on at that pace.\n"
     yield from _timings(results.bulk)
+    if results.frames:
+        yield "\n### Frames\n\nMilliseconds until trades, with all their columns, are a frame or a list in memory,"
+        yield "those of the client's processor, and the time against connectorx.\n"
+        rows = [
+            (name, f"{one.median:,.0f}", f"{one.cpu:,.0f}", short(one.ratio)) for name, one in results.frames.items()
+        ]
+        yield from _table(("", "time", "processor", "ratio"), rows)
     yield "\n### A full cache\n\nMilliseconds of set_prediction with a new key when the cache is at its bound: the"
     yield "mean, which has its share of making room, and in brackets the longest call.\n"
     yield from _evictions(results.evictions)

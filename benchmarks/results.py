@@ -33,6 +33,8 @@ class Results(NamedTuple):
     """Statements, round trips, transactions."""
     effort: dict[str, dict[str, tuple[int, int]]]
     """Functions called, bytes taken."""
+    frames: dict[str, Measured]
+    """The ratio is to connectorx."""
 
     def save(self, file: Path = FILE) -> None:
         """Write it into a file."""
@@ -41,6 +43,7 @@ class Results(NamedTuple):
             "bulk": {name: _plain(found) for name, found in self.bulk.items()},
             "evictions": {name: _plain(found) for name, found in self.evictions.items()},
             "starts": _plain(self.starts),
+            "frames": _plain(self.frames),
         }
         file.write_text(json.dumps(plain, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -53,13 +56,24 @@ def load() -> Results:
     kept["evictions"] = {
         name: {one: Evictions(**figures) for one, figures in found.items()} for name, found in kept["evictions"].items()
     }
-    kept["starts"] = _measured(kept["starts"])
+    for part in ("starts", "frames"):
+        kept[part] = _measured(kept.get(part, {}))
     return Results(**kept)
 
 
 def about(server_version: str, *, quick: bool) -> dict[str, str]:
     """When, with what, on what."""
-    packages = ("psycopg", "psycopg-pool", "SQLAlchemy", "aiosql", "asyncpg", "psqlpy", "sqlspec")
+    packages = (
+        "psycopg",
+        "psycopg-pool",
+        "SQLAlchemy",
+        "aiosql",
+        "asyncpg",
+        "psqlpy",
+        "sqlspec",
+        "pyarrow",
+        "connectorx",
+    )
     return {
         "measured": f"{moment()}, commit {commit()}",
         "command": "make bench-quick" if quick else "make bench",

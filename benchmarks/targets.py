@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from benchmarks.frames import CONNECTORX, DECIMAL, FLOAT, PANDAS
 from benchmarks.measuring import HAND, Measured
 from benchmarks.results import Results
 
@@ -81,6 +82,11 @@ def targets(results: Results) -> Iterator[Target]:
         yield _at_most(name, "COPY of text", copy, {"": _ratio(found, OURS, "COPY of text")})
         if ORM in found:
             yield _at_least(name, ORM, 50, _ratio(found, ORM, OURS))
+    for name in (DECIMAL, FLOAT):
+        if name in results.frames and CONNECTORX in results.frames:
+            yield _at_most(name, CONNECTORX, 1.5, {"": results.frames[name].ratio})
+            read_sql = results.frames[PANDAS].median / results.frames[name].median
+            yield _at_least(name, PANDAS, 1, read_sql)
     threads = results.threads[OURS]
     share = threads["16"]["per_second"] / threads["4"]["per_second"]
     errors = threads["16"]["errors"]

@@ -126,6 +126,8 @@ def find(name: str) -> Declared[object]:
     queries = _queries()
     if name in queries:
         return queries[name]
+    if name.startswith("reporting."):
+        raise NotFound(f"there is no read statement {name[:60]}: a view goes into a file, by --parquet or --arrow")
     alike = get_close_matches(name, queries, n=3, cutoff=0.5) or [one for one in queries if one.endswith(f".{name}")]
     hint = f"; did you mean {' or '.join(alike)}?" if alike else "; `atb-db queries` lists them"
     raise NotFound(f"there is no read statement {name[:60]}{hint}")

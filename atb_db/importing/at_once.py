@@ -191,7 +191,7 @@ class _Adding(Ids):
             if report.status not in _WITHOUT_FILL:
                 raise _Apart
             return
-        if order.by_total not in {None, by_total}:
+        if order.by_total not in {None, by_total} or report.price == 0:
             raise _Apart
         quantity = cast("Decimal", report.quantity)
         moved = quantity - order.filled if by_total else quantity - _base_fee(report, order.kind, position)

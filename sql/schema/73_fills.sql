@@ -315,6 +315,12 @@ BEGIN
     IF p.status = 'CLOSED' AND moved <> 0 THEN
         p := continuing_position(p, filled.order_type IN ('ENTRY', 'SCALE_IN') AND moved > 0, at);
     END IF;
+    IF fill_price = 0 AND moved > 0 AND NOT p.allows_negative_prices THEN
+        PERFORM warn(
+            p.session_id, at, format('Order %s was filled with %s at a price of 0', filled.id, moved),
+            jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'quantity', moved::text)
+        );
+    END IF;
     status_before := p.status;
     IF p.status = 'PLANNED' AND moved <> 0 THEN
         -- Fees in the base asset can have taken all of what was entered before: it was entered all the same.

@@ -537,6 +537,14 @@ BEGIN
         END IF;
         o.exchange_order_id := exchange;
     END IF;
+    IF before.status IN ('FAILED', 'EXPIRED') AND before.exchange_order_id IS NULL AND o.exchange_order_id IS NOT NULL
+        AND state IN ('OPEN', 'PARTIALLY_FILLED') THEN
+        PERFORM warn(
+            before.session_id, at,
+            format('Order %s is %s here, and the exchange has it: %s', before.id, before.status, state),
+            jsonb_build_object('order_id', before.id, 'status', before.status, 'exchange_order_id', exchange)
+        );
+    END IF;
     o := store_order(o);
     IF (o.filled_units, o.filled_value, o.commission) IS DISTINCT FROM (before.filled_units, before.filled_value,
     before.commission) THEN
@@ -560,8 +568,8 @@ END
 $$;
 COMMENT ON FUNCTION update_order IS
 'What the exchange reports of an order as a whole: state, id, amended quantity and price, totals. Forward only: a '
-'state that would go back and an end that is there already stay, the rest of the report is kept and booked. The '
-'order''s id.';
+'state that would go back and an end that is there already stay, the rest of the report is kept and booked. A WARNING '
+'event says that the exchange has an order that was only given up here. The order''s id.';
 
 CREATE FUNCTION refuse_taken_order(session bigint, own_id bigint, traded text, internal text, exchange text)
 RETURNS void

@@ -265,6 +265,7 @@ DECLARE
     moved numeric;
     worth numeric;
     fee numeric;
+    fill_price numeric;
     entry account_balances;
 BEGIN
     FOR r IN
@@ -348,18 +349,18 @@ BEGIN
         worth := o.filled_value - before.filled_value;
         fee := o.commission - before.commission;
         CONTINUE WHEN f.kind = 'CHANGE' AND moved = 0 AND worth = 0 AND fee = 0;
+        fill_price := CASE WHEN f.kind = 'FILL' THEN r.price ELSE coalesce(r.price, o.filled_price) END;
         IF p.status = 'CLOSED' THEN
             PERFORM refuse_replay(o, 'was filled after its position was closed');
         ELSIF p.status = 'PLANNED' AND p.current_price IS NOT NULL THEN
             PERFORM refuse_replay(o, 'was filled before, and nothing of that was left');
+        ELSIF fill_price = 0 THEN
+            PERFORM refuse_replay(o, 'was filled at a price of 0');
         END IF;
         IF moved > 0 AND (o.is_overfilled OR is_final(before.status)) THEN
             PERFORM warn_of_fill(before, o, moved, r.at);
         END IF;
-        after := after_fill(
-            p, o, moved, worth, fee, r.at, r.pnl, r.settlement_rate,
-            CASE WHEN f.kind = 'FILL' THEN r.price ELSE coalesce(r.price, o.filled_price) END, NULL
-        );
+        after := after_fill(p, o, moved, worth, fee, r.at, r.pnl, r.settlement_rate, fill_price, NULL);
         p := after.p;
         m := after.m;
         IF m.rest_quantity <> 0 THEN
@@ -435,7 +436,7 @@ $$;
 COMMENT ON FUNCTION book_positions IS
 'Writes orders with the positions that they plan, and what they were filled with, report by report in their order, as '
 'journal_order, record_fill, update_order and record_carry do each, with each table written at once. Raises AT409 for '
-'what only these book: exits beyond what is held, reports after the close, P&L without a rate.';
+'what only these book: exits beyond what is held, fills after the close or at a price of 0, P&L without a rate.';
 
 CREATE FUNCTION log_positions(
     session bigint, new_orders json, reports json, request uuid, content_hash bigint

@@ -47,6 +47,20 @@ def test_quarantine_is_exit_code_3_and_says_where(call: Run, fresh_url: str, fil
     assert (code, json.loads(out)[0]["content"]["side"]) == (ExitCode.OK, "hold")
 
 
+def test_what_is_in_no_book_is_named_before_adjustments_and_the_driver_says_nothing(
+    call: Run, fresh_url: str, file: Path
+) -> None:
+    crossing = "".join(
+        f"2025-11-{day:02},BTCUSDT,{'sell' if day % 2 else 'buy'},{quantity},100,\n"
+        for day, quantity in [(1, 1), *((day, 2) for day in range(2, 28))]
+    )
+    file.write_text(f"time,symbol,side,quantity,price,fee\n{crossing}2025-11-29,ETHUSDT,sell,2,9e29,\n")
+    code, _, err = call("import", "trades", str(file), url=fresh_url)
+    assert code == ExitCode.FOUND
+    assert err.splitlines()[0].startswith("quarantined: trades 2025-11-29|ETHUSDT")
+    assert err.splitlines()[1].startswith("adjusted: ")
+
+
 def test_json_has_everything(call: Run, fresh_url: str, file: Path) -> None:
     file.write_text(BAD)
     code, out, _ = call("import", "trades", str(file), "--account", "main", "--json", url=fresh_url)

@@ -139,6 +139,7 @@ def test_times_json_and_null_are_read(call: Run, asked: tuple[str, World]) -> No
     [
         (("trades.get_recent_trade",), "did you mean trades.get_recent_trades"),
         (("trades.log_trade",), "there is no read statement trades.log_trade"),
+        (("reporting.trades",), "a view goes into a file, by --parquet or --arrow"),
         (("trades.get_recent_trades",), "session_id: is needed: --session_id VALUE"),
         (("trades.get_recent_trades", "--session-id", "x"), "session_id: must be integer, not 'x'"),
         (("trades.get_recent_trades", "--session-id"), "session_id: has no value"),

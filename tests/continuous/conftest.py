@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from atb_db import Database, Settings, embedded
-from atb_db.admin.continuous.layout import State, read_state
+from atb_db.admin.continuous.layout import ArchiverState, read_state
 from atb_db.admin.continuous.status import stop_archiver
 from atb_db.admin.errors import Unusable
 from atb_db.admin.migrations import migrate
@@ -83,7 +83,7 @@ class Scene(NamedTuple):
         with psycopg.connect(self.url) as connection:
             connection.execute("DELETE FROM system_events WHERE event_type = 'TEST'")
 
-    def until(self, is_so: Callable[[State], bool]) -> State:
+    def until(self, is_so: Callable[[ArchiverState], bool]) -> ArchiverState:
         """Wait until the archiver says so."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
@@ -94,7 +94,7 @@ class Scene(NamedTuple):
             time.sleep(0.05)
         pytest.fail(f"it never was so: {read_state(self.archive)}")
 
-    def protects(self, moment: datetime) -> State:
+    def protects(self, moment: datetime) -> ArchiverState:
         """Wait until the moment can be restored."""
         return self.until(lambda state: state.protected_until is not None and state.protected_until >= moment)
 

@@ -64,6 +64,9 @@ _TENTHS: Final = Decimal("0.0001")
 
 Drawn = tuple[list[NewOrder], list[NewReport]]
 
+# Threads of the pool draw how long they pause, while positions are drawn here.
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+
 
 def books(url: str, session_id: int) -> list[tuple[object, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
@@ -310,6 +313,7 @@ def test_each_report_says_what_it_became(db: Database, session_id: int) -> None:
         (([ENTRY, ENTRY], [ENTERED]), (Conflict, "internal_order_id")),
         (([ENTRY._replace(quantity=-1)], []), (InvalidInput, "above zero")),
         (([ENTRY._replace(stop_loss=-1)], []), (InvalidInput, "negative")),
+        (([ENTRY], [ENTERED._replace(price=0)]), (Conflict, "at a price of 0")),
         (([ENTRY], [ENTERED._replace(price=-1)]), (InvalidInput, "no such price")),
         (
             ([ENTRY], [NewReport("entry", START, exchange_fill_id="f", quantity=1, price=-1)]),

@@ -20,8 +20,8 @@ from atb_db.admin.continuous.elsewhere import Sender
 from atb_db.admin.continuous.keeping import compress_next, remove_leftovers, retain
 from atb_db.admin.continuous.layout import (
     Archive,
+    ArchiverState,
     Base,
-    State,
     archiving,
     new_chain,
     read_archive,
@@ -310,7 +310,7 @@ class _Archiver:
     def _say(self, position: Position | None) -> None:
         running = self._receiver is not None and self._receiver.is_running()
         behind = position.written - position.kept if position is not None and position.kept is not None else None
-        state = State(
+        state = ArchiverState(
             pid=os.getpid(),
             updated_at=datetime.now(UTC),
             chain=self._chain.name if self._chain else None,

@@ -47,7 +47,7 @@ class Archive(NamedTuple):
     """Of PostgreSQL; a restore needs a server of the same."""
 
 
-class State(NamedTuple):
+class ArchiverState(NamedTuple):
     """What the archiver last knew; times are those of the server's clock but for `updated_at`."""
 
     pid: int
@@ -166,14 +166,14 @@ def write_archive(folder: Path, archive: Archive) -> None:
     _write(folder / ARCHIVE, archive._asdict())
 
 
-def read_state(folder: Path) -> State | None:
+def read_state(folder: Path) -> ArchiverState | None:
     """What the archiver last knew; None if there never was one, or what it wrote cannot be read."""
     found = _read(folder / _STATE)
     if found is None:
         return None
     with suppress(KeyError, ValueError, TypeError):
         behind = found["behind_bytes"]
-        return State(
+        return ArchiverState(
             pid=int(str(found["pid"])),
             updated_at=datetime.fromisoformat(str(found["updated_at"])),
             chain=None if found["chain"] is None else str(found["chain"]),
@@ -186,7 +186,7 @@ def read_state(folder: Path) -> State | None:
     return None
 
 
-def write_state(folder: Path, state: State) -> None:
+def write_state(folder: Path, state: ArchiverState) -> None:
     """Say what the archiver knows."""
     _write(folder / _STATE, _plain(state._asdict()), durable=False)
 

@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from typing import Final, NamedTuple
 
 from atb_db.admin.backup.folder import usable
-from atb_db.admin.continuous.layout import Chain, State, is_archiving, read_archive, read_chains, read_state
+from atb_db.admin.continuous.layout import ArchiverState, Chain, is_archiving, read_archive, read_chains, read_state
 from atb_db.admin.continuous.plan import Window, windows
 from atb_db.admin.errors import Unusable
 from atb_db.admin.readable import counted, shown_duration, shown_moment, shown_size
@@ -97,7 +97,7 @@ def _size(folder: Path) -> int:
 
 
 def _problems(
-    chains: list[Chain], spans: list[Window], state: State | None, *, running: bool, fresh: bool
+    chains: list[Chain], spans: list[Window], state: ArchiverState | None, *, running: bool, fresh: bool
 ) -> Iterator[str]:
     if not running:
         yield "no archiver is running: atb-db archive start"
@@ -119,12 +119,12 @@ def _problems(
 def shown_status(found: ArchiveStatus) -> str:
     """How it protects, in one sentence."""
     if found.protected_until is None or found.age is None:
-        return "Nothing can be restored from the archive yet."
+        return f"Nothing can be restored from {found.folder} yet."
     first, gaps = found.windows[0].since, ", except in gaps" if len(found.windows) > 1 else ""
     return (
         f"Every moment from {shown_moment(first)} to {shown_moment(found.protected_until)} "
         f"({shown_duration(found.age)} ago) can be restored{gaps}: "
-        f"{counted(found.bases, 'base backup')}, {shown_size(found.bytes)}."
+        f"{counted(found.bases, 'base backup')}, {shown_size(found.bytes)}, in {found.folder}."
         + (f" Elsewhere until {shown_moment(found.elsewhere_until)}." if found.elsewhere_until is not None else "")
     )
 
