@@ -21,8 +21,8 @@ from atb_db.repository import account, imports, metrics, positions, sessions
 from atb_db.repository.imports import NewImportedRow
 from atb_db.types import ImportOutcome
 
-Progress: TypeAlias = Callable[[str, int, int | None], None]
-"""Called with what is being done, how much of it is done, and the total."""
+RowsDone: TypeAlias = Callable[[str, int, int | None], None]
+"""Called with what is being done, how many rows are done, and about how many there are."""
 
 
 _REFUSALS: Final = (InvalidInput, Conflict, NotFound, Unfit)
@@ -43,7 +43,7 @@ class _NotForGood(Exception):  # noqa: N818
     """Ends the transaction of a dry run."""
 
 
-def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) -> Imported:
+def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: RowsDone) -> Imported:
     """Store what is new in the plan; in a dry run all of it is done in one transaction that is taken back."""
     found: list[Imported] = []
     with _transactions(db, dry_run=dry_run) as begin:
