@@ -21,8 +21,8 @@ from atb_db.repository import account, imports, metrics, positions, sessions
 from atb_db.repository.imports import NewImportedRow
 from atb_db.types import ImportOutcome
 
-Progress: TypeAlias = Callable[[str, int, int | None], None]
-"""Called with what is being done, how much of it is done, and the total."""
+RowsDone: TypeAlias = Callable[[str, int, int | None], None]
+"""Called with what is being done, how many rows are done, and about how many there are."""
 
 
 _REFUSALS: Final = (InvalidInput, Conflict, NotFound, Unfit)
@@ -43,7 +43,7 @@ class _NotForGood(Exception):  # noqa: N818
     """Ends the transaction of a dry run."""
 
 
-def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) -> Imported:
+def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: RowsDone) -> Imported:
     """Store what is new in the plan; in a dry run all of it is done in one transaction that is taken back."""
     found: list[Imported] = []
     with _transactions(db, dry_run=dry_run) as begin:
@@ -180,22 +180,34 @@ def _gone_on(run: Run, rows: Sequence[NewImportedRow]) -> list[NewImportedRow]:
     ]
 
 
-def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
-    """Store units in one transaction; where the books refuse one of them, each half, until it is alone."""
+def _store(
+    begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]], *, at_once: bool = True
+) -> list[Fate]:
+    """Store units in one transaction; where the books refuse one of them, each half, until it is alone.
+
+    Then it is carried out by single commands, unless it was before: what they book is more, and what they refuse they
+    say better.
+    """
     if not units:
         return []
     try:
         with begin() as tx:
-            rows = _carried_out(tx, run, units)
+            rows = _carried_out(tx, run, units, at_once=at_once)
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[*rows, *_gone_on(run, rows)]))
         run.keep()
     except _REFUSALS as refusal:
         run.forget()
+        if len(units) == 1 and at_once:
+            return _store(begin, run, units, tally, at_once=False)
         if len(units) == 1:
             units = units[0].halves()
         if len(units) > 1:
             half = len(units) // 2
-            return [*_store(begin, run, units[:half], tally), *_store(begin, run, units[half:], tally)]
+            return [
+                fate
+                for some in (units[:half], units[half:])
+                for fate in _store(begin, run, some, tally, at_once=at_once)
+            ]
         session_id = run.sessions.get(units[0].book or "")
         rows = [_refused(origin, refusal, session_id) for origin in units[0].origins]
         with begin() as tx:
@@ -209,11 +221,9 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
     ]
 
 
-def _carried_out(tx: Transaction, run: Run, units: Sequence[Unit]) -> list[NewImportedRow]:
-    sending = Sending(tx, run)
-    sending.plan(units)
-    results = [sending.send(unit) for unit in units]
-    sending.flush()
+def _carried_out(tx: Transaction, run: Run, units: Sequence[Unit], *, at_once: bool) -> list[NewImportedRow]:
+    sending = Sending(tx, run, at_once=at_once)
+    results = sending.send_all(units)
     rows = []
     for unit, result in zip(units, results, strict=True):
         session_id = sending.within(unit)

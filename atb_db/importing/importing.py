@@ -7,7 +7,7 @@ from pathlib import Path
 
 from atb_db.config import Settings
 from atb_db.database import Database
-from atb_db.importing.executing import Progress, carry_out
+from atb_db.importing.executing import RowsDone, carry_out
 from atb_db.importing.executions import Held
 from atb_db.importing.files import read_rows
 from atb_db.importing.freqtrade.choice import Choice
@@ -24,7 +24,7 @@ from atb_db.repository import imports, positions
 from atb_db.types import ImportOutcome, OrderType, PositionSide
 
 
-def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bool, progress: Progress) -> Imported:
+def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bool, progress: RowsDone) -> Imported:
     """Import a file of trades.
 
     Raises:
@@ -38,7 +38,7 @@ def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bo
         return carry_out(db, plan, dry_run=dry_run, progress=progress)
 
 
-def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run: bool, progress: Progress) -> Imported:
+def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run: bool, progress: RowsDone) -> Imported:
     """Import a freqtrade database, which may be in use.
 
     Raises:
@@ -51,7 +51,7 @@ def import_freqtrade(settings: Settings, path: Path, choice: Choice, *, dry_run:
 
 
 def import_incumbent(
-    settings: Settings, source: Settings, choice: IncumbentChoice, *, dry_run: bool, progress: Progress
+    settings: Settings, source: Settings, choice: IncumbentChoice, *, dry_run: bool, progress: RowsDone
 ) -> Imported:
     """Import the incumbent's database, which may be in use: one snapshot of it is read.
 

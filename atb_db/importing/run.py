@@ -66,9 +66,11 @@ class Run(Ids):
         """An order is made under this key, and its id is not known yet."""
         self._awaited.add((self.session_id, key))
 
-    def made(self, session_id: int, key: str, order_id: int) -> None:
-        """An order was made under this key."""
+    def made(self, session_id: int, key: str, order_id: int, *, position_id: int | None = None) -> None:
+        """An order was made under this key, of a position if that is known."""
         self._orders[session_id, key] = order_id
+        if position_id is not None:
+            self._positions[session_id, key] = position_id
         self._fresh.append((session_id, key))
         self._awaited.discard((session_id, key))
 

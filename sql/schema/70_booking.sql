@@ -49,7 +49,6 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     change numeric := trim_scale(gross - fee + other);
     s record;
-    set_at timestamptz;
 BEGIN
     UPDATE trading_sessions AS t
        SET current_balance = trim_scale(t.current_balance + change),
@@ -76,28 +75,8 @@ BEGIN
         s.current_balance, s.base_currency, reserved, assets, of_position, of_fill, reason, booked_by, booked_at,
         coalesce(request, gen_random_uuid()), coalesce(content_hash, 0)
     );
-    IF kind IN ('FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER') AND booked_at < s.balance_set_at THEN
-        -- An ADJUSTMENT by a delta does not say what the balance is.
-        SELECT max(e.timestamp) INTO set_at
-          FROM system_events AS e
-         WHERE e.session_id = session
-           AND e.timestamp > booked_at
-           AND e.event_type = 'BALANCE_ADJUSTMENT'
-           AND e.details ? 'new_balance';
-    END IF;
-    IF set_at IS NOT NULL THEN
-        PERFORM warn(
-            session, booked_at,
-            format(
-                '%s of %s happened before the balance was set at %s and is booked after it: it may be counted twice',
-                CASE kind
-                    WHEN 'FILL' THEN 'A fill' WHEN 'FEE' THEN 'A fee' WHEN 'TRANSFER' THEN 'A transfer'
-                    ELSE initcap(kind::text)
-                END,
-                booked_at, set_at
-            ),
-            jsonb_build_object('position_id', of_position, 'change', change::text)
-        );
+    IF booked_at < s.balance_set_at THEN
+        PERFORM warn_of_late_entry(session, kind, booked_at, of_position, change);
     END IF;
     IF own_token IS NOT NULL THEN
         PERFORM fence(session, own_token);
@@ -122,6 +101,42 @@ END
 $$;
 COMMENT ON FUNCTION warn IS
 'Records a WARNING event of the books: what an exchange did is kept, and what is odd about it is visible.';
+
+CREATE FUNCTION warn_of_late_entry(
+    session bigint, kind ledger_entry_type, booked_at timestamptz, of_position bigint, change numeric
+) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    set_at timestamptz;
+BEGIN
+    IF kind IN ('FILL', 'FEE', 'FUNDING', 'INTEREST', 'TRANSFER') THEN
+        -- An ADJUSTMENT by a delta does not say what the balance is.
+        SELECT max(e.timestamp) INTO set_at
+          FROM system_events AS e
+         WHERE e.session_id = session
+           AND e.timestamp > booked_at
+           AND e.event_type = 'BALANCE_ADJUSTMENT'
+           AND e.details ? 'new_balance';
+    END IF;
+    IF set_at IS NOT NULL THEN
+        PERFORM warn(
+            session, booked_at,
+            format(
+                '%s of %s happened before the balance was set at %s and is booked after it: it may be counted twice',
+                CASE kind
+                    WHEN 'FILL' THEN 'A fill' WHEN 'FEE' THEN 'A fee' WHEN 'TRANSFER' THEN 'A transfer'
+                    ELSE initcap(kind::text)
+                END,
+                booked_at, set_at
+            ),
+            jsonb_build_object('position_id', of_position, 'change', change::text)
+        );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION warn_of_late_entry IS
+'Records, of a ledger entry that is older than the balance that was set by hand or by a sync, that it may be counted '
+'twice.';
 
 CREATE FUNCTION count_trade(trade trades, balance numeric) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$

@@ -26,7 +26,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     original numeric := CASE WHEN p.original_quantity > 0 THEN p.original_quantity END;
 BEGIN
-    IF moved.quantity <> 0 OR (moved.pnl <> 0 AND filled.order_type = 'PARTIAL_EXIT') THEN
+    IF counts_as_partial(filled.order_type, moved) THEN
         INSERT INTO partial_trades AS t (
             position_id, order_id, operation_type, size, quantity, price, pnl, target_level, timestamp, request_id,
             request_hash
@@ -135,8 +135,8 @@ END
 $$;
 COMMENT ON FUNCTION known_rate IS 'As rate_of, but raises AT422 when no rate is known.';
 
-CREATE FUNCTION book_fill(
-    p positions,
+CREATE FUNCTION after_fill(
+    INOUT p positions,
     filled orders,
     moved numeric,
     worth numeric,
@@ -145,35 +145,16 @@ CREATE FUNCTION book_fill(
     told_pnl numeric,
     rate numeric,
     fill_price numeric,
-    fill bigint,
-    request uuid,
-    content_hash bigint,
-    own_token uuid
-) RETURNS booking
-LANGUAGE plpgsql VOLATILE AS $$
+    first_filled timestamptz,
+    OUT m booking
+)
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
     entering boolean := filled.order_type IN ('ENTRY', 'SCALE_IN');
     direction integer := CASE WHEN (p.side = 'LONG') = (p.contract = 'LINEAR') THEN 1 ELSE -1 END;
-    status_before position_status;
-    is_first boolean := FALSE;
-    t trades;
-    m booking;
-    part record;
-    posted record;
     from_prices numeric;
     marked numeric;
-    trade_request uuid;
 BEGIN
-    IF p.status = 'CLOSED' AND moved <> 0 THEN
-        p := continuing_position(p, entering AND moved > 0, at);
-    END IF;
-    IF fill_price = 0 AND moved > 0 AND NOT p.allows_negative_prices THEN
-        PERFORM warn(
-            p.session_id, at, format('Order %s was filled with %s at a price of 0', filled.id, moved),
-            jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'quantity', moved::text)
-        );
-    END IF;
-    status_before := p.status;
     m.position_id := p.id;
     m.quantity := moved;
     m.value := worth;
@@ -202,14 +183,7 @@ BEGIN
             p.original_quantity := p.original_quantity + m.quantity;
         END IF;
         IF m.quantity <> 0 THEN
-            IF p.status = 'PLANNED' THEN
-                -- Fees in the base asset can have taken all of what was entered before: it was entered all the same.
-                SELECT least(at, min(f.filled_at::timestamptz)) INTO p.entry_time
-                  FROM order_fills AS f
-                 WHERE f.position_id = p.id AND f.is_booked AND f.booked_quantity <> 0;
-            ELSE
-                p.entry_time := least(p.entry_time, at);
-            END IF;
+            p.entry_time := CASE p.status WHEN 'PLANNED' THEN least(at, first_filled) ELSE least(p.entry_time, at) END;
         END IF;
     ELSE
         IF moved > p.current_quantity THEN
@@ -246,14 +220,6 @@ BEGIN
     IF m.pnl IS NULL THEN
         m.unconverted := from_prices;
         m.pnl := 0;
-        PERFORM warn(
-            p.session_id, at,
-            format(
-                'Order %s earned %s %s with position %s, and no rate is known: it is not in the P&L', filled.id,
-                from_prices, p.settlement_currency, p.id
-            ),
-            jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'unconverted_pnl', from_prices::text)
-        );
     END IF;
     IF m.pnl <> 0 OR from_prices <> 0 THEN
         p.realized_pnl := trim_scale(p.realized_pnl + m.pnl);
@@ -267,17 +233,10 @@ BEGIN
     END IF;
     p.current_price := coalesce(fill_price, p.current_price);
     p.last_update := greatest(p.last_update, at);
-    IF filled.order_type IN ('PARTIAL_EXIT', 'SCALE_IN') THEN
-        part := record_partial_trade(p, filled, m, at);
-        m.partial_trade_id := part.id;
-        is_first := part.is_new;
-        IF filled.order_type = 'SCALE_IN' THEN
-            p.scale_ins_taken := p.scale_ins_taken + coalesce(is_first, FALSE)::integer;
-            p.last_scale_in_price := coalesce(fill_price, p.last_scale_in_price);
-        ELSE
-            p.partial_exits_taken := p.partial_exits_taken + coalesce(is_first, FALSE)::integer;
-            p.last_partial_exit_price := coalesce(fill_price, p.last_partial_exit_price);
-        END IF;
+    IF filled.order_type = 'SCALE_IN' THEN
+        p.last_scale_in_price := coalesce(fill_price, p.last_scale_in_price);
+    ELSIF filled.order_type = 'PARTIAL_EXIT' THEN
+        p.last_partial_exit_price := coalesce(fill_price, p.last_partial_exit_price);
     END IF;
     IF p.current_quantity > 0 THEN
         p.status := 'OPEN';
@@ -310,6 +269,87 @@ BEGIN
         END IF;
         p.current_size := trim_scale(round(p.planned_size * p.current_quantity / p.planned_quantity, 18));
     END IF;
+    m.owed_quantity := p.unbooked_quantity;
+END
+$$;
+COMMENT ON FUNCTION after_fill IS
+'What a fill makes of its position, and what it moves, without writing anything: of an entry the position grows; of an '
+'exit it gives up the share of its cost, and the last exit releases what is left, so that the sum of the P&L is exact. '
+'A quantity of 0 with a value is a corrected price. Beyond what is held an exit leaves a rest. P&L in another currency '
+'whose rate is not known is left out. Values are rounded to 18 digits where they are made, and then only added. '
+'first_filled: of a PLANNED position when it was first filled.';
+
+CREATE FUNCTION counts_as_partial(kind order_type, moved booking) RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT moved.quantity <> 0 OR (moved.pnl <> 0 AND kind = 'PARTIAL_EXIT')
+$$;
+COMMENT ON FUNCTION counts_as_partial IS
+'Whether what a fill of a partial exit or a scale-in moved makes it a partial trade; else it only corrects one.';
+
+CREATE FUNCTION book_fill(
+    p positions,
+    filled orders,
+    moved numeric,
+    worth numeric,
+    fee numeric,
+    at timestamptz,
+    told_pnl numeric,
+    rate numeric,
+    fill_price numeric,
+    fill bigint,
+    request uuid,
+    content_hash bigint,
+    own_token uuid
+) RETURNS booking
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    status_before position_status;
+    first_filled timestamptz;
+    after record;
+    t trades;
+    m booking;
+    part record;
+    posted record;
+    trade_request uuid;
+BEGIN
+    IF p.status = 'CLOSED' AND moved <> 0 THEN
+        p := continuing_position(p, filled.order_type IN ('ENTRY', 'SCALE_IN') AND moved > 0, at);
+    END IF;
+    IF fill_price = 0 AND moved > 0 AND NOT p.allows_negative_prices THEN
+        PERFORM warn(
+            p.session_id, at, format('Order %s was filled with %s at a price of 0', filled.id, moved),
+            jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'quantity', moved::text)
+        );
+    END IF;
+    status_before := p.status;
+    IF p.status = 'PLANNED' AND moved <> 0 THEN
+        -- Fees in the base asset can have taken all of what was entered before: it was entered all the same.
+        SELECT min(f.filled_at::timestamptz) INTO first_filled
+          FROM order_fills AS f
+         WHERE f.position_id = p.id AND f.is_booked AND f.booked_quantity <> 0;
+    END IF;
+    after := after_fill(p, filled, moved, worth, fee, at, told_pnl, rate, fill_price, first_filled);
+    p := after.p;
+    m := after.m;
+    IF m.unconverted IS NOT NULL THEN
+        PERFORM warn(
+            p.session_id, at,
+            format(
+                'Order %s earned %s %s with position %s, and no rate is known: it is not in the P&L', filled.id,
+                m.unconverted, p.settlement_currency, p.id
+            ),
+            jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'unconverted_pnl', m.unconverted::text)
+        );
+    END IF;
+    IF filled.order_type IN ('PARTIAL_EXIT', 'SCALE_IN') THEN
+        part := record_partial_trade(p, filled, m, at);
+        m.partial_trade_id := part.id;
+        IF part.is_new AND filled.order_type = 'SCALE_IN' THEN
+            p.scale_ins_taken := p.scale_ins_taken + 1;
+        ELSIF part.is_new THEN
+            p.partial_exits_taken := p.partial_exits_taken + 1;
+        END IF;
+    END IF;
     UPDATE positions AS x
        SET status = p.status, quantity = p.quantity, original_quantity = p.original_quantity,
            exited_quantity = p.exited_quantity, current_quantity = p.current_quantity,
@@ -324,7 +364,6 @@ BEGIN
            unrealized_pnl = p.unrealized_pnl, unrealized_pnl_percent = p.unrealized_pnl_percent,
            last_update = p.last_update
      WHERE x.id = p.id;
-    m.owed_quantity := p.unbooked_quantity;
     IF m.rest_quantity <> 0 THEN
         PERFORM warn(
             p.session_id, at,
@@ -360,12 +399,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION book_fill IS
-'The heart: a position takes up what an order was filled with. Of an entry it grows; of an exit it gives up the share '
-'of its cost, and the last exit releases what is left, so that the sum of the P&L is exact. A quantity of 0 with a '
-'value is a corrected price. What a CLOSED position cannot take goes to the one that continues it: CLOSED stays final. '
-'Beyond what is held an exit leaves a rest. P&L in another currency whose rate is not known is left out, and kept with '
-'the fill until it is. Values are rounded to 18 digits where they are made, and then only added. '
-'Ledger, trade and metrics follow. Order and position are locked by the caller.';
+'The heart: a position takes up what an order was filled with, as after_fill says; ledger, trade and metrics follow. '
+'What a CLOSED position cannot take goes to the one that continues it: CLOSED stays final. What is left out for want '
+'of a rate is kept with the fill until it is known. Order and position are locked by the caller.';
 
 CREATE FUNCTION size_of(p positions, part numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE AS $$
@@ -539,6 +575,27 @@ COMMENT ON FUNCTION convert_pnl IS
 'Books the P&L of a fill for which no rate was known, now that one or the P&L itself is: into position, partial trade, '
 'ledger, trade and metrics.';
 
+CREATE FUNCTION warn_of_fill(before orders, filled orders, moved numeric, at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF is_final(before.status) THEN
+        PERFORM warn(
+            filled.session_id, at,
+            format('Order %s was filled with %s after it was %s', filled.id, moved, before.status),
+            jsonb_build_object('order_id', filled.id, 'status', before.status, 'quantity', moved::text)
+        );
+    ELSE
+        PERFORM warn(
+            filled.session_id, at,
+            format('Order %s of %s was filled with %s', filled.id, filled.quantity, filled.filled_quantity),
+            jsonb_build_object('order_id', filled.id, 'quantity', filled.filled_quantity::text)
+        );
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION warn_of_fill IS
+'Records that an order was filled after its end, or with more than was ordered, whichever it is.';
+
 CREATE FUNCTION take_up(
     before orders,
     filled orders,
@@ -560,18 +617,8 @@ DECLARE
     fee numeric := filled.commission - before.commission;
     m booking;
 BEGIN
-    IF moved > 0 AND before.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
-        PERFORM warn(
-            filled.session_id, at,
-            format('Order %s was filled with %s after it was %s', filled.id, moved, before.status),
-            jsonb_build_object('order_id', filled.id, 'status', before.status, 'quantity', moved::text)
-        );
-    ELSIF moved > 0 AND filled.is_overfilled THEN
-        PERFORM warn(
-            filled.session_id, at,
-            format('Order %s of %s was filled with %s', filled.id, filled.quantity, filled.filled_quantity),
-            jsonb_build_object('order_id', filled.id, 'quantity', filled.filled_quantity::text)
-        );
+    IF moved > 0 AND (filled.is_overfilled OR before.status IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED')) THEN
+        PERFORM warn_of_fill(before, filled, moved, at);
     END IF;
     IF filled.position_id IS NOT NULL THEN
         m := book_fill(

@@ -104,8 +104,8 @@ END
 $$;
 COMMENT ON FUNCTION refuse_fill IS 'Raises AT409, with both figures: the fill is known with others. Never returns.';
 
-CREATE FUNCTION store_order(o orders) RETURNS orders
-LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION with_totals(o orders) RETURNS orders
+LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     by_total boolean := o.told_quantity > o.recorded_quantity;
 BEGIN
@@ -130,6 +130,17 @@ BEGIN
     END IF;
     -- A float's noise in what was ordered is no difference.
     o.is_overfilled := o.quote_quantity IS NULL AND o.filled_quantity > o.quantity * 1.000000000001;
+    RETURN o;
+END
+$$;
+COMMENT ON FUNCTION with_totals IS
+'An order with what follows from its reports: filled quantity and price, what that moves in a position and its value, '
+'fees, whether it is more than was ordered.';
+
+CREATE FUNCTION store_order(o orders) RETURNS orders
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    o := with_totals(o);
     UPDATE orders AS x
        SET status = o.status, quantity = o.quantity, price = o.price, told_quantity = o.told_quantity,
            told_price = o.told_price, told_value = o.told_value, told_commission = o.told_commission,
@@ -147,8 +158,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION store_order IS
-'Writes an order that is locked, with what follows from its reports: filled quantity and price, what that moves in a '
-'position and its value, fees, whether it is more than was ordered. The order as it is then.';
+'Writes an order that is locked, with what follows from its reports, as with_totals says. The order as it is then.';
 
 CREATE FUNCTION complete_fee(
     known order_fills,
@@ -211,6 +221,80 @@ END
 $$;
 COMMENT ON FUNCTION book_late_fee IS 'Books a fee that became known after its fill into the position and the ledger.';
 
+CREATE FUNCTION fee_in_books(
+    INOUT told_fee numeric,
+    INOUT told_currency text,
+    INOUT converted numeric,
+    o orders,
+    p positions,
+    base text,
+    at_price numeric,
+    OUT base_fee numeric,
+    OUT base_value numeric
+)
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    base_fee := 0;
+    base_value := 0;
+    IF told_fee = 0 THEN
+        converted := coalesce(converted, 0);
+    ELSIF upper(told_currency) = upper(base) THEN
+        told_currency := base;
+        converted := coalesce(converted, as_booked(told_fee));
+    ELSIF upper(told_currency) = upper(p.base_asset) THEN
+        -- It makes a purchase smaller, and a sale takes that much more out of the position.
+        told_currency := p.base_asset;
+        base_fee := CASE WHEN is_entry(o.order_type) = (o.side = 'LONG') THEN told_fee ELSE -told_fee END;
+        base_value := contract_value(p.contract, p.contract_size, base_fee, at_price);
+        converted := coalesce(converted, abs(base_value) * sign(told_fee));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION fee_in_books IS
+'A fee as the exchange reports it, and what the books make of it: the same in the session''s base currency, NULL where '
+'that is not known, and of a fee in the traded asset the units that it takes and their value.';
+
+CREATE FUNCTION after_execution(
+    o orders, p positions, filled numeric, at_price numeric, base_fee numeric, converted numeric, at timestamptz
+) RETURNS orders
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    o.recorded_quantity := o.recorded_quantity + filled;
+    o.recorded_notional := o.recorded_notional + filled * at_price;
+    o.recorded_base_fee := o.recorded_base_fee + base_fee;
+    o.recorded_value := o.recorded_value + contract_value(p.contract, p.contract_size, filled - base_fee, at_price);
+    o.recorded_commission := o.recorded_commission + coalesce(converted, 0);
+    o.unknown_fees := o.unknown_fees + (converted IS NULL)::integer;
+    IF o.status NOT IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
+        o.status := CASE
+            WHEN o.quote_quantity IS NULL
+             AND greatest(o.told_quantity, o.recorded_quantity) >= o.quantity * 0.999999999999 THEN 'FILLED'
+            ELSE 'PARTIALLY_FILLED'
+        END;
+        o.needs_review := FALSE;
+    END IF;
+    o.filled_at := greatest(o.filled_at, at);
+    o.last_update := greatest(o.last_update, at);
+    RETURN o;
+END
+$$;
+COMMENT ON FUNCTION after_execution IS
+'What one execution makes of its order, less the units of the base asset that its fee takes; without what follows from '
+'all reports, which with_totals adds.';
+
+CREATE FUNCTION allows_fill(o orders, p positions, at_price numeric) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF (at_price < 0 AND NOT coalesce(p.allows_negative_prices, FALSE)) OR (at_price = 0 AND p.contract = 'INVERSE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
+            MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', o.id, at_price);
+    END IF;
+    RETURN TRUE;
+END
+$$;
+COMMENT ON FUNCTION allows_fill IS
+'True; raises AT422 for a price that the instrument of an order''s position does not have.';
+
 CREATE FUNCTION record_fill(
     own_id bigint,
     session bigint,
@@ -238,6 +322,7 @@ DECLARE
     known order_fills;
     execution order_fills;
     booked booking;
+    paid record;
     converted numeric;
     base_fee numeric := 0;
     base_value numeric := 0;
@@ -254,26 +339,17 @@ BEGIN
         p.contract_size := 1;
         p.allows_negative_prices := FALSE;
     END IF;
-    IF (at_price < 0 AND NOT p.allows_negative_prices) OR (at_price = 0 AND p.contract = 'INVERSE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'price',
-            MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', before.id, at_price);
+    IF at_price <= 0 THEN
+        PERFORM allows_fill(before, p, at_price);
     END IF;
-
-    -- A fee in the traded asset makes a purchase smaller, and a sale takes that much more out of the position.
     converted := told_commission;
-    IF told_fee = 0 THEN
-        converted := coalesce(converted, 0);
-    ELSIF told_fee IS NOT NULL THEN
+    IF told_fee IS NOT NULL THEN
         SELECT s.base_currency INTO base FROM trading_sessions AS s WHERE s.id = before.session_id;
-        IF upper(told_currency) = upper(base) THEN
-            told_currency := base;
-            converted := coalesce(converted, as_booked(told_fee));
-        ELSIF upper(told_currency) = upper(p.base_asset) THEN
-            told_currency := p.base_asset;
-            base_fee := CASE WHEN is_entry(before.order_type) = (before.side = 'LONG') THEN told_fee ELSE -told_fee END;
-            base_value := contract_value(p.contract, p.contract_size, base_fee, at_price);
-            converted := coalesce(converted, abs(base_value) * sign(told_fee));
-        END IF;
+        paid := fee_in_books(told_fee, told_currency, told_commission, before, p, base, at_price);
+        told_currency := paid.told_currency;
+        converted := paid.converted;
+        base_fee := paid.base_fee;
+        base_value := paid.base_value;
     END IF;
 
     PERFORM FROM order_fills AS f WHERE f.order_id = before.id AND f.exchange_fill_id = fill;
@@ -304,24 +380,7 @@ BEGIN
         RETURN known.id;
     END IF;
 
-    o := before;
-    o.recorded_quantity := before.recorded_quantity + filled;
-    o.recorded_notional := before.recorded_notional + filled * at_price;
-    o.recorded_base_fee := before.recorded_base_fee + base_fee;
-    o.recorded_value := before.recorded_value + contract_value(p.contract, p.contract_size, filled - base_fee, at_price);
-    o.recorded_commission := before.recorded_commission + coalesce(converted, 0);
-    o.unknown_fees := before.unknown_fees + (converted IS NULL)::integer;
-    IF before.status NOT IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN
-        o.status := CASE
-            WHEN o.quote_quantity IS NULL
-             AND greatest(o.told_quantity, o.recorded_quantity) >= o.quantity * 0.999999999999 THEN 'FILLED'
-            ELSE 'PARTIALLY_FILLED'
-        END;
-        o.needs_review := FALSE;
-    END IF;
-    o.filled_at := greatest(before.filled_at, at);
-    o.last_update := greatest(before.last_update, at);
-    o := store_order(o);
+    o := store_order(after_execution(before, p, filled, at_price, base_fee, converted, at));
     execution.kind := 'FILL';
     execution.exchange_fill_id := fill;
     execution.quantity := filled;
@@ -358,6 +417,82 @@ $$;
 COMMENT ON FUNCTION convert_order IS
 'As convert_pnl, of all that an order was filled with: a P&L is that of all of it, and is booked with the oldest.';
 
+CREATE FUNCTION after_total(
+    o orders,
+    p positions,
+    state order_status,
+    total numeric,
+    average numeric,
+    total_commission numeric,
+    new_quantity numeric,
+    new_price numeric,
+    failure text,
+    review boolean,
+    at timestamptz
+) RETURNS orders
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    filled_before numeric := o.filled_quantity;
+    told numeric;
+    told_at numeric;
+BEGIN
+    told := coalesce(
+        -- A sum of floats that is what was ordered, if it is not all that is held.
+        CASE
+            WHEN abs(total - o.quantity) <= o.quantity * 1e-12 AND scale(total) > scale(o.quantity)
+             AND total IS DISTINCT FROM p.current_quantity
+                THEN o.quantity
+            ELSE total
+        END,
+        CASE
+            WHEN state = 'FILLED' AND o.filled_quantity = 0 AND NOT is_final(o.status) THEN coalesce(new_quantity, o.quantity)
+        END,
+        -- A price that comes later, or is corrected, is that of the total that is known.
+        CASE WHEN average IS NOT NULL THEN nullif(o.told_quantity, 0) END
+    );
+    told_at := coalesce(average, CASE WHEN o.told_price IS NULL THEN o.price END, o.told_price);
+    IF (told_at < 0 AND NOT coalesce(p.allows_negative_prices, FALSE)) OR (average = 0 AND p.contract = 'INVERSE') THEN
+        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'filled_price',
+            MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', o.id, told_at);
+    END IF;
+    o.quantity := coalesce(new_quantity, o.quantity);
+    o.price := coalesce(new_price, o.price);
+    IF told IS NULL OR told >= o.told_quantity THEN
+        o.told_commission := coalesce(total_commission, o.told_commission);
+    END IF;
+    IF told > 0 AND told >= o.told_quantity THEN
+        o.told_quantity := told;
+        o.told_price := told_at;
+        o.told_value := contract_value(p.contract, p.contract_size, told, told_at);
+    END IF;
+    o.filled_quantity := greatest(o.recorded_quantity, o.told_quantity);
+    -- Until somebody says that it is looked at, or the exchange knows the order again.
+    o.needs_review := coalesce(review, o.needs_review AND coalesce(state, 'UNKNOWN') IN ('UNKNOWN', 'PENDING'));
+    IF NOT is_final(o.status) THEN
+        o.status := CASE
+            WHEN state IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN state
+            WHEN o.quote_quantity IS NULL AND o.filled_quantity >= o.quantity * 0.999999999999 THEN 'FILLED'
+            WHEN o.filled_quantity > 0 AND coalesce(state, 'OPEN') <> 'UNKNOWN' THEN 'PARTIALLY_FILLED'
+            WHEN state IS NULL OR state IN ('PENDING', 'PARTIALLY_FILLED') THEN o.status
+            ELSE state
+        END;
+        IF state IN ('CANCELLED', 'EXPIRED') THEN
+            o.cancelled_at := at;
+        END IF;
+    END IF;
+    o.failure_reason := coalesce(failure, o.failure_reason);
+    IF o.filled_quantity > filled_before THEN
+        o.filled_at := greatest(o.filled_at, at);
+    END IF;
+    o.last_update := greatest(o.last_update, at);
+    RETURN o;
+END
+$$;
+COMMENT ON FUNCTION after_total IS
+'What a report of an order as a whole makes of it: forward only, so that a state that would go back and an end that is '
+'there already stay; without what follows from all reports, which with_totals adds. Raises AT422 for a price that the '
+'instrument does not have.';
+
 CREATE FUNCTION update_order(
     own_id bigint,
     session bigint,
@@ -382,8 +517,6 @@ DECLARE
     before orders;
     o orders;
     p positions;
-    told numeric;
-    told_at numeric;
 BEGIN
     PERFORM permitted();
     SELECT * INTO before FROM orders WHERE id = find_order(own_id, session, internal, exchange) FOR NO KEY UPDATE;
@@ -395,62 +528,18 @@ BEGIN
     END IF;
     total_commission := as_booked(total_commission);
     told_pnl := as_booked(told_pnl);
-    told := coalesce(
-        -- A sum of floats that is what was ordered, if it is not all that is held.
-        CASE
-            WHEN abs(total - before.quantity) <= before.quantity * 1e-12 AND scale(total) > scale(before.quantity)
-             AND total IS DISTINCT FROM p.current_quantity
-                THEN before.quantity
-            ELSE total
-        END,
-        CASE
-            WHEN state = 'FILLED' AND before.filled_quantity = 0 AND NOT is_final(before.status)
-                THEN coalesce(new_quantity, before.quantity)
-        END,
-        -- A price that comes later, or is corrected, is that of the total that is known.
-        CASE WHEN average IS NOT NULL THEN nullif(before.told_quantity, 0) END
-    );
-    told_at := coalesce(average, CASE WHEN before.told_price IS NULL THEN before.price END, before.told_price);
-    IF (told_at < 0 AND NOT coalesce(p.allows_negative_prices, FALSE)) OR (average = 0 AND p.contract = 'INVERSE') THEN
-        RAISE EXCEPTION USING ERRCODE = 'AT422', COLUMN = 'filled_price',
-            MESSAGE = format('order %s cannot be filled at %s: the position''s instrument has no such price', before.id, told_at);
-    END IF;
     IF NOT names_by_exchange AND (exchange = before.exchange_order_id) IS NOT TRUE AND exchange IS NOT NULL THEN
         PERFORM refuse_taken_order(before.session_id, before.id, before.symbol, NULL, exchange);
     END IF;
-    o := before;
-    o.quantity := coalesce(new_quantity, before.quantity);
-    o.price := coalesce(new_price, before.price);
+    o := after_total(
+        before, p, state, total, average, total_commission, new_quantity, new_price, failure, review, at
+    );
     IF NOT names_by_exchange AND exchange IS NOT NULL THEN
         IF exchange <> before.exchange_order_id THEN
             o.former_exchange_order_ids := before.former_exchange_order_ids || before.exchange_order_id::text;
         END IF;
         o.exchange_order_id := exchange;
     END IF;
-    IF told > 0 AND told >= before.told_quantity THEN
-        o.told_quantity := told;
-        o.told_price := told_at;
-        o.told_value := contract_value(p.contract, p.contract_size, told, told_at);
-    END IF;
-    IF told IS NULL OR told >= before.told_quantity THEN
-        o.told_commission := coalesce(total_commission, before.told_commission);
-    END IF;
-    o.filled_quantity := greatest(o.recorded_quantity, o.told_quantity);
-    IF NOT is_final(before.status) THEN
-        o.status := CASE
-            WHEN state IN ('FILLED', 'CANCELLED', 'FAILED', 'EXPIRED') THEN state
-            WHEN o.quote_quantity IS NULL AND o.filled_quantity >= o.quantity * 0.999999999999 THEN 'FILLED'
-            WHEN o.filled_quantity > 0 AND coalesce(state, 'OPEN') <> 'UNKNOWN' THEN 'PARTIALLY_FILLED'
-            WHEN state IS NULL OR state IN ('PENDING', 'PARTIALLY_FILLED') THEN before.status
-            ELSE state
-        END;
-        IF state IN ('CANCELLED', 'EXPIRED') THEN
-            o.cancelled_at := at;
-        END IF;
-    END IF;
-    -- Until somebody says that it is looked at, or the exchange knows the order again.
-    o.needs_review := coalesce(review, before.needs_review AND coalesce(state, 'UNKNOWN') IN ('UNKNOWN', 'PENDING'));
-    o.failure_reason := coalesce(failure, before.failure_reason);
     IF before.status IN ('FAILED', 'EXPIRED') AND before.exchange_order_id IS NULL AND o.exchange_order_id IS NOT NULL
         AND state IN ('OPEN', 'PARTIALLY_FILLED') THEN
         PERFORM warn(
@@ -459,16 +548,18 @@ BEGIN
             jsonb_build_object('order_id', before.id, 'status', before.status, 'exchange_order_id', exchange)
         );
     END IF;
-    IF o.filled_quantity > before.filled_quantity THEN
-        o.filled_at := greatest(before.filled_at, at);
-    END IF;
-    o.last_update := greatest(before.last_update, at);
     o := store_order(o);
     IF (o.filled_units, o.filled_value, o.commission) IS DISTINCT FROM (before.filled_units, before.filled_value,
     before.commission) THEN
         PERFORM take_up(before, o, p, at, told_pnl, rate, coalesce(average, o.filled_price), own_token, NULL, NULL, NULL);
-    ELSIF own_token IS NOT NULL THEN
-        PERFORM fence(o.session_id, own_token);
+    ELSE
+        IF o.filled_price <> before.filled_price THEN
+            -- Another price with the same value to the last digit, as an inverse contract has.
+            UPDATE partial_trades AS t SET price = o.filled_price WHERE t.order_id = o.id;
+        END IF;
+        IF own_token IS NOT NULL THEN
+            PERFORM fence(o.session_id, own_token);
+        END IF;
     END IF;
     IF num_nonnulls(told_pnl, rate) > 0 THEN
         -- A P&L is that of what is new, if anything is.

@@ -82,6 +82,8 @@ OF_ONE: Final[Mapping[tuple[str, str], str]] = {
         "positions.record_funding",
         "amount",
     ): "In the session's base currency: positive when received, negative when paid.",
+    ("bookings.log_positions", "orders"): "The orders, in the order in which they are journaled.",
+    ("bookings.log_positions", "reports"): "What became of them, in the order in which it is booked.",
     ("positions.record_margin_interest", "cost"): "In the session's base currency; positive when it was paid.",
     ("predictions.set_prediction", "max_entries"): "Most predictions that the cache keeps.",
     (

@@ -22,6 +22,7 @@ from atb_db.importing.results import Imported
 from atb_db.repository import imports, positions, trades
 from atb_db.testing import settings_of
 from tests.importing.conftest import Sample, adds_up, books_are_clean, expected, silent
+from tests.importing.test_at_once import same_books
 
 GENERATIONS = [pytest.param("incumbent-2025-10", marks=pytest.mark.slow), "incumbent-head"]
 
@@ -129,3 +130,12 @@ def compare(url: str, source: str, due: Mapping[str, Any]) -> None:
     different = [one for one in found if not one.same]
     assert different
     assert len(different) < len(found) / 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GENERATIONS)
+def test_positions_booked_at_once_are_those_of_the_single_commands(
+    restored: Callable[[str], str], fresh_url: str, empty_url: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    source = restored(name)
+    same_books(lambda url: imported(url, source), fresh_url, empty_url, monkeypatch)

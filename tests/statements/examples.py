@@ -599,6 +599,6 @@ _OTHERS: Final[dict[type, Callable[[Any], object]]] = {
     Decimal: lambda value: value / 2,
     str: lambda value: value + "x",
     JsonText: lambda value: [json.loads(value)],
-    RowsText: lambda value: RowsText(value.replace('"size":"0.1"', '"size":"0.2"')),
+    RowsText: lambda value: RowsText(value.replace('"size":"0.1"', '"size":"0.2"').replace('"pnl":"1"', '"pnl":"2"')),
     datetime: lambda value: value + timedelta(microseconds=1),
 }

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from atb_db import Database
-from atb_db.repository import imports
+from atb_db.repository import bookings, imports
+from atb_db.repository.bookings import NewOrder, NewReport
 from atb_db.repository.imports import NewImportedRow
 
 if TYPE_CHECKING:
@@ -51,4 +52,18 @@ IMPORT_EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "imports.get_order_keys": lambda world: imports.get_order_keys(session_id=world.session_id),
     "imports.get_planned_positions": lambda _: imports.get_planned_positions(order_ids=[1, 2, 3]),
     "imports.find_imported": lambda _: imports.find_imported(source_table="trades", source_key="1"),
+    "bookings.log_positions": lambda world: bookings.log_positions(
+        session_id=world.session_id,
+        orders=[
+            NewOrder("ENTRY", "BTCUSDT", "LONG", 2, "logged entry", _AT, size="0.1"),
+            NewOrder("PARTIAL_EXIT", "BTCUSDT", "LONG", 1, "logged exit", _AT, entry="logged entry"),
+            NewOrder("FULL_EXIT", "BTCUSDT", "LONG", 1, "logged close", _AT, entry="logged entry", reason="target"),
+        ],
+        reports=[
+            NewReport("logged entry", _AT, exchange_fill_id="f", quantity=2, price=100, fee=1, fee_currency="USDT"),
+            NewReport("logged entry", _AT, funding=-1),
+            NewReport("logged exit", _AT, status="FILLED", quantity=1, price=110, pnl=1),
+            NewReport("logged close", _AT, status="FILLED", quantity=1, price=120, commission=1),
+        ],
+    ),
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.executions import Execution
+from atb_db.importing.formats.keys import Keys
 from atb_db.importing.plan import Row, Unit, quarantined
 from atb_db.importing.reading import number, text, utc
 
@@ -25,12 +25,10 @@ def executions(rows: Sequence[Row]) -> tuple[list[Execution], list[Unit]]:
 
     Rows that are equal in every column are all real: they are numbered in the order of the file.
     """
-    seen: Counter[str] = Counter()
+    keys = Keys(sorted(COLUMNS))
     found, bad = [], []
     for row in reversed(rows):
-        content = "|".join(str(row.get(column, "")) for column in sorted(COLUMNS))
-        seen[content] += 1
-        key = f"{content[:240]}#{seen[content]}"
+        key = keys.next(row)
         try:
             found.append(_execution(key, row))
         except Unfit as why:

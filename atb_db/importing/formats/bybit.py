@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +9,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from atb_db.importing.errors import Unfit
+from atb_db.importing.formats.keys import Keys
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined
 from atb_db.importing.reading import number, text, text_or_none, utc
 from atb_db.repository import trades
@@ -40,12 +40,10 @@ class Closed(NamedTuple):
 
 def units(rows: Sequence[Row], *, strategy_name: str) -> tuple[list[Unit], list[Closed]]:
     """A unit for each row, oldest first; rows that are equal in every column are all real."""
-    seen: Counter[str] = Counter()
+    keys = Keys(sorted(COLUMNS | {"Order No.", "Trade Time(UTC+0)"}))
     closed, bad = [], []
     for row in reversed(rows):
-        content = "|".join(str(row.get(column, "")) for column in sorted(COLUMNS | {"Order No.", "Trade Time(UTC+0)"}))
-        seen[content] += 1
-        key = f"{content[:240]}#{seen[content]}"
+        key = keys.next(row)
         try:
             closed.append(_closed(key, row))
         except Unfit as why:

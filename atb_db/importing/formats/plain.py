@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 from atb_db.importing.errors import Unfit, UnusableSource
 from atb_db.importing.executions import Execution
+from atb_db.importing.formats.keys import Keys
 from atb_db.importing.plan import Row, Unit, quarantined
 from atb_db.importing.reading import number, number_or_none, text, text_or_none, utc
 
@@ -35,17 +35,12 @@ def executions(rows: Sequence[Row], *, mapping: Mapping[str, str], currency: str
         raise UnusableSource(
             f"no column is {missing[0]}: name one with --map COLUMN={missing[0]}; it has {', '.join(sorted(columns))}"
         )
-    seen: Counter[str] = Counter()
+    keys = Keys((*NEEDED, *OPTIONAL))
     found, bad = [], []
     for row in rows:
         named = {mapping.get(column, column): value for column, value in row.items()}
         key = text_or_none(named, "trade_id")
-        if key is None:
-            content = "|".join(str(named.get(field, "")) for field in (*NEEDED, *OPTIONAL))[:240]
-            seen[content] += 1
-            key = f"{content}#{seen[content]}"
-        else:
-            key = f"{text_or_none(named, 'symbol')} {key}"
+        key = keys.next(named) if key is None else f"{text_or_none(named, 'symbol')} {key}"
         try:
             extra = {name: value for name, value in named.items() if name not in {*NEEDED, *OPTIONAL}}
             found.append(_execution(key, row, named, currency, extra))
