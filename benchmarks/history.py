@@ -139,11 +139,11 @@ def filled(connection: psycopg.Connection, rows: int, apart: timedelta) -> int:
 
 
 def keep(connection: psycopg.Connection, session_id: int) -> None:
-    """What writes keep by days; as in a session that trades, its newest day is not there."""
+    """What writes keep by days and months; as in a session that trades, its newest ones are not there."""
     while connection.execute("SELECT roll_up(%s, 200000)", [session_id]).fetchone() != (0,):
         pass
-    for table in ("trade_days", "order_days"):
-        newest = f"DELETE FROM {table} WHERE session_id = %(of)s AND day = (SELECT max(day) FROM {table})"
+    for table, span in (("trade_days", "day"), ("trade_months", "month"), ("order_days", "day")):
+        newest = f"DELETE FROM {table} WHERE session_id = %(of)s AND {span} = (SELECT max({span}) FROM {table})"
         connection.execute(newest.encode(), {"of": session_id})
     connection.execute("VACUUM ANALYZE")
 

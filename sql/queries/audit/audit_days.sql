@@ -1,7 +1,8 @@
--- Contradictions between a session's trades and orders and their sums by day.
+-- Contradictions between a session's trades and orders and their sums by day and month.
 WITH days AS MATERIALIZED (
     SELECT (SELECT array_agg(k.day::timestamptz) FROM kept_trade_days(:session_id, NULL, NULL) AS k) AS of_trades,
-           (SELECT array_agg(k.day) FROM kept_order_days(:session_id, NULL, NULL) AS k (day)) AS of_orders
+           (SELECT array_agg(k.day) FROM kept_order_days(:session_id, NULL, NULL) AS k (day)) AS of_orders,
+           (SELECT array_agg(k.month::timestamptz) FROM kept_trade_months(:session_id, NULL, NULL) AS k) AS of_months
      WHERE existing_session(:session_id) IS NOT NULL
 ), due AS MATERIALIZED (
     SELECT 'trade days' AS identity, t.day::timestamptz AS day, '' AS part, to_jsonb(t) AS said
@@ -11,6 +12,15 @@ WITH days AS MATERIALIZED (
     SELECT 'trade days', p.day, concat_ws(', ', '', p.kept_by, p.strategy_name, p.symbol, p.exit_reason), to_jsonb(p)
       FROM days AS d
      CROSS JOIN LATERAL measured_trade_parts(:session_id, d.of_trades) AS p
+     UNION ALL
+    SELECT 'trade months', m.month, '', to_jsonb(m)
+      FROM days AS d
+     CROSS JOIN LATERAL measured_trade_months(:session_id, d.of_months) AS m
+     UNION ALL
+    SELECT 'trade months', p.month, concat_ws(', ', '', p.kept_by, p.strategy_name, p.symbol, p.exit_reason),
+           to_jsonb(p)
+      FROM days AS d
+     CROSS JOIN LATERAL measured_trade_month_parts(:session_id, d.of_months) AS p
      UNION ALL
     SELECT 'order days', p.day, concat_ws(', ', '', p.kept_by, p.order_type, p.strategy_name, p.symbol), to_jsonb(p)
       FROM days AS d
@@ -29,6 +39,19 @@ WITH days AS MATERIALIZED (
      WHERE p.session_id = :session_id
        AND p.day = any(d.of_trades)
      UNION ALL
+    SELECT 'trade months', m.month, '', to_jsonb(m)
+      FROM days AS d
+     CROSS JOIN trade_months AS m
+     WHERE m.session_id = :session_id
+       AND m.month = any(d.of_months)
+     UNION ALL
+    SELECT 'trade months', p.month, concat_ws(', ', '', p.kept_by, p.strategy_name, p.symbol, p.exit_reason),
+           to_jsonb(p)
+      FROM days AS d
+     CROSS JOIN trade_month_parts AS p
+     WHERE p.session_id = :session_id
+       AND p.month = any(d.of_months)
+     UNION ALL
     SELECT 'order days', p.day, concat_ws(', ', '', p.kept_by, p.order_type, p.strategy_name, p.symbol), to_jsonb(p)
       FROM days AS d
      CROSS JOIN order_day_parts AS p
@@ -42,7 +65,8 @@ WITH days AS MATERIALIZED (
      WHERE k.said IS DISTINCT FROM d.said
 )
 SELECT r.identity,
-       'day ' || to_char(r.day AT TIME ZONE 'UTC', 'YYYY-MM-DD') || r.part || ', ' || c.key AS subject,
+       CASE r.identity WHEN 'trade months' THEN 'month ' ELSE 'day ' END
+       || to_char(r.day AT TIME ZONE 'UTC', 'YYYY-MM-DD') || r.part || ', ' || c.key AS subject,
        r.due ->> c.key AS expected, r.kept ->> c.key AS actual
   FROM rows_of_days AS r
  CROSS JOIN LATERAL jsonb_each(coalesce(r.kept, r.due)) AS c (key, value)
