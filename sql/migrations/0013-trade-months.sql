@@ -48,5 +48,7 @@ CREATE TABLE trade_month_parts (
     last_exit_time timestamptz NOT NULL,
     CONSTRAINT trade_month_parts_pkey PRIMARY KEY (session_id, kept_by, month, strategy_name, symbol, exit_reason),
     CONSTRAINT trade_month_parts_session_id_fkey FOREIGN KEY (session_id) REFERENCES trading_sessions (id),
-    CONSTRAINT trade_month_parts_kept_by CHECK (kept_by IN ('strategy_name', 'symbol', 'exit_reason', 'all of them'))
+    CONSTRAINT trade_month_parts_kept_by CHECK (
+        kept_by IN ('strategy_name', 'symbol', 'exit_reason', 'all of them')
+    )
 );

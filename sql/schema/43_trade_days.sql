@@ -99,7 +99,7 @@ LANGUAGE sql IMMUTABLE ROWS 4 AS $$
     SELECT g.first_moment, g.next_moment
       FROM (
                SELECT coalesce(
-                          lag(d.day) OVER (ORDER BY d.ordinality) + interval '24 hours', since, '-infinity'
+                          days[d.ordinality::integer - 1] + interval '24 hours', since, '-infinity'
                       ) AS first_moment,
                       d.day AS next_moment
                  FROM unnest(days) WITH ORDINALITY AS d (day, ordinality)
@@ -118,11 +118,9 @@ CREATE FUNCTION spaces(
 LANGUAGE sql IMMUTABLE ROWS 4 AS $$
     SELECT g.first_moment, g.next_moment
       FROM (
-               SELECT coalesce(
-                          lag(s.next_moment) OVER (ORDER BY s.ordinality), since, '-infinity'
-                      ) AS first_moment,
-                      s.first_moment AS next_moment
-                 FROM unnest(starts, ends) WITH ORDINALITY AS s (first_moment, next_moment, ordinality)
+               SELECT coalesce(ends[s.ordinality::integer - 1], since, '-infinity') AS first_moment,
+                      s.moment AS next_moment
+                 FROM unnest(starts) WITH ORDINALITY AS s (moment, ordinality)
                 UNION ALL
                SELECT coalesce(ends[cardinality(ends)], since, '-infinity'), coalesce(until, 'infinity')
            ) AS g

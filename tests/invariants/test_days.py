@@ -315,11 +315,14 @@ def test_months_go_with_what_is_corrected_and_come_again(
     fresh_world_db: Database, owner: psycopg.Connection, chance: Random
 ) -> None:
     world = Chance(fresh_world_db, owner, chance)
+
+    def trade(at: datetime) -> None:
+        given = world.trade()._asdict() | dict.fromkeys(("entry_time", "exit_time"), at)
+        fresh_world_db.run(trades.log_trade(session_id=world.session_id, **given))
+
     for month in range(1, 13):
-        at = datetime(2024, month, 15, tzinfo=UTC)
-        for trade in (world.trade(), world.trade()):
-            given = trade._asdict() | {"entry_time": at, "exit_time": at}
-            fresh_world_db.run(trades.log_trade(session_id=world.session_id, **given))
+        for day in (1, 15):
+            trade(datetime(2024, month, day, tzinfo=UTC))
     everything: Choice = {
         "session": world.session_id, "since": None, "until": None, "strategy": None, "symbol": None
     }  # fmt: skip
@@ -334,8 +337,7 @@ def test_months_go_with_what_is_corrected_and_come_again(
     assert kept_months(owner, world.session_id) == 10
     same(owner, everything)
     # A late trade: until it is added up, days are read.
-    late = dict.fromkeys(("entry_time", "exit_time"), at - timedelta(days=90))
-    fresh_world_db.run(trades.log_trade(session_id=world.session_id, **given | late))
+    trade(datetime(2024, 9, 9, tzinfo=UTC))
     assert kept_months(owner, world.session_id) == 0
     same(owner, everything)
     roll_all(owner, world.session_id)

@@ -750,7 +750,7 @@ _AROUND: Final = (
         }.items()
         for column in columns.split()
     ),
-    *(_day("trade_months", column, "'2024-03-02Z'") for column in ("next_month", "best_day", "worst_day")),
+    *(_day("trade_months", column, "'2024-03-09Z'") for column in ("best_day", "worst_day")),
     *(_day("trade_months", column, f"{column} + 1") for column in ("best_day_net_pnl", "worst_day_net_pnl")),
     *(
         _day(table, column, "9")
