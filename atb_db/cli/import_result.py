@@ -13,6 +13,7 @@ import typer
 from atb_db.admin.readable import counted, shown_duration
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.output import print_json, print_message, print_table
+from atb_db.types import ImportOutcome
 
 if TYPE_CHECKING:
     from atb_db.importing.results import Imported
@@ -33,7 +34,7 @@ def finish(done: Imported, *, as_json: bool) -> None:
 
 def _print(done: Imported) -> None:
     print_table(
-        ("Table", "Rows", "Records", "Adjusted", "Quarantined", "Imported before"),
+        ("Table", "Rows", "Records", "Adjusted", "Quarantined", "Of these before"),
         [(one.table, one.rows, one.records, one.adjusted, one.quarantined, one.known) for one in done.counts],
     )
     if done.books:
@@ -41,7 +42,8 @@ def _print(done: Imported) -> None:
             ("Session", "Name", "Trades", "Open", "Net P&L", "Balance", ""),
             [
                 (
-                    *(one.session_id, one.name, one.trades, one.open_positions),
+                    "a new one" if done.dry_run and one.session_id in done.new_sessions else one.session_id,
+                    *(one.name, one.trades, one.open_positions),
                     *(f"{one.net_pnl:.8f}", f"{one.balance:.8f}", one.base_currency),
                 )
                 for one in done.books
@@ -49,7 +51,8 @@ def _print(done: Imported) -> None:
         )
     for difference in done.differences:
         print_message(f"{difference.subject}: the source says {difference.source}, the books {difference.books}")
-    for fate in done.fates[:_SHOWN]:
+    # What is in no book first: it must not be lost behind adjustments.
+    for fate in sorted(done.fates, key=lambda one: one.outcome is not ImportOutcome.QUARANTINED)[:_SHOWN]:
         print_message(f"{fate.outcome.lower()}: {fate.table} {fate.key}: {fate.reason}")
     if len(done.fates) > _SHOWN:
         print_message(f"and {len(done.fates) - _SHOWN} more: --json has all of them")

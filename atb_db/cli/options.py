@@ -56,9 +56,13 @@ JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.
 
 def settings_of(url: str | None) -> Settings:
     """The settings; an unusable one ends the command."""
+    import logging
+
     from atb_db.config import Settings
     from atb_db.errors import ConfigurationError
 
+    # What the driver's log says, such as of a pipeline that a refused row has aborted, our errors say in a sentence.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     try:
         return Settings.load(url)
     except ConfigurationError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from uuid import UUID
 
 from atb_db.errors import InvalidInput
@@ -141,6 +141,8 @@ def _with_values(sql: str, values: Sequence[str | None]) -> str:
 
 def _copy(sql: str, columns: Sequence[FrameColumn], money: Money) -> bytes:
     """COPY of the rows, money in the form that the frame has it in."""
+    if money not in get_args(Money):
+        raise InvalidInput("is decimal128 or float64", field="money")
     names = [_quoted(column.name) for column in columns]
     shown = [
         name if column.form is not Form.MONEY else _money(name, money)

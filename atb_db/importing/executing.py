@@ -12,7 +12,7 @@ from atb_db.database import Database
 from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.importing.ahead import made_ahead
-from atb_db.importing.errors import Unfit
+from atb_db.importing.errors import Unfit, UnusableSource
 from atb_db.importing.plan import Book, Difference, Origin, Plan, Unit, as_document
 from atb_db.importing.results import Counted, Fate, Imported, ImportedBook
 from atb_db.importing.run import BOOKS, Run
@@ -49,6 +49,7 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
     with _transactions(db, dry_run=dry_run) as begin:
         with begin() as tx:
             source_id = tx.run(imports.register_source(**plan.source._asdict()))
+            _same_zone(tx, source_id, plan.source.time_zone)
             run = Run(source_id, tx.run(imports.get_imported_keys(source_id=source_id)))
             for book in plan.books:
                 run.sessions[book.key] = _session(tx, run, book)
@@ -75,6 +76,7 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
                 tuple(fates),
                 (*plan.differences, *_compare(plan, books)),
                 plan.left_out,
+                tuple(run.sessions[book.key] for book in plan.books if (BOOKS, book.key) not in run.known),
             )
         )
     return found[0]
@@ -125,6 +127,20 @@ def _is_known(run: Run, origin: Origin) -> bool:
     return before is not None and before.content_hash == origin.content_hash
 
 
+def _same_zone(tx: Transaction, source_id: int, zone: str | None) -> None:
+    """Refuse another reading of the same source's times: its old rows and its new ones would contradict each other.
+
+    Raises:
+        UnusableSource: earlier imports read them in another zone.
+    """
+    [before] = [one for one in tx.run(imports.get_import_sources()) if one.id == source_id]
+    if before.time_zone != zone:
+        raise UnusableSource(
+            f"earlier imports read its times with --timezone {before.time_zone}: "
+            "use that again, or give another --account"
+        )
+
+
 def _session(tx: Transaction, run: Run, book: Book) -> int:
     before = run.known.get((BOOKS, book.key))
     if before is not None and before.session_id is not None:
@@ -144,11 +160,24 @@ def _session(tx: Transaction, run: Run, book: Book) -> int:
             request_id=run.request(f"session {book.key}"),
         )
     )
-    made = NewImportedRow(
-        BOOKS, book.key, "RECORD", 0, session_id=session_id, target_table="trading_sessions", target_id=session_id
-    )
-    tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[made]))
+    tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[_book_row(book.key, session_id)]))
     return session_id
+
+
+def _book_row(key: str, session_id: int) -> NewImportedRow:
+    return NewImportedRow(
+        BOOKS, key, "RECORD", 0, session_id=session_id, target_table="trading_sessions", target_id=session_id
+    )
+
+
+def _gone_on(run: Run, rows: Sequence[NewImportedRow]) -> list[NewImportedRow]:
+    """The sessions of an earlier run that get rows in this one: what is newer than that is an engine's."""
+    reached = {row.session_id for row in rows}
+    return [
+        _book_row(key, session_id)
+        for key, session_id in run.sessions.items()
+        if session_id in reached and (BOOKS, key) in run.known
+    ]
 
 
 def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
@@ -158,7 +187,7 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
     try:
         with begin() as tx:
             rows = _carried_out(tx, run, units)
-            tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
+            tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[*rows, *_gone_on(run, rows)]))
         run.keep()
     except _REFUSALS as refusal:
         run.forget()
@@ -167,7 +196,8 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
         if len(units) > 1:
             half = len(units) // 2
             return [*_store(begin, run, units[:half], tally), *_store(begin, run, units[half:], tally)]
-        rows = [_refused(origin, refusal) for origin in units[0].origins]
+        session_id = run.sessions.get(units[0].book or "")
+        rows = [_refused(origin, refusal, session_id) for origin in units[0].origins]
         with begin() as tx:
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
     for row in rows:
@@ -213,12 +243,13 @@ def _row(run: Run, origin: Origin, session_id: int | None, results: dict[str, in
     )
 
 
-def _refused(origin: Origin, refusal: AtbDbError | Unfit) -> NewImportedRow:
+def _refused(origin: Origin, refusal: AtbDbError | Unfit, session_id: int | None) -> NewImportedRow:
     return NewImportedRow(
         origin.table,
         origin.key,
         ImportOutcome.QUARANTINED,
         origin.content_hash,
+        session_id,
         reason=f"{refusal}" if isinstance(refusal, Unfit) else f"the books refuse it: {refusal}",
         content=as_document(origin.row),
     )

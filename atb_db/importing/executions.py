@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
@@ -15,6 +15,10 @@ from atb_db.statement import Statement
 from atb_db.types import ContractType, ImportOutcome, OrderStatus, OrderType, PositionSide
 
 _ZERO: Final = Decimal(0)
+_TOO_LARGE: Final = Decimal("1e30")
+_FIRST: Final = datetime(2009, 1, 3, tzinfo=UTC)
+_TOO_LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_LONGEST_SYMBOL: Final = 128
 
 
 class Execution(NamedTuple):
@@ -56,6 +60,24 @@ class Execution(NamedTuple):
         """What it moves: positive for a buy, and less or more by a fee in the base asset."""
         fee = self.fee if self.fee is not None and self.fee_currency == self.base else _ZERO
         return self.quantity - fee if self.is_buy else -self.quantity - fee
+
+
+def unbookable(execution: Execution) -> str | None:
+    """Why the books would refuse it, whatever is held; None where they would not.
+
+    Found out before the others are made into orders: those that follow it in its position would be refused, too.
+    """
+    figures = {"quantity": execution.quantity, "price": execution.price, "fee": execution.fee or _ZERO}
+    for name, figure in figures.items():
+        if abs(figure) >= _TOO_LARGE:
+            return f"{name} is {figure}, which is none"
+    if execution.price < 0:
+        return f"price is {execution.price}"
+    if not _FIRST <= execution.at < _TOO_LATE:
+        return f"time is {execution.at:%Y-%m-%d}: no exchange had trades then"
+    if len(execution.symbol) > _LONGEST_SYMBOL:
+        return f"symbol has {len(execution.symbol)} characters, more than {_LONGEST_SYMBOL}"
+    return None
 
 
 class Held(NamedTuple):

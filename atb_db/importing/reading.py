@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Final
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Row
+
+_WITH_THOUSANDS: Final = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d*|(?:,\d{3}){2,})")
 
 
 def number(row: Row, name: str) -> Decimal:
@@ -25,16 +29,21 @@ def number_or_none(row: Row, name: str) -> Decimal | None:
     """A finite number, or None for nothing; thousands separators are taken out.
 
     Raises:
-        Unfit: it is no finite number.
+        Unfit: it is no finite number, or its comma may as well be a decimal one: 1,5 is not 15, and 12,000 may be 12.
     """
     value = row.get(name)
     if value is None or value == "":
         return None
     if isinstance(value, bool):
         raise Unfit(f"{name} is no number: {value}")
+    written = str(value).strip()
+    if "," in written:
+        if not _WITH_THOUSANDS.fullmatch(written):
+            raise Unfit(f"{name} is {written[:40]!r}: numbers have a decimal point, and no comma without one")
+        written = written.replace(",", "")
     try:
         # A float's shortest text is what was written; its exact value is not.
-        found = value if isinstance(value, Decimal) else Decimal(str(value).strip().replace(",", ""))
+        found = value if isinstance(value, Decimal) else Decimal(written)
     except InvalidOperation:
         raise Unfit(f"{name} is no number: {str(value)[:40]!r}") from None
     if not found.is_finite():

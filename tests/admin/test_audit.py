@@ -131,6 +131,37 @@ def test_written_books_balance(written: Books) -> None:
     assert found(written) == set()
 
 
+@pytest.mark.parametrize("shown", ["trim_scale(%I)", "%I + 0.0000000000000000000000000"])
+def test_zeros_behind_numbers_contradict_nothing(books: Books, shown: str) -> None:
+    """An export does not keep them, and quotients have more digits with them."""
+    with Database(books.url) as db:
+        # Whether its sizes, above 1, have 16 digits or 18 depends on the zeros.
+        grown = db.run(
+            positions.open_position(
+                session_id=books.active,
+                symbol="ETHUSDT",
+                side="LONG",
+                entry_price="7000.00",
+                size="0.90000000",
+                quantity="0.13840000",
+                strategy_name="test",
+                entry_time=at(0),
+            )
+        )
+        db.run(positions.apply_scale_in(position_id=grown, quantity="0.076888888889", price="7000", timestamp=at(2)))
+    assert found(books) == set()
+    tamper(
+        books,
+        "DO $$ DECLARE change text; BEGIN FOR change IN"
+        f" SELECT format('UPDATE %I SET ' || string_agg(format('%I = {shown}', attname, attname), ', '), relname)"
+        " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN pg_type AS t ON t.oid = a.atttypid"
+        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 AND NOT attisdropped"
+        " AND attgenerated = '' AND 'numeric'::regtype IN (t.oid, t.typbasetype) GROUP BY relname"
+        " LOOP EXECUTE change; END LOOP; END $$",
+    )
+    assert found(books) == set()
+
+
 def test_an_unknown_session_is_not_clean(db: Database) -> None:
     for statement in audit.audit_session(session_id=10**9).statements:
         with pytest.raises(NotFound):

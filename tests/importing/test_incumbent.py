@@ -10,6 +10,7 @@ from itertools import count
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from atb_db import Database
 from atb_db.embedded import Server
@@ -270,6 +271,21 @@ def test_another_applications_database_is_one_sentence(
     with pytest.raises(UnusableSource, match=why):
         imported(fresh_url, source(change))
     assert fresh_db.run(imports.get_import_sources()) == []
+
+
+def test_a_table_that_may_not_be_read_is_one_sentence(source: Callable[[str], str], fresh_url: str) -> None:
+    url = source("DROP ROLE IF EXISTS stranger; CREATE ROLE stranger LOGIN; GRANT SELECT ON trades TO stranger")
+    with pytest.raises(UnusableSource, match=r"GRANT SELECT ON trading_sessions, positions, .* TO stranger$"):
+        imported(fresh_url, make_conninfo(url, user="stranger"))
+
+
+def test_another_zone_than_before_is_refused(source: Callable[[str], str], fresh_url: str, fresh_db: Database) -> None:
+    url = source("")
+    imported(fresh_url, url, Choice("Europe/Berlin"))
+    with pytest.raises(UnusableSource, match="with --timezone Europe/Berlin: use that again"):
+        imported(fresh_url, url, Choice("UTC"))
+    [known] = fresh_db.run(imports.get_import_sources())
+    assert known.time_zone == "Europe/Berlin"
 
 
 def test_atb_dbs_own_database_is_refused(fresh_url: str, url: str) -> None:

@@ -86,7 +86,7 @@ def reading_incumbent(settings: Settings) -> Iterator[Incumbent]:
     """Open a snapshot in which the server refuses every write.
 
     Raises:
-        UnusableSource: the database is not the incumbent's, or is atb_db's own.
+        UnusableSource: the database is not the incumbent's, is atb_db's own, or the role may not read its tables.
         Unavailable: the server cannot be reached.
     """
     conninfo = connect_arguments(settings._replace(statement_timeout=0, idle_timeout=0)).conninfo
@@ -101,10 +101,16 @@ def reading_incumbent(settings: Settings) -> Iterator[Incumbent]:
 
 def _columns(connection: psycopg.Connection[dict[str, object]]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
+    kept_from_us: set[str] = set()
+    # information_schema shows only what the role may use, as if the rest were not there.
     for row in connection.execute(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        "SELECT c.relname, a.attname, has_column_privilege(c.oid, a.attnum, 'SELECT') AS readable"
+        " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relnamespace = to_regnamespace('public') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
     ):
-        found.setdefault(str(row["table_name"]), set()).add(str(row["column_name"]))
+        found.setdefault(str(row["relname"]), set()).add(str(row["attname"]))
+        if not row["readable"]:
+            kept_from_us.add(str(row["relname"]))
     if {"order_fills", "account_balances"} <= found.keys():
         raise UnusableSource("the database is atb_db's own, not the incumbent's: restore a backup instead")
     for table, columns in _NEEDED.items():
@@ -112,6 +118,9 @@ def _columns(connection: psycopg.Connection[dict[str, object]]) -> dict[str, fro
             raise UnusableSource(f"the database is not the incumbent's: it has no table {table}")
         if missing := sorted(columns - found[table]):
             raise UnusableSource(f"the database is not the incumbent's: {table} has no column {missing[0]}")
+    if refused := [table for table in TABLES if table in kept_from_us]:
+        role = connection.info.user
+        raise UnusableSource(f"{role} may not read all of it: GRANT SELECT ON {', '.join(refused)} TO {role}")
     return {table: frozenset(columns) for table, columns in found.items() if table in TABLES}
 
 
