@@ -55,8 +55,8 @@ CREATE TABLE trade_month_parts (
 );
 
 COMMENT ON TABLE trade_months IS
-'The trades of each month (UTC) that is over, put together from the rows of trade_days. All rows count as long as there '
-'are no other trades than theirs and those of performance_metrics outside of them; else days are read.';
+'The trades of each month (UTC) that is over, put together from the rows of trade_days. All rows count as long as '
+'there are no other trades than theirs and those of performance_metrics outside of them; else days are read.';
 COMMENT ON COLUMN trade_months.session_id IS 'Session that traded.';
 COMMENT ON COLUMN trade_months.month IS 'First moment of the month; trades count in the month of their exit.';
 COMMENT ON COLUMN trade_months.next_month IS 'First moment after the month.';

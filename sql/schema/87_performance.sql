@@ -78,8 +78,8 @@ LANGUAGE sql STABLE AS $$
         WINDOW in_order AS (PARTITION BY o.day ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
     ), days AS MATERIALIZED (
         -- Or months.
-        SELECT k.month::timestamptz AS day, k.trades::bigint, k.wins::bigint, k.losses::bigint, k.profit, k.loss, k.commission,
-               k.margin_interest_cost, k.funding, k.net_pnl, k.best_pnl, k.worst_pnl, k.held, k.wins_held,
+        SELECT k.month::timestamptz AS day, k.trades::bigint, k.wins::bigint, k.losses::bigint, k.profit, k.loss,
+               k.commission, k.margin_interest_cost, k.funding, k.net_pnl, k.best_pnl, k.worst_pnl, k.held, k.wins_held,
                k.losses_held, k.first_outcome, k.first_run::bigint, k.last_outcome, k.last_run::bigint,
                k.win_streak::bigint, k.loss_streak::bigint, k.best_day, k.best_day_net_pnl AS best_net, k.worst_day,
                k.worst_day_net_pnl AS worst_net
