@@ -98,6 +98,8 @@ _ABSENT: Final = {
     "system_events_session_id_fkey": ("session_id", "the session does not exist"),
     "trade_day_parts_session_id_fkey": ("session_id", "the session does not exist"),
     "trade_days_session_id_fkey": ("session_id", "the session does not exist"),
+    "trade_month_parts_session_id_fkey": ("session_id", "the session does not exist"),
+    "trade_months_session_id_fkey": ("session_id", "the session does not exist"),
     "trades_position_id_fkey": ("position_id", "the position does not exist in this session"),
     "trades_session_id_fkey": ("session_id", "the session does not exist"),
 }
@@ -205,6 +207,9 @@ _INTERNAL: Final = {
     "trade_day_parts_kept_by": "trades are kept by strategy_name, symbol, exit_reason or all of them",
     "trade_day_parts_pkey": "the day has this row already",
     "trade_days_pkey": "the day has a row already",
+    "trade_month_parts_kept_by": "trades are kept by strategy_name, symbol, exit_reason or all of them",
+    "trade_month_parts_pkey": "the month has this row already",
+    "trade_months_pkey": "the month has a row already",
     "trades_pkey": "the id exists already",
     "trading_sessions_balance_fkey": "a session's balance is what its newest ledger entry says",
     "trading_sessions_final_figures": "a session has final figures exactly when it has ended",

@@ -48,6 +48,8 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
     "trades": _OF_SESSION,
     "trade_day_parts": _OF_SESSION,
     "trade_days": _OF_SESSION,
+    "trade_month_parts": _OF_SESSION,
+    "trade_months": _OF_SESSION,
     "partial_trades": _OF_POSITION,
     "order_fills": _OF_ORDER,
     "orders": _OF_SESSION,
@@ -64,6 +66,7 @@ SESSION_TABLES: Final[dict[str, sql.SQL]] = {
 DERIVED_TABLES: Final = {
     **dict.fromkeys(("equity_spans", "equity_rolls"), "computed again from the snapshots"),
     **dict.fromkeys(("trade_days", "trade_day_parts"), "computed again from the trades"),
+    **dict.fromkeys(("trade_months", "trade_month_parts"), "computed again from the trades"),
     **dict.fromkeys(("order_days", "order_day_parts"), "computed again from the orders"),
 }
 """Those of a session that say only what others say, and from what they are made again."""

@@ -167,9 +167,10 @@ def audit_equity(*, session_id: int) -> list[BookFinding]:
 
 @query
 def audit_days(*, session_id: int) -> list[BookFinding]:
-    """Contradictions between a session's trades and orders and their sums by day.
+    """Contradictions between a session's trades and orders and their sums by day and month.
 
     - ``trade days``: trade_days and trade_day_parts equal what their days' trades make of them in every column.
+    - ``trade months``: trade_months and trade_month_parts equal what those of their days make of them in every column.
     - ``order days``: order_day_parts equals what its days' orders make of it in every column.
     """
     ...

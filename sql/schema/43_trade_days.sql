@@ -99,7 +99,7 @@ LANGUAGE sql IMMUTABLE ROWS 4 AS $$
     SELECT g.first_moment, g.next_moment
       FROM (
                SELECT coalesce(
-                          lag(d.day) OVER (ORDER BY d.ordinality) + interval '24 hours', since, '-infinity'
+                          days[d.ordinality::integer - 1] + interval '24 hours', since, '-infinity'
                       ) AS first_moment,
                       d.day AS next_moment
                  FROM unnest(days) WITH ORDINALITY AS d (day, ordinality)
@@ -111,6 +111,23 @@ LANGUAGE sql IMMUTABLE ROWS 4 AS $$
 $$;
 COMMENT ON FUNCTION gaps IS
 'What days, which are in order, leave of the time from since to before until; NULL does not limit.';
+
+CREATE FUNCTION spaces(
+    since timestamptz, until timestamptz, starts timestamptz[], ends timestamptz[]
+) RETURNS TABLE (first_moment timestamptz, next_moment timestamptz)
+LANGUAGE sql IMMUTABLE ROWS 4 AS $$
+    SELECT g.first_moment, g.next_moment
+      FROM (
+               SELECT coalesce(ends[s.ordinality::integer - 1], since, '-infinity') AS first_moment,
+                      s.moment AS next_moment
+                 FROM unnest(starts) WITH ORDINALITY AS s (moment, ordinality)
+                UNION ALL
+               SELECT coalesce(ends[cardinality(ends)], since, '-infinity'), coalesce(until, 'infinity')
+           ) AS g
+     WHERE g.first_moment < g.next_moment
+$$;
+COMMENT ON FUNCTION spaces IS
+'What spans, which are in order, leave of the time from since to before until; NULL does not limit.';
 
 CREATE FUNCTION trade_group(
     dimension text, strategy text, instrument text, reason text, moment timestamptz
@@ -217,77 +234,6 @@ $$;
 COMMENT ON FUNCTION kept_trade_days IS
 'The rows of trade_days that count, of the days that are whole between since and until; NULL does not limit.';
 
-CREATE FUNCTION loose_trades(session bigint, since timestamptz, until timestamptz, kept timestamptz[])
-RETURNS TABLE (
-    id bigint, entry_time timestamptz, exit_time timestamptz, pnl numeric, commission numeric,
-    margin_interest_cost numeric, funding numeric, net_pnl numeric
-)
-LANGUAGE sql STABLE AS $$
-    SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
-      FROM public.gaps(since, until, kept) AS g
-     CROSS JOIN LATERAL (
-               SELECT r.id, r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric, r.commission::numeric,
-                      r.margin_interest_cost::numeric, r.funding::numeric, r.net_pnl::numeric
-                 FROM public.trades AS r
-                WHERE r.session_id = session
-                  AND r.exit_time >= g.first_moment
-                  AND r.exit_time < g.next_moment
-               OFFSET 0
-           ) AS t
-$$;
-COMMENT ON FUNCTION loose_trades IS
-'The trades of a session between since and until that are in none of the days that are kept, which are in order.';
-
-CREATE FUNCTION trade_sums(
-    dimension text, session bigint, strategy text, instrument text, since timestamptz, until timestamptz
-) RETURNS TABLE (
-    label text, period_start timestamptz, trades bigint, wins bigint, losses bigint, gross_pnl numeric, costs numeric,
-    net_pnl numeric, last_exit_time timestamptz
-)
-LANGUAGE sql STABLE AS $$
-    WITH kept AS MATERIALIZED (
-        SELECT k.day::timestamptz
-          FROM public.kept_trade_days(session, since, until) AS k
-    )
-    SELECT g.label, g.period_start, sum(p.trades), sum(p.wins), sum(p.losses), sum(p.gross_pnl), sum(p.costs),
-           sum(p.net_pnl), max(p.last_exit_time)
-      FROM public.trade_day_parts AS p
-     CROSS JOIN LATERAL public.trade_group(dimension, p.strategy_name, p.symbol, p.exit_reason, p.day) AS g
-     WHERE p.session_id = session
-       AND p.kept_by = CASE
-               WHEN num_nonnulls(strategy, instrument) > 0 THEN 'all of them'
-               WHEN dimension IN ('symbol', 'exit_reason') THEN dimension
-               ELSE 'strategy_name'
-           END
-       AND p.day >= coalesce(since, '-infinity')
-       AND p.day <= coalesce(until, 'infinity') - interval '24 hours'
-       -- One stretch of the index, not a search for every day.
-       AND (p.day IN (SELECT k.day FROM kept AS k)) IS TRUE
-       AND (strategy IS NULL OR p.strategy_name = strategy)
-       AND (instrument IS NULL OR p.symbol = instrument)
-     GROUP BY g.label, g.period_start
-     UNION ALL
-    SELECT g.label, g.period_start, count(*), count(*) FILTER (WHERE t.pnl > 0), count(*) FILTER (WHERE t.pnl < 0),
-           sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
-      FROM (SELECT array_agg(k.day ORDER BY k.day) AS days FROM kept AS k) AS d
-     CROSS JOIN LATERAL public.gaps(since, until, d.days) AS x
-     CROSS JOIN LATERAL (
-               SELECT r.symbol::text, r.strategy_name::text, r.exit_reason::text, r.exit_time::timestamptz,
-                      r.pnl::numeric, r.commission::numeric, r.margin_interest_cost::numeric, r.net_pnl::numeric
-                 FROM public.trades AS r
-                WHERE r.session_id = session
-                  AND r.exit_time >= x.first_moment
-                  AND r.exit_time < x.next_moment
-                  AND r.strategy_name = coalesce(strategy, r.strategy_name)
-                  AND r.symbol = coalesce(instrument, r.symbol)
-               OFFSET 0
-           ) AS t
-     CROSS JOIN LATERAL public.trade_group(dimension, t.strategy_name, t.symbol, t.exit_reason, t.exit_time) AS g
-     GROUP BY g.label, g.period_start
-$$;
-COMMENT ON FUNCTION trade_sums IS
-'A session''s trades added up as pnl_by does, once those of the days that are kept, once the others.';
-
 CREATE FUNCTION pending_trade_days(session bigint, most_trades integer, with_newest boolean) RETURNS timestamptz[]
 LANGUAGE sql STABLE AS $$
     SELECT array_agg(p.day ORDER BY p.day)
@@ -323,7 +269,7 @@ CREATE FUNCTION roll_trades(session bigint, most_trades integer, with_newest boo
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     pending timestamptz[];
-    added integer;
+    added integer := 0;
 BEGIN
     PERFORM permitted();
     IF current_setting('transaction_isolation') <> 'read committed' THEN
@@ -332,22 +278,34 @@ BEGIN
     -- A booking has it locked already; who corrects a trade waits, or is waited for.
     PERFORM FROM trading_sessions WHERE id = session FOR NO KEY UPDATE;
     pending := pending_trade_days(session, most_trades, with_newest);
-    IF pending IS NULL THEN
-        RETURN 0;
+    IF pending IS NOT NULL THEN
+        DELETE FROM trade_day_parts WHERE session_id = session AND day = any(pending);
+        DELETE FROM trade_days WHERE session_id = session AND day = any(pending);
+        INSERT INTO trade_day_parts SELECT * FROM measured_trade_parts(session, pending);
+        INSERT INTO trade_days SELECT * FROM measured_trade_days(session, pending);
+        SELECT coalesce(sum(k.trades), 0) INTO added
+          FROM kept_trade_days(session, NULL, NULL) AS k
+         WHERE k.day = any(pending);
     END IF;
-    DELETE FROM trade_day_parts WHERE session_id = session AND day = any(pending);
-    DELETE FROM trade_days WHERE session_id = session AND day = any(pending);
-    INSERT INTO trade_day_parts SELECT * FROM measured_trade_parts(session, pending);
-    INSERT INTO trade_days SELECT * FROM measured_trade_days(session, pending);
-    SELECT coalesce(sum(k.trades), 0) INTO added
-      FROM kept_trade_days(session, NULL, NULL) AS k
-     WHERE k.day = any(pending);
+    pending := pending_trade_months(session, with_newest, CASE WHEN with_newest THEN NULL ELSE 4 END);
+    IF pending IS NOT NULL THEN
+        DELETE FROM trade_month_parts WHERE session_id = session AND month = any(pending);
+        DELETE FROM trade_months WHERE session_id = session AND month = any(pending);
+        INSERT INTO trade_month_parts SELECT * FROM measured_trade_month_parts(session, pending);
+        INSERT INTO trade_months SELECT * FROM measured_trade_months(session, pending);
+        IF added = 0 THEN
+            -- An earlier release has left their days.
+            SELECT coalesce(sum(m.trades), 0) INTO added
+              FROM trade_months AS m
+             WHERE m.session_id = session AND m.month = any(pending);
+        END IF;
+    END IF;
     RETURN added;
 END
 $$;
 COMMENT ON FUNCTION roll_trades IS
-'Adds up the days of pending_trade_days in trade_days; the number of their trades. Nothing is done for a transaction '
-'that does not see what others have changed meanwhile.';
+'Adds up the days of pending_trade_days in trade_days, and the months that are whole then in trade_months; the number '
+'of their trades. Nothing is done for a transaction that does not see what others have changed meanwhile.';
 
 CREATE FUNCTION keep_trade_days() RETURNS trigger
 LANGUAGE plpgsql VOLATILE AS $$
@@ -370,14 +328,21 @@ BEGIN
     PERFORM FROM public.trading_sessions WHERE id = session FOR NO KEY UPDATE;
     IF current_setting('transaction_isolation') = 'read committed' THEN
         DELETE FROM public.trade_days WHERE session_id = session AND day = date_trunc('day', moment, 'UTC');
+        DELETE FROM public.trade_months WHERE session_id = session AND month = date_trunc('month', moment, 'UTC');
     ELSE
-        -- Refused where the day was added up since this transaction's own view.
+        -- Refused where day or month was added up since this transaction's own view.
         INSERT INTO public.trade_days (session_id, day, trades) VALUES (session, date_trunc('day', moment, 'UTC'), 0)
         ON CONFLICT (session_id, day) DO UPDATE SET trades = 0;
+        INSERT INTO public.trade_months (session_id, month, next_month, trades)
+        VALUES (
+            session, date_trunc('month', moment, 'UTC'), public.next_month(date_trunc('month', moment, 'UTC')), 0
+        )
+        ON CONFLICT (session_id, month) DO UPDATE SET trades = 0;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION forget_trade_day IS 'The trades of the day of a moment are read themselves from now on.';
+COMMENT ON FUNCTION forget_trade_day IS
+'The trades of the day of a moment are read themselves from now on, and those of its month by days.';
 
 CREATE FUNCTION correct_trade_days() RETURNS trigger
 LANGUAGE plpgsql VOLATILE AS $$

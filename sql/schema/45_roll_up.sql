@@ -14,6 +14,8 @@ BEGIN
     UPDATE equity_rolls SET rolled_until = NULL, unrolled_in = NULL WHERE session_id = session;
     DELETE FROM equity_spans WHERE session_id = session;
     GET DIAGNOSTICS removed = ROW_COUNT;
+    DELETE FROM trade_months WHERE session_id = session;
+    DELETE FROM trade_month_parts WHERE session_id = session;
     DELETE FROM trade_days WHERE session_id = session;
     DELETE FROM trade_day_parts WHERE session_id = session;
     GET DIAGNOSTICS here = ROW_COUNT;

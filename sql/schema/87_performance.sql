@@ -39,14 +39,18 @@ LANGUAGE sql STABLE AS $$
     WITH kept AS MATERIALIZED (
         SELECT k.*
           FROM public.chosen_sessions(session, source, NULL, NULL) AS s
-         CROSS JOIN LATERAL public.kept_trade_days(s.session_id, since, until) AS k
+         CROSS JOIN LATERAL public.kept_trade_spans(s.session_id, since, until) AS k
          WHERE session IS NOT NULL
            AND num_nonnulls(strategy, instrument) = 0
     ), loose AS (
         SELECT t.id, t.entry_time, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl
           FROM public.chosen_sessions(session, source, NULL, NULL) AS s
-         CROSS JOIN (SELECT array_agg(k.day::timestamptz ORDER BY k.day) AS days FROM kept AS k) AS d
-         CROSS JOIN LATERAL public.loose_trades(s.session_id, since, until, d.days) AS t
+         CROSS JOIN (
+                   SELECT array_agg(k.month::timestamptz ORDER BY k.month) AS starts,
+                          array_agg(k.next_month::timestamptz ORDER BY k.month) AS ends
+                     FROM kept AS k
+               ) AS d
+         CROSS JOIN LATERAL public.loose_trades(s.session_id, since, until, d.starts, d.ends) AS t
          WHERE session IS NOT NULL
            AND num_nonnulls(strategy, instrument) = 0
          UNION ALL
@@ -73,10 +77,12 @@ LANGUAGE sql STABLE AS $$
           FROM ordered AS o
         WINDOW in_order AS (PARTITION BY o.day ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
     ), days AS MATERIALIZED (
-        SELECT k.day::timestamptz, k.trades::bigint, k.wins::bigint, k.losses::bigint, k.profit, k.loss, k.commission,
-               k.margin_interest_cost, k.funding, k.net_pnl, k.best_pnl, k.worst_pnl, k.held, k.wins_held,
+        -- Or months.
+        SELECT k.month::timestamptz AS day, k.trades::bigint, k.wins::bigint, k.losses::bigint, k.profit, k.loss,
+               k.commission, k.margin_interest_cost, k.funding, k.net_pnl, k.best_pnl, k.worst_pnl, k.held, k.wins_held,
                k.losses_held, k.first_outcome, k.first_run::bigint, k.last_outcome, k.last_run::bigint,
-               k.win_streak::bigint, k.loss_streak::bigint
+               k.win_streak::bigint, k.loss_streak::bigint, k.best_day, k.best_day_net_pnl AS best_net, k.worst_day,
+               k.worst_day_net_pnl AS worst_net
           FROM kept AS k
          UNION ALL
         SELECT c.day, count(*), count(*) FILTER (WHERE c.outcome = 1), count(*) FILTER (WHERE c.outcome = -1),
@@ -85,7 +91,8 @@ LANGUAGE sql STABLE AS $$
                sum(c.held), sum(c.held) FILTER (WHERE c.outcome = 1), sum(c.held) FILTER (WHERE c.outcome = -1),
                max(c.outcome) FILTER (WHERE c.place = 1), count(*) FILTER (WHERE c.run = 1),
                max(c.outcome) FILTER (WHERE c.is_last), max(c.streak) FILTER (WHERE c.is_last),
-               max(c.streak) FILTER (WHERE c.outcome = 1), max(c.streak) FILTER (WHERE c.outcome = -1)
+               max(c.streak) FILTER (WHERE c.outcome = 1), max(c.streak) FILTER (WHERE c.outcome = -1), c.day,
+               sum(c.net_pnl), c.day, sum(c.net_pnl)
           FROM counted AS c
          GROUP BY c.day
     ), linked AS (
@@ -127,9 +134,9 @@ LANGUAGE sql STABLE AS $$
                coalesce((SELECT s.newest FROM streaks AS s), 0)::integer AS current_streak
           FROM days AS d
     ), best_day AS (
-        SELECT d.day, d.net_pnl AS net FROM days AS d ORDER BY d.net_pnl DESC, d.day LIMIT 1
+        SELECT d.best_day AS day, d.best_net AS net FROM days AS d ORDER BY d.best_net DESC, d.best_day LIMIT 1
     ), worst_day AS (
-        SELECT d.day, d.net_pnl AS net FROM days AS d ORDER BY d.net_pnl, d.day LIMIT 1
+        SELECT d.worst_day AS day, d.worst_net AS net FROM days AS d ORDER BY d.worst_net, d.worst_day LIMIT 1
     ), openings AS (
         SELECT sum(o.opening_balance) AS balance, sum(o.opening_equity) AS equity
           FROM public.chosen_openings(session, source, strategy, instrument, since, until) AS o

@@ -16,6 +16,7 @@ from tests.statements.examples import World, prepare
 
 KEPT = """
 SELECT (SELECT count(*) FROM trade_days WHERE session_id = %(of)s),
+       (SELECT count(*) FROM trade_months WHERE session_id = %(of)s),
        (SELECT count(*) FROM order_days WHERE session_id = %(of)s),
        (SELECT count(*) FROM equity_spans WHERE session_id = %(of)s)
 """

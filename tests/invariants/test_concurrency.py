@@ -150,7 +150,7 @@ def another(db: Database, world: World, command: Declared[object], number: int) 
 
 KEPT = {
     *("performance_metrics", "equity_spans", "equity_rolls"),
-    *("trade_days", "trade_day_parts", "order_days", "order_day_parts"),
+    *("trade_days", "trade_day_parts", "trade_months", "trade_month_parts", "order_days", "order_day_parts"),
 }
 """Tables that are computed from others."""
 

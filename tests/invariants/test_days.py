@@ -1,4 +1,4 @@
-"""What is kept of trades and orders by days says what they say, however they came; no figure depends on it."""
+"""What is kept of trades and orders by days and months says what they say; no figure depends on it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Chance:
         if kind < 0.15:
             return START + timedelta(minutes=self.chance.randrange(1 + self._minutes()))
         if kind < 0.9:
-            self.now += timedelta(minutes=self.chance.choice([1, 45, 60 * 7, 60 * 50]))
+            self.now += timedelta(minutes=self.chance.choice([1, 45, 60 * 7, 60 * 50, 60 * 24 * 9]))
         return self.now
 
     def _minutes(self) -> int:
@@ -201,6 +201,11 @@ def kept_days(owner: psycopg.Connection, session_id: int) -> tuple[int, int]:
     return of_trades, of_orders
 
 
+def kept_months(owner: psycopg.Connection, session_id: int) -> int:
+    [(months,)] = owner.execute("SELECT count(*) FROM kept_trade_months(%s, NULL, NULL)", [session_id]).fetchall()
+    return int(months)
+
+
 def roll_all(owner: psycopg.Connection, session_id: int) -> None:
     while owner.execute("SELECT roll_up(%s, 50)", [session_id]).fetchone() != (0,):
         pass
@@ -220,6 +225,7 @@ def test_days_say_what_the_rows_say(fresh_world_db: Database, owner: psycopg.Con
         assert fresh_world_db.run(audit.audit_days(session_id=world.session_id)) == []
         roll_all(owner, world.session_id)
         assert min(kept_days(owner, world.session_id)) > 0
+        assert kept_months(owner, world.session_id) > 1
         for choice in choices:
             same(owner, choice)
         assert fresh_world_db.run(audit.audit_days(session_id=world.session_id)) == []
@@ -271,6 +277,16 @@ def test_a_trade_on_its_way_is_not_overlooked(
                 slow.rollback()
             else:
                 slow.execute("UPDATE trades SET pnl = pnl + 1 WHERE id = %s", [trade_id])
+        if isolation == "REPEATABLE READ":
+            with psycopg.connect(fresh_world_url) as slow:
+                slow.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                slow.execute("SELECT 1 FROM trade_days LIMIT 1")
+                owner.execute("DELETE FROM trade_months WHERE session_id = %s", [world.session_id])
+                # Of its view are the days, not the months.
+                owner.execute("SELECT roll_trades(%s, 100, TRUE)", [world.session_id])
+                with pytest.raises(psycopg.errors.SerializationFailure):
+                    slow.execute("UPDATE trades SET pnl = pnl + 1 WHERE id = %s", [trade_id])
+                slow.rollback()
         fresh_world_db.run(metrics.rebuild_performance_metrics(session_id=world.session_id))
         assert fresh_world_db.run(audit.audit_days(session_id=world.session_id)) == []
         same(owner, {"session": world.session_id, "since": None, "until": None, "strategy": None, "symbol": None})
@@ -295,6 +311,40 @@ def test_orders_of_another_transaction_are_waited_for(
     same(owner, {"session": world.session_id, "since": None, "until": None, "strategy": None, "symbol": None})
 
 
+def test_months_go_with_what_is_corrected_and_come_again(
+    fresh_world_db: Database, owner: psycopg.Connection, chance: Random
+) -> None:
+    world = Chance(fresh_world_db, owner, chance)
+
+    def trade(at: datetime) -> None:
+        given = world.trade()._asdict() | dict.fromkeys(("entry_time", "exit_time"), at)
+        fresh_world_db.run(trades.log_trade(session_id=world.session_id, **given))
+
+    for month in range(1, 13):
+        for day in (1, 15):
+            trade(datetime(2024, month, day, tzinfo=UTC))
+    everything: Choice = {
+        "session": world.session_id, "since": None, "until": None, "strategy": None, "symbol": None
+    }  # fmt: skip
+    # As many at once as a trade adds, oldest first, and not the newest.
+    for expected in (4, 8, 11, 11):
+        owner.execute("SELECT roll_trades(%s, 2048, FALSE)", [world.session_id])
+        assert kept_months(owner, world.session_id) == expected
+        same(owner, everything)
+    query = "UPDATE trades SET commission = 7 WHERE id = (SELECT min(id) FROM trades WHERE session_id = %s)"
+    owner.execute(query.encode(), [world.session_id])
+    fresh_world_db.run(metrics.rebuild_performance_metrics(session_id=world.session_id))
+    assert kept_months(owner, world.session_id) == 10
+    same(owner, everything)
+    # A late trade: until it is added up, days are read.
+    trade(datetime(2024, 9, 9, tzinfo=UTC))
+    assert kept_months(owner, world.session_id) == 0
+    same(owner, everything)
+    roll_all(owner, world.session_id)
+    assert kept_months(owner, world.session_id) == 12
+    same(owner, everything)
+
+
 def test_what_is_wrong_is_found_and_rebuilt(
     fresh_world_db: Database, fresh_world_url: str, owner: psycopg.Connection, chance: Random
 ) -> None:
@@ -304,9 +354,10 @@ def test_what_is_wrong_is_found_and_rebuilt(
         world.order()
     roll_all(owner, world.session_id)
     owner.execute("UPDATE trade_days SET win_streak = 99 WHERE session_id = %s", [world.session_id])
+    owner.execute("UPDATE trade_month_parts SET wins = 99 WHERE session_id = %s", [world.session_id])
     owner.execute("UPDATE order_day_parts SET cancelled = 99 WHERE session_id = %s", [world.session_id])
     found = {one.identity for one in fresh_world_db.run(audit.audit_days(session_id=world.session_id))}
-    assert found == {"trade days", "order days"}
+    assert found == {"trade days", "trade months", "order days"}
     [done] = rebuild(Settings.load(fresh_world_url, environ={}), session_id=world.session_id, step=7)
     assert done.discarded > 0
     assert done.rows >= 20

@@ -192,7 +192,10 @@ def test_a_query_reads_as_much_as_it_answers(
 
 def test_sums_of_days_are_read_in_one_stretch(connection: psycopg.Connection, session_id: int) -> None:
     searches = "SELECT relname, pg_stat_get_xact_numscans(oid) FROM pg_class WHERE relname = any(%s)"
-    kept = ["trade_days_pkey", "trade_day_parts_pkey", "order_days_pkey", "order_day_parts_pkey"]
+    kept = [
+        *("trade_months_pkey", "trade_month_parts_pkey", "trade_days_pkey", "trade_day_parts_pkey"),
+        *("order_days_pkey", "order_day_parts_pkey"),
+    ]
     for statement in (
         metrics.get_performance_metrics(session_id=session_id),
         reports.get_pnl_by_symbol(session_id=session_id),

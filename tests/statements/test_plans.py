@@ -38,7 +38,7 @@ BUILT_IN: Final = {"generate_series", "unnest", "jsonb_each", "jsonb_array_eleme
 NOT_INLINED: Final = {"last_sign_of_life"}
 """Functions of a session whose reads are no part of the plan that calls them: they are explained on their own."""
 
-WITHOUT_TABLES: Final = {"gaps"}
+WITHOUT_TABLES: Final = {"gaps", "spaces"}
 """Functions that read nothing."""
 
 PROCEDURES: Final = {"chunks_of_page", "daily_equity", "equity_curve", "session_drawdown", "worst_drawdowns"}

@@ -96,6 +96,8 @@ TABLES: Final = {
     "system_events": APPENDED,
     "trade_day_parts": BY_COMMANDS,
     "trade_days": BY_COMMANDS,
+    "trade_month_parts": BY_COMMANDS,
+    "trade_months": BY_COMMANDS,
     "trades": APPENDED,
     "trading_sessions": BY_COMMANDS,
 }

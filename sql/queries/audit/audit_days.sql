@@ -1,7 +1,8 @@
--- Contradictions between a session's trades and orders and their sums by day.
+-- Contradictions between a session's trades and orders and their sums by day and month.
 WITH days AS MATERIALIZED (
     SELECT (SELECT array_agg(k.day::timestamptz) FROM kept_trade_days(:session_id, NULL, NULL) AS k) AS of_trades,
-           (SELECT array_agg(k.day) FROM kept_order_days(:session_id, NULL, NULL) AS k (day)) AS of_orders
+           (SELECT array_agg(k.day) FROM kept_order_days(:session_id, NULL, NULL) AS k (day)) AS of_orders,
+           (SELECT array_agg(k.month::timestamptz) FROM kept_trade_months(:session_id, NULL, NULL) AS k) AS of_months
      WHERE existing_session(:session_id) IS NOT NULL
 ), trade_rows AS (
     SELECT coalesce(k.day, d.day) AS day, '' AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
@@ -40,6 +41,43 @@ WITH days AS MATERIALIZED (
            AND k.symbol = d.symbol
            AND k.exit_reason = d.exit_reason
      WHERE k.said IS DISTINCT FROM d.said
+), month_rows AS (
+    SELECT coalesce(k.month, d.month) AS day, '' AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
+      FROM (
+               SELECT t AS said, t.month
+                 FROM days AS n
+                CROSS JOIN LATERAL measured_trade_months(:session_id, n.of_months) AS t
+           ) AS d
+      FULL JOIN (
+               SELECT t AS said, t.month
+                 FROM trade_months AS t
+                WHERE t.session_id = :session_id
+                  AND (t.month IN (SELECT unnest(n.of_months) FROM days AS n)) IS TRUE
+           ) AS k ON k.month = d.month
+     WHERE k.said IS DISTINCT FROM d.said
+), month_parts AS (
+    SELECT coalesce(k.month, d.month) AS day,
+           concat_ws(
+               ', ', '', coalesce(k.kept_by, d.kept_by), coalesce(k.strategy_name, d.strategy_name),
+               coalesce(k.symbol, d.symbol), coalesce(k.exit_reason, d.exit_reason)
+           ) AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
+      FROM (
+               SELECT p AS said, p.month, p.kept_by, p.strategy_name, p.symbol, p.exit_reason
+                 FROM days AS n
+                CROSS JOIN LATERAL measured_trade_month_parts(:session_id, n.of_months) AS p
+           ) AS d
+      FULL JOIN (
+               SELECT p AS said, p.month, p.kept_by, p.strategy_name, p.symbol, p.exit_reason
+                 FROM trade_month_parts AS p
+                WHERE p.session_id = :session_id
+                  AND (p.month IN (SELECT unnest(n.of_months) FROM days AS n)) IS TRUE
+           ) AS k
+            ON k.month = d.month
+           AND k.kept_by = d.kept_by
+           AND k.strategy_name = d.strategy_name
+           AND k.symbol = d.symbol
+           AND k.exit_reason = d.exit_reason
+     WHERE k.said IS DISTINCT FROM d.said
 ), order_parts AS (
     SELECT coalesce(k.day, d.day) AS day,
            concat_ws(
@@ -68,10 +106,15 @@ WITH days AS MATERIALIZED (
      UNION ALL
     SELECT 'trade days', day, part, due, kept FROM trade_parts
      UNION ALL
+    SELECT 'trade months', day, part, due, kept FROM month_rows
+     UNION ALL
+    SELECT 'trade months', day, part, due, kept FROM month_parts
+     UNION ALL
     SELECT 'order days', day, part, due, kept FROM order_parts
 )
 SELECT r.identity,
-       'day ' || to_char(r.day AT TIME ZONE 'UTC', 'YYYY-MM-DD') || r.part || ', ' || c.key AS subject,
+       CASE r.identity WHEN 'trade months' THEN 'month ' ELSE 'day ' END
+       || to_char(r.day AT TIME ZONE 'UTC', 'YYYY-MM-DD') || r.part || ', ' || c.key AS subject,
        r.due ->> c.key AS expected, r.kept ->> c.key AS actual
   FROM rows_of_days AS r
  CROSS JOIN LATERAL jsonb_each(coalesce(r.kept, r.due)) AS c (key, value)

@@ -272,6 +272,18 @@ WITH orphans AS (
       LEFT JOIN trading_sessions AS p ON p.id = c.session_id
      WHERE p.id IS NULL
      UNION ALL
+    SELECT 'trade_month_parts ' || c.month::date || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM trade_month_parts AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+     UNION ALL
+    SELECT 'trade_months ' || c.month::date || ', session_id' AS subject,
+           'trading_sessions' AS parent, c.session_id::text AS missing
+      FROM trade_months AS c
+      LEFT JOIN trading_sessions AS p ON p.id = c.session_id
+     WHERE p.id IS NULL
+     UNION ALL
     SELECT 'trades ' || c.id || ', position_id' AS subject,
            'positions' AS parent, c.position_id::text AS missing
       FROM trades AS c

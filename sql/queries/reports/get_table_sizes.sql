@@ -72,6 +72,10 @@ WITH counted (table_name, row_count) AS (
      UNION ALL
     SELECT 'trade_days', count(*) FROM trade_days
      UNION ALL
+    SELECT 'trade_month_parts', count(*) FROM trade_month_parts
+     UNION ALL
+    SELECT 'trade_months', count(*) FROM trade_months
+     UNION ALL
     SELECT 'trades', count(*) FROM trades
      UNION ALL
     SELECT 'trading_sessions', count(*) FROM trading_sessions

@@ -99,12 +99,15 @@ def _day(table: str, column: str, to: str) -> Corruption:
     parts = {
         "trade_days": ("", ""),
         "trade_day_parts": (" AND kept_by = 'symbol' AND symbol = 'ETHUSDT'", ", symbol, , ETHUSDT, "),
+        "trade_months": ("", ""),
+        "trade_month_parts": (" AND kept_by = 'symbol' AND symbol = 'ETHUSDT'", ", symbol, , ETHUSDT, "),
         "order_day_parts": (" AND kept_by = 'order_type' AND order_type = 'ENTRY'", ", order_type, ENTRY, , "),
     }
     condition, part = parts[table]
-    script = f"UPDATE {table} SET {column} = {to} WHERE session_id = {{ended}} AND day = '2024-03-01Z'{condition}"
-    identity = "order days" if table.startswith("order") else "trade days"
-    return Corruption(table, f"`{column}`", script, identity, f"day 2024-03-01{part}, {column}")
+    span = "month" if "month" in table else "day"
+    script = f"UPDATE {table} SET {column} = {to} WHERE session_id = {{ended}} AND {span} = '2024-03-01Z'{condition}"
+    identity = f"{table.partition('_')[0]} {span}s"
+    return Corruption(table, f"`{column}`", script, identity, f"{span} 2024-03-01{part}, {column}")
 
 
 def _span(column: str, to: str, *, named: str = "") -> Corruption:
@@ -726,20 +729,36 @@ _AROUND: Final = (
         Corruption(
             table,
             "an unknown `session_id`",
-            f"UPDATE {table} SET session_id = 987654321 WHERE session_id = {{ended}} AND day = '2024-03-01Z'",
+            f"UPDATE {table} SET session_id = 987654321 WHERE session_id = {{ended}} AND {span} = '2024-03-01Z'",
             "orphan",
             f"{table} 2024-03-01, session_id",
         )
-        for table in ("trade_days", "trade_day_parts", "order_days", "order_day_parts")
+        for span, tables in {
+            "day": ("trade_days", "trade_day_parts", "order_days", "order_day_parts"),
+            "month": ("trade_months", "trade_month_parts"),
+        }.items()
+        for table in tables
     ),
-    *(_day("trade_days", column, "9") for column in ("wins", "losses", "first_outcome", "first_run", "last_outcome")),
-    *(_day("trade_days", column, "9") for column in ("last_run", "win_streak", "loss_streak")),
-    *(_day("trade_days", column, f"{column} + 1") for column in ("profit", "loss", "commission", "funding")),
-    *(_day("trade_days", column, f"{column} + 1") for column in ("margin_interest_cost", "net_pnl", "best_pnl")),
-    _day("trade_days", "worst_pnl", "worst_pnl - 1"),
-    *(_day("trade_days", column, "interval '1 year'") for column in ("held", "wins_held", "losses_held")),
-    *(_day("trade_day_parts", column, "9") for column in ("trades", "wins", "losses", "gross_pnl", "costs", "net_pnl")),
+    *(
+        _day(table, column, to.format(column=column))
+        for table in ("trade_days", "trade_months")
+        for to, columns in {
+            "9": "wins losses first_outcome first_run last_outcome last_run win_streak loss_streak",
+            "{column} + 1": "profit loss commission funding margin_interest_cost net_pnl best_pnl",
+            "{column} - 1": "worst_pnl",
+            "interval '1 year'": "held wins_held losses_held",
+        }.items()
+        for column in columns.split()
+    ),
+    *(_day("trade_months", column, "'2024-03-09Z'") for column in ("best_day", "worst_day")),
+    *(_day("trade_months", column, f"{column} + 1") for column in ("best_day_net_pnl", "worst_day_net_pnl")),
+    *(
+        _day(table, column, "9")
+        for table in ("trade_day_parts", "trade_month_parts")
+        for column in ("trades", "wins", "losses", "gross_pnl", "costs", "net_pnl")
+    ),
     _day("trade_day_parts", "last_exit_time", "last_exit_time + interval '1 second'"),
+    _day("trade_month_parts", "last_exit_time", "last_exit_time + interval '1 second'"),
     *(_day("order_day_parts", column, "9") for column in ("orders", "filled", "partially_filled", "cancelled")),
     *(_day("order_day_parts", column, "9") for column in ("failed", "expired", "slipped", "slippage")),
     *(_day("order_day_parts", column, "9") for column in ("worst_slippage", "slippage_cost", "commission")),

@@ -1,0 +1,2 @@
+DROP TABLE trade_month_parts;
+DROP TABLE trade_months;
