@@ -428,8 +428,17 @@ BEGIN
         );
     END LOOP;
     IF cardinality(completed) > 0 THEN
-        PERFORM count_trades(completed, (SELECT array_agg(trim_scale(opening + c.change) ORDER BY c.number)
-           FROM unnest(closed_changes) WITH ORDINALITY AS c (change, number)));
+        -- What was booked before, at entries and partial exits, is part of a trade's net P&L.
+        PERFORM count_trades(
+                   session, NULL, array_agg(t.pnl::numeric ORDER BY c.number),
+                   array_agg(t.commission::numeric ORDER BY c.number),
+                   array_agg(t.margin_interest_cost::numeric ORDER BY c.number),
+                   array_agg(t.funding::numeric ORDER BY c.number),
+                   array_agg(t.exit_time::timestamptz ORDER BY c.number),
+                   array_agg(trim_scale(opening + c.change - t.net_pnl) ORDER BY c.number)
+               )
+           FROM unnest(completed) WITH ORDINALITY AS t
+           JOIN unnest(closed_changes) WITH ORDINALITY AS c (change, number) ON c.number = t.ordinality;
     END IF;
 END
 $$;
