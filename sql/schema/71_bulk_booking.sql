@@ -2,12 +2,13 @@
 
 CREATE FUNCTION count_trades(
     session bigint,
-    entries integer[],
+    last_entry integer,
     gross numeric[],
     fees numeric[],
     interest numeric[],
     received numeric[],
-    exit_times timestamptz[]
+    exit_times timestamptz[],
+    openings numeric[] DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -43,14 +44,14 @@ BEGIN
           FROM days AS d
     ), stepped AS (
         SELECT p.period, p.period_start, o.number, o.outcome, first_value(o.number) OVER in_order AS first_number,
-               first_value(o.net_pnl) OVER in_order AS first_net, row_number() OVER in_order AS place, sum(o.net_pnl) OVER in_order AS change
+               row_number() OVER in_order AS place, sum(o.net_pnl) OVER in_order AS change
           FROM ordered AS o
          CROSS JOIN LATERAL (
                    VALUES ('DAILY'::metric_period, o.day), ('ALL_TIME'::metric_period, 'epoch'::timestamptz)
                ) AS p (period, period_start)
         WINDOW in_order AS (PARTITION BY p.period, p.period_start ORDER BY o.number ROWS UNBOUNDED PRECEDING)
     ), measured AS (
-        SELECT s.period, s.period_start, s.first_number, s.first_net, s.outcome, s.place, s.change,
+        SELECT s.period, s.period_start, s.first_number, s.outcome, s.place, s.change,
                greatest(max(s.change) OVER in_order, 0) AS top,
                s.place - max(s.place) FILTER (WHERE s.outcome <> 1) OVER in_order AS wins,
                s.place - max(s.place) FILTER (WHERE s.outcome <> -1) OVER in_order AS losses
@@ -59,7 +60,7 @@ BEGIN
     ), fallen AS (
         -- Of what follows one peak, the lowest value is the deepest.
         SELECT m.period, m.period_start, m.first_number, m.top, min(m.change) AS bottom,
-               min(m.first_net) AS first_net, max(m.wins) AS wins, max(m.losses) AS losses,
+               max(m.wins) AS wins, max(m.losses) AS losses,
                min(m.place) FILTER (WHERE m.outcome <> 1) AS first_not_won,
                max(m.place) FILTER (WHERE m.outcome <> 1) AS last_not_won,
                min(m.place) FILTER (WHERE m.outcome <> -1) AS first_not_lost,
@@ -73,12 +74,15 @@ BEGIN
                min(f.first_not_won) AS first_not_won, max(f.last_not_won) AS last_not_won,
                min(f.first_not_lost) AS first_not_lost, max(f.last_not_lost) AS last_not_lost
           FROM fallen AS f
-          JOIN account_balances AS l ON l.session_id = session AND l.entry_number = entries[f.first_number]
+          LEFT JOIN account_balances AS l
+            ON openings IS NULL AND l.session_id = session AND l.entry_number = last_entry + f.first_number
           LEFT JOIN performance_metrics AS m
             ON m.session_id = session AND m.period = f.period AND m.period_start = f.period_start
          CROSS JOIN LATERAL (
-                   -- What was booked before, at entries and partial exits, is part of the trade's net P&L.
-                   SELECT CASE f.period WHEN 'DAILY' THEN l.total_balance - f.first_net ELSE initial END AS opening
+                   SELECT CASE f.period
+                              WHEN 'DAILY' THEN coalesce(l.previous_balance, openings[f.first_number::integer])
+                              ELSE initial
+                          END AS opening
                ) AS o
          CROSS JOIN LATERAL (
                    SELECT o.opening, coalesce(m.opening_balance + m.net_pnl, o.opening) AS standing
@@ -127,9 +131,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION count_trades IS
-'Adds completed trades of one session, in their order, to the metrics of their days and of all time, as count_trade '
-'does each. entries are the numbers of the ledger entries that completed them. Amounts in the session''s base '
-'currency.';
+'Adds completed trades of one session, in their order, to the metrics of their days and of all time. Their ledger '
+'entries are those after last_entry; where others lie between, openings are the balances that each was made of. '
+'Amounts in the session''s base currency.';
 
 CREATE FUNCTION book_in_order(
     session bigint,
@@ -177,10 +181,7 @@ BEGIN
                           SELECT b.funding - b.cost AS other, b.pnl - b.fee - b.cost + b.funding AS net_pnl
                       ) AS n
            ) AS t;
-    PERFORM count_trades(
-        session, ARRAY(SELECT generate_series(last_entry + 1, last_entry + cardinality(gross))), gross, fees, interest,
-        received, exit_times
-    );
+    PERFORM count_trades(session, last_entry, gross, fees, interest, received, exit_times);
 END
 $$;
 COMMENT ON FUNCTION book_in_order IS

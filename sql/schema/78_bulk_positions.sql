@@ -75,7 +75,7 @@ END
 $$;
 COMMENT ON FUNCTION blank_order IS 'An order that was sent, with what the table''s defaults give it.';
 
-CREATE FUNCTION post_entries(session bigint, entries account_balances[]) RETURNS void
+CREATE FUNCTION post_entries(session bigint, entries account_balances[]) RETURNS numeric
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     change CONSTANT numeric := (SELECT coalesce(sum(e.delta), 0) FROM unnest(entries) AS e);
@@ -105,12 +105,13 @@ BEGIN
        FROM unnest(entries) WITH ORDINALITY AS e
       WHERE e.last_updated < s.balance_set_at
       ORDER BY e.ordinality;
+    RETURN opening;
 END
 $$;
 COMMENT ON FUNCTION post_entries IS
-'Appends ledger entries of one session in their order, as post_entry does each, and moves its balance. Of an entry '
-'count its type, pnl, commission, amount, delta, what it belongs to, reason, time and request. Raises AT404 and AT410 '
-'as active_session does.';
+'Appends ledger entries of one session in their order, as post_entry does each, and moves its balance; the balance '
+'before. Of an entry count its type, pnl, commission, amount, delta, what it belongs to, reason, time and request. '
+'Raises AT404 and AT410 as active_session does.';
 
 CREATE FUNCTION ledger_entry(
     kind ledger_entry_type, gross numeric, fee numeric, other numeric, reason text, booked_at timestamptz,
@@ -241,6 +242,7 @@ DECLARE
     plans positions[] := planned.plans;
     fills order_fills[] := '{}';
     ledger account_balances[] := '{}';
+    change numeric := 0;
     is_partial boolean[] := array_fill(FALSE, ARRAY[cardinality(made)]);
     partial_positions positions[] := '{}';
     partial_orders orders[] := '{}';
@@ -248,8 +250,9 @@ DECLARE
     partial_times timestamptz[] := '{}';
     closed_by integer[] := '{}';
     closed_requests uuid[] := '{}';
-    closed_entries integer[] := '{}';
+    closed_changes numeric[] := '{}';
     completed trades[] := '{}';
+    opening numeric;
     r record;
     before orders;
     o orders;
@@ -302,6 +305,7 @@ BEGIN
             END IF;
             p.last_update := greatest(p.last_update, r.at);
             plans[entries[r.place]] := p;
+            change := change + r.carry;
             ledger := array_append(
                 ledger,
                 ledger_entry(
@@ -398,10 +402,11 @@ BEGIN
             p.id, f.id, gen_random_uuid(), 0
         );
         ledger := array_append(ledger, entry);
+        change := change + entry.delta;
         IF p.status = 'CLOSED' THEN
             closed_by := array_append(closed_by, r.place::integer);
             closed_requests := array_append(closed_requests, entry.request_id);
-            closed_entries := array_append(closed_entries, cardinality(ledger));
+            closed_changes := array_append(closed_changes, change);
         END IF;
     END LOOP;
     INSERT INTO positions OVERRIDING SYSTEM VALUE
@@ -414,7 +419,7 @@ BEGIN
         PERFORM record_partial_trade(partial_positions[i], partial_orders[i], partial_moves[i], partial_times[i]);
     END LOOP;
     IF cardinality(ledger) > 0 THEN
-        PERFORM post_entries(session, ledger);
+        opening := post_entries(session, ledger);
     END IF;
     FOR i IN 1 .. cardinality(closed_by) LOOP
         completed := array_append(
@@ -423,19 +428,17 @@ BEGIN
         );
     END LOOP;
     IF cardinality(completed) > 0 THEN
+        -- What was booked before, at entries and partial exits, is part of a trade's net P&L.
         PERFORM count_trades(
-                   session,
-                   (
-                       SELECT array_agg(s.ledger_entries - cardinality(ledger) + e.place ORDER BY e.number)
-                         FROM trading_sessions AS s
-                        CROSS JOIN unnest(closed_entries) WITH ORDINALITY AS e (place, number)
-                        WHERE s.id = session
-                   ),
-                   array_agg(t.pnl::numeric), array_agg(t.commission::numeric),
-                   array_agg(t.margin_interest_cost::numeric), array_agg(t.funding::numeric),
-                   array_agg(t.exit_time::timestamptz)
+                   session, NULL, array_agg(t.pnl::numeric ORDER BY c.number),
+                   array_agg(t.commission::numeric ORDER BY c.number),
+                   array_agg(t.margin_interest_cost::numeric ORDER BY c.number),
+                   array_agg(t.funding::numeric ORDER BY c.number),
+                   array_agg(t.exit_time::timestamptz ORDER BY c.number),
+                   array_agg(trim_scale(opening + c.change - t.net_pnl) ORDER BY c.number)
                )
-           FROM unnest(completed) AS t;
+           FROM unnest(completed) WITH ORDINALITY AS t
+           JOIN unnest(closed_changes) WITH ORDINALITY AS c (change, number) ON c.number = t.ordinality;
     END IF;
 END
 $$;
