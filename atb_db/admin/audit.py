@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
+from atb_db.admin.audit_marks import WIDTH, Marks
 from atb_db.admin.connection import Connection, perform, reading
+from atb_db.admin.progress import Progress, silent
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
-from atb_db.repository.audit import BookFinding, audit_across_sessions, audit_orphans, audit_session, get_session_ids
+from atb_db.repository.audit import (
+    BookFinding,
+    PositionBlock,
+    audit_across_sessions,
+    audit_books,
+    audit_days,
+    audit_equity,
+    audit_ledger,
+    audit_orders,
+    audit_orphans,
+    audit_positions,
+    audit_trades,
+    get_position_blocks,
+    get_session_ids,
+)
+
+STEP: Final = 20_000
+"""Positions that one step compares."""
 
 # How many groups there are is estimated far too low: they would not fit. Compiling takes longer than it saves.
 PLANS: Final = (
@@ -34,43 +55,146 @@ class Audit(NamedTuple):
     audited: int
     """Number of those whose books were audited."""
     findings: tuple[SessionFinding, ...]
+    passed_over: int = 0
+    """Positions that a mark says were sound, and that no transaction has written since."""
 
 
-def audit(settings: Settings, *, session_id: int | None = None) -> Audit:
+def audit(
+    settings: Settings, *, session_id: int | None = None, marks: Path | None = None, progress: Progress = silent
+) -> Audit:
     """Audit all sessions and what holds between them, or one session; reads only, as of one moment.
+
+    With a file for `marks`, what was found sound is noted there as the audit goes on: the next one with the same file
+    passes over the positions of which no transaction has written anything since, also after this one was killed.
 
     Raises:
         NotFound: there is no such session.
         SchemaMismatch: the schema is not this version's.
         Unavailable: the server cannot be reached.
+        Unusable: the file of marks cannot be read or written, or is something else.
     """
     with reading(settings) as (connection, server):
         connection.execute(NO_TIMEOUT)
-        connection.execute(PLANS)
-        if session_id is not None:
-            return Audit(server, 1, 1, session_findings(connection, session_id))
-        return read_audit(connection, server)
+        kept = Marks(marks, connection) if marks is not None else None
+        found = read_audit(connection, server, session_id=session_id, marks=kept, progress=progress)
+        if kept is not None:
+            kept.write()
+        return found
 
 
-def read_audit(connection: Connection, server: ServerInfo, *, seconds: float | None = None) -> Audit:
-    """`audit` on a connection that there is; the newest sessions first, and none begun after so many seconds."""
-    start = time.monotonic()
+def read_audit(
+    connection: Connection,
+    server: ServerInfo,
+    *,
+    session_id: int | None = None,
+    seconds: float | None = None,
+    step: int = STEP,
+    width: int = WIDTH,
+    marks: Marks | None = None,
+    progress: Progress = silent,
+) -> Audit:
+    """`audit` on a connection that there is; the newest sessions first, and no step begun after so many seconds.
+
+    A step compares about `step` positions with all that belongs to them, and whole blocks of `width` ids.
+    """
+    until = None if seconds is None else time.monotonic() + seconds
     connection.execute(PLANS)
-    ids = perform(connection, get_session_ids())
+    ids = perform(connection, get_session_ids()) if session_id is None else [session_id]
     findings: list[SessionFinding] = []
-    audited = 0
-    for session_id in ids:
-        if seconds is not None and time.monotonic() - start > seconds:
-            return Audit(server, len(ids), audited, tuple(findings))
-        findings += session_findings(connection, session_id)
+    audited = passed_over = 0
+    for number in ids:
+        books = _Books(connection, number, step=step, width=width, marks=marks)
+        for done in books.audit():
+            progress(f"Comparing session {number}", done, books.positions)
+            if until is not None and time.monotonic() > until:
+                break
+        findings += (SessionFinding(number, finding) for finding in books.findings)
+        passed_over += books.passed_over
+        if not books.is_complete:
+            return Audit(server, len(ids), audited, tuple(findings), passed_over)
         audited += 1
-    for between in (audit_across_sessions(), audit_orphans()):
-        findings += (SessionFinding(None, finding) for finding in perform(connection, between))
-    return Audit(server, len(ids), audited, tuple(findings))
+        if until is not None and time.monotonic() > until and audited < len(ids):
+            return Audit(server, len(ids), audited, tuple(findings), passed_over)
+    if session_id is None:
+        for between in (audit_across_sessions(), audit_orphans()):
+            findings += (SessionFinding(None, finding) for finding in perform(connection, between))
+    return Audit(server, len(ids), audited, tuple(findings), passed_over)
 
 
 def session_findings(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
     """What contradicts itself in one session's books, on an open connection."""
-    batch = audit_session(session_id=session_id)
-    audited = batch.assemble([perform(connection, statement) for statement in batch.statements])
-    return tuple(SessionFinding(session_id, finding) for finding in audited.findings)
+    books = _Books(connection, session_id)
+    for _ in books.audit():
+        pass
+    return tuple(SessionFinding(session_id, finding) for finding in books.findings)
+
+
+class _Books:
+    """The books of one session, audited step by step."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        session_id: int,
+        *,
+        step: int = STEP,
+        width: int = WIDTH,
+        marks: Marks | None = None,
+    ) -> None:
+        self._connection = connection
+        self._session_id = session_id
+        self._step = step
+        self._width = width
+        self._marks = marks
+        self.findings: list[BookFinding] = []
+        self.positions = self.passed_over = 0
+        self.is_complete = False
+
+    def audit(self) -> Iterator[int]:
+        """How many positions are done, after each step."""
+        session_id = self._session_id
+        blocks = perform(self._connection, get_position_blocks(session_id=session_id, width=self._width))
+        self.positions = sum(one.positions for one in blocks)
+        if self._marks is not None:
+            touched = [one for one in blocks if not self._marks.untouched(session_id, one)]
+        else:
+            touched = blocks
+        self.passed_over = done = self.positions - sum(one.positions for one in touched)
+        for run in _runs(blocks, touched, self._step):
+            # Without limits the plan is that of a whole session, and what has no position is compared.
+            first = None if run[0] is blocks[0] else run[0].block * self._width
+            last = None if run[-1] is blocks[-1] else (run[-1].block + 1) * self._width - 1
+            found = [
+                finding
+                for statement in (audit_positions, audit_orders, audit_trades)
+                for finding in perform(
+                    self._connection, statement(session_id=session_id, first_position=first, last_position=last)
+                )
+            ]
+            self.findings += found
+            if self._marks is not None:
+                self._marks.keep(session_id, sound=() if found else run, unsound=run if found else ())
+            done += sum(one.positions for one in run)
+            yield done
+        for whole in (audit_books, audit_ledger, audit_equity, audit_days):
+            self.findings += perform(self._connection, whole(session_id=session_id))
+            self.is_complete = whole is audit_days
+            yield done
+
+
+def _runs(
+    blocks: Sequence[PositionBlock], touched: Sequence[PositionBlock], step: int
+) -> Iterator[list[PositionBlock]]:
+    """Those that were touched, in runs: one ends before one that was not, and at the positions of a step."""
+    wanted = {one.block for one in touched}
+    run: list[PositionBlock] = []
+    positions = 0
+    for one in blocks:
+        if run and (one.block not in wanted or positions + one.positions > step):
+            yield run
+            run, positions = [], 0
+        if one.block in wanted:
+            run.append(one)
+            positions += one.positions
+    if run:
+        yield run

@@ -15,6 +15,7 @@ UNITS: Final = {
     "Reading": "index",
     "Reading through": "row",
     "Auditing": "database",
+    "Comparing": "position",
 }
 """What is counted while this is done, by its name or the first word of it; rows where neither is here."""
 

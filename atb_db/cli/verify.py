@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import confirm
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, print_server, settings_for, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
+from atb_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from atb_db.admin.schema.verify import Verification
@@ -75,17 +77,27 @@ def verify_command(
 
 def audit_command(
     session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session's books.")] = None,
+    marks: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Note in FILE what is sound, and pass over what nobody has written since."),
+    ] = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Audit the books: ledgers, positions, orders, trades and metrics against each other; writes nothing.
+    """Audit the books: ledgers, positions, orders, trades and metrics against each other; writes nothing there.
 
-    Without --session it audits all sessions, and the rules between sessions.
+    Without --session it audits all sessions, and the rules between sessions. Without --marks it compares everything.
+
+    With --marks, an audit that was interrupted, or killed, goes on where it was, and the next one compares only the
+    positions of which a transaction has written anything since they were found sound, and all sums. It does not see
+    what a disk changed by itself, for which there are the server's checksums, and an audit without --marks. The file
+    holds for one database of one server, until that is recovered or atb-db compares something else.
 
     \b
     Examples:
       atb-db audit
       atb-db audit --session 42
+      atb-db audit --marks audit-marks.json
       atb-db audit --json | jq '.findings[]'
 
     \b
@@ -93,8 +105,10 @@ def audit_command(
     3 they do not, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.audit import audit
+    from atb_db.admin.progress import silent
 
-    found = audit(settings_of(url), session_id=session)
+    with progress_bar() as show:
+        found = audit(settings_of(url), session_id=session, marks=marks, progress=show or silent)
     if as_json:
         print_json(found)
     else:
@@ -102,6 +116,8 @@ def audit_command(
         if found.findings:
             rows = [(number, *book) for number, book in found.findings]
             print_table(("Session", "Identity", "Subject", "Expected", "Actual"), rows)
+        if found.passed_over:
+            print_message(f"Passed over {counted(found.passed_over, 'position')} that nobody has written since.")
         count = len(found.findings)
         books = f"the books of {counted(found.audited, 'session')}"
         print_message(f"Contradictions in {books}: {count}." if count else f"Audited {books}: they balance.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import NamedTuple
 
 from atb_db.batch import Batch
@@ -19,6 +20,23 @@ class BookFinding(NamedTuple):
     """What follows from the other books; None for what should not be there."""
     actual: str | None
     """The stored value; None for a missing row."""
+
+
+class PositionBlock(NamedTuple):
+    """The positions of a session whose ids begin alike, and all rows that are compared with them."""
+
+    block: int
+    """Ids of the positions, divided by the width of a block; -1 for rows without a position."""
+    positions: int
+    """Number of positions."""
+    row_count: int
+    """Number of positions, orders, fills, ledger entries and trades; those of two blocks count in both."""
+    id_sum: Decimal
+    """Sum of their ids: another one says that others are there."""
+    newest: int
+    """Transaction that wrote the newest of them."""
+    oldest_running: int
+    """Oldest transaction that had not ended when they were read: those before it are all there."""
 
 
 class SessionAudit(NamedTuple):
@@ -200,6 +218,16 @@ def audit_orphans() -> list[BookFinding]:
     """Rows that refer to a missing row, by the referring row and the missing one.
 
     The foreign keys hold most of it while nobody turns them off; a ledger entry's fill and position have none.
+    """
+    ...
+
+
+@query
+def get_position_blocks(*, session_id: int, width: int) -> list[PositionBlock]:
+    """How many rows a session's positions have, and which transaction wrote the newest of them, by blocks of ids.
+
+    All that `audit_positions`, `audit_orders` and `audit_trades` compare: it costs an eighth of what they cost. A
+    block that has as many rows with the same ids, and none of a transaction that began since, is as it was.
     """
     ...
 

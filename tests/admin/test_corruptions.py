@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from shutil import copy
 from typing import Final, NamedTuple
 
 import pytest
@@ -63,6 +65,30 @@ def test_what_is_planted_is_named(books: Audited, corruption: Corruption) -> Non
     with undone(books.connection):
         plant(books.connection, script)
         found = audited(books.connection, books.server) - books.before
+    assert (corruption.identity, filled_in(corruption.subject, books.world)) in found
+
+
+@pytest.fixture(scope="module")
+def marks(books: Audited, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The marks of an audit before anything was planted."""
+    path = tmp_path_factory.mktemp("marks") / "marks.json"
+    assert audited(books.connection, books.server, marks=path) == books.before
+    return path
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [pytest.param(one, marks=[] if one in quickly() else pytest.mark.slow) for one in PLANTED],
+    ids=[named(one) for one in PLANTED],
+)
+def test_what_is_planted_in_what_was_sound_is_named(
+    books: Audited, marks: Path, corruption: Corruption, tmp_path: Path
+) -> None:
+    script = filled_in(corruption.script, books.world)
+    own = Path(copy(marks, tmp_path))
+    with undone(books.connection):
+        plant(books.connection, script)
+        found = audited(books.connection, books.server, marks=own) - books.before
     assert (corruption.identity, filled_in(corruption.subject, books.world)) in found
 
 

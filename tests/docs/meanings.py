@@ -150,6 +150,7 @@ OF_ALL: Final[Mapping[str, str]] = {
     "ttl_seconds": "Seconds for which the prediction is valid.",
     "unless_flag": "A control flag that refuses the order while it is active.",
     "updated_by": "Who or what changed the balance.",
+    "width": "Ids in a block.",
 }
 """By parameter, whatever the function."""
 

@@ -319,6 +319,7 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "audit.audit_orders": lambda world: audit.audit_orders(session_id=world.session_id, **EVERY_POSITION),
     "audit.audit_positions": lambda world: audit.audit_positions(session_id=world.session_id, **EVERY_POSITION),
     "audit.audit_trades": lambda world: audit.audit_trades(session_id=world.session_id, **EVERY_POSITION),
+    "audit.get_position_blocks": lambda world: audit.get_position_blocks(session_id=world.session_id, width=4096),
     "events.copy_events": lambda world: events.copy_events(
         session_id=world.session_id,
         event_type="WARNING",

@@ -82,7 +82,9 @@ SELECT relname, pg_stat_get_xact_tuples_returned(oid)
 QUERIES = [
     query
     for query in statements()
-    if query.kind is Kind.QUERY and query.name not in WHOLE and not query.name.startswith("audit.audit_")
+    if query.kind is Kind.QUERY
+    and query.name not in WHOLE
+    and not query.name.startswith(("audit.audit_", "audit.get_position_blocks"))
 ]
 
 

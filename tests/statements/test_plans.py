@@ -33,7 +33,7 @@ WHOLE: Final = {
 }
 """Queries that read whole tables, and why."""
 
-BUILT_IN: Final = {"generate_series", "unnest", "jsonb_each", "jsonb_array_elements_text"}
+BUILT_IN: Final = {"generate_series", "pg_current_snapshot", "unnest", "jsonb_each", "jsonb_array_elements_text"}
 
 NOT_INLINED: Final = {"last_sign_of_life"}
 """Functions of a session whose reads are no part of the plan that calls them: they are explained on their own."""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from re import sub
+from typing import Final
 
 import psycopg
 from psycopg.sql import SQL, Identifier
 
 from atb_db.admin.audit import read_audit
+from atb_db.admin.audit_marks import Marks
 from atb_db.admin.connection import Connection
 from atb_db.database.connecting import ServerInfo, accept
 from tests.admin.corruptions.world import World
+
+WIDTH: Final = 2
+"""Ids of positions in a step."""
 
 
 def keep_days(url: str, world: World) -> None:
@@ -61,9 +67,17 @@ def plant(connection: Connection, script: str) -> None:
         connection.execute(SQL("ALTER TABLE {} DROP CONSTRAINT {} CASCADE").format(Identifier(table), Identifier(name)))
 
 
-def audited(connection: Connection, server: ServerInfo) -> set[tuple[str, str]]:
-    """What the audit names now, as identity and subject; and the same with # for the subject's number."""
-    named = {(one.finding.identity, one.finding.subject) for one in read_audit(connection, server).findings}
+def audited(connection: Connection, server: ServerInfo, *, marks: Path | None = None) -> set[tuple[str, str]]:
+    """What the audit names now, as identity and subject; and the same with # for the subject's number.
+
+    With a file of marks, in steps, and without what was sound when they were written.
+    """
+    if marks is None:
+        found = read_audit(connection, server)
+    else:
+        kept = Marks(marks, connection, width=WIDTH, pause=0)
+        found = read_audit(connection, server, step=WIDTH, width=WIDTH, marks=kept)
+    named = {(one.finding.identity, one.finding.subject) for one in found.findings}
     return named | {(identity, sub(r"(?<= )\d+", "#", subject, count=1)) for identity, subject in named}
 
 
