@@ -47,12 +47,14 @@ def psql_invocation(settings: Settings, *, write: bool = False, arguments: Seque
 def _asked(arguments: Sequence[str]) -> list[str]:
     """The arguments, with each `-c :question` as a file: psql puts no variables into what -c has."""
     found = list[str]()
+    # As -c has it: a question that there is not, or that fails, is no success.
+    stopping = "--set=ON_ERROR_STOP=1"
     for word in arguments:
         glued = _COMMAND.fullmatch(word)
         if glued is not None:
-            found += ["--file", _readable(glued[1])]
+            found += [stopping, "--file", _readable(glued[1])]
         elif found and found[-1] in {"-c", "--command"} and _QUESTION.fullmatch(word):
-            found[-1:] = ["--file", _readable(word)]
+            found[-1:] = [stopping, "--file", _readable(word)]
         else:
             found.append(word)
     return found

@@ -52,6 +52,11 @@ def test_a_question_is_asked_from_the_shell(run: Run, fresh_url: str, asked: tup
     assert (done.code, done.out, done.err) == (0, "17\n", "")
 
 
+def test_a_question_that_there_is_not_is_no_success(run: Run, fresh_url: str) -> None:
+    done = run("psql", "--", "-c", ":session", "-c", "SELECT 17", url=fresh_url)
+    assert (done.code, done.out) == (3, "")
+
+
 def test_scripts_see_nothing_of_it(run: Run, fresh_url: str) -> None:
     assert run("psql", "--", "-At", "-c", "SELECT ':sessions'", url=fresh_url).out == ":sessions\n"
 
