@@ -94,7 +94,7 @@ PARTS: Final[dict[str, Part]] = {
     ),
     "get_pnl_by_period, months": _asked(lambda one, _: reports.get_pnl_by_period(session_id=one, period="MONTHLY")),
     "get_order_quality": _asked(lambda one, _: execution.get_order_quality(session_id=one)),
-    "get_session_summaries": _asked(lambda *_: reports.get_session_summaries()),
+    "get_session_summaries, one session": _asked(lambda *_: reports.get_session_summaries(limit=1)),
     "resume_or_create": _asked(_resume),
     "end_trading_session": _asked(lambda one, now: sessions.end_trading_session(session_id=one, end_time=now)),
 }

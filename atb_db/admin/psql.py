@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -15,6 +16,7 @@ from atb_db.config import Settings
 from atb_db.sqlfile import sql_root
 
 _QUESTION: Final = re.compile(r"\s*:\w+;?\s*")
+_KNOWN: Final = re.compile(r"^\\set (\w+) 'SELECT", re.MULTILINE)
 _COMMAND: Final = re.compile(rf"(?:-c|--command=)({_QUESTION.pattern})")
 
 
@@ -47,23 +49,43 @@ def psql_invocation(settings: Settings, *, write: bool = False, arguments: Seque
 def _asked(arguments: Sequence[str]) -> list[str]:
     """The arguments, with each `-c :question` as a file: psql puts no variables into what -c has."""
     found = list[str]()
-    # As -c has it: a question that there is not, or that fails, is no success.
-    stopping = "--set=ON_ERROR_STOP=1"
     for word in arguments:
         glued = _COMMAND.fullmatch(word)
         if glued is not None:
-            found += [stopping, "--file", _readable(glued[1])]
+            found += ["--file", _readable(_question(glued[1]))]
         elif found and found[-1] in {"-c", "--command"} and _QUESTION.fullmatch(word):
-            found[-1:] = [stopping, "--file", _readable(word)]
+            found[-1:] = ["--file", _readable(_question(word))]
         else:
             found.append(word)
     return found
 
 
-def _readable(question: str) -> str:
+def _question(word: str) -> str:
+    """What asks the question and ends psql where it fails; one that no psqlrc has is an error in words of its own.
+
+    Only psql knows what the user's own and the machine's psqlrc define.
+    """
+    name = word.strip().strip(":;")
+    known = _KNOWN.findall((sql_root() / "psqlrc").read_text(encoding="utf-8"))
+    alike = get_close_matches(name, known, n=3)
+    hint = f"did you mean {' or '.join(f':{one}' for one in alike)}?" if alike else f"there are {', '.join(known)}"
+    return f"""\\set ATB_DB_STOP :ON_ERROR_STOP
+\\set ON_ERROR_STOP 1
+\\if :{{?{name}}}
+{word}
+\\else
+\\set VERBOSITY terse
+DO $$ BEGIN RAISE EXCEPTION '%', 'there is no question {name}; {hint}'; END $$;
+\\endif
+\\set ON_ERROR_STOP :ATB_DB_STOP
+\\unset ATB_DB_STOP
+"""
+
+
+def _readable(text: str) -> str:
     """A file with this in it, which the program that takes this process's place inherits and can read."""
     read, write = os.pipe()
-    os.write(write, f"{question}\n".encode())
+    os.write(write, text.encode())
     os.close(write)
     os.set_inheritable(read, True)  # noqa: FBT003  positional only
     return f"/dev/fd/{read}"

@@ -126,7 +126,9 @@ def ended_sessions(
         found = []
         for session_id, name, mode, end_time in rows:
             if end_time is None:
-                raise Refused(f"session {session_id} has not ended: end it first")
+                raise Refused(
+                    f"session {session_id} has not ended: end it first (atb-db end-crashed, if its engine is dead)"
+                )
             removed = tuple(_rows_of(connection, session_id))
             found.append(PurgedSession(session_id, name, TradeSource(mode), end_time, removed))
     return found

@@ -39,10 +39,11 @@ _LOG: Final = "archiver.log"
 _UP_SECONDS: Final = 600.0
 
 
-def _folder(text: str) -> Path:
-    if not text:
+def _folder(text: str | Path) -> Path:
+    """The folder, so that messages about it say the same in every other folder."""
+    if not str(text):
         raise typer.BadParameter("it is empty")  # a variable that is not set; "." is the current folder
-    return Path(text)
+    return Path(text).absolute()
 
 
 ArchiveOption: TypeAlias = Annotated[
@@ -152,6 +153,8 @@ def start_command(
         print_message(sentence)
     found = _start(settings, archive_dir, rules)
     _print(found, as_json=as_json)
+    stop = f"atb-db archive stop --archive-dir {shlex.quote(str(archive_dir))}"
+    print_message(f"The archiver goes on in the background until it is stopped: {stop}")
 
 
 @archive_app.command("status")
@@ -248,7 +251,7 @@ def schedule_command(
     Exit codes: 0 printed, 2 wrong usage.
     """  # noqa: D301  \b keeps the lines apart in --help
     program = shlex.quote(str(Path(sys.argv[0]).absolute()))
-    where = f"--archive-dir {shlex.quote(str(archive_dir.resolve()))}"
+    where = f"--archive-dir {shlex.quote(str(archive_dir))}"
     elsewhere_of(then, encrypt_to, names=True)
     away = {"--then": then, "--encrypt-to": encrypt_to}
     more = shlex.join(
@@ -292,7 +295,7 @@ def _start(settings: Settings, folder: Path, rules: Rules) -> ArchiveStatus:
     from atb_db.errors import AtbDbError
 
     arguments = [
-        *(sys.executable, "-m", "atb_db", "archive", "start", "--foreground", "--archive-dir", str(folder.absolute())),
+        *(sys.executable, "-m", "atb_db", "archive", "start", "--foreground", "--archive-dir", str(folder)),
         *("--base-every", _written(rules.base_every), "--whole-every", _written(rules.whole_every)),
         *("--keep", _written(rules.keep)),
         *(() if rules.elsewhere is None else ("--then", shlex.join(rules.elsewhere.command))),

@@ -142,16 +142,18 @@ def _print_exits(console: Console, report: DemoReport) -> None:
     table = Table("P&L by exit reason", box=SIMPLE_HEAD, show_footer=True)
     table.columns[0].footer = "All"
     metrics = report.metrics
-    costs = metrics.commission + metrics.margin_interest_cost
     table.add_column("Trades", f"{metrics.total_trades:,}", justify="right")
     table.add_column("Won", _percent(metrics.win_rate and metrics.win_rate * 100), justify="right")
     table.add_column("Gross", _money(metrics.gross_pnl), justify="right")
-    table.add_column("Costs", _money(costs), justify="right")
+    table.add_column("Costs", _money(metrics.commission + metrics.margin_interest_cost), justify="right")
+    table.add_column("Funding", _money(metrics.funding), justify="right")
     table.add_column("Net", _money(metrics.net_pnl), justify="right")
     for row in report.exits:
         net = f"[{'green' if row.net_pnl > 0 else 'red'}]{_money(row.net_pnl)}[/]"
         won = _percent(row.win_rate * 100)
-        table.add_row(row.exit_reason, f"{row.total_trades:,}", won, _money(row.gross_pnl), _money(row.costs), net)
+        funding = _money(row.net_pnl - row.gross_pnl + row.costs)
+        gross, costs = _money(row.gross_pnl), _money(row.costs)
+        table.add_row(row.exit_reason, f"{row.total_trades:,}", won, gross, costs, funding, net)
     console.print(table)
 
 
@@ -191,9 +193,11 @@ def _print_page(console: Console, report: DemoReport) -> None:
 
 def _print_server(console: Console, report: DemoReport) -> None:
     if report.kept is None:
-        console.print("The server is gone; to look inside with psql, keep it with --keep.")
+        console.print(
+            "The server is gone; `atb-db demo --keep` (make demo ARGS=--keep) leaves it running, to look inside."
+        )
         return
-    console.print("\nThe server is still running.")
+    console.print("\nThe server is still running, for trying only: without fsync, and gone with a reboot.")
     for what, command in (
         ("look inside", report.kept.psql),
         ("use it", f"export DATABASE_URL={report.kept.url}"),

@@ -96,7 +96,7 @@ def set_command(
         if name is None and sys.stdin.isatty():
             name = typed(f"The name of the PRODUCTION database, to mark it {wanted}")
         if name != server.database:
-            raise Refused(f"the database is marked PRODUCTION: --confirm {server.database} says that you mean it")
+            raise Refused(f"the database is marked PRODUCTION: confirm with --confirm {server.database}")
     elif not yes and marked is not None and wanted is not marked:
         raise Refused(f"the database {server.database} is marked {marked}: --yes marks it {wanted}")
     _print(mark_environment(settings, wanted, replace=yes), as_json=as_json)

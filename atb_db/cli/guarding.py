@@ -47,12 +47,12 @@ def confirm(question: str, *, yes: bool) -> None:
     """Go on only if somebody on the terminal says yes, or has said so beforehand; the command ends otherwise.
 
     Raises:
-        Refused: nobody is there to be asked.
+        Refused: it is no terminal.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refused("nobody is there to be asked: --yes says that you mean it")
+        raise Refused("this is no terminal, so nothing can be asked: confirm with --yes")
     try:
         answer = typer.confirm(question, err=True)
     except typer.Abort:

@@ -80,7 +80,7 @@ def on_command(
 @halt_app.command("off")
 def off_command(
     *,
-    reason: ReasonOption,
+    reason: ReasonOption = "cleared by an operator",
     session: SessionOption = None,
     flag: FlagOption = _KILL_SWITCH,
     source: SourceOption = "",
@@ -94,6 +94,7 @@ def off_command(
 
     \b
     Examples:
+      atb-db halt off
       atb-db halt off --reason "exchange is back"
       atb-db halt off --session 17 --reason "strategy fixed"
 
@@ -148,6 +149,9 @@ def _print(found: HaltState, *, as_json: bool) -> None:
         print_table(("Flag", "On for", "Set by", "Reason"), rows)
     where = "in every session" if found.session_id is None else f"in session {found.session_id}"
     if found.active:
-        print_message(f"Halted {where}: {found.name} is on; {counted(found.active_sessions, 'session')} not ended.")
+        print_message(
+            f"Halted {where}: {found.name} is on; {counted(found.active_sessions, 'session')} not ended. "
+            f'Refused are orders of engines that ask for it, with unless_flag="{found.name.partition(":")[0]}".'
+        )
     else:
         print_message(f"Not halted {where}: {found.name} is off.")

@@ -87,6 +87,8 @@ _UNKNOWN_THINGS: Final = frozenset({"42P01", "42703", "42883", "42704", "3F000"}
 # PostgreSQL's internal messages are the same in every language.
 # What PgBouncer and RDS Proxy say to the settings that go with a connection; not the server, so in English.
 _NO_SETTINGS: Final = ("unsupported startup parameter", "command-line options")
+# libpq has no code of why it could not connect, only what the server said, in the server's language.
+_NO_DATABASE: Final = re.compile(r'FATAL: +database ".*" does not exist$')
 _DROPPED: Final = ("cache lookup failed", "could not open relation with OID")
 
 
@@ -212,6 +214,8 @@ def _lost(error: psycopg.Error, name: str | None, *, writes: bool) -> AtbDbError
         return InvalidInput(message, statement=name)
     if any(refusal in str(error) for refusal in _NO_SETTINGS):
         return ConfigurationError(f"a pooler is between: set DATABASE_PGBOUNCER=1 ({message})", statement=name)
+    if _NO_DATABASE.search(message):
+        message += "; create it first: CREATE DATABASE"
     if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         kind = OutcomeUnknown if writes else Unavailable
         return kind(message, statement=name, sqlstate=error.sqlstate)

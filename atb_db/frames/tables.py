@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from atb_db.errors import ConfigurationError, InvalidInput
+from atb_db.errors import ConfigurationError, InvalidInput, shortened
 from atb_db.frames.planning import SCALE, As, Form, FrameColumn, FramePlan
 
 try:
@@ -15,7 +15,7 @@ try:
     import pyarrow.compute as pc
     from pyarrow import csv
 except ImportError as error:
-    raise ConfigurationError("Frames need an extra: pip install 'atb-db[arrow]'") from error
+    raise ConfigurationError("Frames need an extra: pip install 'atb-db[arrow]', [polars] or [pandas]") from error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,7 +88,7 @@ def as_frame(tables: Sequence[pa.Table], as_: As) -> pa.Table | pl.DataFrame | p
     if as_ == "arrow":
         return table
     if as_ not in {"polars", "pandas"}:
-        raise InvalidInput("is arrow, polars or pandas", field="as_")
+        raise InvalidInput(f"{shortened(as_)} is not arrow, polars or pandas", field="as_")
     try:
         if as_ == "pandas":
             import pandas  # noqa: F401, PLC0415  an extra

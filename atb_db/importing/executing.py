@@ -182,7 +182,8 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
         if len(units) > 1:
             half = len(units) // 2
             return [*_store(begin, run, units[:half], tally), *_store(begin, run, units[half:], tally)]
-        rows = [_refused(origin, refusal) for origin in units[0].origins]
+        session_id = run.sessions.get(units[0].book or "")
+        rows = [_refused(origin, refusal, session_id) for origin in units[0].origins]
         with begin() as tx:
             tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
     for row in rows:
@@ -228,12 +229,13 @@ def _row(run: Run, origin: Origin, session_id: int | None, results: dict[str, in
     )
 
 
-def _refused(origin: Origin, refusal: AtbDbError | Unfit) -> NewImportedRow:
+def _refused(origin: Origin, refusal: AtbDbError | Unfit, session_id: int | None) -> NewImportedRow:
     return NewImportedRow(
         origin.table,
         origin.key,
         ImportOutcome.QUARANTINED,
         origin.content_hash,
+        session_id,
         reason=f"{refusal}" if isinstance(refusal, Unfit) else f"the books refuse it: {refusal}",
         content=as_document(origin.row),
     )

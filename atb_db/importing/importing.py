@@ -21,7 +21,7 @@ from atb_db.importing.results import Imported
 from atb_db.importing.run import BOOKS
 from atb_db.importing.trade_files import Before, Wishes, plan_trades, source_of
 from atb_db.repository import imports, positions
-from atb_db.types import OrderType, PositionSide
+from atb_db.types import ImportOutcome, OrderType, PositionSide
 
 
 def import_trades(settings: Settings, path: Path, wishes: Wishes, *, dry_run: bool, progress: Progress) -> Imported:
@@ -103,5 +103,7 @@ def _before(db: Database, source: Source) -> Before:
             if entry is not None:
                 units = position.current_quantity * (1 if position.side is PositionSide.LONG else -1)
                 held[book.source_key, position.symbol] = Held(entry, units)
-    known = {(one.source_table, one.source_key): one.content_hash for one in keys if one.source_table != BOOKS}
-    return Before(known, held, newest)
+    rows = [one for one in keys if one.source_table != BOOKS]
+    known = {(one.source_table, one.source_key): one.content_hash for one in rows}
+    refused = {(one.source_table, one.source_key) for one in rows if one.outcome is ImportOutcome.QUARANTINED}
+    return Before(known, refused, held, newest)

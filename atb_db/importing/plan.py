@@ -210,9 +210,9 @@ def _together(group: Sequence[Unit]) -> Unit:
     )
 
 
-def quarantined(table: str, key: str, row: Row, why: str) -> Unit:
-    """A row that goes into no book."""
-    return Unit(None, (), (Origin(table, key, row, ImportOutcome.QUARANTINED, why),))
+def quarantined(table: str, key: str, row: Row, why: str, *, book: str | None = None) -> Unit:
+    """A row that goes into no book; with the one that it was meant for it goes when that is purged."""
+    return Unit(book, (), (Origin(table, key, row, ImportOutcome.QUARANTINED, why),))
 
 
 def _text_of(row: Row) -> bytes:

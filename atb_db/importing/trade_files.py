@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -95,6 +95,8 @@ class Before(NamedTuple):
 
     known: Mapping[tuple[str, str], int] = {}
     """The hash of each row's content, by table and key."""
+    refused: Collection[tuple[str, str]] = ()
+    """Those of them that are in quarantine."""
     held: Mapping[tuple[str, str], Held] = {}
     """Open positions, by session and symbol."""
     newest: Mapping[tuple[str, str], datetime] = {}
@@ -119,11 +121,15 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
     wanted = [one for one in found if wishes.since is None or one.at >= wishes.since]
     fresh, repeated = [], []
     for one in wanted:
-        if (one.table, one.key) in before.known:
-            repeated.append(_repeated(one, before.known[one.table, one.key]))
+        content_hash = before.known.get((one.table, one.key))
+        if content_hash is not None and not _is_corrected(one, content_hash, before):
+            repeated.append(_repeated(one, content_hash))
         elif one.at < before.newest.get((one.book, one.symbol), one.at):
-            why = f"newer trades of {one.symbol} were imported before it: import files oldest first"
-            repeated.append(quarantined(one.table, one.key, one.row, why))
+            why = (
+                f"newer trades of {one.symbol} are in the books: import files oldest first; or purge the session, "
+                "and import all of it again"
+            )
+            repeated.append(quarantined(one.table, one.key, one.row, why, book=one.book))
         else:
             fresh.append(one)
     units = units_of(fresh, before.held, strategy_name=wishes.strategy_name, exchange=_EXCHANGES.get(kind))
@@ -153,6 +159,12 @@ def _bookable(found: Sequence[Execution]) -> tuple[list[Execution], list[Unit]]:
     return bookable, refused
 
 
+def _is_corrected(execution: Execution, content_hash: int, before: Before) -> bool:
+    """Whether it is a row in quarantine that says something else now: nothing of it is in the books yet."""
+    origin = Origin(execution.table, execution.key, execution.row)
+    return (execution.table, execution.key) in before.refused and origin.content_hash != content_hash
+
+
 def _repeated(execution: Execution, content_hash: int) -> Unit:
     """A row that was imported before: nothing is done, unless it says something else now."""
     origin = Origin(execution.table, execution.key, execution.row)
@@ -161,7 +173,7 @@ def _repeated(execution: Execution, content_hash: int) -> Unit:
     if execution.table == "orders":
         return Unit(execution.book, (Step(partial(_totals, one=execution)),), (origin,))
     why = "it was imported before, with other figures; the first are in the books"
-    return quarantined(execution.table, f"{execution.key[:200]} (changed)", execution.row, why)
+    return quarantined(execution.table, f"{execution.key[:200]} (changed)", execution.row, why, book=execution.book)
 
 
 def _totals(ids: Ids, *, one: Execution) -> Statement[object]:

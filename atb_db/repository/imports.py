@@ -40,7 +40,7 @@ class ImportedKey(NamedTuple):
     content_hash: int
     """Hash of its content: a row that has changed in the source is looked at again."""
     session_id: int | None
-    """Session whose books it is in; NULL outside of any."""
+    """Session whose books it is in, or was meant for; NULL outside of any."""
     target_id: int | None
     """Identifier of that record, where it was made by itself."""
 
@@ -119,7 +119,7 @@ class FoundRow(NamedTuple):
     outcome: ImportOutcome
     """What became of it."""
     session_id: int | None
-    """Session whose books it is in; NULL outside of any."""
+    """Session whose books it is in, or was meant for; NULL outside of any."""
     target_table: str | None
     """Table of the record that was made of it; NULL where none was."""
     target_id: int | None

@@ -251,9 +251,9 @@ def update_order_status(
     into the order's position. FILLED without a quantity means all of it when no fill is known, without a price at the
     requested one. Single fills take the total's place as soon as they reach it. Nothing that the exchange did is
     refused: a state that would go back, or leave a final one, stays as it is, and a fill after the end is booked with a
-    WARNING event. pnl or settlement_rate complete P&L for which no rate was known. needs_review takes an order out of
-    the pending ones until it is taken back, or the exchange reports another state than UNKNOWN. Also of a session that
-    has ended.
+    WARNING event; so is an order that was EXPIRED or FAILED here and that the exchange has after all. pnl or
+    settlement_rate complete P&L for which no rate was known. needs_review takes an order out of the pending ones until
+    it is taken back, or the exchange reports another state than UNKNOWN. Also of a session that has ended.
     """
     ...
 

@@ -67,7 +67,8 @@ BEGIN
     IF hold.token <> own_token THEN
         RAISE EXCEPTION USING ERRCODE = 'AT423', COLUMN = 'session_id',
             MESSAGE = format(
-                'session %s is held by %s since %s, until %s', session, hold.holder, hold.acquired_at, hold.expires_at
+                'session %s is held by %s since %s, until %s; take_over=True claims it at once', session, hold.holder,
+                hold.acquired_at, hold.expires_at
             );
     END IF;
 END

@@ -151,38 +151,38 @@ COMMENT ON COLUMN recomputed_metrics.max_drawdown IS
 'Largest (running peak - value) / running peak of that value in order of booking, as a fraction.';
 
 CREATE FUNCTION session_drawdown(session bigint) RETURNS numeric
-LANGUAGE sql STABLE AS $$
-    SELECT coalesce(
-               (
-                   SELECT max(greatest(curve.fall, public.drawdown(greatest(curve.peak_before, curve.low), curve.low)))
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    deepest numeric;
+BEGIN
+    -- Planned once a connection: an SQL function that is not inlined would be planned at every call, which takes
+    -- longer than reading years of days.
+    SELECT max(greatest(c.fall, public.drawdown(greatest(c.peak_before, c.low), c.low))) INTO deepest
+      FROM (
+               SELECT p.fall, p.low,
+                      -- A transfer moves the peak along.
+                      max(p.high - p.transferred) OVER (
+                          ORDER BY p.start_time, p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                      ) + p.transferred AS peak_before
+                 FROM public.equity_parts(session, NULL, NULL, '{}', '{}') AS p
+           ) AS c;
+    IF deepest IS NULL THEN
+        SELECT max(public.drawdown(c.peak, c.balance)) INTO deepest
+          FROM (
+                   SELECT v.balance,
+                          greatest(v.initial_balance, max(v.balance) OVER (ORDER BY v.exit_time, v.id)) AS peak
                      FROM (
-                              SELECT p.fall, p.low,
-                                     -- A transfer moves the peak along.
-                                     max(p.high - p.transferred) OVER (
-                                         ORDER BY p.start_time, p.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-                                     ) + p.transferred AS peak_before
-                                FROM public.equity_parts(session, NULL, NULL, '{}', '{}') AS p
-                          ) AS curve
-               ),
-               (
-                   SELECT max(public.drawdown(curve.peak, curve.balance))
-                     FROM (
-                              SELECT v.balance,
-                                     greatest(
-                                         v.initial_balance, max(v.balance) OVER (ORDER BY v.exit_time, v.id)
-                                     ) AS peak
-                                FROM (
-                                         SELECT t.id, t.exit_time, s.initial_balance,
-                                                s.initial_balance
-                                                + sum(t.net_pnl) OVER (ORDER BY t.exit_time, t.id) AS balance
-                                           FROM public.trading_sessions AS s
-                                           JOIN public.trades AS t ON t.session_id = s.id
-                                          WHERE s.id = session
-                                     ) AS v
-                          ) AS curve
-               ),
-               0
-           )
+                              SELECT t.id, t.exit_time, s.initial_balance,
+                                     s.initial_balance
+                                     + sum(t.net_pnl) OVER (ORDER BY t.exit_time, t.id) AS balance
+                                FROM public.trading_sessions AS s
+                                JOIN public.trades AS t ON t.session_id = s.id
+                               WHERE s.id = session
+                          ) AS v
+               ) AS c;
+    END IF;
+    RETURN coalesce(deepest, 0);
+END
 $$;
 COMMENT ON FUNCTION session_drawdown IS
 'The one maximum drawdown of a session, that of its equity_series: largest (running peak - value) / running peak, as a '

@@ -59,7 +59,7 @@ COMMENT ON COLUMN imported_rows.source_key IS 'The row''s identifier in the sour
 COMMENT ON COLUMN imported_rows.outcome IS 'What became of it.';
 COMMENT ON COLUMN imported_rows.content_hash IS
 'Hash of its content: a row that has changed in the source is looked at again.';
-COMMENT ON COLUMN imported_rows.session_id IS 'Session whose books it is in; NULL outside of any.';
+COMMENT ON COLUMN imported_rows.session_id IS 'Session whose books it is in, or was meant for; NULL outside of any.';
 COMMENT ON COLUMN imported_rows.target_table IS 'Table of the record that was made of it; NULL where none was.';
 COMMENT ON COLUMN imported_rows.target_id IS 'Identifier of that record, where it was made by itself.';
 COMMENT ON COLUMN imported_rows.target_request_id IS 'request_id of that record, where it was loaded in bulk.';

@@ -137,21 +137,25 @@ COMMENT ON FUNCTION open_business IS
 'are in no position; NULL when there is nothing.';
 
 CREATE FUNCTION equity_peak(session bigint) RETURNS numeric
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    peak numeric;
+BEGIN
     -- A transfer moves the peak along: what was deposited is no gain, what was withdrawn no loss.
+    SELECT max(p.high - p.transferred) INTO peak FROM equity_parts(session, NULL, NULL, '{}', '{}') AS p;
     SELECT s.transferred + coalesce(
-               (
-                   SELECT max(p.high - p.transferred) FROM equity_parts(s.id, NULL, NULL, '{}', '{}') AS p
-               ),
+               peak,
                (
                    SELECT m.peak_balance
                      FROM performance_metrics AS m
                     WHERE m.session_id = s.id AND m.period = 'ALL_TIME'
                ),
                s.initial_balance
-           )
+           ) INTO peak
       FROM trading_sessions AS s
-     WHERE s.id = session
+     WHERE s.id = session;
+    RETURN peak;
+END
 $$;
 COMMENT ON FUNCTION equity_peak IS
 'The highest equity of a session''s snapshots so far, without any of its balance after trades, in base currency; '

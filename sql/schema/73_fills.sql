@@ -167,6 +167,12 @@ BEGIN
     IF p.status = 'CLOSED' AND moved <> 0 THEN
         p := continuing_position(p, entering AND moved > 0, at);
     END IF;
+    IF fill_price = 0 AND moved > 0 AND NOT p.allows_negative_prices THEN
+        PERFORM warn(
+            p.session_id, at, format('Order %s was filled with %s at a price of 0', filled.id, moved),
+            jsonb_build_object('order_id', filled.id, 'position_id', p.id, 'quantity', moved::text)
+        );
+    END IF;
     status_before := p.status;
     m.position_id := p.id;
     m.quantity := moved;

@@ -448,6 +448,14 @@ BEGIN
     -- Until somebody says that it is looked at, or the exchange knows the order again.
     o.needs_review := coalesce(review, before.needs_review AND coalesce(state, 'UNKNOWN') IN ('UNKNOWN', 'PENDING'));
     o.failure_reason := coalesce(failure, before.failure_reason);
+    IF before.status IN ('FAILED', 'EXPIRED') AND before.exchange_order_id IS NULL AND o.exchange_order_id IS NOT NULL
+        AND state IN ('OPEN', 'PARTIALLY_FILLED') THEN
+        PERFORM warn(
+            before.session_id, at,
+            format('Order %s is %s here, and the exchange has it: %s', before.id, before.status, state),
+            jsonb_build_object('order_id', before.id, 'status', before.status, 'exchange_order_id', exchange)
+        );
+    END IF;
     IF o.filled_quantity > before.filled_quantity THEN
         o.filled_at := greatest(before.filled_at, at);
     END IF;
@@ -475,8 +483,8 @@ END
 $$;
 COMMENT ON FUNCTION update_order IS
 'What the exchange reports of an order as a whole: state, id, amended quantity and price, totals. Forward only: a '
-'state that would go back and an end that is there already stay, the rest of the report is kept and booked. The '
-'order''s id.';
+'state that would go back and an end that is there already stay, the rest of the report is kept and booked. A WARNING '
+'event says that the exchange has an order that was only given up here. The order''s id.';
 
 CREATE FUNCTION refuse_taken_order(session bigint, own_id bigint, traded text, internal text, exchange text)
 RETURNS void

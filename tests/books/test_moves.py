@@ -155,6 +155,20 @@ def test_a_request_is_done_once_also_when_there_was_nothing_to_move(fresh_db: Da
     clean(fresh_db, old, new)
 
 
+def test_what_was_booked_and_taken_back_needs_no_move(fresh_db: Database) -> None:
+    old, new = session(fresh_db), session(fresh_db)
+    entry = journal(fresh_db, old, "ENTRY")
+    fresh_db.run(orders.update_order_status(order_id=entry, commission="0.5"))
+    bought = orders.record_fill(order_id=entry, exchange_fill_id="one", quantity=4, price=100)
+    fresh_db.run(bought)
+    fresh_db.run(orders.record_fill(order_id=entry, exchange_fill_id="one", quantity=4, price=100, commission=0))
+    [held] = fresh_db.run(positions.get_active_positions(session_id=old))
+    kinds = [one.entry_type for one in fresh_db.run(account.get_balance_history(session_id=old))]
+    assert sorted(kinds) == ["FEE", "FILL", "INITIAL"]
+    fresh_db.run(positions.move_position_to_session(position_id=held.id, session_id=new, reason="x"))
+    clean(fresh_db, old, new)
+
+
 def test_a_plan_is_moved_with_its_order(fresh_db: Database) -> None:
     old, new = session(fresh_db), session(fresh_db)
     entry = journal(fresh_db, old, "ENTRY", stop_loss=90)

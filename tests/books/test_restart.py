@@ -240,7 +240,7 @@ def test_eight_equal_renewals_tell_the_same(fresh_db: Database) -> None:
 
 def test_an_older_instance_of_the_same_engine_is_told_that_its_token_is_not_the_newest(fresh_db: Database) -> None:
     first = fresh_db.run(claim("me"))
-    with pytest.raises(SessionHeld, match=r"is held by me since [^;]+$"):
+    with pytest.raises(SessionHeld, match=r"is held by me since [^;]+; take_over=True"):
         fresh_db.run(claim("me"))
     fresh_db.run(claim("me", take_over=True))
     with pytest.raises(SessionHeld, match=r"is held by me since .*; this token is of another claim"):

@@ -1,14 +1,18 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from time import sleep
 
 import psycopg
 import pytest
 
 from atb_db import Database
+from atb_db.admin.connection import ask, reading
+from atb_db.admin.continuous.receiver import Receiver
 from atb_db.admin.doctor import diagnose
 from atb_db.admin.findings import Level
-from atb_db.admin.vital_signs import VitalSigns, signs_findings
+from atb_db.admin.programs import tool_for
+from atb_db.admin.vital_signs import Follower, VitalSigns, follower_findings, signs_findings
 from atb_db.cli.exits import ExitCode
 from atb_db.config import Settings, Source, sources
 from atb_db.embedded import Server
@@ -124,6 +128,35 @@ def test_slots_that_nobody_uses_and_dead_rows(empty_url: str) -> None:
             connection.execute("SELECT pg_drop_replication_slot('left_behind')")
     said = {(one.what, one.where, one.problem) for one in found.findings}
     assert {("replication slot", "left_behind", "not in use"), ("table", "filled", "bloated")} < said
+
+
+def test_a_receiver_that_replays_nothing_is_not_behind(server: Server, empty_url: str, tmp_path: Path) -> None:
+    slot = "receives_only"
+    with psycopg.connect(empty_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_create_physical_replication_slot(%s, TRUE)", [slot])
+        settings = Settings.load(server.url(), environ={})
+        tool = tool_for("pg_receivewal", connection.info.server_version // 10000)
+        receiver = Receiver(tool, settings, wal=tmp_path, slot=slot)
+        try:
+            # What a receiver never does is to say that it has replayed: its replay_lag grows on an idle server.
+            lag = (
+                "SELECT extract(EPOCH FROM replay_lag)::float8 FROM pg_stat_replication"
+                " WHERE application_name = %s AND replay_lsn IS NULL AND replay_lag > interval '0.3 s'"
+            )
+            seen = None
+            while seen is None:
+                assert receiver.is_running(), receiver.reason
+                connection.execute("SELECT pg_logical_emit_message(TRUE, 'test', 'written')")
+                sleep(0.1)
+                seen = connection.execute(lag, [slot]).fetchone()
+            with reading(Settings.load(empty_url)) as (asking, _):
+                [found] = [one for one in ask(asking, "replication", Follower) if one.follower == slot]
+        finally:
+            receiver.stop()
+            connection.execute("SELECT pg_drop_replication_slot(%s)", [slot])
+    assert found.seconds_behind is not None
+    assert found.seconds_behind < seen[0]
+    assert list(follower_findings(found)) == []
 
 
 def test_an_unreachable_server_leaves_the_configuration(call: Run) -> None:

@@ -43,7 +43,10 @@ def test_it_is_set_shown_and_cleared(fresh_db: Database, fresh_url: str, run: Ru
     ended = run("halt", "on", "--reason", "exchange down", "--source", "ops", url=fresh_url)
     assert (ended.code, ended.err) == (
         ExitCode.OK,
-        "Halted in every session: kill_switch is on; 1 session not ended.\n",
+        (
+            "Halted in every session: kill_switch is on; 1 session not ended. "
+            'Refused are orders of engines that ask for it, with unless_flag="kill_switch".\n'
+        ),
     )
     with pytest.raises(Halted, match=r"kill_switch is active since .*, set by ops: exchange down"):
         entry(fresh_db, first)
@@ -87,6 +90,14 @@ def test_one_session_alone_is_halted(fresh_db: Database, fresh_url: str, call: R
         True,
         ["kill_switch"],
     )
+
+
+def test_clearing_needs_no_reason_and_setting_does(fresh_db: Database, fresh_url: str, call: Run) -> None:
+    assert call("halt", "on", url=fresh_url).code == ExitCode.USAGE
+    assert call("halt", "on", "--reason", "exchange down", url=fresh_url).code == ExitCode.OK
+    assert call("halt", "off", "--source", "ops", url=fresh_url).code == ExitCode.OK
+    [cleared, _] = fresh_db.run(events.get_operational_events(event_type="ALERT"))
+    assert "cleared by an operator" in cleared.message
 
 
 def test_another_flag_is_named(fresh_db: Database, fresh_url: str, call: Run) -> None:

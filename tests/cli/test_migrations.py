@@ -37,6 +37,29 @@ def test_options_that_do_not_go_together(empty_url: str, call: Run) -> None:
     assert "--check and --rehearse do not go together" in err
 
 
+def test_tables_of_another_program_and_a_database_that_is_not_there(empty_url: str, call: Run) -> None:
+    with psycopg.connect(empty_url) as connection:
+        connection.execute("CREATE TABLE trades (id integer)")
+    ended = call("migrate", url=empty_url)
+    assert ended.code == ExitCode.REFUSED
+    assert "if another program made those tables, give atb_db an empty database" in ended.err
+    name = str(conninfo_to_dict(empty_url)["dbname"])
+    ended = call("migrate", url=empty_url.replace(name, "not_there"))
+    assert (ended.code, ended.err.strip().endswith("create it first: CREATE DATABASE")) == (ExitCode.UNREACHABLE, True)
+
+
+def test_an_engine_s_login_is_told_who_may_migrate(migrated_url: str, call: Run) -> None:
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE engine_migrates LOGIN IN ROLE pg_read_all_data")
+        connection.execute("DROP VIEW reporting.sessions")
+        try:
+            ended = call("migrate", "--url", migrated_url.replace("postgres@", "engine_migrates@"))
+        finally:
+            connection.execute("DROP ROLE engine_migrates")
+    assert ended.code == ExitCode.FAILED
+    assert "run it as the owner of the schema, postgres" in ended.err
+
+
 def test_a_rehearsal_changes_nothing(empty_url: str, call: Run) -> None:
     code, out, err = call("migrate", "--rehearse", url=empty_url)
     assert (code, out.splitlines()[1].split()[:2]) == (0, [EVERY[0], "rehearsed"])

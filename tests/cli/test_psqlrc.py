@@ -52,9 +52,28 @@ def test_a_question_is_asked_from_the_shell(run: Run, fresh_url: str, asked: tup
     assert (done.code, done.out, done.err) == (0, "17\n", "")
 
 
-def test_a_question_that_there_is_not_is_no_success(run: Run, fresh_url: str) -> None:
-    done = run("psql", "--", "-c", ":session", "-c", "SELECT 17", url=fresh_url)
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (":recent_trade", "there is no question recent_trade; did you mean :recent_trades"),
+        (":xyzzy;", "there is no question xyzzy; there are sessions, account, "),
+    ],
+)
+def test_a_question_that_there_is_none_of_fails(run: Run, fresh_url: str, asked: str, said: str) -> None:
+    done = run("psql", "--", "-At", "-c", asked, "-c", "SELECT 17", url=fresh_url)
     assert (done.code, done.out) == (3, "")
+    assert said in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_question_that_fails_fails_and_the_next_words_have_their_own_way(
+    run: Run, fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own").write_text("\\set broken 'SELECT 1 / 0;'\n\\set mine 'SELECT 18;'\n")
+    monkeypatch.setenv("PSQLRC", str(tmp_path / "own"))
+    assert run("psql", "--", "-c", ":broken", url=fresh_url).code == 3
+    done = run("psql", "--", "-At", "-c", ":mine", "-c", "SELECT 1 / 0", "-c", "SELECT 17", url=fresh_url)
+    assert (done.code, done.out) == (0, "18\n17\n")
 
 
 def test_scripts_see_nothing_of_it(run: Run, fresh_url: str) -> None:

@@ -304,7 +304,7 @@ def test_without_candles_it_has_its_own_market(folder: Path, tmp_path: Path) -> 
         "strategy_executions",
         " rows/s",
         "The books balance",
-        "keep it with --keep",
+        "make demo ARGS=--keep",
         f"A page of it with charts: {tmp_path / 'demo-report.html'}",
     ):
         assert part in done.stdout

@@ -93,6 +93,32 @@ def test_a_fill_after_the_end_is_booked_and_visible(book: Book, end: str) -> Non
     assert book.balances()
 
 
+@pytest.mark.parametrize("end", ["EXPIRED", "FAILED"])
+def test_an_order_given_up_here_that_the_exchange_has_is_visible(book: Book, end: str) -> None:
+    entry = book.journal()
+    book.run(orders.update_order_status(order_id=entry, status=OrderStatus(end)))
+    for _ in range(2):
+        book.run(orders.update_order_status(order_id=entry, status="OPEN", exchange_order_id="x-1"))
+    assert (book.order(entry).status, book.order(entry).exchange_order_id) == (OrderStatus(end), "x-1")
+    assert book.warnings() == [f"Order {entry} is {end} here, and the exchange has it: OPEN"]
+    cancelled = book.journal()
+    book.run(orders.update_order_status(order_id=cancelled, status="OPEN", exchange_order_id="x-2"))
+    book.run(orders.update_order_status(order_id=cancelled, status="CANCELLED"))
+    book.run(orders.update_order_status(order_id=cancelled, status="OPEN", exchange_order_id="x-2"))
+    assert len(book.warnings()) == 1
+
+
+def test_a_price_of_zero_is_booked_and_visible(book: Book) -> None:
+    entry = book.journal(quantity=2)
+    book.fill(entry, "a", 1, 0)
+    assert book.warnings() == [f"Order {entry} was filled with 1 at a price of 0"]
+    book.fill(entry, "b", 1, 100)
+    [held] = book.open()
+    book.run(positions.close_position(position_id=held.id, exit_price=0, exit_reason="worthless"))
+    assert sum(one.endswith("with 2 at a price of 0") for one in book.warnings()) == 1
+    assert book.balances()
+
+
 def test_an_order_that_ended_without_a_fill_plans_nothing(book: Book) -> None:
     entry = book.journal()
     book.run(orders.update_order_status(order_id=entry, status="CANCELLED"))

@@ -203,7 +203,7 @@ def test_what_no_frame_can_be_is_said(db: Database, session_id: int) -> None:
         db.frame(sessions.end_trading_session(session_id=session_id))
     with pytest.raises(InvalidInput, match="no view of reporting"):
         db.frame("reporting.trades; DROP TABLE trades")
-    with pytest.raises(InvalidInput, match="arrow, polars or pandas"):
+    with pytest.raises(InvalidInput, match="as_: 'numpy' is not arrow, polars or pandas"):
         db.frame(trades.get_recent_trades(session_id=session_id), as_=cast("Any", "numpy"))
     with pytest.raises(InvalidInput, match="decimal128 or float64"):
         db.frame(trades.get_recent_trades(session_id=session_id), money=cast("Any", "float"))

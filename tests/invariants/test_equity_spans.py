@@ -22,10 +22,17 @@ SELECT (SELECT jsonb_agg(d ORDER BY day) FROM daily_equity({OF}) AS d),
           FROM equity_steps({OF}, '{{}}', '{{}}') ORDER BY place DESC LIMIT 1),
        session_drawdown(%(session)s), equity_peak(%(session)s)
 """
-KEPT_DRAWDOWNS: Final = f"SELECT jsonb_agg(d) FROM worst_drawdowns({OF}, 4) AS d"
+KEPT_DRAWDOWNS: Final = f"""
+SELECT most, (SELECT jsonb_agg(d) FROM worst_drawdowns({OF}, most) AS d)
+  FROM unnest(ARRAY[1, 4, 20]) AS l (most)
+"""
 RAW_DRAWDOWNS: Final = f"""
-SELECT jsonb_agg(d)
-  FROM (SELECT * FROM drawdown_episodes({OF}) AS d ORDER BY drawdown DESC, started_at LIMIT 4) AS d
+SELECT most,
+       (
+           SELECT jsonb_agg(d)
+             FROM (SELECT * FROM drawdown_episodes({OF}) AS d ORDER BY drawdown DESC, started_at LIMIT most) AS d
+       )
+  FROM unnest(ARRAY[1, 4, 20]) AS l (most)
 """
 FORGET: Final = "DELETE FROM equity_spans; DELETE FROM equity_rolls"
 
@@ -39,6 +46,8 @@ class Chance:
         self.db, self.owner, self.chance, self.lowest = db, owner, chance, lowest
         self.session_id = new_session(db)
         self.now = START
+        self.level = 500
+        self.wanders = chance.random() < 0.5
 
     def moment(self) -> datetime:
         """Mostly the next one, minutes or hours later; sometimes the same, sometimes an earlier one."""
@@ -51,6 +60,10 @@ class Chance:
         return self.now
 
     def equity(self) -> Decimal:
+        """Anything, or a little more or less than before: then many falls begin and end inside hours and days."""
+        if self.wanders:
+            self.level = max(self.lowest, self.level + self.chance.choice([-10, -5, 0, 5, 10, 15]))
+            return Decimal(self.level)
         return Decimal(self.chance.randrange(self.lowest, 1200, 25))
 
     def act(self) -> None:

@@ -38,8 +38,8 @@ SMALL: Final = 1_000
 PER_ROW: Final = 20
 """And for each row of the answer."""
 
-EDGES: Final = {"reports.get_drawdowns": 330}
-"""The same where a row is found by reading days, then hours, then the snapshots in which it begins and ends."""
+EDGES: Final = {"reports.get_drawdowns": 150}
+"""The same where a row is found by reading days, then the hours and snapshots in which it begins and ends."""
 
 DAY: Final = dominant.TRADES // dominant.DAYS
 """Trades of a day; orders are twice as many."""

@@ -35,13 +35,13 @@ WHOLE: Final = {
 
 BUILT_IN: Final = {"generate_series", "unnest", "jsonb_each", "jsonb_array_elements_text"}
 
-NOT_INLINED: Final = {"last_sign_of_life", "session_drawdown"}
+NOT_INLINED: Final = {"last_sign_of_life"}
 """Functions of a session whose reads are no part of the plan that calls them: they are explained on their own."""
 
 WITHOUT_TABLES: Final = {"gaps"}
 """Functions that read nothing."""
 
-PROCEDURES: Final = {"chunks_of_page", "daily_equity", "equity_curve", "worst_drawdowns"}
+PROCEDURES: Final = {"chunks_of_page", "daily_equity", "equity_curve", "session_drawdown", "worst_drawdowns"}
 """Functions of several statements: what they read is counted in test_dominant, and in test_compacting that of pages."""
 
 WITHOUT_SESSION: Final = {

@@ -119,12 +119,12 @@ def _problems(
 def shown_status(found: ArchiveStatus) -> str:
     """How it protects, in one sentence."""
     if found.protected_until is None or found.age is None:
-        return "Nothing can be restored from the archive yet."
+        return f"Nothing can be restored from {found.folder} yet."
     first, gaps = found.windows[0].since, ", except in gaps" if len(found.windows) > 1 else ""
     return (
         f"Every moment from {shown_moment(first)} to {shown_moment(found.protected_until)} "
         f"({shown_duration(found.age)} ago) can be restored{gaps}: "
-        f"{counted(found.bases, 'base backup')}, {shown_size(found.bytes)}."
+        f"{counted(found.bases, 'base backup')}, {shown_size(found.bytes)}, in {found.folder}."
         + (f" Elsewhere until {shown_moment(found.elsewhere_until)}." if found.elsewhere_until is not None else "")
     )
 

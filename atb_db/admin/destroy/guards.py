@@ -77,7 +77,7 @@ def judge(target: Target, request: Request) -> Verdict:
         return Denied(f"the database {target.database} is marked {marked}, not {wanted}")
     if target.counts_as is Environment.PRODUCTION and wanted is not Environment.PRODUCTION:
         why = "is marked PRODUCTION" if marked else "is not on this machine and not marked, so it counts as PRODUCTION"
-        return Denied(f"the database {target.database} on {target.host} {why}: --env production says that you mean it")
+        return Denied(f"the database {target.database} on {target.host} {why}: confirm with --env production")
     if request.name is None:
         return NameNeeded()
     if request.name != target.database:
@@ -95,7 +95,9 @@ def guard(target: Target, request: Request) -> None:
         case Denied(reason):
             raise Refused(reason)
         case NameNeeded():
-            raise Refused(f"nobody is there to be asked: {_NAME_OPTION} {target.database} says that you mean it")
+            raise Refused(
+                f"this is no terminal, so nothing can be asked: confirm with {_NAME_OPTION} {target.database}"
+            )
         case Allowed():
             return
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 import psycopg
 from yoyo.migrations import Migration as YoyoMigration
 
-from atb_db.admin.connection import Connection, ask
+from atb_db.admin.connection import Connection, ask, reading
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.reading import read_facts
@@ -24,7 +24,7 @@ from atb_db.config import Settings
 from atb_db.database.connecting import accept
 from atb_db.database.retry import MIGRATIONS
 from atb_db.database.translation import translated
-from atb_db.errors import AtbDbError, OutcomeUnknown, Unavailable
+from atb_db.errors import AtbDbError, OutcomeUnknown, PermissionDenied, Unavailable
 
 T = TypeVar("T")
 
@@ -172,8 +172,23 @@ def engine(settings: Settings, release: Release, *, wait: float, progress: OnEve
                 said="a table was locked for {:g} s; nothing was done",
                 waiting=lambda: None,
             )
-        with _resumable(), translated(writes=True):
+        with _as_owner(settings), _resumable(), translated(writes=True):
             yield Engine(backend, facts, wait, progress)
+
+
+@contextmanager
+def _as_owner(settings: Settings) -> Iterator[None]:
+    """Say who may do it, where the role may not: most often an engine's, in whose environment it was run."""
+    try:
+        yield
+    except PermissionDenied as error:
+        with reading(settings) as (connection, server):
+            [(owner,)] = connection.execute(
+                "SELECT min(tableowner) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'trading_sessions'"
+            )
+        if owner not in {None, server.user}:
+            error.message += f"; run it as the owner of the schema, {owner}"
+        raise
 
 
 @contextmanager

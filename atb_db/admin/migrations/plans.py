@@ -47,9 +47,9 @@ def plan_migrate(release: Release, facts: Facts, *, to: str | None = None) -> Pl
     """
     last = release.find(to) if to is not None else None
     if facts.unrecorded and facts.differences:
-        raise Refused(
-            _unlike_the_schema(facts.differences, "the database has tables of atb_db but no record of migrations")
-        )
+        why = "the database has tables that are called as those of atb_db are, and no record of migrations"
+        unlike = _unlike_the_schema(facts.differences, why)
+        raise Refused(f"{unlike}; if another program made those tables, give atb_db an empty database")
     if facts.adoptable:
         return Plan((), adopt=tuple(release.migrations), complete=())
     states = {one.id: one for one in migration_states(release, facts)}

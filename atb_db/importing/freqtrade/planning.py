@@ -41,8 +41,8 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
             trade = replayed(row, own)
             units.append(trade_unit(trade, notes))
         except (Unfit, ArithmeticError) as unfit:
-            why = unfit if isinstance(unfit, Unfit) else "its figures are out of all proportion"
-            sentence = f"trade {row['id']}: {why}"
+            said = unfit if isinstance(unfit, Unfit) else "its figures are out of all proportion"
+            sentence = f"trade {row['id']}: {said}"
             units += [quarantined("trades", trade_key(row), row, sentence)]
             units += [quarantined("orders", order_key(one), one, sentence) for one in own]
             units += [quarantined("trade_custom_data", str(one["id"]), one, sentence) for one in notes]

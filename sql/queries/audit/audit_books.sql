@@ -187,6 +187,13 @@ WITH session AS MATERIALIZED (
        AND NOT EXISTS (
                SELECT FROM ledger AS m WHERE m.entry_type = 'MOVE' AND m.position_id = l.position_id
            )
+       -- A fee that was taken back: nothing was left to be moved.
+       AND NOT EXISTS (
+               SELECT
+                 FROM booked AS b
+                WHERE b.position_id = l.position_id
+                  AND (b.pnl, b.commission, b.funding, b.interest) = (0, 0, 0, 0)
+           )
      UNION ALL
     -- A position that was moved to another session has taken with it what it had realised here.
     SELECT 'ledger cause', 'position ' || b.position_id || ', moved ' || c.subject, 0, c.actual
