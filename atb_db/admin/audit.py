@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from atb_db.admin.connection import Connection, perform, reading
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
 from atb_db.repository.audit import BookFinding, audit_across_sessions, audit_orphans, audit_session, get_session_ids
+
+# How many groups there are is estimated far too low: they would not fit. Compiling takes longer than it saves.
+PLANS: Final = (
+    "SET LOCAL jit TO off; SET LOCAL enable_hashagg TO off; SET LOCAL work_mem TO '64MB';"
+    " SET LOCAL plan_cache_mode TO force_custom_plan"
+)
 
 
 class SessionFinding(NamedTuple):
@@ -40,6 +46,7 @@ def audit(settings: Settings, *, session_id: int | None = None) -> Audit:
     """
     with reading(settings) as (connection, server):
         connection.execute(NO_TIMEOUT)
+        connection.execute(PLANS)
         if session_id is not None:
             return Audit(server, 1, 1, session_findings(connection, session_id))
         return read_audit(connection, server)
@@ -48,6 +55,7 @@ def audit(settings: Settings, *, session_id: int | None = None) -> Audit:
 def read_audit(connection: Connection, server: ServerInfo, *, seconds: float | None = None) -> Audit:
     """`audit` on a connection that there is; the newest sessions first, and none begun after so many seconds."""
     start = time.monotonic()
+    connection.execute(PLANS)
     ids = perform(connection, get_session_ids())
     findings: list[SessionFinding] = []
     audited = 0

@@ -25,13 +25,13 @@ class SessionAudit(NamedTuple):
     """What a session's books say of each other, by subject."""
 
     books: list[BookFinding]
-    """Sums: balance, ledger, fills, fees, P&L, metrics."""
+    """Sums: balance, transfers, trades, metrics, final figures."""
     ledger: list[BookFinding]
-    """Kinds, times and causes of ledger entries."""
+    """Numbers, balances, kinds, times and causes of ledger entries."""
     positions: list[BookFinding]
-    """What follows from a position's fills: prices, sizes, states, times."""
+    """What follows from a position's fills, ledger entries and trade: quantities, values, prices, states, times."""
     orders: list[BookFinding]
-    """What follows from an order's reports."""
+    """What follows from an order's reports and fills."""
     trades: list[BookFinding]
     """What a trade or partial trade was made of."""
     equity: list[BookFinding]
@@ -61,56 +61,61 @@ def audit_session(*, session_id: int) -> Batch[SessionAudit]:
 
 @query
 def audit_books(*, session_id: int) -> list[BookFinding]:
-    """Contradictions in a session's books, by rule and subject; an empty list if the books balance.
-
-    Reads everything that the session recorded except its events, decisions and snapshots. The rules are:
+    """Contradictions between the sums of a session's ledger, trades and metrics and the session, by rule and subject.
 
     - ``ledger sum``: the ledger's deltas add up to the current balance.
-    - ``ledger chain``: entries are numbered from 1 without gaps, and each starts from the balance before it.
-    - ``ledger cause``: every fill's P&L and fee, and every trade without a position, is in the ledger with its amount,
-      and every such entry has its cause.
+    - ``ledger chain``: the session knows the number of its entries.
+    - ``ledger cause``: every trade without a position is in the ledger with its amounts, and every such entry has one.
     - ``transfers``: what was transferred is the sum of the deposits and withdrawals.
     - ``balance``: initial balance + net of trades and open positions + adjustments, transfers, interest and moves.
+    - ``balance set``: the session knows when its balance was last adjusted.
+    - ``move``: a position that was moved has its reconciliation event.
     - ``final figures``: the final figures of an ended session are those of its books.
-    - ``position quantity``, ``position value``, ``position costs``, ``partial count``: a position is what its booked
-      fills, its funding and its interest make of it.
-    - ``realized P&L``: a position's realized P&L is that of its fills, and what the ledger booked for it.
-    - ``one trade``: a CLOSED position has exactly one trade, any other none.
-    - ``trade``: a trade says what its position says.
-    - ``partial trade``: a partial trade is what its order's fills moved.
-    - ``fills``, ``booked fills``: an order's totals are the sums of its fills, as reported and as booked.
-    - ``unbooked``: what was filled and is in no position, or is worth nobody knows what.
-    - ``unconverted``: P&L in another currency that waits for a rate.
-    - ``order``: an order has its position's symbol and side.
+    - ``trade``: the percent of a trade without a position follows from its figures, its time is its entry's.
     - ``metrics``: performance_metrics equals recomputed_metrics in every column.
     """
     ...
 
 
 @query
-def audit_ledger(*, session_id: int) -> list[BookFinding]:
-    """Contradictions between the kinds, times and causes of a session's ledger entries, by rule and subject.
+def audit_ledger(
+    *, session_id: int, first_entry: int | None = None, last_entry: int | None = None
+) -> list[BookFinding]:
+    """Contradictions between the numbers, balances, kinds and times of a session's ledger entries, by rule and subject.
 
+    Of the entries whose numbers are from `first_entry` to `last_entry`; None does not limit.
+
+    - ``ledger chain``: entries are numbered from 1 without gaps, and each starts from the balance before it.
     - ``ledger kind``: an entry carries what its kind can: P&L and fees of trading, a fill and a position of a FILL.
     - ``ledger cause``: a fill's entry names the position that took the fill up.
     - ``ledger time``: a fill's entry has its time, the first one that of the session's start.
     - ``ledger event``: the balance that an event says was set is the one that was set.
-    - ``balance set``: the session knows when its balance was last adjusted.
-    - ``move``: a position that was moved has its reconciliation event.
     """
     ...
 
 
 @query
-def audit_positions(*, session_id: int) -> list[BookFinding]:
-    """Contradictions between a session's positions and the fills that made them, by rule and subject.
+def audit_positions(
+    *, session_id: int, first_position: int | None = None, last_position: int | None = None
+) -> list[BookFinding]:
+    """Contradictions between a session's positions and their fills, ledger entries and trades, by rule and subject.
 
-    - ``position quantity``, ``position status``: what is left decides whether it is PLANNED, OPEN or CLOSED.
+    Of the positions whose ids are from `first_position` to `last_position`; None does not limit, and without a first
+    one, what is in no position is compared, too.
+
+    - ``position quantity``, ``position value``, ``position costs``, ``partial count``: a position is what its booked
+      fills, its funding and its interest make of it.
+    - ``position status``: what is left decides whether it is PLANNED, OPEN or CLOSED.
     - ``position price``, ``position size``: averages and fractions follow from quantities and values.
-    - ``realized P&L``: follows from the values, with the sign of side and contract.
+    - ``realized P&L``: is that of its fills, what the ledger booked for it, and follows from the values, with the sign
+      of side and contract.
     - ``unrealized P&L``: a CLOSED position has none.
     - ``position time``: entry and exit are the times of the fills.
     - ``exit reason``: is that of one of its orders.
+    - ``one trade``: a CLOSED position has exactly one trade, any other none.
+    - ``trade``: a trade's order is one of its position's.
+    - ``ledger cause``: every fill's P&L and fee is in the ledger with its amount, every such entry has its fill, and
+      what names a position names one of the session's, or one that was moved.
     - ``continuation``: a position continues a CLOSED one of its session, symbol, side and contract.
     - ``fill position``: an order's fills are in its position, or in one that continues it.
     """
@@ -118,24 +123,35 @@ def audit_positions(*, session_id: int) -> list[BookFinding]:
 
 
 @query
-def audit_orders(*, session_id: int) -> list[BookFinding]:
-    """Contradictions between a session's orders and what was reported of them, by rule and subject.
+def audit_orders(
+    *, session_id: int, first_position: int | None = None, last_position: int | None = None
+) -> list[BookFinding]:
+    """Contradictions between a session's orders and what was reported and booked of them, by rule and subject.
 
+    Of the orders of positions whose ids are from `first_position` to `last_position`; None does not limit, and without
+    a first one, orders without a position are compared, too.
+
+    - ``fills``, ``booked fills``: an order's totals are the sums of its fills, as reported and as booked.
+    - ``unbooked``: what was filled and is in no position, or is worth nobody knows what.
+    - ``unconverted``: P&L in another currency that waits for a rate.
     - ``order figures``: filled quantity, units, value and fees follow from the total and the single fills.
     - ``order status``: an order that is filled, in part or whole, is in no state from before.
     - ``order time``: its times fit its state and its fills.
-    - ``order``: its position, and the order that it replaces, are of its session.
+    - ``order``: its position, whose symbol and side it has, and the order that it replaces, are of its session.
     """
     ...
 
 
 @query
-def audit_trades(*, session_id: int) -> list[BookFinding]:
+def audit_trades(
+    *, session_id: int, first_position: int | None = None, last_position: int | None = None
+) -> list[BookFinding]:
     """Contradictions between a session's trades and partial trades and what they were made of, by rule and subject.
 
-    - ``trade``: stop, target, excursions and the rest are its position's, its percent follows from its figures, its
-      order is one of the position's, its time is that of its ledger entry.
-    - ``partial trade``: its size, its time and its session are those of its fills, position and order.
+    Of the positions whose ids are from `first_position` to `last_position`; None does not limit.
+
+    - ``trade``: a trade says what its position says, and its percent follows from its figures.
+    - ``partial trade``: a partial trade is what its order's fills moved: size, price, time and session are theirs.
     """
     ...
 

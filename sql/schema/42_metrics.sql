@@ -105,22 +105,26 @@ WITH booked AS (
     SELECT *,
            first_value(opening) OVER in_order AS opening_balance,
            first_value(opening) OVER in_order + sum(net_pnl) OVER in_order AS value,
-           -- A run of equal outcomes keeps this difference constant.
-           row_number() OVER in_order - row_number() OVER (
-               PARTITION BY session_id, period, period_start, sign(pnl) ORDER BY entry_number
-           ) AS run
+           row_number() OVER in_order AS place,
+           lag(sign(pnl)) OVER in_order AS earlier_outcome,
+           lead(entry_number) OVER in_order IS NULL AS is_last
       FROM booked
-    WINDOW in_order AS (PARTITION BY session_id, period, period_start ORDER BY entry_number)
+    WINDOW in_order AS (
+               PARTITION BY session_id, period, period_start ORDER BY entry_number ROWS UNBOUNDED PRECEDING
+           )
 ), measured AS (
     SELECT *,
            greatest(opening_balance, max(value) OVER in_order) AS peak,
-           sign(pnl)::integer * row_number() OVER (
-               PARTITION BY session_id, period, period_start, sign(pnl), run ORDER BY entry_number
+           -- From where the run of equal outcomes begins.
+           sign(pnl)::integer * (
+               place + 1 - max(CASE WHEN place = 1 OR sign(pnl) <> earlier_outcome THEN place END) OVER in_order
            ) AS streak
       FROM valued
-    WINDOW in_order AS (PARTITION BY session_id, period, period_start ORDER BY entry_number)
+    WINDOW in_order AS (
+               PARTITION BY session_id, period, period_start ORDER BY entry_number ROWS UNBOUNDED PRECEDING
+           )
 )
-SELECT session_id, period, period_start, period_end, opening_balance,
+SELECT session_id, period, period_start, max(period_end) AS period_end, max(opening_balance) AS opening_balance,
        count(*)::integer AS total_trades,
        (count(*) FILTER (WHERE pnl > 0))::integer AS winning_trades,
        (count(*) FILTER (WHERE pnl < 0))::integer AS losing_trades,
@@ -131,13 +135,13 @@ SELECT session_id, period, period_start, period_end, opening_balance,
        sum(funding) AS funding,
        max(pnl) AS best_trade_pnl,
        min(pnl) AS worst_trade_pnl,
-       ((array_agg(streak ORDER BY entry_number DESC))[1])::integer AS current_streak,
+       (max(streak) FILTER (WHERE is_last))::integer AS current_streak,
        greatest(max(streak), 0)::integer AS largest_win_streak,
        greatest(max(-streak), 0)::integer AS largest_loss_streak,
        max(peak) AS peak_balance,
        max(drawdown(peak, value)) AS max_drawdown
   FROM measured
- GROUP BY session_id, period, period_start, period_end, opening_balance;
+ GROUP BY session_id, period, period_start;
 COMMENT ON VIEW recomputed_metrics IS
 'What performance_metrics must say, computed again from trades and ledger; the columns mean the same.';
 COMMENT ON COLUMN recomputed_metrics.period IS 'DAILY or ALL_TIME.';

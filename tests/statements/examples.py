@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from atb_db import Database
-from atb_db.documents import JsonText, RowsText
-from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
+from atb_db.documents import JsonText
+from atb_db.given_rows import RowsText
+from atb_db.repository import account, audit, events, metrics, orders, positions, sessions, trades
 from atb_db.statement import Declared, Kind, Statement
 from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_analytics
 from tests.statements.examples_backup import BACKUP_EXAMPLES
@@ -252,6 +253,8 @@ ALTERNATIVES: Final[dict[str, dict[str, Callable[[World], object]]]] = {
 }
 
 # Every parameter is given, and none with its default, so that the tests can show that each of them matters.
+EVERY_POSITION: Final = {"first_position": 1, "last_position": 1_000_000}
+
 EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     **ANALYTICS_EXAMPLES,
     **TEARSHEET_EXAMPLES,
@@ -310,6 +313,12 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         timestamp=at(9),
         token=TOKEN,
     ),
+    "audit.audit_ledger": lambda world: audit.audit_ledger(
+        session_id=world.session_id, first_entry=1, last_entry=1_000_000
+    ),
+    "audit.audit_orders": lambda world: audit.audit_orders(session_id=world.session_id, **EVERY_POSITION),
+    "audit.audit_positions": lambda world: audit.audit_positions(session_id=world.session_id, **EVERY_POSITION),
+    "audit.audit_trades": lambda world: audit.audit_trades(session_id=world.session_id, **EVERY_POSITION),
     "events.copy_events": lambda world: events.copy_events(
         session_id=world.session_id,
         event_type="WARNING",

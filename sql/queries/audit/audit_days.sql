@@ -3,43 +3,72 @@ WITH days AS MATERIALIZED (
     SELECT (SELECT array_agg(k.day::timestamptz) FROM kept_trade_days(:session_id, NULL, NULL) AS k) AS of_trades,
            (SELECT array_agg(k.day) FROM kept_order_days(:session_id, NULL, NULL) AS k (day)) AS of_orders
      WHERE existing_session(:session_id) IS NOT NULL
-), due AS MATERIALIZED (
-    SELECT 'trade days' AS identity, t.day::timestamptz AS day, '' AS part, to_jsonb(t) AS said
-      FROM days AS d
-     CROSS JOIN LATERAL measured_trade_days(:session_id, d.of_trades) AS t
-     UNION ALL
-    SELECT 'trade days', p.day, concat_ws(', ', '', p.kept_by, p.strategy_name, p.symbol, p.exit_reason), to_jsonb(p)
-      FROM days AS d
-     CROSS JOIN LATERAL measured_trade_parts(:session_id, d.of_trades) AS p
-     UNION ALL
-    SELECT 'order days', p.day, concat_ws(', ', '', p.kept_by, p.order_type, p.strategy_name, p.symbol), to_jsonb(p)
-      FROM days AS d
-     CROSS JOIN LATERAL measured_order_parts(:session_id, '-infinity', 'infinity') AS p
-     WHERE p.day = any(d.of_orders)
-), kept AS MATERIALIZED (
-    SELECT 'trade days' AS identity, t.day::timestamptz AS day, '' AS part, to_jsonb(t) AS said
-      FROM days AS d
-     CROSS JOIN trade_days AS t
-     WHERE t.session_id = :session_id
-       AND t.day = any(d.of_trades)
-     UNION ALL
-    SELECT 'trade days', p.day, concat_ws(', ', '', p.kept_by, p.strategy_name, p.symbol, p.exit_reason), to_jsonb(p)
-      FROM days AS d
-     CROSS JOIN trade_day_parts AS p
-     WHERE p.session_id = :session_id
-       AND p.day = any(d.of_trades)
-     UNION ALL
-    SELECT 'order days', p.day, concat_ws(', ', '', p.kept_by, p.order_type, p.strategy_name, p.symbol), to_jsonb(p)
-      FROM days AS d
-     CROSS JOIN order_day_parts AS p
-     WHERE p.session_id = :session_id
-       AND p.day = any(d.of_orders)
-), rows_of_days AS (
-    SELECT coalesce(k.identity, d.identity) AS identity, coalesce(k.day, d.day) AS day,
-           coalesce(k.part, d.part) AS part, d.said AS due, k.said AS kept
-      FROM due AS d
-      FULL JOIN kept AS k ON k.identity = d.identity AND k.day = d.day AND k.part = d.part
+), trade_rows AS (
+    SELECT coalesce(k.day, d.day) AS day, '' AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
+      FROM (
+               SELECT t AS said, t.day
+                 FROM days AS n
+                CROSS JOIN LATERAL measured_trade_days(:session_id, n.of_trades) AS t
+           ) AS d
+      FULL JOIN (
+               SELECT t AS said, t.day
+                 FROM trade_days AS t
+                WHERE t.session_id = :session_id
+                  AND (t.day IN (SELECT unnest(n.of_trades) FROM days AS n)) IS TRUE
+           ) AS k ON k.day = d.day
      WHERE k.said IS DISTINCT FROM d.said
+), trade_parts AS (
+    SELECT coalesce(k.day, d.day) AS day,
+           concat_ws(
+               ', ', '', coalesce(k.kept_by, d.kept_by), coalesce(k.strategy_name, d.strategy_name),
+               coalesce(k.symbol, d.symbol), coalesce(k.exit_reason, d.exit_reason)
+           ) AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
+      FROM (
+               SELECT p AS said, p.day, p.kept_by, p.strategy_name, p.symbol, p.exit_reason
+                 FROM days AS n
+                CROSS JOIN LATERAL measured_trade_parts(:session_id, n.of_trades) AS p
+           ) AS d
+      FULL JOIN (
+               SELECT p AS said, p.day, p.kept_by, p.strategy_name, p.symbol, p.exit_reason
+                 FROM trade_day_parts AS p
+                WHERE p.session_id = :session_id
+                  AND (p.day IN (SELECT unnest(n.of_trades) FROM days AS n)) IS TRUE
+           ) AS k
+            ON k.day = d.day
+           AND k.kept_by = d.kept_by
+           AND k.strategy_name = d.strategy_name
+           AND k.symbol = d.symbol
+           AND k.exit_reason = d.exit_reason
+     WHERE k.said IS DISTINCT FROM d.said
+), order_parts AS (
+    SELECT coalesce(k.day, d.day) AS day,
+           concat_ws(
+               ', ', '', coalesce(k.kept_by, d.kept_by), coalesce(k.order_type, d.order_type),
+               coalesce(k.strategy_name, d.strategy_name), coalesce(k.symbol, d.symbol)
+           ) AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
+      FROM (
+               SELECT p AS said, p.day, p.kept_by, p.order_type, p.strategy_name, p.symbol
+                 FROM measured_order_parts(:session_id, '-infinity', 'infinity') AS p
+                WHERE (p.day IN (SELECT unnest(n.of_orders) FROM days AS n)) IS TRUE
+           ) AS d
+      FULL JOIN (
+               SELECT p AS said, p.day, p.kept_by, p.order_type, p.strategy_name, p.symbol
+                 FROM order_day_parts AS p
+                WHERE p.session_id = :session_id
+                  AND (p.day IN (SELECT unnest(n.of_orders) FROM days AS n)) IS TRUE
+           ) AS k
+            ON k.day = d.day
+           AND k.kept_by = d.kept_by
+           AND k.order_type = d.order_type
+           AND k.strategy_name = d.strategy_name
+           AND k.symbol = d.symbol
+     WHERE k.said IS DISTINCT FROM d.said
+), rows_of_days AS MATERIALIZED (
+    SELECT 'trade days' AS identity, day, part, due, kept FROM trade_rows
+     UNION ALL
+    SELECT 'trade days', day, part, due, kept FROM trade_parts
+     UNION ALL
+    SELECT 'order days', day, part, due, kept FROM order_parts
 )
 SELECT r.identity,
        'day ' || to_char(r.day AT TIME ZONE 'UTC', 'YYYY-MM-DD') || r.part || ', ' || c.key AS subject,

@@ -4,23 +4,23 @@ WITH rolled AS MATERIALIZED (
       FROM equity_rolls AS r
      WHERE r.session_id = :session_id
        AND existing_session(:session_id) IS NOT NULL
-), due AS MATERIALIZED (
-    SELECT h.hours, h.start_time, to_jsonb(h) AS said
+), due AS (
+    SELECT h AS said, h.hours, h.start_time
       FROM rolled AS r
      CROSS JOIN LATERAL measured_hours(r.session_id, '-infinity', r.rolled_until) AS h
      UNION ALL
-    SELECT d.hours, d.start_time, to_jsonb(d)
+    SELECT d, d.hours, d.start_time
       FROM rolled AS r
      CROSS JOIN LATERAL measured_days(r.session_id, '-infinity', date_trunc('day', r.rolled_until, 'UTC')) AS d
-), kept AS MATERIALIZED (
-    SELECT s.hours, s.start_time, to_jsonb(s) AS said
-      FROM equity_spans AS s
-     WHERE s.session_id = :session_id
-), spans AS (
+), spans AS MATERIALIZED (
     SELECT coalesce(k.hours, d.hours) AS hours, coalesce(k.start_time, d.start_time)::timestamptz AS start_time,
-           d.said AS due, k.said AS kept
+           to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
       FROM due AS d
-      FULL JOIN kept AS k ON k.hours = d.hours AND k.start_time = d.start_time
+      FULL JOIN (
+               SELECT s AS said, s.hours, s.start_time
+                 FROM equity_spans AS s
+                WHERE s.session_id = :session_id
+           ) AS k ON k.hours = d.hours AND k.start_time = d.start_time
      WHERE k.said IS DISTINCT FROM d.said
 )
 SELECT 'equity' AS identity,
