@@ -12,6 +12,12 @@ _WHOLE: Final = re.compile(rf"(?:{_PARTS.pattern}\s*)+", re.IGNORECASE)
 _LONGEST: Final = timedelta(days=36525)
 
 
+def first_line(text: str, *, most: int = 80) -> str:
+    """The beginning of what may be a function's whole text."""
+    line = text.partition("\n")[0]
+    return line if line == text and len(line) <= most else f"{line[:most]}…"
+
+
 def counted(number: int, noun: str) -> str:
     """Such as `1 session`, `1,000 rows` or `2 indexes`."""
     ending = "" if number == 1 else "es" if noun.endswith("x") else "s"

@@ -18,6 +18,7 @@ from atb_db.admin.readable import shown_duration
 from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.elsewhere import EncryptOption, elsewhere_of
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message
 from atb_db.cli.schedules import archive_schedule
@@ -73,7 +74,7 @@ ThenOption: TypeAlias = Annotated[
     ),
 ]
 
-archive_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+archive_app = typer.Typer(cls=WholeSentences, rich_markup_mode=None, no_args_is_help=True)
 
 
 @archive_app.callback()

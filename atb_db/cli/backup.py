@@ -15,6 +15,7 @@ from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.elsewhere import EncryptOption, elsewhere_of
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.options import (
     DailyOption,
     EnvironmentOption,
@@ -49,7 +50,7 @@ FolderOption: TypeAlias = Annotated[
     typer.Option("--backup-dir", parser=_folder, metavar="DIR", envvar="BACKUP_DIR", help="Where the backups lie."),
 ]
 
-backup_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+backup_app = typer.Typer(cls=WholeSentences, rich_markup_mode=None, invoke_without_command=True)
 
 
 @backup_app.callback()

@@ -64,7 +64,7 @@ def schedule_command(
     rules = Retention(retention, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
     kept = most_kept(found, rules)
     program = shlex.quote(str(Path(sys.argv[0]).absolute()))
-    where = f"--backup-dir {shlex.quote(str(backup_dir.absolute()))}{f' --env {env}' if env else ''}"
+    where = f"--backup-dir {shlex.quote(str(backup_dir.resolve()))}{f' --env {env}' if env else ''}"
     thinned = " ".join(
         f"--{name} {number}"
         for name, number in (

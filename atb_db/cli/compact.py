@@ -25,9 +25,9 @@ def compact_command(
         timedelta,
         typer.Option(parser=parse_duration, metavar="TIME", help="Made longer ago than that; a day at least."),
     ] = OLD,
-    session: Annotated[int | None, typer.Option(help="Only this session.")] = None,
+    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session.")] = None,
     size: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Decisions of a chunk, moved in one transaction.")
+        int, typer.Option(metavar="N", min=1, max=10_000, help="Decisions of a chunk, moved in one transaction.")
     ] = 1_000,
     undo: Annotated[bool, typer.Option("--undo", help="Move every chunk back into rows, of whatever age.")] = False,
     dry_run: DryRunOption = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.guarding import typed
 from atb_db.cli.options import JsonOption, UrlOption, environment_of, print_server, settings_of
 from atb_db.cli.output import print_json, print_message
@@ -15,7 +16,7 @@ from atb_db.cli.output import print_json, print_message
 if TYPE_CHECKING:
     from atb_db.admin.destroy.deployment import Marked
 
-environment_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+environment_app = typer.Typer(cls=WholeSentences, rich_markup_mode=None, invoke_without_command=True)
 
 
 @environment_app.callback()

@@ -57,6 +57,7 @@ def go_back(found: Plan, settings: Settings, *, into: Path | None, backups: Path
                 "at": done.at,
                 "before": found.before,
                 "reached": done.reached,
+                "migrated": done.migrated,
                 "seconds": done.seconds,
                 "findings": (*done.verification.findings, *done.books.findings),
             }
@@ -69,6 +70,8 @@ def go_back(found: Plan, settings: Settings, *, into: Path | None, backups: Path
             f"The last transaction in it is from {reached}; replayed in {sum(done.seconds.values()):.1f} s on a base "
             f"backup of {shown_size(done.base.bytes)}."
         )
+        if done.migrated:
+            print_message(f"It was of an earlier release: {counted(len(done.migrated), 'later migration')} applied.")
         if made is None:
             print_message(f"Stop that server and remove its files with: {done.stop_command}")
         books = "the books are consistent" if not done.books.findings else "atb-db audit lists what contradicts itself"

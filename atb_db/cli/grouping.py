@@ -1,4 +1,4 @@
-"""The list of commands in `atb-db --help`: by what one wants to do, a whole sentence each."""
+"""The lists of commands in `--help`, a whole sentence each; those of `atb-db` itself by what one wants to do."""
 
 from __future__ import annotations
 
@@ -24,6 +24,26 @@ DEVELOP: Final = "Change the schema"
 TASKS: Final = (TRY, SET_UP, LOOK, WATCH, STEP_IN, PROTECT, CLEAN_UP, DEVELOP)
 
 
+class WholeSentences(TyperGroup):
+    """A command with commands of its own, whose first sentences are not cut off."""
+
+    def format_commands(self, ctx: typer.Context, formatter: HelpFormatter) -> None:  # type: ignore[override]  # the same class
+        """Write the list."""
+        self.write_list(ctx, formatter, "Commands")
+
+    def write_list(self, ctx: typer.Context, formatter: HelpFormatter, heading: str, task: str | None = None) -> None:
+        """Write those of a task, or all."""
+        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        width = max(map(len, found))
+        rows = [
+            (name.ljust(width), " ".join((command.help or "").split("\n\n")[0].split()))
+            for name, command in found.items()
+            if command is not None and (task is None or getattr(command, "rich_help_panel", None) == task)
+        ]
+        with formatter.section(heading):
+            formatter.write_dl(rows)
+
+
 def _statements_called(name: str) -> list[str]:
     from atb_db.admin.batches import batch_names
     from atb_db.admin.questions import questions
@@ -33,7 +53,7 @@ def _statements_called(name: str) -> list[str]:
     ]
 
 
-class CommandsByTask(TyperGroup):
+class CommandsByTask(WholeSentences):
     """A program whose commands are listed under the `rich_help_panel` that each names."""
 
     def resolve_command(  # type: ignore[override]  # the same class
@@ -49,13 +69,5 @@ class CommandsByTask(TyperGroup):
 
     def format_commands(self, ctx: typer.Context, formatter: HelpFormatter) -> None:  # type: ignore[override]  # the same class
         """Write the lists."""
-        found = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
-        width = max(map(len, found))
         for task in TASKS:
-            rows = [
-                (name.ljust(width), " ".join((command.help or "").split("\n\n")[0].split()))
-                for name, command in found.items()
-                if command is not None and getattr(command, "rich_help_panel", None) == task
-            ]
-            with formatter.section(task):
-                formatter.write_dl(rows)
+            self.write_list(ctx, formatter, task, task)

@@ -9,6 +9,7 @@ import typer
 
 from atb_db.admin.readable import counted, shown_duration
 from atb_db.cli.exits import ExitCode
+from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 
@@ -25,7 +26,7 @@ SourceOption: TypeAlias = Annotated[
 ]
 _KILL_SWITCH = "kill_switch"
 
-halt_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+halt_app = typer.Typer(cls=WholeSentences, rich_markup_mode=None, no_args_is_help=True)
 
 
 @halt_app.callback()

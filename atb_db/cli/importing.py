@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.import_result import finish, progress_with_estimate
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
 from atb_db.types import TradeSource
@@ -16,7 +17,7 @@ from atb_db.types import TradeSource
 if TYPE_CHECKING:
     pass
 
-import_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+import_app = typer.Typer(cls=WholeSentences, no_args_is_help=True, rich_markup_mode=None)
 
 
 @import_app.callback()

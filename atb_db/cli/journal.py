@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.cli.exits import ExitCode, exit_code
+from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import plain_text, print_json, print_message, print_table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 PathArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="PATH", help="The journal's file.")]
 
-journal_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+journal_app = typer.Typer(cls=WholeSentences, rich_markup_mode=None, no_args_is_help=True)
 
 
 @journal_app.callback()

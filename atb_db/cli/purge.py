@@ -24,7 +24,7 @@ OLD_SESSION: Final = Duration(days=90)
 OLD_LOG: Final = Duration(days=180)
 SILENCE: Final = Duration(days=1)
 
-BatchOption = Annotated[int, typer.Option(min=1, help="Rows removed in one transaction.")]
+BatchOption = Annotated[int, typer.Option(metavar="N", min=1, help="Rows removed in one transaction.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")]
 
 
@@ -35,13 +35,23 @@ def purge_command(
         typer.Option(parser=parse_duration, metavar="TIME", help="Ended longer ago than that."),
     ] = OLD_SESSION,
     mode: Annotated[
-        list[TradeSource] | None, typer.Option(case_sensitive=False, help="BACKTEST and PAPER if not given.")
+        list[TradeSource] | None,
+        typer.Option(
+            metavar="MODE",
+            case_sensitive=False,
+            help="live, backtest or paper; may be repeated. The last two if not given.",
+        ),
     ] = None,
-    session: Annotated[list[int] | None, typer.Option(help="Exactly this session, whatever its mode or age.")] = None,
+    session: Annotated[
+        list[int] | None,
+        typer.Option(metavar="ID", help="Exactly this session, whatever its mode or age; may be repeated."),
+    ] = None,
     include_live: Annotated[bool, typer.Option("--include-live", help="Also LIVE sessions.")] = False,
     take_back: Annotated[
         int | None,
-        typer.Option(help="Keep this session, whose purge was started: possible while its books are complete."),
+        typer.Option(
+            metavar="ID", help="Keep this session, whose purge was started: possible while its books are complete."
+        ),
     ] = None,
     batch: BatchOption = 10_000,
     dry_run: DryRunOption = False,

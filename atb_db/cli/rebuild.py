@@ -14,11 +14,13 @@ from atb_db.cli.progress import progress_bar
 
 def rebuild_command(
     *,
-    session: Annotated[int | None, typer.Option(help="Only this session.")] = None,
+    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session.")] = None,
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="Keep what is there, and add what is missing.")
     ] = False,
-    step: Annotated[int, typer.Option(min=1, help="Snapshots, trades or orders read in one transaction.")] = 100_000,
+    step: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Snapshots, trades or orders read in one transaction.")
+    ] = 100_000,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -75,10 +75,10 @@ def restore_command(
     """Restore a backup into an empty database, or with --replace into any; then migrate and verify it.
 
     With --at, --before-request or --latest, from the archive of `atb-db archive`: a new server on this machine replays
-    the log up to that moment, and the database in it is verified and audited. It runs until you stop it, so that you
-    can look; or --dump makes an ordinary backup of it, for `restore FILE`; or --session puts a deleted session with all
-    that it had back into the database, with the same ids, while everybody else trades on. Where rows of it have come
-    again or changed since, nothing is done.
+    the log up to that moment, and the database in it is migrated, verified and audited. It runs until you stop it, so
+    that you can look; or --dump makes an ordinary backup of it, for `restore FILE`; or --session puts a deleted session
+    with all that it had back into the database, with the same ids, while everybody else trades on. Where rows of it
+    have come again or changed since, nothing is done.
 
     Dropping, restoring, and comparing schema and row counts with the manifest are one transaction: a broken or
     unsuitable dump leaves the target unchanged. Grants are restored if their roles exist.

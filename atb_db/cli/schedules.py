@@ -9,6 +9,7 @@ from pathlib import Path
 
 def archive_schedule(start: str, check: str, drill: str, *, container: str) -> str:
     """How an archiver is kept running, and what watches it; the commands are whole ones, with absolute paths."""
+    folder = shlex.quote(str(Path.cwd()))
     return f"""\
 # systemd, /etc/systemd/system/atb-archive.service; then: systemctl enable --now atb-archive
 [Unit]
@@ -27,11 +28,12 @@ RestartSec=5
 WantedBy=multi-user.target
 
 # cron instead: started again within a minute; 6 is the exit code of "is running already"
-* * * * * {start} >/dev/null 2>&1
+# crontab: DATABASE_URL is set above these lines, or in {folder}/.env
+* * * * * cd {folder} && {start} >/dev/null 2>&1
 # alert, from cron: exits with 3 when more than a minute would be lost, or something is amiss
-*/5 * * * * {check} || echo 'atb-db: the archive is late'
+*/5 * * * * cd {folder} && {check} || echo 'atb-db: the archive is late'
 # a drill once a week
-23 5 * * 0 {drill} || echo 'atb-db: the drill failed'
+23 5 * * 0 cd {folder} && {drill} || echo 'atb-db: the drill failed'
 
 # Docker Compose: a service with the same image as the engine, and a volume of its own
 #   archive:

@@ -90,6 +90,14 @@ def utc(row: Row, name: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def is_before(row: Row, name: str, moment: datetime | None) -> bool:
+    """Whether it was before a moment; not without one, and not what is no time: that goes into quarantine."""
+    try:
+        return moment is not None and utc(row, name) < moment
+    except Unfit:
+        return False
+
+
 def _from_milliseconds(name: str, value: float) -> datetime:
     try:
         return datetime.fromtimestamp(value / 1000, UTC)

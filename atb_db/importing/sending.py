@@ -131,10 +131,13 @@ class Sending:
 
     def _add(self, step: Step, results: dict[str, int | None]) -> None:
         try:
-            statement = step.make(self._run)
-        except Awaited:
-            self._flush()
-            statement = step.make(self._run)
+            try:
+                statement = step.make(self._run)
+            except Awaited:
+                self._flush()
+                statement = step.make(self._run)
+        except ArithmeticError:
+            raise Unfit("its figures are out of all proportion: nothing can be computed with them") from None
         if step.order is not None:
             self._run.awaited(step.order)
         self._waiting.append(_Sent(step, self._run.session_id, results, statement))

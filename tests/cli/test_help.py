@@ -63,6 +63,15 @@ def test_every_command_is_listed_under_a_task_with_a_whole_sentence() -> None:
             assert sentence.endswith(".")
 
 
+def test_sentences_are_whole_and_values_have_names_in_every_help() -> None:
+    def holds(command: str) -> None:
+        text = shown(*command.split())
+        assert "..." not in text.partition("\nCommands:")[2]
+        assert not re.search(r"^ +--.* <(list|int|float|str)", text, re.MULTILINE)
+
+    each(COMMANDS, holds)
+
+
 def test_every_default_is_shown() -> None:
     root = get_command(app)
 

@@ -11,9 +11,13 @@ import psycopg
 import pytest
 
 from atb_db import Database, Settings
+from atb_db.admin.backup.drill import Limits
+from atb_db.admin.continuous.drill import drill_archive
+from atb_db.admin.continuous.plan import plan
 from atb_db.admin.continuous.recover import scratch
 from atb_db.admin.continuous.requests import plan_before
 from atb_db.admin.errors import Unusable
+from atb_db.admin.migrations import rollback, rollback_plan, status
 from atb_db.cli.exits import ExitCode
 from atb_db.repository import events
 from atb_db.statement import Statement
@@ -130,3 +134,17 @@ def test_in_a_log_with_compressed_pages_the_moment_is_right_or_refused(scene: Sc
             assert "wal_compression" in error.message or "give the moment with --at" in error.message  # noqa: PT017
         else:
             assert found == list(range(number))
+
+
+def test_a_moment_before_an_upgrade_is_brought_to_this_release(scene: Scene) -> None:
+    """This release's audit and statements read columns that the last one had not."""
+    taken_back = rollback(scene.settings, rollback_plan(scene.settings, to="0008"))
+    scene.launch()
+    scene.protects(scene.now())
+    with scratch(plan(scene.archive, None), scene.settings) as recovered:
+        assert recovered.migrated == taken_back[::-1]
+        assert (recovered.verification.clean, recovered.books.findings) == (True, ())
+        assert numbers(recovered.settings) == []
+    assert status(scene.settings).pending
+    drilled = drill_archive(scene.settings, scene.archive, None, limits=Limits())
+    assert (drilled.drill.passed, drilled.drill.migrated) == (True, taken_back[::-1])

@@ -143,6 +143,10 @@ def test_a_program_that_is_missing_is_said_at_the_start(migrated_url: str, call:
         assert (ended.code, "no program no-such-program" in ended.err) == (ExitCode.NO_TOOL, True)
     printed = call("archive", "schedule", *where, "--then", "rclone copyto {} off:a/{name}", url=migrated_url).out
     assert printed.count("--then 'rclone copyto {} off:a/{name}'") == 3
+    # Cron starts them in a home folder, without DATABASE_URL.
+    lines = [line.split(maxsplit=5)[5] for line in printed.splitlines() if re.match(r"[*/0-9]+ \S+ \S+ \S+ \S+ ", line)]
+    assert len(lines) == 3
+    assert all(line.startswith(f"cd {shlex.quote(str(tmp_path))} && /") for line in lines)
 
 
 @pytest.mark.slow

@@ -174,6 +174,11 @@ BAD: Mapping[str, tuple[Mapping[str, object], list[Mapping[str, object]]]] = {
     "which is no state of ccxt's": (TRADE, [{**ORDER, "status": "weird"}]),
     "it has no entry order": (TRADE, [EXIT]),
     "filled is NaN": (TRADE, [{**ORDER, "filled": "NaN"}]),
+    "close_profit_abs is NaN": ({**CLOSED, "close_profit_abs": "NaN"}, [ORDER, EXIT]),
+    "open_date is no time": ({**TRADE, "open_date": "garbage"}, [ORDER]),
+    "out of all proportion": (TRADE, [{**ORDER, "filled": 1e40}]),
+    "pair is missing": ({**TRADE, "pair": ""}, [ORDER]),
+    "timeframe is no number": ({**TRADE, "timeframe": "1h"}, [ORDER]),
 }
 
 

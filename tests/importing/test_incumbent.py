@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from atb_db import Database
 from atb_db.embedded import Server
 from atb_db.importing.errors import UnusableSource
-from atb_db.importing.importing import import_incumbent
+from atb_db.importing.importing import import_incumbent, time_in_both_readings
 from atb_db.importing.incumbent.planning import Choice
 from atb_db.importing.results import Fate, Imported
 from atb_db.repository import account, imports, orders, positions, sessions, trades
@@ -171,6 +171,19 @@ REFUSED = {
     "orders: its status is 'maybe'": "UPDATE orders SET status = 'maybe' WHERE id = 3",
     "partial_trades: its position 99 is not there": "UPDATE partial_trades SET position_id = 99 WHERE id = 2",
     "trading_sessions: initial_balance is missing": "UPDATE trading_sessions SET initial_balance = NULL WHERE id = 2",
+    "trades: 'SIDEWAYS' is not a valid PositionSide": "UPDATE trades SET side = 'sideways' WHERE id = 2",
+}
+NO_TIMES = {
+    "positions: entry_time is no time: 'infinity'": "UPDATE positions SET entry_time = 'infinity' WHERE id = 2",
+    "partial_trades: its position 99 is not there": (
+        "UPDATE partial_trades SET timestamp = '-infinity', position_id = 99 WHERE id = 1"
+    ),
+    "orders: created_at is no time: '0001-01-01 00:00:00 BC'": (
+        "UPDATE orders SET created_at = '0001-01-01 BC' WHERE id = 3"
+    ),
+    "trades: entry_time is no time: 0001-01-01 00:00:00": "UPDATE trades SET entry_time = '0001-01-01' WHERE id = 2",
+    "system_events: timestamp is no time": "UPDATE system_events SET timestamp = 'infinity' WHERE id = 1",
+    "account_balances: total_balance is NaN": "UPDATE account_balances SET total_balance = 'NaN' WHERE id = 4",
 }
 
 
@@ -185,6 +198,15 @@ def test_what_cannot_be_a_record_is_in_quarantine_as_it_was(
     assert len(kept) == done.quarantined
     assert all(one.content for one in kept)
     assert books_are_clean(fresh_url)
+
+
+def test_what_python_has_no_time_for_stops_nothing(source: Callable[[str], str], fresh_url: str) -> None:
+    url = source(changes(NO_TIMES))
+    done = imported(fresh_url, url, Choice("Europe/Berlin"))
+    assert adds_up(done)
+    assert all(stands(done.fates, case, "QUARANTINED") for case in NO_TIMES)
+    assert books_are_clean(fresh_url)
+    assert "--timezone UTC" in time_in_both_readings(settings_of(url))
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ from atb_db.admin.connection import perform, reading
 from atb_db.admin.errors import BadBackup, ToolMissing, Unusable
 from atb_db.admin.findings import Level
 from atb_db.admin.progress import Progress
+from atb_db.admin.readable import first_line
 from atb_db.admin.scratch import Purpose, Scratch, has_server, in_embedded_server, on_server
 from atb_db.config import Settings
 from atb_db.embedded.binaries import major_of
@@ -233,7 +234,7 @@ def _examine(scratch: Settings, dump: Path, watch: Stopwatch, progress: Progress
         return _Findings((f"The restore failed: {error}",))
     watch.laps(restored.seconds)
     problems = [
-        f"verify: {one.what} {one.where} is {one.actual or 'missing'}"
+        f"verify: {one.what} {one.where} is {first_line(one.actual or 'missing')}"
         for one in restored.verification.findings
         if one.level is not Level.INFO
     ]

@@ -14,6 +14,7 @@ from atb_db.admin.continuous.recover import Recovered, scratch
 from atb_db.admin.errors import BadBackup, Unusable
 from atb_db.admin.findings import Level
 from atb_db.admin.progress import Progress, silent
+from atb_db.admin.readable import first_line
 from atb_db.config import Settings
 
 
@@ -49,10 +50,11 @@ def drill_archive(
     chosen = plan(folder, at)
     problems: list[str] = []
     seconds: dict[str, float] = {}
-    sessions, statements, server = 0, 0, None
+    sessions, statements, server, migrated = 0, 0, None, tuple[str, ...]()
     try:
         with scratch(chosen, live, progress=progress) as recovered:
             seconds |= recovered.seconds
+            migrated = recovered.migrated
             problems += _problems(recovered)
             begun = datetime.now(UTC)
             reads = run_reads(recovered.settings)
@@ -67,7 +69,7 @@ def drill_archive(
         file=chosen.base.folder,
         manifest=None,
         server=server,
-        migrated=(),
+        migrated=migrated,
         sessions_audited=sessions,
         statements_run=statements,
         problems=tuple(problems),
@@ -83,7 +85,7 @@ def drill_archive(
 
 def _problems(recovered: Recovered) -> list[str]:
     found = [
-        f"verify: {one.what} {one.where} is {one.actual or 'missing'}"
+        f"verify: {one.what} {one.where} is {first_line(one.actual or 'missing')}"
         for one in recovered.verification.findings
         # Of a release that has come since: to be migrated, as a restored database is.
         if one.level is Level.ERROR and one.what not in {"migration", "setting"}

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atb_db.admin.audit import Audit, audit
 from atb_db.admin.backup.stopwatch import Stopwatch
+from atb_db.admin.connection import reading
 from atb_db.admin.continuous.base import check_base, lay_out_base, verifier
 from atb_db.admin.continuous.layout import Base
 from atb_db.admin.continuous.plan import Plan
@@ -24,7 +25,8 @@ from atb_db.admin.continuous.replay import end, own, replay
 from atb_db.admin.continuous.requests import is_stored
 from atb_db.admin.continuous.segments import is_history
 from atb_db.admin.continuous.unpack import unpack
-from atb_db.admin.errors import ToolMissing, Unusable
+from atb_db.admin.errors import Refused, ToolMissing, Unusable
+from atb_db.admin.migrations import migrate, status
 from atb_db.admin.programs import tool_for
 from atb_db.admin.progress import Progress, silent
 from atb_db.admin.readable import shown_moment
@@ -33,6 +35,7 @@ from atb_db.config import Settings
 from atb_db.embedded.account import Account, server_account
 from atb_db.embedded.binaries import program_version
 from atb_db.embedded.folders import given_base, temporary_base
+from atb_db.errors import PermissionDenied
 
 _REACHED: Final = re.compile(r"last completed transaction was at log time (\S+ \S+)")
 
@@ -50,6 +53,8 @@ class Recovered(NamedTuple):
     reached: datetime | None
     """When the last transaction that it has was committed; None if there was none after the base backup."""
     base: Base
+    migrated: tuple[str, ...]
+    """The migrations that it had not got at that moment."""
     verification: Verification
     books: Audit
     seconds: dict[str, float]
@@ -62,7 +67,7 @@ class Recovered(NamedTuple):
 
 
 def recover(found: Plan, settings: Settings, *, into: Path | None = None, progress: Progress = silent) -> Recovered:
-    """Start a server from the base backup, have it replay the log to the moment, then verify and audit the database.
+    """Start a server from the base backup, have it replay the log to the moment, then migrate, verify and audit it.
 
     It runs until somebody stops it, in `into` or in a temporary folder, and takes connections by its socket only. The
     archive is only read, also while an archiver works in it. `settings` say which database, and which role of it.
@@ -98,6 +103,8 @@ def recover(found: Plan, settings: Settings, *, into: Path | None = None, progre
                 f"the log does not show when {found.before.request_id} was first stored, only something later of "
                 f"{shown_moment(found.before.committed_at)}: give the moment with --at"
             )
+        migrated = _brought_up(inside)
+        watch.lap("migrate")
         verification = verify(inside)
         watch.lap("verify")
         books = audit(inside._replace(statement_timeout=0))
@@ -106,7 +113,8 @@ def recover(found: Plan, settings: Settings, *, into: Path | None = None, progre
         stop(pid, folder)
         raise
     reached = _reached((folder / "log").read_text(errors="replace"))
-    return Recovered(inside, url, folder, pid, found.at, reached, found.base, verification, books, watch.seconds)
+    base, seconds = found.base, watch.seconds
+    return Recovered(inside, url, folder, pid, found.at, reached, base, migrated, verification, books, seconds)
 
 
 def stop(pid: int, folder: Path) -> None:
@@ -174,6 +182,30 @@ def _connection(settings: Settings, folder: Path) -> tuple[Settings, str]:
     user, database = str(parts.get("user") or "postgres"), str(parts.get("dbname") or parts.get("user") or "postgres")
     url = f"postgresql://{quote(user, safe='')}@{quote(str(folder / 'tmp'), safe='')}/{quote(database, safe='')}"
     return Settings.load(url, environ={}, dotenv=Path(os.devnull)), url
+
+
+def _brought_up(inside: Settings) -> tuple[str, ...]:
+    """Migrate what an earlier release had made, as a restored dump is: nothing else of this one can read it.
+
+    What is not ours, or of a later release, and what the role may not change stays as it is; verify says what differs.
+    """
+    try:
+        found = status(inside)
+        if not found.applied or found.unknown or not (found.pending or found.code):
+            return ()
+        return migrate(_as_owner(inside)).applied
+    except (PermissionDenied, Refused):
+        return ()
+
+
+def _as_owner(inside: Settings) -> Settings:
+    """As whom the schema belongs to, if that is a login: the engine's own role may change nothing."""
+    with reading(inside) as (connection, _):
+        owners = connection.execute(
+            "SELECT r.rolname FROM pg_tables AS t JOIN pg_roles AS r ON r.rolname = t.tableowner"
+            " WHERE t.schemaname = 'public' AND t.tablename = 'trading_sessions' AND r.rolcanlogin"
+        ).fetchall()
+    return inside._replace(conninfo=make_conninfo(inside.conninfo, user=str(owners[0][0]))) if owners else inside
 
 
 def _reached(log: str) -> datetime | None:

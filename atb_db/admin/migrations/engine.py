@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 import psycopg
 from yoyo.migrations import Migration as YoyoMigration
 
-from atb_db.admin.connection import ask, reading
+from atb_db.admin.connection import Connection, ask, reading
 from atb_db.admin.errors import LockHeld
 from atb_db.admin.migrations.files import Migration, Release
 from atb_db.admin.migrations.reading import read_facts
@@ -69,38 +69,17 @@ class Engine(NamedTuple):
     def until_free(self, do: Callable[[], T], report: Callable[[Happened, float], None], *, again: bool = True) -> T:
         """Do it, again when something that it changes is in use, until `wait` is over; report it with the seconds."""
         begun = time.monotonic()
-        failures = 1
         report(Happened.BEGUN, 0.0)
-        while True:
-            try:
-                done = do()
-            except _IN_USE:
-                if not again:
-                    raise
-                pause = MIGRATIONS.after(failures)
-                if time.monotonic() - begun + pause + LOCK_TIMEOUT > self.wait:
-                    raise LockHeld(
-                        f"a table that it changes was in use for {self.wait:g} s; nothing of it was kept"
-                        f"{self._oldest_user()}"
-                    ) from None
-            else:
-                self.backend.connection.execute("RESET ALL")  # what the migration may have set
-                report(Happened.DONE, time.monotonic() - begun)
-                return done
-            report(Happened.WAITING, time.monotonic() - begun)
-            time.sleep(pause)
-            failures += 1
-
-    def _oldest_user(self) -> str:
-        """Who is most likely in the way: the wait for a lock is over, so that the server no longer knows."""
-        for one in ask(self.backend.connection, "table_users", _TableUser):
-            who = one.application or one.login
-            state = f"{one.state or 'at work'} for {shown_duration(timedelta(seconds=one.seconds or 0))}"
-            return (
-                f". The oldest session that uses our tables is process {one.pid} ({who}, {state}, {one.tables}); "
-                f"SELECT pg_terminate_backend({one.pid}) would end it"
-            )
-        return ""
+        done = _until_free(
+            self.backend.connection,
+            do,
+            wait=self.wait if again else None,
+            said="a table that it changes was in use for {:g} s; nothing of it was kept",
+            waiting=lambda: report(Happened.WAITING, time.monotonic() - begun),
+        )
+        self.backend.connection.execute("RESET ALL")  # what the migration may have set
+        report(Happened.DONE, time.monotonic() - begun)
+        return done
 
     def prepare(self) -> None:
         """Make the tables that record migrations."""
@@ -135,6 +114,38 @@ class Engine(NamedTuple):
         ask(self.backend.connection, "forget_migration", values=[name])
 
 
+def _until_free(
+    connection: Connection, do: Callable[[], T], *, wait: float | None, said: str, waiting: Callable[[], None]
+) -> T:
+    """Do it again while a lock is not to be had, until `wait` seconds are over; not at all with None."""
+    begun = time.monotonic()
+    failures = 1
+    while True:
+        try:
+            return do()
+        except _IN_USE:
+            if wait is None:
+                raise
+            pause = MIGRATIONS.after(failures)
+            if time.monotonic() - begun + pause + LOCK_TIMEOUT > wait:
+                raise LockHeld(f"{said.format(wait)}{_oldest_user(connection)}") from None
+        waiting()
+        time.sleep(pause)
+        failures += 1
+
+
+def _oldest_user(connection: Connection) -> str:
+    """Who is most likely in the way: the wait for a lock is over, so that the server no longer knows."""
+    for one in ask(connection, "table_users", _TableUser):
+        who = one.application or one.login
+        state = f"{one.state or 'at work'} for {shown_duration(timedelta(seconds=one.seconds or 0))}"
+        return (
+            f". The oldest session that uses our tables is process {one.pid} ({who}, {state}, {one.tables}); "
+            f"SELECT pg_terminate_backend({one.pid}) would end it"
+        )
+    return ""
+
+
 def yoyo_migration(name: str) -> YoyoMigration:
     """The migration as yoyo knows it."""
     return YoyoMigration(name, "", "")
@@ -145,7 +156,7 @@ def engine(settings: Settings, release: Release, *, wait: float, progress: OnEve
     """Connect and hold the lock on migrations until the end of the block.
 
     Raises:
-        LockHeld: another process held it for `wait` seconds.
+        LockHeld: another process held it, or locked a table, for `wait` seconds.
         Unavailable: the server cannot be reached, or the connection was lost; the next run goes on from there.
     """
     with ExitStack() as stack:
@@ -153,7 +164,14 @@ def engine(settings: Settings, release: Release, *, wait: float, progress: OnEve
             backend = stack.enter_context(Backend.connect_to(settings))
             accept(backend.connection)
             stack.enter_context(backend.lock(wait))
-            facts = read_facts(backend.connection, release)
+            # Whoever changes a table keeps its catalog from us, too.
+            facts = _until_free(
+                backend.connection,
+                lambda: read_facts(backend.connection, release),
+                wait=wait,
+                said="a table was locked for {:g} s; nothing was done",
+                waiting=lambda: None,
+            )
         with _as_owner(settings), _resumable(), translated(writes=True):
             yield Engine(backend, facts, wait, progress)
 

@@ -14,7 +14,7 @@ from atb_db.importing.freqtrade.steps import trade_unit
 from atb_db.importing.freqtrade.surroundings import surroundings
 from atb_db.importing.freqtrade.trade import ReplayedTrade, book_of, order_key, replayed, trade_key
 from atb_db.importing.plan import Book, Difference, Figure, Plan, Row, Source, Unit, quarantined
-from atb_db.importing.reading import number_or_none, text, text_or_none, utc
+from atb_db.importing.reading import is_before, number_or_none, text, text_or_none, utc
 
 _ZERO: Final = Decimal(0)
 
@@ -23,21 +23,26 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
     """Plan an import: a session for each exchange and stake currency, a position for each trade."""
     tables = contents.tables
     rows = tables["trades"]
-    wanted = [row for row in rows if choice.since is None or utc(row, "open_date") >= choice.since]
-    left = len(rows) - len(wanted)
+    refused = {row["id"]: why for row in rows if (why := _unfit(row)) is not None}
+    fit = [row for row in rows if row["id"] not in refused]
+    wanted = [row for row in fit if not is_before(row, "open_date", choice.since)]
+    left = len(fit) - len(wanted)
     by_trade = _grouped(tables["orders"], "ft_trade_id")
     custom = _grouped(tables.get("trade_custom_data", []), "ft_trade_id")
     units: list[Unit] = []
     figures: dict[str, _Sums] = {}
     differences: list[Difference] = []
     there = {row["id"] for row in rows}
-    for row in wanted:
+    for row in (*wanted, *(row for row in rows if row["id"] in refused)):
         own, notes = by_trade.get(row["id"], []), custom.get(row["id"], [])
         try:
+            if row["id"] in refused:
+                raise Unfit(refused[row["id"]])
             trade = replayed(row, own)
             units.append(trade_unit(trade, notes))
-        except Unfit as unfit:
-            sentence = f"trade {row['id']}: {unfit}"
+        except (Unfit, ArithmeticError) as unfit:
+            said = unfit if isinstance(unfit, Unfit) else "its figures are out of all proportion"
+            sentence = f"trade {row['id']}: {said}"
             units += [quarantined("trades", trade_key(row), row, sentence)]
             units += [quarantined("orders", order_key(one), one, sentence) for one in own]
             units += [quarantined("trade_custom_data", str(one["id"]), one, sentence) for one in notes]
@@ -46,15 +51,17 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
         differences += trade.differences
     for trade_id, orphans in by_trade.items():
         if trade_id not in there:
-            why = f"its trade {trade_id} was deleted"
-            units += [quarantined("orders", order_key(one), one, why) for one in orphans]
+            units += [
+                quarantined("orders", order_key(one), one, f"its trade {one['ft_trade_id']} was deleted")
+                for one in orphans
+            ]
     books = _books(contents, choice, wanted)
     first = books[0].key if books else None
     units += surroundings(tables, first, choice)
     if choice.since is not None:
         taken = {row["id"] for row in wanted}
-        left += sum(len(by_trade.get(row["id"], ())) for row in rows if row["id"] not in taken)
-        left += sum(utc(row, "timestamp") < choice.since for row in tables.get("wallet_history", ()))
+        left += sum(len(by_trade.get(row["id"], ())) for row in fit if row["id"] not in taken)
+        left += sum(is_before(row, "timestamp", choice.since) for row in tables.get("wallet_history", ()))
     return Plan(
         Source("freqtrade", choice.account or contents.name, _fingerprint(contents)),
         tuple(books),
@@ -64,6 +71,19 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
         left,
         sum(len(table) for table in tables.values()) - left,
     )
+
+
+def _unfit(row: Row) -> str | None:
+    """Why a trade tells not even which session it is of, and what it says of it; None where it does."""
+    try:
+        book_of(row)
+        text(row, "pair")
+        utc(row, "open_date")
+        for name in ("close_profit_abs", "timeframe"):
+            number_or_none(row, name)
+    except Unfit as why:
+        return str(why)
+    return None
 
 
 class _Sums:
@@ -92,7 +112,11 @@ def _books(contents: Contents, choice: Choice, wanted: Sequence[Row]) -> list[Bo
         own = [row for row in wanted if book_of(row) == key]
         strategies = [text_or_none(row, "strategy") or "unknown" for row in own]
         currency = key.rpartition(" ")[2]
-        wallets = [row for row in contents.tables.get("wallet_history", []) if row.get("currency") == currency]
+        wallets = [
+            row
+            for row in contents.tables.get("wallet_history", [])
+            if row.get("currency") == currency and _is_usable(row)
+        ]
         start = min(utc(row, "open_date") for row in own)
         balance = choice.initial_balance
         if balance is None and wallets and choice.since is None:
@@ -116,6 +140,15 @@ def _books(contents: Contents, choice: Choice, wanted: Sequence[Row]) -> list[Bo
     return found
 
 
+def _is_usable(wallet: Row) -> bool:
+    try:
+        utc(wallet, "timestamp")
+        number_or_none(wallet, "total_quote")
+    except Unfit:
+        return False
+    return True
+
+
 def _timeframe(minutes: int) -> str:
     for unit, length in (("w", 10080), ("d", 1440), ("h", 60)):
         if minutes and minutes % length == 0:
@@ -125,7 +158,10 @@ def _timeframe(minutes: int) -> str:
 
 def _grouped(rows: Sequence[Row], column: str) -> dict[object, list[Row]]:
     def key(row: Row) -> int:
-        return int(str(row[column]))
+        try:
+            return int(str(row[column]))
+        except ValueError:
+            return -1  # of no trade
 
     return {found: list(group) for found, group in groupby(sorted(rows, key=key), key=key)}
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from atb_db.importing.freqtrade.choice import Choice
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit
-from atb_db.importing.reading import number, number_or_none, utc
+from atb_db.importing.reading import is_before, number, number_or_none, utc
 from atb_db.repository import account, events
 from atb_db.statement import Statement
 from atb_db.types import ImportOutcome
@@ -19,7 +19,7 @@ def surroundings(tables: Mapping[str, Sequence[Row]], book: str | None, choice: 
         origin = Origin("pairlocks", str(row["id"]), row, target_table="system_events", target="event")
         yield Unit(book, (Step(partial(_lock, row=row), target="event"),), (origin,))
     for row in tables.get("wallet_history", ()):
-        if choice.since is not None and utc(row, "timestamp") < choice.since:
+        if is_before(row, "timestamp", choice.since):
             continue
         origin = Origin("wallet_history", str(row["id"]), row, target_table="account_history", target="snapshot")
         if book is None or not book.endswith(f" {row.get('currency')}"):

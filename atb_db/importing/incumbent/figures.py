@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
@@ -34,8 +35,15 @@ def source_figures(sessions: Sequence[Row], rows: Mapping[str, Sequence[Row]]) -
             ),
         )
         balances = [one for one in rows["account_balances"] if one.get("session_id") == row["id"]]
-        if balances:
-            yield Figure(key, "balance", number(balances[-1], "total_balance"))
+        if (last := _last_balance(balances)) is not None:
+            yield Figure(key, "balance", last)
+
+
+def _last_balance(balances: Sequence[Row]) -> Decimal | None:
+    for row in reversed(balances):
+        with suppress(Unfit):
+            return number(row, "total_balance")
+    return None
 
 
 def _net(trade: Row) -> Decimal:

@@ -42,15 +42,15 @@ def order_units(
         if row["id"] in used:
             continue
         key = str(row["id"])
-        at = clock.at_or_none(row, "created_at") or clock.at_or_none(row, "last_update")
         try:
+            at = clock.at_or_none(row, "created_at") or clock.at_or_none(row, "last_update")
             if at is None:
                 raise Unfit("it has no time")
             if row.get("session_id") is None:
                 raise Unfit("it belongs to no session")
             unit = _order_unit(row, held.get(row.get("position_id")), at, clock)
         except (Unfit, ValueError) as why:
-            yield ready(at or datetime.max.replace(tzinfo=clock.zone), quarantined("orders", key, row, f"{why}"))
+            yield ready(clock.about(row, "created_at", "last_update"), quarantined("orders", key, row, f"{why}"))
             continue
         # Not before the position that it belongs to.
         place = held.get(row.get("position_id"))

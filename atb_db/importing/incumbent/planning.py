@@ -74,7 +74,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     apart: list[Unit] = []
     books: list[Book] = []
     for row in source.rows("trading_sessions"):
-        if choice.since is not None and (clock.at_or_none(row, "end_time") or choice.since) < choice.since:
+        if choice.since is not None and clock.about(row, "end_time") < choice.since:
             left_out += 1
             continue
         try:
@@ -174,7 +174,7 @@ def _trading(
     for row in rows["partial_trades"]:
         if row["id"] not in used["partial_trades"]:
             why = f"its position {row['position_id']} is not there"
-            timed.append(ready(clock.at(row, "timestamp"), quarantined("partial_trades", str(row["id"]), row, why)))
+            timed.append(ready(clock.about(row, "timestamp"), quarantined("partial_trades", str(row["id"]), row, why)))
     return timed
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg import IsolationLevel, sql
+from psycopg.abc import Buffer
 from psycopg.rows import dict_row
+from psycopg.types.datetime import TimestampLoader
 
 from atb_db.config import Settings
 from atb_db.database.connecting import connect_arguments
@@ -33,6 +35,18 @@ _NEEDED: Final = {
     "orders": {"id", "position_id", "order_type", "status", "internal_order_id"},
 }
 _FETCHED: Final = 2000
+_KNOWN: Final = sql.SQL("{} BETWEEN '0001-01-02' AND '9999-12-30'")
+"""Times that Python has."""
+
+
+class _AnyTime(TimestampLoader):
+    """A time, or the text of one that Python has not, such as infinity: a row of that goes into quarantine."""
+
+    def load(self, data: Buffer) -> datetime:
+        try:
+            return super().load(data)
+        except psycopg.DataError:
+            return cast("datetime", bytes(data).decode())
 
 
 class Identity(NamedTuple):
@@ -59,8 +73,23 @@ class Incumbent(NamedTuple):
         statement = sql.SQL("SELECT * FROM {} ORDER BY id").format(sql.Identifier("public", table))
         with self.connection.cursor(name=f"import_{table}", row_factory=dict_row) as cursor:
             cursor.itersize = _FETCHED
+            if self._has_other_times(table):
+                cursor.adapters.register_loader("timestamp", _AnyTime)  # takes longer
             cursor.execute(statement)
             yield from cursor
+
+    def _has_other_times(self, table: str) -> bool:
+        named = self.connection.execute(
+            "SELECT attname FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND atttypid = 'timestamp'::regtype AND NOT attisdropped",
+            [f"public.{table}"],
+        )
+        known = [_KNOWN.format(sql.Identifier(str(row["attname"]))) for row in named]
+        if not known:
+            return False
+        asked = sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE NOT ({})) AS found")
+        row = self.connection.execute(asked.format(sql.Identifier("public", table), sql.SQL(" AND ").join(known)))
+        return row.fetchall()[0]["found"] is True
 
     def all_rows(self, table: str) -> list[Row]:
         """A table's rows by id, to be kept: texts that come again, such as symbols, are in memory once."""
@@ -136,8 +165,8 @@ def _identity(connection: psycopg.Connection[dict[str, object]]) -> Identity:
 def both_readings(incumbent: Incumbent, zone: str) -> str:
     """One row's time, read in both ways, for an operator who has to say which is right; nothing without any row."""
     for table, column in (("system_events", "timestamp"), ("trades", "exit_time"), ("trading_sessions", "start_time")):
-        statement = sql.SQL("SELECT id, {0} AS at FROM {1} WHERE {0} IS NOT NULL ORDER BY id DESC LIMIT 1").format(
-            sql.Identifier(column), sql.Identifier("public", table)
+        statement = sql.SQL("SELECT id, {0} AS at FROM {1} WHERE {2} ORDER BY id DESC LIMIT 1").format(
+            sql.Identifier(column), sql.Identifier("public", table), _KNOWN.format(sql.Identifier(column))
         )
         row = incumbent.connection.execute(statement).fetchone() if table in incumbent.columns else None
         if row is None or not isinstance(row["at"], datetime):

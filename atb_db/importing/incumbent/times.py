@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,15 @@ class Clock:
             raise Unfit(f"{name} is missing")
         return found
 
+    def about(self, row: Row, *names: str) -> datetime:
+        """The first of these that is a moment, else the last there is: what is in quarantine only has to be sorted."""
+        for name in names:
+            with suppress(Unfit):
+                found = self.at_or_none(row, name)
+                if found is not None:
+                    return found
+        return datetime.max.replace(tzinfo=UTC)
+
     def at_or_none(self, row: Row, name: str) -> datetime | None:
         """A moment, or None; of an ambiguous hour the first."""
         value = row.get(name)
@@ -40,4 +50,7 @@ class Clock:
         # Where a zone goes back, the offsets of the two readings differ; where it goes forward, they do, too.
         if there.utcoffset() != there.replace(fold=1).utcoffset():
             self.ambiguous += 1
-        return there.astimezone(UTC)
+        try:
+            return there.astimezone(UTC)
+        except OverflowError:
+            raise Unfit(f"{name} is no time: {value}") from None

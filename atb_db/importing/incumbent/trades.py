@@ -35,9 +35,9 @@ def trade_units(rows: Sequence[Row], used: set[object], clock: Clock) -> Iterato
             if content in seen:
                 raise Unfit(f"it repeats trade {seen[content]}: the same position was closed twice")
             made, notes = _new_trade(row, clock)
-        except Unfit as why:
+        except (Unfit, ValueError) as why:
             yield ready(
-                clock.at_or_none(row, "entry_time") or clock.at(row, "exit_time"),
+                clock.about(row, "entry_time", "exit_time"),
                 quarantined("trades", key, row, f"{why}"),
             )
             continue

@@ -16,7 +16,7 @@ import pytest
 
 from atb_db import embedded
 from atb_db.admin.errors import LockHeld
-from atb_db.admin.migrations import Event, Happened, Release, State, migrate, rehearse, status
+from atb_db.admin.migrations import Event, Happened, Release, State, migrate, rehearse, status, yoyo_backend
 from atb_db.admin.scratch import Purpose
 from atb_db.config import Settings
 from atb_db.embedded import Server
@@ -202,6 +202,14 @@ def test_waiting_for_a_table_is_bounded_and_keeps_nothing(empty_url: str, write:
         with pytest.raises(LockHeld, match="migration 0002-two: a table that it changes was in use"):
             migrate(settings, release=release, wait=0)
     assert tables(empty_url) == ["one"]
+
+
+def test_who_locks_a_table_is_named_although_nothing_can_be_read(live: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yoyo_backend, "LOCK_TIMEOUT", 0.1)
+    with psycopg.connect(live) as holder:
+        holder.execute("LOCK TABLE trades")
+        with pytest.raises(LockHeld, match=f"locked for 0 s; nothing was done.*process {holder.info.backend_pid} "):
+            migrate(Settings.load(live), wait=0)
 
 
 @pytest.mark.slow
