@@ -20,10 +20,9 @@ from itertools import islice
 from typing import Final, NamedTuple, ParamSpec, TypeAlias, cast
 
 from atb_db.arrays import Table, columns_of
-from atb_db.columns import ColumnOf
+from atb_db.columns import ColumnOf, Texts
 from atb_db.errors import InvalidInput, StatementError
 from atb_db.parameters import MISSING
-from atb_db.request_hash import Texts
 from atb_db.rows import is_row_type
 from atb_db.sqlfile import query_file
 from atb_db.statement import Declaration, Declared, Kind, Statement
@@ -118,11 +117,14 @@ class Copy(Declaration[P, None]):
         )
         if made := [one.name for one in self.parameters if one.default is UNSET or one.default is NOW]:
             raise self._fail(f"the default of {made[0]} is none that a bulk load can have")
-        self.fields = {parameter.name: ColumnOf.of(parameter) for parameter in self.parameters}
+        self.fields = {
+            one.name: ColumnOf.of(one.name, one.type, optional=one.optional, coerce=one.coerce, default=one.default)
+            for one in self.parameters
+        }
         self.usual = {
-            name: field.text(field.parameter.default)
+            name: field.text(field.default)
             for name, field in self.fields.items()
-            if field.parameter.default is not MISSING and field.parameter.default is not NEW
+            if field.default is not MISSING and field.default is not NEW
         }
 
     def rows(self, rows: Iterable[AnyRow], /, **same: object) -> Rows:
@@ -202,7 +204,7 @@ class Copy(Declaration[P, None]):
             raise TypeError(f"{where} has {twice[0]!r} twice, of its own and for all rows")
         given = set(names)
         for name, field in self.fields.items():
-            if field.parameter.required and name not in given:
+            if field.default is MISSING and name not in given:
                 raise TypeError(f"{where} is missing its argument {name!r}")
 
     def texts(self, rows: Rows, block: Block, first: int) -> dict[str, Texts]:
@@ -259,7 +261,7 @@ class _Reader:
         for number, row in enumerate(rows, first):
             self._check(tuple(row), number)
         names = dict.fromkeys(name for row in rows for name in row)
-        defaults = {name: self._declaration.fields[name].parameter.default for name in names}
+        defaults = {name: self._declaration.fields[name].default for name in names}
         return Block({name: [row.get(name, default) for row in rows] for name, default in defaults.items()}, len(rows))
 
     def _check(self, names: tuple[str, ...], row: int) -> None:

@@ -1,10 +1,10 @@
-"""Conversion of documents and rows to JSON text, ready to be stored: from whatever types Python and numpy have."""
+"""Conversion of documents to JSON text, ready to be stored: from whatever types Python and numpy have."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from datetime import time as time_of_day
@@ -18,7 +18,7 @@ from uuid import UUID
 import orjson
 
 from atb_db.errors import InvalidInput, shortened
-from atb_db.values import Coerce, is_numpy, to_text
+from atb_db.values import is_numpy, to_text
 
 LARGEST_JSON: Final = 1024 * 1024
 
@@ -64,57 +64,18 @@ def quick_documents(values: Sequence[object]) -> Sequence[str] | None:
     return None if "\\u0000" in lines or 4 * max(map(len, texts)) > LARGEST_JSON else texts
 
 
+def is_plain(text: str) -> bool:
+    """Whether JSON has the text as it is, between quotes."""
+    return text.isprintable() and '"' not in text and "\\" not in text
+
+
+def to_json_texts(texts: Sequence[str]) -> Sequence[str]:
+    """Texts as JSON writes them, with their quotes."""
+    return quick_documents(texts) or list(map(_write_json, texts))
+
+
 # A line break within a text is escaped. All at once: orjson takes a kilobyte for each result, which is slow to have.
 _PARTED: Final = orjson.Fragment(b"\n")
-
-
-class RowsText(str):
-    """Rows as the text of a JSON array of objects, every value in it as text, ready to be sent."""
-
-    __slots__ = ()
-
-
-def to_rows(row_type: type, fields: Sequence[tuple[str, bool, Coerce]]) -> Callable[[str, object], RowsText]:
-    """A conversion of rows of a NamedTuple; a field is its name, whether it may be None, and its own conversion.
-
-    The resulting text is accepted, too, as a journal keeps it; the server checks its values.
-    """
-    names = {field for field, _, _ in fields}
-
-    def coerce(name: str, value: object) -> RowsText:
-        if isinstance(value, RowsText):
-            return value
-        if isinstance(value, str) and _is_rows(value, names):
-            return RowsText(value)
-        if isinstance(value, str) or not isinstance(value, Sequence):
-            raise InvalidInput(f"must be a sequence of {row_type.__name__}, not {shortened(value)}", field=name)
-        return RowsText(_slow_json([plain(f"{name}[{number}]", row) for number, row in enumerate(value)]))
-
-    def plain(name: str, row: object) -> dict[str, str]:
-        if not isinstance(row, row_type):
-            raise InvalidInput(f"must be a {row_type.__name__}, not {shortened(row)}", field=name)
-        texts = {}
-        for (field, optional, make), value in zip(fields, row, strict=True):  # type: ignore[call-overload]  # a tuple
-            if value is not None or not optional:
-                try:
-                    texts[field] = str(make(field, value))
-                except InvalidInput as error:
-                    error.field = f"{name}.{field}"
-                    raise
-        return texts
-
-    return coerce
-
-
-def _is_rows(text: str, names: AbstractSet[str]) -> bool:
-    try:
-        rows = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(rows, list) and all(
-        isinstance(row, dict) and row.keys() <= names and all(isinstance(cell, str) for cell in row.values())
-        for row in rows
-    )
 
 
 # What is not plain is left to us.

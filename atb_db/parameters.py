@@ -9,7 +9,9 @@ from enum import Enum
 from typing import Final, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
 
-from atb_db.documents import to_json, to_rows
+from atb_db.columns import ColumnOf
+from atb_db.documents import to_json
+from atb_db.given_rows import to_rows
 from atb_db.rows import UnsupportedAnnotationError, is_row_type, without_none
 from atb_db.types import NEW, NOW, UNSET, Json, Number, Span, Unset
 from atb_db.values import Coerce, to_bool, to_decimal, to_int, to_label, to_span, to_text, to_time, to_uuid
@@ -98,8 +100,7 @@ def _coercion(name: str, annotation: object) -> tuple[object, bool, Coerce]:
     if Unset in members:
         inner, _ = without_none(_union(member for member in members if member is not Unset))
     if get_origin(inner) is Sequence and is_row_type(row := members[0]):
-        fields = [(field, *_coercion(field, hint)[1:]) for field, hint in get_type_hints(row).items()]
-        return row, optional, to_rows(row, fields)
+        return row, optional, to_rows(row, [_field(field, hint) for field, hint in get_type_hints(row).items()])
     enum = next(
         (member for member in (inner, *get_args(inner)) if isinstance(member, type) and issubclass(member, Enum)), None
     )
@@ -107,6 +108,11 @@ def _coercion(name: str, annotation: object) -> tuple[object, bool, Coerce]:
     if coerce is None:
         raise UnsupportedAnnotationError(f"{name}: {annotation} is not a type that a parameter can have")
     return (enum if enum is not None else inner), optional, coerce
+
+
+def _field(name: str, hint: object) -> ColumnOf:
+    kind, optional, coerce = _coercion(name, hint)
+    return ColumnOf.of(name, kind, optional=optional, coerce=coerce)
 
 
 def _union(members: Iterable[object]) -> object:

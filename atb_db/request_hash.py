@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from hashlib import blake2b
 from struct import unpack
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
+from atb_db.columns import Texts
 from atb_db.parameters import MISSING, Parameter
 from atb_db.types import NEW, NOW, UNSET
-
-Texts: TypeAlias = "Sequence[str | None] | str | None"
-"""The texts of a column, one for each row, or a single one for all of them; None is NULL."""
 
 _REMEMBERED: Final = 100
 """Kinds of given arguments whose order is kept; when there are more, all are found again."""

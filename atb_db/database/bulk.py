@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Final, TypeAlias
 
 from atb_db.bulk import AnyCopy, Block, Rows, of_statements
-from atb_db.request_hash import Texts
+from atb_db.columns import Texts
 from atb_db.statement import REQUEST_HASH, Statement, declaration_of
 from atb_db.types import NEW
 
@@ -72,7 +72,7 @@ class BulkLoad:
                 column: Texts = list(map(str, declaration.hash_rows(texts, block.rows)))
             elif name in texts:
                 column = texts[name]
-            elif declaration.fields[name].parameter.default is NEW:
+            elif declaration.fields[name].default is NEW:
                 column = self._rows.ids.of(first, block.rows)
             else:
                 column = declaration.usual[name]

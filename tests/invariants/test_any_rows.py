@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from atb_db.bulk import AnyCopy, Copy, Rows
 from atb_db.database.bulk import BulkLoad
+from atb_db.documents import _slow_json
 from atb_db.errors import InvalidInput
-from atb_db.repository import statements
+from atb_db.repository import statements, trades
+from atb_db.repository.trades import NewTrade
 from atb_db.statement import Statement
-from tests.invariants.test_any_values import FULL, others
+from tests.invariants.test_any_values import FULL, TRADE, others
 from tests.statements.examples import World, example
 
 COPIES: Final = [found for found in statements() if isinstance(found, Copy)]
@@ -62,9 +64,10 @@ def at_once(rows: Rows | list[Statement[None]]) -> Loaded:
 
 def columns(copy: AnyCopy, usual: Row) -> st.SearchStrategy[dict[str, list[Any]]]:
     """Columns of one to five rows, three of them of any values; often they are of one type, as that is quick."""
+    types = {parameter.name: parameter.type for parameter in copy.parameters}
 
     def column(name: str, size: int) -> st.SearchStrategy[list[Any]]:
-        kind = copy.fields[name].parameter.type
+        kind = types[name]
         some = st.sampled_from([usual[name], *(SPECIAL if kind is str else [])])
         return st.one_of(
             some.map(lambda value: [value] * size),
@@ -117,4 +120,58 @@ def test_rows_at_once_are_what_they_are_one_by_one(world: World, copy: AnyCopy) 
 
 
 def _default(copy: AnyCopy, name: str) -> object:
-    return copy.fields[name].parameter.default
+    return copy.fields[name].default
+
+
+def trades_of_any_values() -> st.SearchStrategy[list[NewTrade]]:
+    """One to five trades, three of their fields with any values, of which many are None or equal."""
+    types = {parameter.name: parameter.type for parameter in trades.log_trade.parameters}
+
+    def values(name: str, size: int) -> st.SearchStrategy[list[Any]]:
+        some = st.sampled_from([getattr(TRADE, name), None, *(SPECIAL if types[name] is str else [])])
+        return st.lists(some, min_size=size, max_size=size) | st.lists(
+            some | others(types[name]), min_size=size, max_size=size
+        )
+
+    def of_size(size: int) -> st.SearchStrategy[list[NewTrade]]:
+        names = st.lists(st.sampled_from(NewTrade._fields), min_size=1, max_size=3, unique=True)
+        return names.flatmap(lambda chosen: st.fixed_dictionaries({name: values(name, size) for name in chosen})).map(
+            lambda changed: [
+                TRADE._replace(**{name: of[number] for name, of in changed.items()}) for number in range(size)
+            ]
+        )
+
+    return st.integers(1, 5).flatmap(of_size)
+
+
+@seed(int(os.environ.get("ATB_DB_SEED") or 0))
+@settings(max_examples=2 * EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(trades_of_any_values())
+def test_trades_at_once_are_what_they_are_one_by_one(given_trades: list[NewTrade]) -> None:
+    assert trades_at_once(given_trades) == trades_one_by_one(given_trades)
+
+
+def trades_at_once(given_trades: list[NewTrade]) -> object:
+    """Their text, or the refusal."""
+    try:
+        return trades.log_trades(session_id=1, trades=given_trades).args["trades"]
+    except InvalidInput as error:
+        return (error.message, error.field, error.row)
+
+
+def trades_one_by_one(given_trades: list[NewTrade]) -> object:
+    """The text that their fields make, each by itself, or the first refusal."""
+    single = {parameter.name: parameter for parameter in trades.log_trade.parameters}
+    made: list[dict[str, str]] = []
+    for number, trade in enumerate(given_trades):
+        try:
+            made.append(
+                {
+                    name: str(single[name].coerce(name, value))
+                    for name, value in trade._asdict().items()
+                    if value is not None or not single[name].optional
+                }
+            )
+        except InvalidInput as error:
+            return (error.message, f"trades[{number}].{error.field}", None)
+    return _slow_json(made)

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from atb_db import Database, Settings
-from atb_db.documents import RowsText
 from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, SessionClosed
+from atb_db.given_rows import RowsText
 from atb_db.repository import account, audit, metrics, positions, sessions, statements, trades
 from atb_db.statement import Declared, Kind, Statement
 from atb_db.types import PositionStatus

@@ -11,7 +11,8 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from atb_db import Database
-from atb_db.documents import JsonText, RowsText
+from atb_db.documents import JsonText
+from atb_db.given_rows import RowsText
 from atb_db.repository import account, events, metrics, orders, positions, sessions, trades
 from atb_db.statement import Declared, Kind, Statement
 from tests.statements.examples_analytics import ANALYTICS_EXAMPLES, prepare_analytics

@@ -14,8 +14,8 @@ from psycopg import RawCursor
 from psycopg.adapt import Loader
 
 from atb_db import Database, Settings
-from atb_db.documents import RowsText
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, SchemaMismatch
+from atb_db.given_rows import RowsText
 from atb_db.repository import account, orders, positions, statements
 from atb_db.statement import Declaration, Declared, Kind
 from tests.each import each
