@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Final
 
 import psycopg
@@ -32,6 +33,7 @@ from atb_db.errors import (
     Timeout,
     TransactionAborted,
     Unavailable,
+    shortened,
 )
 from atb_db.statement import Declared, Kind, Statement
 
@@ -82,6 +84,7 @@ _OUT_OF_NUMBERS: Final = frozenset({"GetNewTransactionId", "GetNewMultiXactId", 
 
 # A prepared statement is gone, or its name belongs to another client's: a pooler's doing, or DISCARD ALL.
 _NOT_PREPARED: Final = frozenset({"26000", "42P05"})
+_BROKEN_CHECK: Final = "23514"
 # Table, column, function or type that a statement of ours names, and the database does not have.
 _UNKNOWN_THINGS: Final = frozenset({"42P01", "42703", "42883", "42704", "3F000"})
 # PostgreSQL's internal messages are the same in every language.
@@ -132,8 +135,15 @@ def failure(connection: Guarded, error: Exception, statement: Statement[object] 
         connection.abandon()
     declaration = statement.declaration if statement is not None else None
     ours = _stale(error, declaration) if stale else translation(error, declaration, writes=writes)
-    ours.request_id = statement.request_id if statement is not None else None
+    if statement is not None:
+        ours.request_id = statement.request_id
+        if ours.sqlstate == _BROKEN_CHECK and ours.field is not None and ours.message.startswith("must be"):
+            ours.message += f", not {_shown(statement.args.get(ours.field))}"
     return ours
+
+
+def _shown(value: object) -> str:
+    return f"{value:.20g}" if isinstance(value, Decimal) else shortened(value)
 
 
 def is_stale(error: Exception, *, ran: bool = False) -> bool:

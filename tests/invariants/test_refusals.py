@@ -48,6 +48,22 @@ def test_more_than_is_left_cannot_be_exited(refused: Refused, world: World) -> N
     )
 
 
+def test_a_refused_value_is_shown(refused: Refused, world: World) -> None:
+    wanted = order(world.session_id, "refused-value").args
+    for field, value, message in (
+        ("quantity", Decimal("-0.5"), "must be a quantity above zero, and finite, not -0.5 "),
+        ("quantity", Decimal("1e40"), r"and finite, not 1e\+40 "),
+        ("symbol", "x" * 300, f"without blanks at either end, not '{'x' * 78}\N{HORIZONTAL ELLIPSIS} "),
+    ):
+        refused(orders.create_order(**{**wanted, field: value}), InvalidInput, field, message)  # type: ignore[arg-type]
+    refused(
+        orders.record_fill(order_id=world.order_id, exchange_fill_id="no-currency", quantity=1, price=5, fee=1),
+        InvalidInput,
+        "fee",
+        "is given together with fee_currency, or neither ",
+    )
+
+
 def test_more_than_can_be_added_at_once_is_a_fraction_meant_as_percent(refused: Refused, world: World) -> None:
     refused(
         positions.apply_scale_in(position_id=world.position_id, size=50, price=100),
