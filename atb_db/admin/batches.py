@@ -43,6 +43,11 @@ class Answers(NamedTuple):
     """The result as the repository's function has it."""
 
 
+def batch_names() -> tuple[str, ...]:
+    """The names of the batches."""
+    return tuple(_FUNCTIONS)
+
+
 def find_batch(name: str) -> NamedBatch | None:
     """The batch of this name, such as dashboard.dashboard; None if there is none."""
     function = _FUNCTIONS.get(name)

@@ -28,7 +28,8 @@ def engine_findings(connection: Connection, now: datetime) -> Iterator[Finding]:
     flags: list[control.ControlFlag] = []
     try:
         with connection.transaction():
-            silent = perform(connection, sessions.get_silent_sessions(silent_since=now - SILENCE))
+            found = perform(connection, sessions.get_silent_sessions(silent_since=now - SILENCE))
+            silent = [one for one in found if not one.awaits_engine]
     except SchemaMismatch as error:
         yield _unknown("engine", "silent sessions", error)
     try:

@@ -47,6 +47,8 @@ class SessionSign(NamedTuple):
     mode: str
     silent_seconds: float
     """Since its engine's last sign of life."""
+    awaits_engine: bool
+    """Whether it was only imported, and no engine has taken it up."""
     held_by: str | None
     """The engine whose hold has not expired; None without one."""
 
@@ -202,7 +204,7 @@ def _server_problems(server: Server) -> Iterator[str]:
     elif server.is_read_only:
         yield "the server takes no writes: transactions are read-only by default"
     if not server.has_schema:
-        yield "the database has no schema of atb_db: atb-db migrate"
+        yield "the database has no schema of atb_db, or an older one: atb-db migrate"
 
 
 def _pending(found: _Found) -> list[str] | None:
@@ -225,9 +227,11 @@ def _unprotected(protection: Protection, demand: Demand) -> Iterator[str]:
 
 
 def _silent(sessions: Sequence[SessionSign], demand: Demand) -> Iterator[str]:
-    silent = [one for one in sessions if one.silent_seconds > demand.max_silence.total_seconds()]
+    most = demand.max_silence.total_seconds()
+    silent = [one for one in sessions if one.silent_seconds > most and not one.awaits_engine]
+    end = f"atb-db end-crashed --silent {shown_duration(demand.max_silence).replace(' ', '')}"
     for one in silent[:_NAMED]:
-        held = f"held by {one.held_by}" if one.held_by else "held by nobody"
+        held = f"held by {one.held_by}" if one.held_by else f"held by nobody: start its engine again, or {end}"
         yield f"session {one.id} ({one.name}, {one.mode}) silent for {_ago(one.silent_seconds)}, {held}"
     if len(silent) > _NAMED:
         yield f"{counted(len(silent) - _NAMED, 'more session')} silent"
@@ -264,11 +268,14 @@ def _journal_problems(demand: Demand) -> Iterator[str]:
 
 
 def _facts(sessions: Sequence[SessionSign], protection: Protection) -> Iterator[str]:
-    if sessions:
-        longest = max(one.silent_seconds for one in sessions)
-        yield f"{counted(len(sessions), 'active session')}, silent for at most {_ago(longest)}"
+    engines = [one for one in sessions if not one.awaits_engine]
+    if engines:
+        longest = max(one.silent_seconds for one in engines)
+        yield f"{counted(len(engines), 'active session')}, silent for at most {_ago(longest)}"
     else:
         yield "no active LIVE or PAPER session"
+    if len(engines) < len(sessions):
+        yield f"{counted(len(sessions) - len(engines), 'imported session')} without an engine"
     if protection.is_archived:
         yield "archived continuously"
     age = protection.seconds

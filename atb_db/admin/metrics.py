@@ -135,6 +135,8 @@ def _sessions(health: Health, figures: Sequence[SessionFigures]) -> Iterator[Gau
     )
     held = GaugeMetricFamily("atb_session_held", "Whether an engine holds it.", labels=["session", "name", "mode"])
     for sign in health.sessions:
+        if sign.awaits_engine:  # no engine is silent
+            continue
         labels = [str(sign.id), sign.name, sign.mode]
         silence.add_metric(labels, sign.silent_seconds)
         held.add_metric(labels, float(sign.held_by is not None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 from enum import Enum
@@ -117,30 +117,42 @@ def answered(declared: Declared[object], result: object) -> Answer:
     return Answer(columns, tuple(rows), result, declared.reader.shape is not Shape.MANY)
 
 
-def find(name: str) -> Declared[object]:
+def find(name: str, *, others: Collection[str] = ()) -> Declared[object]:
     """The read statement of this name, such as trades.get_recent_trades.
 
     Raises:
-        NotFound: there is none; the message says which are like it.
+        NotFound: there is none; the message says which are like it, also of the `others`.
     """
     queries = _queries()
     if name in queries:
         return queries[name]
     if name.startswith("reporting."):
         raise NotFound(f"there is no read statement {name[:60]}: a view goes into a file, by --parquet or --arrow")
-    alike = get_close_matches(name, queries, n=3, cutoff=0.5) or [one for one in queries if one.endswith(f".{name}")]
+    alike = named_like(name, [*queries, *others])
     hint = f"; did you mean {' or '.join(alike)}?" if alike else "; `atb-db queries` lists them"
     raise NotFound(f"there is no read statement {name[:60]}{hint}")
+
+
+def named_like(name: str, names: Collection[str]) -> list[str]:
+    """Up to three of the names that somebody may have meant; those that are called so in their module come first."""
+    same = [one for one in names if one.endswith(f".{name}")]
+    return same[:3] or get_close_matches(name, names, n=3, cutoff=0.5)
 
 
 def arguments(declared: Asked, texts: Mapping[str, str]) -> dict[str, object]:
     """The statement's arguments from their texts.
 
+    A name may leave out `_id`: `session` is session_id where there is no session.
+
     Raises:
-        InvalidInput: one is unknown, missing, or cannot be read; the message lists what there is.
+        InvalidInput: one is unknown, missing, given twice, or cannot be read; the message lists what there is.
     """
     parameters = {parameter.name: parameter for parameter in declared.parameters}
     listed = ", ".join(parameters) or "none"
+    full = {name: name if name in parameters or f"{name}_id" not in parameters else f"{name}_id" for name in texts}
+    if twice := [name for name in full if name != full[name] and full[name] in texts]:
+        raise InvalidInput("is given twice", statement=declared.name, field=full[twice[0]])
+    texts = {full[name]: text for name, text in texts.items()}
     for name in texts:
         if name not in parameters:
             raise InvalidInput(f"is no parameter (there are: {listed})", statement=declared.name, field=name)

@@ -40,6 +40,8 @@ class WrittenReport(NamedTuple):
     written_at: datetime
     performance: PerformanceMetrics
     """The figures that the page shows."""
+    warning: str
+    """What makes them doubtful; empty when nothing does."""
 
 
 def read_report(db: Database, choice: ReportChoice) -> Report:
@@ -102,7 +104,7 @@ def write_report(db: Database, choice: ReportChoice, path: Path, *, refresh: int
     text = render(shown).encode()
     with written_whole(path) as part:
         part.write_bytes(text)
-    return WrittenReport(path, len(text), shown.title, now, report.performance)
+    return WrittenReport(path, len(text), shown.title, now, report.performance, shown.warning)
 
 
 def report_settings(settings: Settings) -> Settings:

@@ -44,13 +44,19 @@ from atb_db.cli.verify import audit_command, verify_command
 from atb_db.cli.watch import watch_command
 from atb_db.errors import AtbDbError
 
+
+def _as_it_is_called(name: str) -> str:
+    """The name of an option for the one that was given: statements and columns say session_id."""
+    return "session" if name == "session-id" else name
+
+
 # Help without rich starts twice as fast; tracebacks without rich show no values, and so no password.
 app = typer.Typer(
     cls=CommandsByTask,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _as_it_is_called},
 )
 app.command("demo", rich_help_panel=TRY)(demo_command)
 app.command("migrate", rich_help_panel=SET_UP)(migrate_command)
@@ -119,6 +125,8 @@ def atb_db(
       atb-db verify     compare it with what this version needs
       atb-db backup     back it up
       atb-db health     say in one line whether all is well
+
+    A session is chosen by --session ID; --session-id is the same.
 
     With --json, stdout has one JSON document: the result, or what went wrong as {"error": {"type", "message",
     "statement", "sqlstate", "exit_code"}}.

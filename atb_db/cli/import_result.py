@@ -34,7 +34,7 @@ def finish(done: Imported, *, as_json: bool) -> None:
 
 def _print(done: Imported) -> None:
     print_table(
-        ("Table", "Rows", "Records", "Adjusted", "Quarantined", "Imported before"),
+        ("Table", "Rows", "Records", "Adjusted", "Quarantined", "Of these before"),
         [(one.table, one.rows, one.records, one.adjusted, one.quarantined, one.known) for one in done.counts],
     )
     if done.books:
@@ -42,7 +42,8 @@ def _print(done: Imported) -> None:
             ("Session", "Name", "Trades", "Open", "Net P&L", "Balance", ""),
             [
                 (
-                    *(one.session_id, one.name, one.trades, one.open_positions),
+                    "a new one" if done.dry_run and one.session_id in done.new_sessions else one.session_id,
+                    *(one.name, one.trades, one.open_positions),
                     *(f"{one.net_pnl:.8f}", f"{one.balance:.8f}", one.base_currency),
                 )
                 for one in done.books

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from atb_db.cli.sparkline import blocks_for, sparkline
 from atb_db.report import figures, formats
 from atb_db.report.live import Live
+from atb_db.report.mixing import mixing_warning
+from atb_db.repository.execution import OpenPosition
+from atb_db.repository.reports import Outcome
 
 MOST_POSITIONS: Final = 12
 _DAYS: Final = 30
 _STYLES: Final = {"gain": "green", "loss": "red", "": "default"}
 _CONTROLS: Final = {chr(code): "?" for code in (*range(0x20), *range(0x7F, 0xA0))}
+_ENDLESS: Final = 10_000
+_MINUTE, _SHORT = "%Y-%m-%d %H:%M", "%m-%d %H:%M"
+_POSITION: Final = ("Symbol", "Side", "Since", "Quantity", "Entry", "Price", "Stop", "Unrealised")
+_POSITION_WAYS: Final = (
+    (_POSITION, _MINUTE),
+    (_POSITION, _SHORT),
+    *(
+        ([name for name in _POSITION if name not in without], _SHORT)
+        for without in ({"Since"}, {"Since", "Entry"}, {"Since", "Entry", "Price"}, {"Since", "Entry", "Price", "Stop"})
+    ),
+)
+"""Columns and how a moment is written: less and less of what matters least, and every number with all of its digits."""
+_OUTCOME_WAYS: Final = (
+    (("Closed", "Symbol", "Strategy", "Net P&L"), _MINUTE),
+    (("Closed", "Symbol", "Strategy", "Net P&L"), _SHORT),
+    (("Closed", "Symbol", "Net P&L"), _SHORT),
+    (("Symbol", "Net P&L"), _SHORT),
+)
+_WORDS: Final = frozenset({"Symbol", "Side", "Since", "Closed", "Strategy"})
 _PLAIN: Final = str.maketrans(_CONTROLS | {formats.MINUS: "-", formats.NOTHING: "-"})
 """What a terminal would obey is shown as a question mark; minus and dash as what every terminal knows."""
 
@@ -29,7 +53,10 @@ def view(live: Live, *, now: datetime, encoding: str, trouble: str = "") -> Rend
     names = [scope.strategy_name, scope.symbol, scope.timeframe, scope.exchange, scope.base_currency]
     head = _text(scope.session_name or f"{scope.total_sessions:,} sessions", "bold")
     head.append_text(_text("".join(f"  {name}" for name in (scope.mode and scope.mode.value, *names) if name), "dim"))
-    parts: list[RenderableType] = [head, Text(""), _figures(live, digits), Text("")]
+    parts: list[RenderableType] = [head]
+    if warning := mixing_warning(scope):
+        parts.append(Text(f"{warning} Choose with --session, --mode or --strategy.", style="bold red"))
+    parts += [Text(""), _figures(live, digits), Text("")]
     parts += [_curve(live, digits, encoding), Text("")] if live.equity else []
     parts += [_positions(live, digits)] if live.positions else [Text("No position is open.", style="dim")]
     parts += [_outcomes(live, digits)] if live.outcomes else []
@@ -40,7 +67,19 @@ def view(live: Live, *, now: datetime, encoding: str, trouble: str = "") -> Rend
     return Group(*parts)
 
 
-def _figures(live: Live, digits: int) -> Table:
+class _Fitting:
+    """The first of some ways to show something for which the console is wide enough; else the last of them."""
+
+    def __init__(self, *ways: RenderableType) -> None:
+        self._ways = ways
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        endless = options.update(max_width=_ENDLESS)
+        fitting = (way for way in self._ways if Measurement.get(console, endless, way).maximum <= options.max_width)
+        yield next(fitting, self._ways[-1])
+
+
+def _figures(live: Live, digits: int) -> RenderableType:
     shown = [
         (figure.label, figure.text, figure.tone)
         for figure in figures.headline(figures.groups(live.performance, {}, digits))
@@ -50,9 +89,14 @@ def _figures(live: Live, digits: int) -> Table:
         ("Balance", formats.amount(live.scope.current_balance, digits), ""),
         ("Drawdown now", formats.percent(newest), "loss" if newest else ""),
     ]
+    return _Fitting(*(_grid(shown, wide) for wide in range((len(shown) + 1) // 2, 0, -1)))
+
+
+def _grid(shown: Sequence[tuple[str, str, str]], wide: int) -> Table:
+    """Figures under their labels, so many beside each other."""
     table = Table.grid(padding=(0, 3))
-    half = (len(shown) + 1) // 2
-    for row in (shown[:half], shown[half:]):
+    for start in range(0, len(shown), wide):
+        row = shown[start : start + wide]
         table.add_row(*(Text(label, style="dim") for label, _, _ in row))
         table.add_row(*(_text(text, _STYLES[tone]) for _, text, tone in row))
     return table
@@ -71,25 +115,47 @@ def _curve(live: Live, digits: int, encoding: str) -> Table:
     return table
 
 
-def _positions(live: Live, digits: int) -> Table:
-    table = _table("Open positions", ("Symbol", "Side", "Since"), ("Quantity", "Entry", "Price", "Stop", "Unrealised"))
+def _positions(live: Live, digits: int) -> RenderableType:
+    return _Fitting(*(_positions_with(live, digits, columns, since) for columns, since in _POSITION_WAYS))
+
+
+def _positions_with(live: Live, digits: int, columns: Sequence[str], since: str) -> Table:
+    table = _table("Open positions", [(name, name in _WORDS) for name in columns])
     for one in live.positions[:MOST_POSITIONS]:
-        table.add_row(
-            *_texts(one.symbol, one.side.value.lower(), formats.minute(one.entry_time)),
-            *_texts(*map(formats.plain, (one.current_quantity, one.entry_price, one.current_price, one.stop_loss))),
-            _money(one.unrealized_pnl, digits),
-        )
+        cells = _position_cells(one, digits, since)
+        table.add_row(*(cells[name] for name in columns))
     if len(live.positions) > MOST_POSITIONS:
         table.caption = f"and {len(live.positions) - MOST_POSITIONS:,} more"
     return table
 
 
-def _outcomes(live: Live, digits: int) -> Table:
-    table = _table("Newest trades", ("Closed", "Symbol", "Strategy"), ("Net P&L",))
-    for one in live.outcomes:
-        table.add_row(
-            *_texts(formats.minute(one.exit_time), one.symbol, one.strategy_name), _money(one.net_pnl, digits)
-        )
+def _position_cells(one: OpenPosition, digits: int, since: str) -> dict[str, RenderableType]:
+    return {
+        "Symbol": _text(one.symbol),
+        "Side": _text(one.side.value.lower()),
+        "Since": _text(f"{one.entry_time.astimezone(UTC):{since}}"),
+        "Quantity": _text(formats.plain(one.current_quantity)),
+        "Entry": _text(formats.plain(one.entry_price)),
+        "Price": _text(formats.plain(one.current_price)),
+        "Stop": _text(formats.plain(one.stop_loss)),
+        "Unrealised": _money(one.unrealized_pnl, digits),
+    }
+
+
+def _outcomes(live: Live, digits: int) -> RenderableType:
+    return _Fitting(*(_outcomes_with(live.outcomes, digits, columns, closed) for columns, closed in _OUTCOME_WAYS))
+
+
+def _outcomes_with(outcomes: Sequence[Outcome], digits: int, columns: Sequence[str], closed: str) -> Table:
+    table = _table("Newest trades", [(name, name in _WORDS) for name in columns])
+    for one in outcomes:
+        cells = {
+            "Closed": _text(f"{one.exit_time.astimezone(UTC):{closed}}"),
+            "Symbol": _text(one.symbol),
+            "Strategy": _text(one.strategy_name),
+            "Net P&L": _money(one.net_pnl, digits),
+        }
+        table.add_row(*(cells[name] for name in columns))
     return table
 
 
@@ -100,17 +166,13 @@ def _errors(live: Live) -> RenderableType:
     return Text(text, style="red" if errors else "dim")
 
 
-def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+def _table(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
+    """A table of these columns, of which some have words and the others numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    for word in words:
-        table.add_column(word, overflow="crop", no_wrap=True)
-    for number in numbers:
-        table.add_column(number, justify="right", no_wrap=True)
+    for name, has_words in columns:
+        # Where nothing fits, a number goes on in the next line: one that is cut is another number.
+        table.add_column(name, justify="left" if has_words else "right", overflow="fold")
     return table
-
-
-def _texts(*texts: str) -> list[RenderableType]:
-    return [_text(text) for text in texts]
 
 
 def _text(text: str, style: str = "default") -> Text:

@@ -71,7 +71,7 @@ def query_command(
     Exit codes: 0 answered, 1 there is no such session, position …,
     2 unknown statement, parameter or file, 4 cannot connect, 7 the extra arrow is not installed.
     """  # noqa: D301  \b keeps the lines apart in --help
-    from atb_db.admin.batches import ask_batch, find_batch
+    from atb_db.admin.batches import ask_batch, batch_names, find_batch
     from atb_db.admin.query_files import FileFormat, write_answer
     from atb_db.admin.questions import arguments, ask, find, option_texts
     from atb_db.errors import InvalidInput, NotFound
@@ -87,7 +87,7 @@ def query_command(
         if batch is not None:
             batch.value(arguments(batch, texts))
         elif path is None or not name.startswith("reporting."):
-            declared = find(name)
+            declared = find(name, others=batch_names())
             declared.value(arguments(declared, texts))
     except (InvalidInput, NotFound) as error:
         raise CommandError(error, ExitCode.USAGE) from None

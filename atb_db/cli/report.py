@@ -100,3 +100,5 @@ def _tell(written: WrittenReport, *, as_json: bool) -> None:
         print_json(written._replace(path=written.path.resolve()))
     else:
         print_message(f"Wrote {written.path.resolve()} ({shown_size(written.size)}): {written.title}")
+        if written.warning:
+            print_message(f"{written.warning} Choose with --session, --mode or --strategy.")

@@ -76,6 +76,7 @@ def carry_out(db: Database, plan: Plan, *, dry_run: bool, progress: Progress) ->
                 tuple(fates),
                 (*plan.differences, *_compare(plan, books)),
                 plan.left_out,
+                tuple(run.sessions[book.key] for book in plan.books if (BOOKS, book.key) not in run.known),
             )
         )
     return found[0]
@@ -159,11 +160,24 @@ def _session(tx: Transaction, run: Run, book: Book) -> int:
             request_id=run.request(f"session {book.key}"),
         )
     )
-    made = NewImportedRow(
-        BOOKS, book.key, "RECORD", 0, session_id=session_id, target_table="trading_sessions", target_id=session_id
-    )
-    tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[made]))
+    tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[_book_row(book.key, session_id)]))
     return session_id
+
+
+def _book_row(key: str, session_id: int) -> NewImportedRow:
+    return NewImportedRow(
+        BOOKS, key, "RECORD", 0, session_id=session_id, target_table="trading_sessions", target_id=session_id
+    )
+
+
+def _gone_on(run: Run, rows: Sequence[NewImportedRow]) -> list[NewImportedRow]:
+    """The sessions of an earlier run that get rows in this one: what is newer than that is an engine's."""
+    reached = {row.session_id for row in rows}
+    return [
+        _book_row(key, session_id)
+        for key, session_id in run.sessions.items()
+        if session_id in reached and (BOOKS, key) in run.known
+    ]
 
 
 def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[str]]) -> list[Fate]:
@@ -173,7 +187,7 @@ def _store(begin: _Begin, run: Run, units: list[Unit], tally: dict[str, Counter[
     try:
         with begin() as tx:
             rows = _carried_out(tx, run, units)
-            tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
+            tx.run(imports.record_imported_rows(source_id=run.source_id, rows=[*rows, *_gone_on(run, rows)]))
         run.keep()
     except _REFUSALS as refusal:
         run.forget()

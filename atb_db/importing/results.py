@@ -55,6 +55,8 @@ class Imported(NamedTuple):
     differences: tuple[Difference, ...]
     left_out: int
     """Rows before --since."""
+    new_sessions: tuple[int, ...]
+    """Ids of the sessions that this run made, or in a dry run would make, with other ids."""
 
     @property
     def quarantined(self) -> int:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from atb_db.report import distributions, figures, formats, over_time, tables
 from atb_db.report.data import Report
 from atb_db.report.figures import Figure, Group
+from atb_db.report.mixing import mixing_warning
 from atb_db.report.plots import Plot
 from atb_db.report.tables import Table
 
@@ -83,7 +84,7 @@ def page(
         facts=_facts(report),
         span=_span(report, since),
         written_at=f"{formats.minute(written_at)}:{written_at:%S} UTC",
-        warning=_warning(report),
+        warning=mixing_warning(report.scope),
         unit=scope.base_currency or "",
         headline=figures.headline(every),
         balance=formats.amount(scope.current_balance, digits),
@@ -212,12 +213,3 @@ def _newest(report: Report) -> str:
     """Which trades the charts of single trades are about, if they are not all."""
     counted, there = sum(bucket.total_trades for bucket in report.distribution), report.performance.total_trades
     return f" Of the newest {counted:,} of {there:,} trades." if counted < there else ""
-
-
-def _warning(report: Report) -> str:
-    scope = report.scope
-    if scope.total_sessions > 1 and scope.base_currency is None:
-        return "These sessions have different base currencies: amounts of all of them together mean nothing."
-    if scope.total_sessions > 1 and scope.mode is None:
-        return "These sessions have different modes: real money and simulations are added up."
-    return ""

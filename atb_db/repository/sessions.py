@@ -135,6 +135,8 @@ class SilentSession(NamedTuple):
     """When the session began; historic for a backtest."""
     last_sign_of_life: datetime
     """When the session last wrote something, renewed its hold, or began."""
+    awaits_engine: bool
+    """Whether it was only imported, and no engine has taken it up."""
 
 
 @command

@@ -110,6 +110,21 @@ COMMENT ON FUNCTION last_sign_of_life IS
 'When a session last showed that its engine was alive: the newest of its start, its end, its hold''s renewal, its '
 'newest ledger entry, snapshot, event and decision.';
 
+CREATE FUNCTION awaits_engine(session bigint) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT NOT EXISTS (SELECT FROM session_holds AS h WHERE h.session_id = session)
+       AND EXISTS (
+               -- The rows of sessions themselves: a few of each source, found by its primary key.
+               SELECT FROM import_sources AS c
+                 JOIN imported_rows AS r ON r.source_id = c.id AND r.source_table IN ('(book)', 'trading_sessions')
+                WHERE r.target_table = 'trading_sessions'
+                  AND r.target_id = session
+                  AND r.imported_at >= last_sign_of_life(session)
+           )
+$$;
+COMMENT ON FUNCTION awaits_engine IS
+'Whether a session was only imported: no engine has ever held it, and nothing in it is newer than its import.';
+
 CREATE FUNCTION open_business(session bigint) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE

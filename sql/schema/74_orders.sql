@@ -286,6 +286,9 @@ BEGIN
             PERFORM refuse_fill(known, filled, at_price, told_fee, told_currency, told_commission);
         END IF;
         IF known.commission IS NULL AND num_nonnulls(told_fee, told_commission) > 0 THEN
+            -- As of a fill whose fee was known at once, to the last digit.
+            base_value := contract_value(p.contract, p.contract_size, filled, at_price)
+                - contract_value(p.contract, p.contract_size, filled - base_fee, at_price);
             PERFORM complete_fee(known, before, told_fee, told_currency, converted, base_fee, base_value, own_token);
         END IF;
         IF num_nonnulls(told_pnl, rate) > 0 THEN

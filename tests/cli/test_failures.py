@@ -35,6 +35,8 @@ NOWHERE = "postgresql://u@127.0.0.1:1/db"
         ("migrate --wait -1", "Usage", ExitCode.USAGE, "--wait"),
         ("migrate --no-such-option", "Usage", ExitCode.USAGE, "No such option"),
         ("no-such-command", "Usage", ExitCode.USAGE, "No such command"),
+        ("dashboard", "Usage", ExitCode.USAGE, "Did you mean 'atb-db query dashboard.dashboard'?"),
+        ("migrat", "Usage", ExitCode.USAGE, "Did you mean 'migrate'?"),
         ("halt on", "Usage", ExitCode.USAGE, "--reason"),
         ("health --max-silence soon", "Usage", ExitCode.USAGE, "no length of time"),
         ("restore no.dump", "Unusable", ExitCode.USAGE, "no.dump"),

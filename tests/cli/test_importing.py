@@ -9,8 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from atb_db import Database
 from atb_db.cli.exits import ExitCode
 from atb_db.embedded import Server
+from atb_db.repository import events, sessions
+from atb_db.testing import settings_of
 from tests.cli.conftest import Run
 from tests.importing.freqtrade_files import EXIT, ORDER, TRADE, write_freqtrade
 from tests.importing.incumbents import ROWS, SCHEMA
@@ -33,6 +36,61 @@ def test_it_shows_what_became_of_the_rows(call: Run, fresh_url: str, file: Path)
     assert "1018.00000000" in out
     code, out, _ = call("import", "trades", str(file), url=fresh_url)
     assert (code, out.splitlines()[1].split()) == (ExitCode.OK, ["trades", "2", "2", "0", "0", "2"])
+
+
+def test_a_dry_run_names_no_session_that_is_not_there(call: Run, fresh_url: str, file: Path) -> None:
+    def shown(*more: str) -> str:
+        code, out, err = call("import", "trades", str(file), "--initial-balance", "1000", *more, url=fresh_url)
+        assert code == ExitCode.OK, err
+        [line] = [line for line in out.splitlines() if "1018.0" in line]
+        return line.partition(" plain")[0].strip()
+
+    assert shown("--dry-run") == "a new one"
+    made = shown()
+    assert made.isdecimal()
+    assert shown("--dry-run") == made
+
+
+def test_what_was_only_imported_is_no_silent_engine_until_one_has_taken_it_up(
+    call: Run, migrated_url: str, file: Path
+) -> None:
+    def healthy() -> tuple[int, str]:
+        ended = call("health", url=migrated_url)
+        findings = json.loads(call("doctor", "--json", url=migrated_url).out)["findings"]
+        assert ("engine" in {one["what"] for one in findings}) == (ended.code != ExitCode.OK)
+        return ended.code, ended.out
+
+    said = "no active LIVE or PAPER session, 1 imported session without an engine"
+    for day, rows in enumerate((GOOD, GOOD, GOOD + "2026-02-07,BTCUSDT,buy,2,110,1\n")):
+        file.write_text(rows)
+        code, _, err = call("import", "trades", str(file), url=migrated_url)
+        assert code == ExitCode.OK, err
+        assert healthy() == (ExitCode.OK, f"healthy: {said}, no backup on record\n"), day
+    with Database(settings_of(migrated_url)) as db:
+        [session] = db.run(sessions.get_active_sessions())
+        db.run(events.log_event(event_type="TEST", message="an engine's", session_id=session.id))
+    with psycopg.connect(migrated_url) as connection:
+        connection.execute("UPDATE imported_rows SET imported_at = imported_at - interval '9 days'")
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "UPDATE system_events SET timestamp = timestamp - interval '2 days' WHERE event_type = 'TEST'"
+        )
+    code, out = healthy()
+    assert (code, f"session {session.id} (plain USDT, LIVE) silent for 2d" in out) == (ExitCode.FOUND, True)
+    assert out.endswith("held by nobody: start its engine again, or atb-db end-crashed --silent 10m\n")
+
+
+def test_a_session_that_was_held_is_no_import_any_more(call: Run, migrated_url: str, file: Path) -> None:
+    assert call("import", "trades", str(file), url=migrated_url).code == ExitCode.OK
+    with Database(settings_of(migrated_url)) as db:
+        [session] = db.run(sessions.get_active_sessions())
+    taken = sessions.resume_or_create(
+        strategy_name=session.strategy_name, symbol=session.symbol, timeframe=session.timeframe, mode=session.mode,
+        initial_balance=0, base_currency=session.base_currency, session_id=session.id, holder="engine-1",
+    )  # fmt: skip
+    with Database(settings_of(migrated_url)) as db:
+        assert db.run(taken).session_id == session.id
+    assert call("health", url=migrated_url).out.startswith("healthy: 1 active session, silent for at most ")
 
 
 def test_quarantine_is_exit_code_3_and_says_where(call: Run, fresh_url: str, file: Path) -> None:

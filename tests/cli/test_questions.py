@@ -72,11 +72,21 @@ def test_a_dashboard_is_its_tables_one_after_the_other(call: Run, asked: tuple[s
     assert found["summary"]["session_id"] == world.session_id
 
 
+def test_an_id_is_asked_for_by_either_name(call: Run, asked: tuple[str, World]) -> None:
+    url, world = asked
+    words = ("query", "sessions.get_trading_session", "--json", "--session-id", str(world.session_id))
+    by_id = call(*words, url=url)
+    assert json.loads(by_id.out)["id"] == world.session_id
+    assert call(*words[:3], "--session", words[-1], url=url) == by_id
+    twice = call(*words, "--session", "1", url=url)
+    assert (twice.code, "session_id: is given twice" in twice.err) == (ExitCode.USAGE, True)
+
+
 def test_a_batch_of_a_session_that_is_not_there(call: Run, asked: tuple[str, World]) -> None:
     done = call("query", "dashboard.dashboard", "--session-id", "999999", url=asked[0])
     assert (done.code, "does not exist" in done.err) == (ExitCode.FAILED, True)
-    done = call("query", "dashboard.dashboard", "--session", "1", url=asked[0])
-    assert (done.code, "session: is no parameter" in done.err) == (ExitCode.USAGE, True)
+    done = call("query", "dashboard.dashboard", "--sessions", "1", url=asked[0])
+    assert (done.code, "sessions: is no parameter" in done.err) == (ExitCode.USAGE, True)
 
 
 def test_no_parameter_is_called_like_an_option_of_the_command() -> None:
@@ -138,6 +148,8 @@ def test_times_json_and_null_are_read(call: Run, asked: tuple[str, World]) -> No
     ("words", "message"),
     [
         (("trades.get_recent_trade",), "did you mean trades.get_recent_trades"),
+        (("dashboard",), "did you mean dashboard.dashboard"),
+        (("get_recent_trades",), "did you mean trades.get_recent_trades"),
         (("trades.log_trade",), "there is no read statement trades.log_trade"),
         (("reporting.trades",), "a view goes into a file, by --parquet or --arrow"),
         (("trades.get_recent_trades",), "session_id: is needed: --session_id VALUE"),

@@ -158,6 +158,12 @@ def test_modes_are_mixed_only_if_asked_for(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_what_watch_shows(call: Callable[..., Ended], books: str, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    compare(f"watch-{width}", call("watch", url=books).out)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(
     "words",
     [

@@ -19,7 +19,10 @@ import typer
 from atb_db import Database
 from atb_db.cli.choosing import moment_of
 from atb_db.cli.exits import ExitCode
-from atb_db.repository import metrics
+from atb_db.report.live import live_batch
+from atb_db.report.mixing import mixing_warning
+from atb_db.repository import metrics, sessions
+from atb_db.types import TradeSource
 from tests.cli.conftest import COMMAND, Run, environment
 from tests.statements.examples import World, prepare
 
@@ -44,9 +47,25 @@ def test_it_writes_a_page_that_only_its_owner_may_read(call: Run, reported: tupl
     assert (done.code, done.out) == (ExitCode.OK, "")
     path = tmp_path / "report.html"
     assert f"Wrote {path} (" in done.err
+    assert "are added up" not in done.err
     assert path.read_text().startswith("<!doctype html>")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert os.listdir(tmp_path) == ["report.html"]  # noqa: PTH208  hidden ones count
+
+
+def test_what_is_added_up_is_said(call: Run, fresh_url: str, fresh_db: Database) -> None:
+    for mode in TradeSource:
+        fresh_db.run(
+            sessions.create_trading_session(
+                strategy_name="trend", symbol="BTCUSDT", timeframe="1h", mode=mode, initial_balance=1000
+            )
+        )
+    due = mixing_warning(fresh_db.run_batch(live_batch()).scope)
+    assert due.startswith("These sessions have different modes")
+    said = call("report", url=fresh_url).err.splitlines()
+    assert said[1:] == [f"{due} Choose with --session, --mode or --strategy."]
+    assert json.loads(call("report", "--json", url=fresh_url).out)["warning"] == due
+    assert "different" not in call("report", "--mode", "live", url=fresh_url).err
 
 
 def test_json_has_the_figures_of_the_page(call: Run, reported: tuple[str, World], tmp_path: Path) -> None:

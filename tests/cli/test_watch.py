@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from select import select
@@ -25,6 +26,7 @@ from atb_db.cli.exits import ExitCode
 from atb_db.cli.live_view import MOST_POSITIONS, view
 from atb_db.report.live import Live, live_batch
 from atb_db.repository import metrics, positions, sessions
+from atb_db.types import TradeSource
 from tests.cli.conftest import COMMAND, Run, environment
 from tests.statements.examples import World, opening, prepare, trade
 
@@ -48,6 +50,49 @@ def drawn(live: Live, *, width: int = 120, encoding: str = "utf-8", trouble: str
     text = StringIO()
     Console(file=text, width=width).print(view(live, now=NOW, encoding=encoding, trouble=trouble))
     return text.getvalue()
+
+
+def test_sessions_of_different_modes_are_not_added_up_in_silence(watched: tuple[str, World]) -> None:
+    warning = "These sessions have different modes: real money and simulations are added up."
+    with Database(watched[0]) as db:
+        mixed = db.run_batch(live_batch())
+    mixed = mixed._replace(scope=mixed.scope._replace(mode=None, base_currency="USDT"))
+    assert mixed.scope.total_sessions > 1
+    assert warning in " ".join(drawn(mixed).split())
+    assert warning not in drawn(mixed._replace(scope=mixed.scope._replace(mode=TradeSource.LIVE)))
+
+
+def test_a_session_s_id_is_given_by_either_name(call: Run, watched: tuple[str, World]) -> None:
+    url, world = watched
+    by_name = json.loads(call("watch", "--session", str(world.session_id), "--json", url=url).out)
+    by_id = json.loads(call("watch", "--session-id", str(world.session_id), "--json", url=url).out)
+    assert by_id["scope"] == by_name["scope"]
+
+
+@pytest.mark.parametrize("width", [40, 70, 80, 100, 120])
+def test_no_number_is_cut_at_any_width(watched: tuple[str, World], width: int) -> None:
+    with Database(watched[0]) as db:
+        live = db.run_batch(live_batch())
+    position = live.positions[0]._replace(
+        symbol="BTC-27JUN26-100000-C",
+        current_quantity=Decimal("0.01230000001"),
+        entry_price=Decimal("67890.12345678"),
+        current_price=Decimal("67891.12345678"),
+        stop_loss=Decimal("70123.5"),
+        unrealized_pnl=Decimal("-1234567.89"),
+    )
+    outcome = live.outcomes[0]._replace(strategy_name="ml_adaptive_momentum_v3", net_pnl=Decimal("7654321.09"))
+    text = drawn(live._replace(positions=[position], outcomes=[outcome]), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    words = set(text.replace("\N{MINUS SIGN}", " ").replace("-1,", " 1,").split())
+    whole = {"0.01230000001", "1,234,567.89", "+7,654,321.09", "BTC-27JUN26-100000-C"}
+    assert whole <= words or width == 40  # where they go on in the next line
+    assert set(re.findall(r"(?<![\d,.])(?:67,8|70,1)[\d.]*", text)) <= {
+        "67,890.12345678",
+        "67,891.12345678",
+        "70,123.5",
+    }
 
 
 def test_away_from_a_terminal_it_shows_them_once(call: Run, watched: tuple[str, World]) -> None:

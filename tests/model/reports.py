@@ -50,7 +50,7 @@ class Reports(Booking):
         contract = order.contract
         if not contract.allows(price):
             raise Refused("InvalidInput")
-        base_fee, base_value, known = self._costs(order, price, fee, currency, commission)
+        base_fee, known = self._costs(order, price, fee, currency, commission)
         told = (fee, currency) if fee is not None and currency is not None else None
         before = order.truth()
         if again := order.fills.get(name):
@@ -61,7 +61,7 @@ class Reports(Booking):
             ):
                 raise Refused("Conflict")
             if again.known is None and (told or commission is not None):
-                self._complete(again, before, told=told, known=known, base_fee=base_fee, base_value=base_value)
+                self._complete(again, before, told=told, known=known, base_fee=base_fee)
             if again.unconverted is not None:
                 self._convert(again, pnl, rate)
             elif not again.booked:
@@ -81,20 +81,20 @@ class Reports(Booking):
     @staticmethod
     def _costs(
         order: Order, price: Decimal, fee: Decimal | None, currency: str | None, commission: Decimal | None
-    ) -> tuple[Decimal, Decimal, Decimal | None]:
-        """The units that a fee takes or adds, what they are worth, and what the fee is, as far as it is known."""
+    ) -> tuple[Decimal, Decimal | None]:
+        """The units that a fee takes or adds, and what the fee is, as far as it is known."""
         contract = order.contract
         if fee and currency == contract.base_asset and currency != "USDT":
             base_fee = fee if order.enters == (order.side == "LONG") else -fee
             known = contract.value(fee, price) if commission is None else commission
-            return base_fee, contract.value(base_fee, price) or ZERO, known
+            return base_fee, known
         if fee is not None and commission is None and (fee == 0 or currency == "USDT"):
-            return ZERO, ZERO, fee
-        return ZERO, ZERO, commission
+            return ZERO, fee
+        return ZERO, commission
 
     def _complete(
         self, fill: Fill, before: Truth, *, told: tuple[Decimal, str] | None, known: Decimal | None,
-        base_fee: Decimal, base_value: Decimal,
+        base_fee: Decimal,
     ) -> None:  # fmt: skip
         order = fill.order
         fill.fee = fill.fee or told
@@ -102,7 +102,12 @@ class Reports(Booking):
             return
         fill.known = known
         order.base_fee += base_fee
-        order.value -= base_value
+        # As if it had been known at once, to the last digit.
+        assert fill.executed is not None
+        quantity, price = fill.executed
+        order.value += (order.contract.value(quantity - base_fee, price) or ZERO) - (
+            order.contract.value(quantity, price) or ZERO
+        )
         after = order.truth()
         if (after.units, after.value) != (before.units, before.value):
             self._take_up(order, before, Fill(order, "CHANGE", fill.at, ZERO, ZERO, ZERO), None, None)
