@@ -50,15 +50,15 @@ class Block(NamedTuple):
 class NewIds:
     """The request_ids of rows that were given none: of the same load always the same, in whatever blocks they come.
 
-    UUIDs of version 7 (RFC 9562), of one moment, so that indexes of them grow at one end; their 74 random bits come
-    from a seed of the system's.
+    UUIDs of version 7 (RFC 9562), each greater than the one before, so that indexes of them grow at one end: of one
+    moment, then the number of their group, then 62 random bits, which come from a seed of the system's.
     """
 
     AT_ONCE: Final = 1024
 
     def __init__(self) -> None:
         self._seed = os.urandom(32)
-        self._time = f"{time.time_ns() // 1_000_000:012x}7"
+        self._time = time.time_ns() // 1_000_000
         self._made: tuple[int, list[str]] = (-1, [])
 
     def of(self, first: int, rows: int) -> list[str]:
@@ -75,12 +75,12 @@ class NewIds:
 
     def _group(self, group: int) -> list[str]:
         if self._made[0] != group:
-            random = shake_128(self._seed + group.to_bytes(8)).hexdigest(10 * self.AT_ONCE)
-            begin = self._time
-            ids = [
-                f"{begin}{random[at : at + 3]}{_VARIANT[random[at + 3]]}{random[at + 4 : at + 19]}"
-                for at in range(0, 20 * self.AT_ONCE, 20)
-            ]
+            random = shake_128(self._seed + group.to_bytes(8)).hexdigest(8 * self.AT_ONCE)
+            later, number = divmod(group, 4096)
+            begin = f"{self._time + later:012x}7{number:03x}"
+            ids = sorted(
+                [f"{begin}{_VARIANT[random[at]]}{random[at + 1 : at + 16]}" for at in range(0, 16 * self.AT_ONCE, 16)]
+            )
             self._made = (group, ids)
         return self._made[1]
 

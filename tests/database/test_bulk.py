@@ -141,8 +141,11 @@ def test_new_ids_do_not_depend_on_blocks() -> None:
     assert [*ids.of(1, 10), *ids.of(11, 2000), *ids.of(2011, 990)] == every
     assert ids.one(1500) == every[1499]
     assert len(set(every)) == 3000
+    assert sorted(every) == every
     assert {(UUID(one).version, UUID(one).variant) for one in every} == {(7, "specified in RFC 4122")}
     assert not set(NewIds().of(1, 3000)) & set(every)
+    # The group's number has twelve bits; then comes the next millisecond.
+    assert ids.one(4096 * ids.AT_ONCE - 1) < ids.one(4096 * ids.AT_ONCE)
 
 
 @pytest.mark.parametrize("at", [0, 150, 2400])
