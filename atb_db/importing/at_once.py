@@ -146,7 +146,10 @@ class _Adding(Ids):
         Raises:
             _Apart: it does not fit.
         """
-        statement = step.make(self)
+        try:
+            statement = step.make(self)
+        except ArithmeticError:
+            raise _Apart from None  # said where it is carried out by itself
         given = {name: value for name, value in statement.args.items() if name in statement.given}
         if statement.name == "orders.create_order":
             self._create(given)
