@@ -66,6 +66,7 @@ def test_every_damage_is_refused_by_verify_restore_and_drill(saved: Saved, empty
     assert objects(target) == 0
 
 
+@pytest.mark.slow
 def test_reading_through_alone_notices_every_cut_and_what_is_flipped_in_rows(saved: Saved, tmp_path: Path) -> None:
     tool = tool_for("pg_restore", major_of(saved.manifest.client_version))
     assert read_through(saved.dump, tool) == saved.manifest.rows

@@ -164,6 +164,7 @@ def test_a_damaged_one_is_passed_over(source: Source, tmp_path: Path, call: Run)
     assert "no manifest" in call("backup", "list", url=source.url).out
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_leaves_nothing_that_looks_like_a_backup(
     source: Source, tmp_path: Path, call: Run
 ) -> None:

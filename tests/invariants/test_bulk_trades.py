@@ -96,7 +96,7 @@ def at_once(db: Database, session_id: int, batches: Batches) -> list[int]:
     return [trade_id for ids in done for trade_id in ids]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(TRADES, max_size=6), max_size=4), st.sampled_from(["0", "1000"]))
 def test_the_books_are_those_of_one_after_the_other(
     db: Database, url: str, start_session: Callable[..., int], batches: Batches, balance: str

@@ -101,7 +101,7 @@ def check_day(day: metrics.DailyMetrics, booked: list[Result]) -> None:
     assert (day.avg_win is None, day.avg_loss is None) == (not wins, not losses)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(results, st.sampled_from([Decimal(0), Decimal(1000)]))
 @example([Result(0, 0, Decimal(0), Decimal(0), Decimal(0))], Decimal(0))
 def test_metrics_are_a_recomputation(world_db: Database, booked: list[Result], balance: Decimal) -> None:

@@ -21,10 +21,11 @@ from atb_db.journal.frames import frame, is_torn, unframe
 from atb_db.journal.queue import Queue, Ticket
 from atb_db.parameters import Parameter
 from atb_db.repository import events, statements
+from atb_db.repository.bookings import NewOrder, NewReport
 from atb_db.repository.imports import NewImportedRow
 from atb_db.repository.trades import NewTrade
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.types import ImportOutcome, Json, Number, PositionSide, Span, Unset
+from atb_db.types import ImportOutcome, Json, Number, OrderStatus, OrderType, PositionSide, Span, Unset
 
 COMMANDS = [one for one in statements() if one.kind is Kind.COMMAND and one.name not in OF_THE_MOMENT]
 LIMIT = 1 << 20
@@ -59,8 +60,24 @@ IMPORTED = st.builds(
     reason=st.none() | TEXT,
     content=st.none() | DOCUMENTS,
 )
+ORDERS = st.fixed_dictionaries(
+    {
+        **dict.fromkeys(("symbol", "internal_order_id"), TEXT),
+        "order_type": st.sampled_from(OrderType),
+        "side": st.sampled_from(PositionSide),
+        "quantity": NUMBERS,
+        "created_at": MOMENTS,
+    },
+    optional={"price": NUMBERS, "trailing_stop": st.booleans(), "reason": TEXT},
+).map(lambda given: NewOrder(**given))  # type: ignore[arg-type]
+REPORTS = st.fixed_dictionaries(
+    {"internal_order_id": TEXT, "timestamp": MOMENTS},
+    optional={"status": st.sampled_from(OrderStatus), "fee": NUMBERS, "quantity": NUMBERS},
+).map(lambda given: NewReport(**given))  # type: ignore[arg-type]
 BY_TYPE: dict[object, st.SearchStrategy[object]] = {
     NewTrade: st.lists(TRADES, max_size=3),
+    NewOrder: st.lists(ORDERS, max_size=3),
+    NewReport: st.lists(REPORTS, max_size=3),
     NewImportedRow: st.lists(IMPORTED, max_size=3),
     Number: NUMBERS,
     Span: NUMBERS | st.timedeltas(timedelta(0), timedelta(days=999)),
@@ -115,7 +132,7 @@ def reopened(path: Path) -> tuple[int, int]:
         queue.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(values())
 def test_a_value_comes_back_as_it_was(statement: Statement[object]) -> None:
     record = unframe(frame(entry_record(1, statement, datetime.now(UTC))))

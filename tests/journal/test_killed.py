@@ -21,7 +21,7 @@ from tests.faults.proxy import proxied
 from tests.faults.results import Line
 
 ROOT = Path(__file__).parents[2]
-ENGINES = 100 if FULL else 15
+ENGINES = 100 if FULL else 8
 
 
 @pytest.mark.parametrize("kind", ["sync", pytest.param("async", marks=pytest.mark.slow)])
