@@ -143,8 +143,10 @@ def another(db: Database, world: World, command: Declared[object], number: int) 
     for name in (*once, *(MORE_UNIQUE | RESTART_UNIQUE).get(command.name, ())):
         if isinstance(arguments.get(name), str):
             arguments[name] = f"{name}-{number}"
-    if "trades" in arguments:
-        arguments["trades"] = RowsText(str(arguments["trades"]).replace("bulk-", f"bulk-{number}-"))
+    for rows in ("trades", "orders", "reports"):
+        if rows in arguments:
+            text = str(arguments[rows]).replace("bulk-", f"bulk-{number}-").replace("logged ", f"logged {number} ")
+            arguments[rows] = RowsText(text)
     return command.value(arguments)
 
 
