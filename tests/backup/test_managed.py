@@ -105,6 +105,7 @@ def analyzed(url: str) -> bool:
         ]
 
 
+@pytest.mark.slow
 def test_the_owner_restores_into_another_database_of_the_provider(managed: Managed, dump: Path) -> None:
     url = managed.another("managed_new")
     done = restore(settings(url), dump)

@@ -53,6 +53,7 @@ def test_a_long_series_is_drawn_in_one_line(capsys: pytest.CaptureFixture[str]) 
     assert drawn.split()[-1] == "999"
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_them_and_a_file_does_not(fresh_url: str, tmp_path: Path) -> None:
     with Database(fresh_url) as db:
         session_id = prepare(db).session_id

@@ -139,7 +139,13 @@ def test_there_is_a_recipe_for_each_of_the_usual_changes() -> None:
     ]
 
 
-@pytest.mark.parametrize("recipe", recipes(), ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(one, id=one.name, marks=[pytest.mark.slow] if number else [])
+        for number, one in enumerate(recipes())
+    ],
+)
 def test_a_recipe_makes_what_it_says_and_takes_it_back(
     recipe: Recipe, fresh_url: str, migrated_url: str, tmp_path: Path
 ) -> None:

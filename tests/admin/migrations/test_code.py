@@ -80,6 +80,7 @@ def test_what_is_not_ours_and_depends_on_it_is_named_and_nothing_is_changed(live
     assert catalog(live) == before
 
 
+@pytest.mark.slow
 def test_what_a_release_no_longer_declares_is_dropped_by_it_and_what_others_made_is_not(live: str, edit: Edit) -> None:
     settings = Settings.load(live)
     added = "CREATE FUNCTION old_way(a integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';"
