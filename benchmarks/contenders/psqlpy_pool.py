@@ -14,7 +14,6 @@ from benchmarks.contenders.base import DECLARED, OPTIONS, Contender, Timing, eve
 from benchmarks.operations import Arguments, Operation
 from benchmarks.world import World
 
-
 _UNSENDABLE: Final = {"predictions.set_prediction"}
 """What has a domain over smallint, for which it sends four bytes."""
 
