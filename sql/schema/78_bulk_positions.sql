@@ -409,12 +409,63 @@ BEGIN
             closed_changes := array_append(closed_changes, change);
         END IF;
     END LOOP;
-    INSERT INTO positions OVERRIDING SYSTEM VALUE
-    SELECT x.* FROM unnest(plans) AS x WHERE x.id IS NOT NULL;
-    INSERT INTO orders OVERRIDING SYSTEM VALUE
-    SELECT x.* FROM unnest(made) AS x;
-    INSERT INTO order_fills
-    SELECT x.* FROM unnest(fills) AS x;
+    -- A column that a later migration adds gets its default.
+    INSERT INTO positions (
+        id, session_id, continues_position_id, symbol, side, status, contract, contract_size, base_asset,
+        settlement_currency, settlement_rate, allows_negative_prices, planned_size, planned_quantity,
+        entry_time, entry_balance, quantity, original_quantity, exited_quantity, current_quantity,
+        unbooked_quantity, entry_notional, exit_notional, cost_basis, entry_price, exit_price, size,
+        original_size, current_size, partial_exits_taken, scale_ins_taken, last_partial_exit_price,
+        last_scale_in_price, stop_loss, take_profit, trailing_stop, trailing_stop_activated,
+        trailing_stop_price, breakeven_triggered, last_update, current_price, unrealized_pnl,
+        unrealized_pnl_percent, mfe, mfe_price, mfe_time, mae, mae_price, mae_time, strategy_name,
+        confidence_score, exchange, max_holding_until, end_of_day_exit, weekend_exit,
+        time_restriction_group, realized_pnl, pnl_correction, commission, margin_interest_cost, funding,
+        last_exit_time, exit_time, exit_reason, request_id, request_hash, leverage, liquidation_price,
+        entry_tag
+    ) OVERRIDING SYSTEM VALUE
+    SELECT x.id, x.session_id, x.continues_position_id, x.symbol, x.side, x.status, x.contract, x.contract_size,
+           x.base_asset, x.settlement_currency, x.settlement_rate, x.allows_negative_prices,
+           x.planned_size, x.planned_quantity, x.entry_time, x.entry_balance, x.quantity,
+           x.original_quantity, x.exited_quantity, x.current_quantity, x.unbooked_quantity,
+           x.entry_notional, x.exit_notional, x.cost_basis, x.entry_price, x.exit_price, x.size,
+           x.original_size, x.current_size, x.partial_exits_taken, x.scale_ins_taken,
+           x.last_partial_exit_price, x.last_scale_in_price, x.stop_loss, x.take_profit,
+           x.trailing_stop, x.trailing_stop_activated, x.trailing_stop_price, x.breakeven_triggered,
+           x.last_update, x.current_price, x.unrealized_pnl, x.unrealized_pnl_percent, x.mfe,
+           x.mfe_price, x.mfe_time, x.mae, x.mae_price, x.mae_time, x.strategy_name, x.confidence_score,
+           x.exchange, x.max_holding_until, x.end_of_day_exit, x.weekend_exit, x.time_restriction_group,
+           x.realized_pnl, x.pnl_correction, x.commission, x.margin_interest_cost, x.funding,
+           x.last_exit_time, x.exit_time, x.exit_reason, x.request_id, x.request_hash, x.leverage,
+           x.liquidation_price, x.entry_tag
+      FROM unnest(plans) AS x
+     WHERE x.id IS NOT NULL;
+    INSERT INTO orders (
+        id, session_id, position_id, order_type, status, symbol, side, quantity, quote_quantity, price,
+        told_quantity, told_price, told_value, told_commission, recorded_quantity, recorded_base_fee,
+        recorded_notional, recorded_value, recorded_commission, unknown_fees, corrected_value,
+        filled_quantity, filled_price, filled_units, filled_value, commission, is_overfilled, needs_review,
+        exchange_order_id, internal_order_id, strategy_name, target_level, reason, failure_reason,
+        created_at, filled_at, cancelled_at, last_update, request_id, request_hash
+    ) OVERRIDING SYSTEM VALUE
+    SELECT x.id, x.session_id, x.position_id, x.order_type, x.status, x.symbol, x.side, x.quantity,
+           x.quote_quantity, x.price, x.told_quantity, x.told_price, x.told_value, x.told_commission,
+           x.recorded_quantity, x.recorded_base_fee, x.recorded_notional, x.recorded_value,
+           x.recorded_commission, x.unknown_fees, x.corrected_value, x.filled_quantity, x.filled_price,
+           x.filled_units, x.filled_value, x.commission, x.is_overfilled, x.needs_review,
+           x.exchange_order_id, x.internal_order_id, x.strategy_name, x.target_level, x.reason,
+           x.failure_reason, x.created_at, x.filled_at, x.cancelled_at, x.last_update, x.request_id,
+           x.request_hash
+      FROM unnest(made) AS x;
+    INSERT INTO order_fills (
+        id, order_id, kind, exchange_fill_id, quantity, price, fee, fee_currency, commission, filled_at,
+        position_id, is_booked, booked_quantity, booked_value, booked_commission, released_cost, pnl,
+        unconverted_pnl, told_pnl, settlement_rate
+    )
+    SELECT x.id, x.order_id, x.kind, x.exchange_fill_id, x.quantity, x.price, x.fee, x.fee_currency, x.commission,
+           x.filled_at, x.position_id, x.is_booked, x.booked_quantity, x.booked_value,
+           x.booked_commission, x.released_cost, x.pnl, x.unconverted_pnl, x.told_pnl, x.settlement_rate
+      FROM unnest(fills) AS x;
     FOR i IN 1 .. cardinality(partial_orders) LOOP
         PERFORM record_partial_trade(partial_positions[i], partial_orders[i], partial_moves[i], partial_times[i]);
     END LOOP;

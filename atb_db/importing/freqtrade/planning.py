@@ -74,7 +74,7 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
 
 
 def _unfit(row: Row) -> str | None:
-    """Why a trade tells not even which session it is of, and what it says of it; None where it does."""
+    """What keeps a trade from having a session, a pair and a start; None where nothing does."""
     try:
         book_of(row)
         text(row, "pair")
