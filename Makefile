@@ -77,6 +77,10 @@ test: $(VENV)/.dev ## Run the tests (ARGS="-k ledger", WORKERS=4; COVERAGE=1 col
 test-slow: $(VENV)/.dev ## Run what make test leaves out, as it takes long and seldom fails alone; make check runs both
 	@$(PY) -m pytest -n $(WORKERS) $(DIST) -m slow $(if $(COVERAGE),--cov --cov-append --cov-report=) $(ARGS)
 
+explore: $(VENV)/.dev ## Run every test of values that are drawn, slow or not, with others than make test draws (SEED=7)
+	@echo "SEED=$(SEED)"
+	@ATB_DB_SEED=$(SEED) $(PY) -m pytest -n $(WORKERS) $(DIST) -m drawn --hypothesis-seed=$(SEED) $(ARGS)
+
 walks: $(VENV)/.dev ## Run what a new or changed statement needs: the walks over all of them, and what is generated
 	@$(PY) -m pytest -q -n $(WORKERS) $(DIST) -m "not slow" $(WALKS) $(ARGS)
 
@@ -211,4 +215,4 @@ clean: ## Remove .venv and everything generated
 	@rm -rf $(VENV) $(BENCH) $(CLUSTER) dist build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo test test-slow walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest lowest cov growth protection fmt catalog docs wheel bench bench-quick clean
+.PHONY: help setup demo test test-slow explore walks test-matrix faults soak cluster cluster-stop cluster-faults check check-static lint types floors sql-lint dependencies newest lowest cov growth protection fmt catalog docs wheel bench bench-quick clean

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
-from time import time_ns
 
 import hypothesis
 import psycopg
@@ -31,9 +30,14 @@ from atb_db.types import TradeSourceLabel
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Its limits of time would fail on a machine that does something else, too.
+SEED = os.environ.get("ATB_DB_SEED")
+# The same commit draws the same values, so that a change is judged by what it changed; make explore draws others.
+# Limits of time would fail on a machine that does something else, too.
 hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    derandomize=SEED is None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("any machine")
 
@@ -97,7 +101,12 @@ _numbers = count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort by file: the long ones first."""
+    """Sort by file: the long ones first; mark what draws its values."""
+    for item in items:
+        if isinstance(item, pytest.Function) and (
+            "chance" in item.fixturenames or hypothesis.is_hypothesis_test(item.obj)
+        ):
+            item.add_marker("drawn")
     places = {file: place for place, file in enumerate(LONG)}
     items.sort(key=lambda item: places.get(item.path.relative_to(Path(__file__).parent).as_posix(), len(places)))
 
@@ -188,10 +197,8 @@ def fresh_db(fresh_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def chance() -> Random:
-    """The test's own chance; ATB_DB_SEED repeats what it made."""
-    seed = int(os.environ.get("ATB_DB_SEED") or time_ns() % 2**32)
-    print(f"ATB_DB_SEED={seed}")  # noqa: T201  shown when the test fails
-    return Random(seed)  # noqa: S311
+    """The test's own chance; with another ATB_DB_SEED it makes something else."""
+    return Random(int(SEED or 0))  # noqa: S311
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from atb_db.statement import Statement
 from tests.invariants.test_any_values import FULL, TRADE, others
 from tests.statements.examples import World, example
 
+pytestmark = pytest.mark.drawn
+
 COPIES: Final = [found for found in statements() if isinstance(found, Copy)]
 SPECIAL: Final = ["tab\there", "back\\slash", "\\N", "line\nbreak\r", "100 %", "%s", "", "\u2028", "é", "INFO"]
 EXAMPLES: Final = 2000 if FULL else 60

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -26,18 +26,26 @@ from atb_db.database import Transaction
 from atb_db.documents import JsonText
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.repository import statements, trades
+from atb_db.repository.bookings import NewOrder, NewReport
 from atb_db.repository.imports import NewImportedRow
 from atb_db.repository.trades import NewTrade
+from atb_db.rows import is_row_type
 from atb_db.statement import Declared, Kind, Statement
-from atb_db.types import ImportOutcome, Json, Number, Span
+from atb_db.types import Json, Number, Span
 from atb_db.values import new_request_id
 from tests.invariants.running import undone
 from tests.statements.examples import World, at, example
+from tests.statements.given_rows import fields_of
+
+Row = NewTrade | NewImportedRow | NewOrder | NewReport
+
+pytestmark = pytest.mark.drawn
 
 FULL: Final = os.environ.get("ATB_DB_FAULTS") == "full"
 WRITING: Final = [one for one in statements() if one.kind is not Kind.QUERY]
+TAKES_ROWS: Final = [one for one in WRITING if any(is_row_type(parameter.type) for parameter in one.parameters)]
 # A quick selection: every fourth statement, a few values each.
-CHOSEN: Final = WRITING if FULL else list(dict.fromkeys([*WRITING[::4], trades.log_trades]))
+CHOSEN: Final = WRITING if FULL else list(dict.fromkeys([*WRITING[::4], *TAKES_ROWS]))
 EXAMPLES: Final = 200 if FULL else 8
 # Of values that are fine by themselves: there is no such row, or they contradict what is there.
 REFUSALS: Final = (InvalidInput, NotFound, Conflict)
@@ -82,14 +90,12 @@ DOCUMENTS: Final = st.recursive(
 TRADE: Final = NewTrade(
     "X", "LONG", 10, 11, "0.1", at(0), at(1), 1, "x", "x", commission="0.1", strategy_config={"a": 1}
 )
-IMPORTED: Final = NewImportedRow("trades", "1", "ADJUSTED", 7, target_table="trades", target_id=1, content={"a": 1})
-IMPORTED_TYPES: Final[dict[str, object]] = {
-    **dict.fromkeys(("source_table", "source_key", "target_table", "reason"), str),
-    **dict.fromkeys(("content_hash", "session_id", "target_id"), int),
-    "outcome": ImportOutcome,
-    "target_request_id": UUID,
-    "content": Json,
-}
+ROWS: Final[Sequence[Row]] = (
+    TRADE,
+    NewImportedRow("trades", "1", "ADJUSTED", 7, target_table="trades", target_id=1, content={"a": 1}),
+    NewOrder("ENTRY", "X", "LONG", 2, "entry", at(0), size="0.1"),
+    NewReport("entry", at(0), exchange_fill_id="f", quantity=2, price=100, fee=1, fee_currency="USDT"),
+)
 BY_TYPE: Final[dict[object, st.SearchStrategy[Any]]] = {
     Number: st.decimals() | st.floats() | st.integers() | st.decimals(0, 2, places=12).map(str),
     Span: st.timedeltas() | st.decimals() | st.floats() | st.integers(),
@@ -114,10 +120,9 @@ def arguments(declaration: Declared[object], world: World) -> st.SearchStrategy[
 
 def others(kind: object) -> st.SearchStrategy[Any]:
     """Any values for a parameter of this type."""
-    if kind is NewTrade:
-        return _records(TRADE, {one.name: one.type for one in trades.log_trade.parameters})
-    if kind is NewImportedRow:
-        return _records(IMPORTED, IMPORTED_TYPES)
+    if is_row_type(kind):
+        [usual] = [row for row in ROWS if type(row) is kind]
+        return _records(usual)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from([*kind, *ODD])
     return BY_TYPE[kind] | st.sampled_from(ODD)
@@ -151,9 +156,9 @@ def test_refused_or_stored_exactly(world_db: Database, world: World, declaration
     attempt()
 
 
-def _records(usual: NewTrade | NewImportedRow, types: dict[str, object]) -> st.SearchStrategy[Any]:
+def _records(usual: Row) -> st.SearchStrategy[Any]:
     """One record with another value in one of its fields, or none at all."""
-    fields = {name: others(kind) for name, kind in types.items() if name in usual._fields}
+    fields = {one.name: others(one.type) for one in fields_of(type(usual))}
     changes = st.sampled_from(sorted(fields)).flatmap(lambda name: st.fixed_dictionaries({name: fields[name]}))
     return changes.map(lambda change: [usual._replace(**change)]) | st.sampled_from([[], [usual, None], usual, *ODD])
 
