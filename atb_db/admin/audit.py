@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from atb_db.admin.audit_marks import WIDTH, Marks
-from atb_db.admin.connection import Connection, perform, reading
+from atb_db.admin.connection import Connection, perform, reading, reading_beside
 from atb_db.admin.progress import Progress, silent
+from atb_db.admin.side_by_side import side_by_side
 from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
 from atb_db.repository.audit import (
@@ -20,21 +22,25 @@ from atb_db.repository.audit import (
     audit_days,
     audit_equity,
     audit_ledger,
+    audit_metrics,
     audit_orders,
     audit_orphans,
     audit_positions,
     audit_trades,
+    get_months,
     get_position_blocks,
     get_session_ids,
 )
+from atb_db.statement import Statement
 
 STEP: Final = 20_000
 """Positions that one step compares."""
 
-# How many groups there are is estimated far too low: they would not fit. Compiling takes longer than it saves.
+# How many groups there are is estimated far too low: they would not fit. Compiling takes longer than it saves. What
+# belongs to a step lies near each other, mostly: looking it up is cheaper than reading the session once a step.
 PLANS: Final = (
     "SET LOCAL jit TO off; SET LOCAL enable_hashagg TO off; SET LOCAL work_mem TO '64MB';"
-    " SET LOCAL plan_cache_mode TO force_custom_plan"
+    " SET LOCAL random_page_cost TO 1; SET LOCAL plan_cache_mode TO force_custom_plan"
 )
 
 
@@ -60,9 +66,16 @@ class Audit(NamedTuple):
 
 
 def audit(
-    settings: Settings, *, session_id: int | None = None, marks: Path | None = None, progress: Progress = silent
+    settings: Settings,
+    *,
+    session_id: int | None = None,
+    marks: Path | None = None,
+    jobs: int = 1,
+    progress: Progress = silent,
 ) -> Audit:
     """Audit all sessions and what holds between them, or one session; reads only, as of one moment.
+
+    With several `jobs`, as many connections read at once.
 
     With a file for `marks`, what was found sound is noted there as the audit goes on: the next one with the same file
     passes over the positions of which no transaction has written anything since, also after this one was killed.
@@ -73,17 +86,18 @@ def audit(
         Unavailable: the server cannot be reached.
         Unusable: the file of marks cannot be read or written, or is something else.
     """
-    with reading(settings) as (connection, server):
-        connection.execute(NO_TIMEOUT)
+    with reading(settings) as (connection, server), reading_beside(connection, settings, more=jobs - 1) as connections:
+        for one in connections:
+            one.execute(NO_TIMEOUT)
         kept = Marks(marks, connection) if marks is not None else None
-        found = read_audit(connection, server, session_id=session_id, marks=kept, progress=progress)
+        found = read_audit(connections, server, session_id=session_id, marks=kept, progress=progress)
         if kept is not None:
             kept.write()
         return found
 
 
 def read_audit(
-    connection: Connection,
+    connections: Sequence[Connection],
     server: ServerInfo,
     *,
     session_id: int | None = None,
@@ -93,17 +107,19 @@ def read_audit(
     marks: Marks | None = None,
     progress: Progress = silent,
 ) -> Audit:
-    """`audit` on a connection that there is; the newest sessions first, and no step begun after so many seconds.
+    """`audit` on connections that see the same; the newest sessions first, and no step begun after so many seconds.
 
     A step compares about `step` positions with all that belongs to them, and whole blocks of `width` ids.
     """
     until = None if seconds is None else time.monotonic() + seconds
-    connection.execute(PLANS)
+    connection = connections[0]
+    for one in connections:
+        one.execute(PLANS)
     ids = perform(connection, get_session_ids()) if session_id is None else [session_id]
     findings: list[SessionFinding] = []
     audited = passed_over = 0
     for number in ids:
-        books = _Books(connection, number, step=step, width=width, marks=marks)
+        books = _Books(connections, number, step=step, width=width, marks=marks)
         for done in books.audit():
             progress(f"Comparing session {number}", done, books.positions)
             if until is not None and time.monotonic() > until:
@@ -123,10 +139,18 @@ def read_audit(
 
 def session_findings(connection: Connection, session_id: int) -> tuple[SessionFinding, ...]:
     """What contradicts itself in one session's books, on an open connection."""
-    books = _Books(connection, session_id)
+    books = _Books([connection], session_id)
     for _ in books.audit():
         pass
     return tuple(SessionFinding(session_id, finding) for finding in books.findings)
+
+
+class _Task(NamedTuple):
+    """Statements that compare a part of a session's books."""
+
+    statements: tuple[Statement[list[BookFinding]], ...]
+    run: Sequence[PositionBlock] = ()
+    """The blocks of positions that they compare."""
 
 
 class _Books:
@@ -134,14 +158,14 @@ class _Books:
 
     def __init__(
         self,
-        connection: Connection,
+        connections: Sequence[Connection],
         session_id: int,
         *,
         step: int = STEP,
         width: int = WIDTH,
         marks: Marks | None = None,
     ) -> None:
-        self._connection = connection
+        self._connections = connections
         self._session_id = session_id
         self._step = step
         self._width = width
@@ -152,34 +176,53 @@ class _Books:
 
     def audit(self) -> Iterator[int]:
         """How many positions are done, after each step."""
-        session_id = self._session_id
-        blocks = perform(self._connection, get_position_blocks(session_id=session_id, width=self._width))
-        self.positions = sum(one.positions for one in blocks)
-        if self._marks is not None:
-            touched = [one for one in blocks if not self._marks.untouched(session_id, one)]
-        else:
-            touched = blocks
-        self.passed_over = done = self.positions - sum(one.positions for one in touched)
-        for run in _runs(blocks, touched, self._step):
-            # Without limits the plan is that of a whole session, and what has no position is compared.
-            first = None if run[0] is blocks[0] else run[0].block * self._width
-            last = None if run[-1] is blocks[-1] else (run[-1].block + 1) * self._width - 1
-            found = [
-                finding
-                for statement in (audit_positions, audit_orders, audit_trades)
-                for finding in perform(
-                    self._connection, statement(session_id=session_id, first_position=first, last_position=last)
-                )
-            ]
+        tasks = self._tasks()
+        done = self.passed_over
+        for number, (task, found) in enumerate(side_by_side(self._connections, tasks, _perform), 1):
             self.findings += found
-            if self._marks is not None:
-                self._marks.keep(session_id, sound=() if found else run, unsound=run if found else ())
-            done += sum(one.positions for one in run)
+            if self._marks is not None and task.run:
+                self._marks.keep(self._session_id, sound=() if found else task.run, unsound=task.run if found else ())
+            done += sum(one.positions for one in task.run)
+            self.is_complete = number == len(tasks)
             yield done
-        for whole in (audit_books, audit_ledger, audit_equity, audit_days):
-            self.findings += perform(self._connection, whole(session_id=session_id))
-            self.is_complete = whole is audit_days
-            yield done
+
+    def _tasks(self) -> list[_Task]:
+        session_id, width = self._session_id, self._width
+        blocks = perform(
+            self._connections[0],
+            get_position_blocks(session_id=session_id, width=width, with_rows=self._marks is not None),
+        )
+        touched = [one for one in blocks if self._marks is None or not self._marks.untouched(session_id, one)]
+        self.positions = sum(one.positions for one in blocks)
+        self.passed_over = self.positions - sum(one.positions for one in touched)
+        runs = list(_runs(blocks, touched, self._step))
+        if not blocks and self._marks is None:
+            runs = [[]]  # There may be orders and ledger entries without a position.
+        tasks = []
+        for run in runs:
+            # Without limits the plan is that of a whole session, and what has no position is compared.
+            first = None if not run or run[0] is blocks[0] else run[0].block * width
+            last = None if not run or run[-1] is blocks[-1] else (run[-1].block + 1) * width - 1
+            statements = (
+                statement(session_id=session_id, first_position=first, last_position=last)
+                for statement in (audit_positions, audit_orders, audit_trades)
+            )
+            tasks.append(_Task(tuple(statements), run))
+        sums = [
+            audit_metrics(session_id=session_id, daily=True),
+            audit_metrics(session_id=session_id, daily=False),
+            audit_ledger(session_id=session_id),
+            audit_equity(session_id=session_id),
+            audit_books(session_id=session_id),
+        ]
+        months = perform(self._connections[0], get_months(session_id=session_id)) if len(tasks) > 1 else []
+        for start, end in pairwise([None, *months[1:], None]):
+            sums.append(audit_days(session_id=session_id, start=start, end=end))
+        return tasks + [_Task((one,)) for one in sums]
+
+
+def _perform(connection: Connection, task: _Task) -> list[BookFinding]:
+    return [finding for statement in task.statements for finding in perform(connection, statement)]
 
 
 def _runs(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final, NamedTuple, TypeAlias, TypeVar, cast, overload
 
 import psycopg
-from psycopg import IsolationLevel, RawCursor
+from psycopg import IsolationLevel, RawCursor, sql
 from psycopg.rows import class_row, tuple_row
 
 from atb_db.config import Settings
@@ -46,6 +46,22 @@ def reading(settings: Settings) -> Iterator[Reading]:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.execute(CATALOG_SETTINGS)
         yield Reading(connection, server)
+
+
+@contextmanager
+def reading_beside(first: Connection, settings: Settings, *, more: int) -> Iterator[Sequence[Connection]]:
+    """The first one, which `reading` gave, and so many more connections whose transactions see what it sees.
+
+    Raises:
+        Unavailable: the server cannot be reached, or has no connection left.
+    """
+    with ExitStack() as stack:
+        others = [stack.enter_context(reading(settings)).connection for _ in range(more)]
+        if others:
+            [(snapshot,)] = first.execute("SELECT pg_export_snapshot()")
+            for other in others:
+                other.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+        yield (first, *others)
 
 
 @contextmanager

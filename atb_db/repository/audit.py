@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -43,7 +44,11 @@ class SessionAudit(NamedTuple):
     """What a session's books say of each other, by subject."""
 
     books: list[BookFinding]
-    """Sums: balance, transfers, trades, metrics, final figures."""
+    """Sums: balance, transfers, trades, final figures."""
+    daily: list[BookFinding]
+    """Performance metrics of days."""
+    all_time: list[BookFinding]
+    """Performance metrics of the whole session."""
     ledger: list[BookFinding]
     """Numbers, balances, kinds, times and causes of ledger entries."""
     positions: list[BookFinding]
@@ -60,7 +65,7 @@ class SessionAudit(NamedTuple):
     @property
     def findings(self) -> list[BookFinding]:
         """All of them."""
-        return [*self.books, *self.ledger, *self.positions, *self.orders, *self.trades, *self.equity, *self.days]
+        return [one for findings in self for one in findings]
 
 
 def audit_session(*, session_id: int) -> Batch[SessionAudit]:
@@ -68,6 +73,8 @@ def audit_session(*, session_id: int) -> Batch[SessionAudit]:
     return Batch(
         SessionAudit,
         books=audit_books(session_id=session_id),
+        daily=audit_metrics(session_id=session_id, daily=True),
+        all_time=audit_metrics(session_id=session_id, daily=False),
         ledger=audit_ledger(session_id=session_id),
         positions=audit_positions(session_id=session_id),
         orders=audit_orders(session_id=session_id),
@@ -79,7 +86,7 @@ def audit_session(*, session_id: int) -> Batch[SessionAudit]:
 
 @query
 def audit_books(*, session_id: int) -> list[BookFinding]:
-    """Contradictions between the sums of a session's ledger, trades and metrics and the session, by rule and subject.
+    """Contradictions between the sums of a session's ledger and trades and the session, by rule and subject.
 
     - ``ledger sum``: the ledger's deltas add up to the current balance.
     - ``ledger chain``: the session knows the number of its entries.
@@ -90,6 +97,16 @@ def audit_books(*, session_id: int) -> list[BookFinding]:
     - ``move``: a position that was moved has its reconciliation event.
     - ``final figures``: the final figures of an ended session are those of its books.
     - ``trade``: the percent of a trade without a position follows from its figures, its time is its entry's.
+    """
+    ...
+
+
+@query
+def audit_metrics(*, session_id: int, daily: bool) -> list[BookFinding]:
+    """Contradictions between a session's performance metrics and its trades, by rule and subject.
+
+    Those of its days, or all others.
+
     - ``metrics``: performance_metrics equals recomputed_metrics in every column.
     """
     ...
@@ -184,8 +201,10 @@ def audit_equity(*, session_id: int) -> list[BookFinding]:
 
 
 @query
-def audit_days(*, session_id: int) -> list[BookFinding]:
+def audit_days(*, session_id: int, start: datetime | None = None, end: datetime | None = None) -> list[BookFinding]:
     """Contradictions between a session's trades and orders and their sums by day and month.
+
+    Of the days and months that are whole between `start` and `end`; None does not limit.
 
     - ``trade days``: trade_days and trade_day_parts equal what their days' trades make of them in every column.
     - ``trade months``: trade_months and trade_month_parts equal what those of their days make of them in every column.
@@ -223,12 +242,18 @@ def audit_orphans() -> list[BookFinding]:
 
 
 @query
-def get_position_blocks(*, session_id: int, width: int) -> list[PositionBlock]:
+def get_position_blocks(*, session_id: int, width: int, with_rows: bool = True) -> list[PositionBlock]:
     """How many rows a session's positions have, and which transaction wrote the newest of them, by blocks of ids.
 
-    All that `audit_positions`, `audit_orders` and `audit_trades` compare: it costs an eighth of what they cost. A
-    block that has as many rows with the same ids, and none of a transaction that began since, is as it was.
+    All that `audit_positions`, `audit_orders` and `audit_trades` compare; without `with_rows` only the positions are
+    counted. A block that has as many rows with the same ids, and none of a transaction that began since, is as it was.
     """
+    ...
+
+
+@query
+def get_months(*, session_id: int) -> list[datetime]:
+    """The first moments of the months of a session's trades and orders whose sums are kept, in their order."""
     ...
 
 

@@ -40,6 +40,10 @@ CREATE TABLE account_balances (
     )
 );
 
+-- Read by the audit, for the entries of positions of a stretch of ids: they lie near each other, so that a summary of
+-- each stretch of pages finds them, and costs a write next to nothing.
+CREATE INDEX account_balances_position_id_idx ON account_balances USING brin (position_id)
+WITH (pages_per_range = 32, autosummarize = on);
 -- Read by transfer_spans: deposits and withdrawals are few.
 CREATE INDEX account_balances_transfers_idx ON account_balances (session_id, last_updated)
 WHERE entry_type = 'TRANSFER';

@@ -88,48 +88,46 @@ COMMENT ON COLUMN performance_metrics.avg_loss IS 'Mean pnl of the losing trades
 CREATE VIEW recomputed_metrics AS
 WITH booked AS (
     SELECT t.session_id, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
-           l.entry_number, p.opening, p.period, p.period_start, p.period_end
+           sign(t.pnl)::integer AS outcome, l.entry_number, p.opening, p.period, p.period_start
       FROM trades AS t
       JOIN account_balances AS l ON l.request_id = t.request_id
       JOIN trading_sessions AS s ON s.id = t.session_id
      CROSS JOIN LATERAL (
                VALUES (
-                          'DAILY'::metric_period,
-                          date_trunc('day', t.exit_time, 'UTC'),
-                          date_trunc('day', t.exit_time, 'UTC') + interval '24 hours',
-                          l.total_balance - t.net_pnl
+                          'DAILY'::metric_period, date_trunc('day', t.exit_time, 'UTC'), l.total_balance - t.net_pnl
                       ),
-                      ('ALL_TIME'::metric_period, 'epoch'::timestamptz, NULL, s.initial_balance)
-           ) AS p (period, period_start, period_end, opening)
+                      ('ALL_TIME'::metric_period, 'epoch'::timestamptz, s.initial_balance)
+           ) AS p (period, period_start, opening)
 ), valued AS (
-    SELECT *,
+    SELECT session_id, pnl, commission, margin_interest_cost, funding, outcome, entry_number, period, period_start,
            first_value(opening) OVER in_order AS opening_balance,
            first_value(opening) OVER in_order + sum(net_pnl) OVER in_order AS value,
            row_number() OVER in_order AS place,
-           lag(sign(pnl)) OVER in_order AS earlier_outcome,
+           lag(outcome) OVER in_order IS DISTINCT FROM outcome AS is_turn,
            lead(entry_number) OVER in_order IS NULL AS is_last
       FROM booked
     WINDOW in_order AS (
                PARTITION BY session_id, period, period_start ORDER BY entry_number ROWS UNBOUNDED PRECEDING
            )
 ), measured AS (
-    SELECT *,
+    SELECT session_id, pnl, commission, margin_interest_cost, funding, outcome, period, period_start, opening_balance,
+           value, is_last,
            greatest(opening_balance, max(value) OVER in_order) AS peak,
            -- From where the run of equal outcomes begins.
-           sign(pnl)::integer * (
-               place + 1 - max(CASE WHEN place = 1 OR sign(pnl) <> earlier_outcome THEN place END) OVER in_order
-           ) AS streak
+           outcome * (place + 1 - max(CASE WHEN is_turn THEN place END) OVER in_order) AS streak
       FROM valued
     WINDOW in_order AS (
                PARTITION BY session_id, period, period_start ORDER BY entry_number ROWS UNBOUNDED PRECEDING
            )
 )
-SELECT session_id, period, period_start, max(period_end) AS period_end, max(opening_balance) AS opening_balance,
+SELECT session_id, period, period_start,
+       CASE period WHEN 'DAILY' THEN period_start + interval '24 hours' END AS period_end,
+       max(opening_balance) AS opening_balance,
        count(*)::integer AS total_trades,
-       (count(*) FILTER (WHERE pnl > 0))::integer AS winning_trades,
-       (count(*) FILTER (WHERE pnl < 0))::integer AS losing_trades,
-       coalesce(sum(pnl) FILTER (WHERE pnl > 0), 0) AS gross_profit,
-       coalesce(-sum(pnl) FILTER (WHERE pnl < 0), 0) AS gross_loss,
+       (count(*) FILTER (WHERE outcome > 0))::integer AS winning_trades,
+       (count(*) FILTER (WHERE outcome < 0))::integer AS losing_trades,
+       coalesce(sum(pnl) FILTER (WHERE outcome > 0), 0) AS gross_profit,
+       coalesce(-sum(pnl) FILTER (WHERE outcome < 0), 0) AS gross_loss,
        sum(commission) AS commission,
        sum(margin_interest_cost) AS margin_interest_cost,
        sum(funding) AS funding,

@@ -162,6 +162,16 @@ def test_zeros_behind_numbers_contradict_nothing(books: Books, shown: str) -> No
     assert found(books) == set()
 
 
+def test_several_connections_find_the_same_in_the_same_order(books: Books) -> None:
+    tamper(
+        books, "UPDATE trades SET exit_price = 5; UPDATE orders SET symbol = 'OTHER'; UPDATE trade_days SET loss = 9"
+    )
+    settings = Settings.load(books.url, environ={})
+    alone = audit_all(settings)
+    assert len(alone.findings) > 5
+    assert audit_all(settings, jobs=3) == alone
+
+
 def test_an_unknown_session_is_not_clean(db: Database) -> None:
     for statement in audit.audit_session(session_id=10**9).statements:
         with pytest.raises(NotFound):

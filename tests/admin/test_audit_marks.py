@@ -33,7 +33,7 @@ def progress(what, done, total):
 
 with connected(sys.argv[1]) as (connection, server):
     marks = Marks(Path(sys.argv[2]), connection, width=1, pause=0)
-    read_audit(connection, server, step=1, width=1, marks=marks, progress=progress)
+    read_audit([connection], server, step=1, width=1, marks=marks, progress=progress)
 """
 
 
@@ -57,7 +57,7 @@ def traded(fresh_db: Database) -> Database:
 def audited(db: Database, path: Path) -> Audit:
     with connected(db.settings.conninfo) as (connection, server):
         marks = Marks(path, connection, width=1, pause=0)
-        return read_audit(connection, server, step=1, width=1, marks=marks)
+        return read_audit([connection], server, step=1, width=1, marks=marks)
 
 
 def test_what_nobody_has_written_is_passed_over(traded: Database, tmp_path: Path) -> None:

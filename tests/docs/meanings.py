@@ -109,6 +109,7 @@ OF_ALL: Final[Mapping[str, str]] = {
     "before": "Only what is older: the time of the last row of the page before.",
     "before_id": "That row's id, as several can have one time.",
     "created_before": "Only orders journaled before it.",
+    "daily": "The rows of days; FALSE: all others.",
     "end": "Until this moment, itself left out.",
     "entry_order_id": _EXCHANGE_ID,
     "exchange_fill_id": "The exchange's id of the execution; once per order.",
@@ -150,6 +151,7 @@ OF_ALL: Final[Mapping[str, str]] = {
     "ttl_seconds": "Seconds for which the prediction is valid.",
     "unless_flag": "A control flag that refuses the order while it is active.",
     "updated_by": "Who or what changed the balance.",
+    "with_rows": "Whether their rows are looked at, too; FALSE: positions are counted, no more.",
     "width": "Ids in a block.",
 }
 """By parameter, whatever the function."""

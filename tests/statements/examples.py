@@ -313,12 +313,15 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         timestamp=at(9),
         token=TOKEN,
     ),
+    "audit.audit_days": lambda world: audit.audit_days(session_id=world.session_id, start=at(-999), end=at(999)),
     "audit.audit_ledger": lambda world: audit.audit_ledger(
         session_id=world.session_id, first_entry=1, last_entry=1_000_000
     ),
     "audit.audit_orders": lambda world: audit.audit_orders(session_id=world.session_id, **EVERY_POSITION),
     "audit.audit_positions": lambda world: audit.audit_positions(session_id=world.session_id, **EVERY_POSITION),
     "audit.audit_trades": lambda world: audit.audit_trades(session_id=world.session_id, **EVERY_POSITION),
+    "audit.audit_metrics": lambda world: audit.audit_metrics(session_id=world.session_id, daily=True),
+    "audit.get_months": lambda world: audit.get_months(session_id=world.session_id),
     "audit.get_position_blocks": lambda world: audit.get_position_blocks(session_id=world.session_id, width=4096),
     "events.copy_events": lambda world: events.copy_events(
         session_id=world.session_id,

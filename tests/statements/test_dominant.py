@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -10,9 +10,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from atb_db.admin.audit import PLANS
 from atb_db.embedded import Server
 from atb_db.repository import (
     account,
+    audit,
     events,
     execution,
     metrics,
@@ -218,6 +220,24 @@ def test_a_command_reads_no_history(connection: psycopg.Connection, session_id: 
     for statement in commands(session_id):
         for mode in MODES:
             assert beyond(connection, statement, mode) == {}, (statement, mode)
+
+
+@pytest.mark.parametrize("compare", [audit.audit_positions, audit.audit_orders, audit.audit_trades], ids=str)
+def test_a_step_of_the_audit_reads_what_it_compares(
+    connection: psycopg.Connection, session_id: int, compare: Callable[..., Statement[object]]
+) -> None:
+    """Not the session, once a step: the steps together would take the square of its length. The pages of the ledger
+    that are not summed up yet are looked through."""
+    [(first, last)] = connection.execute(
+        "SELECT min(id), max(id)"
+        " FROM (SELECT id FROM positions WHERE session_id = %s ORDER BY id OFFSET 9000 LIMIT 50) AS p",
+        [session_id],
+    ).fetchall()
+    step = compare(session_id=session_id, first_position=first, last_position=last)
+    with connection.transaction():
+        connection.execute(PLANS)
+        read, _ = rows_read(connection, step, "force_custom_plan")
+    assert sum(read.values()) < 0.2 * dominant.TRADES, list(read.items())
 
 
 def test_what_reads_as_much_as_there_is_is_listed_for_a_reason(

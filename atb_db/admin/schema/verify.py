@@ -240,7 +240,7 @@ def _audited(
     """The audit, or what the role may not read for it: a table of another owner must not hide all other findings."""
     try:
         with connection.transaction():
-            return read_audit(connection, server, seconds=seconds), ()
+            return read_audit([connection], server, seconds=seconds), ()
     except PermissionDenied as error:
         return None, (_hidden("books", "not audited", error.message),)
 

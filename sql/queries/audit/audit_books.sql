@@ -1,4 +1,4 @@
--- Contradictions between the sums of a session's ledger, trades and metrics and the session, by rule and subject.
+-- Contradictions between the sums of a session's ledger and trades and the session, by rule and subject.
 WITH session AS MATERIALIZED (
     SELECT id, start_time, end_time, initial_balance, current_balance, ledger_entries, transferred, balance_set_at,
            final_balance, total_pnl, total_trades, win_rate, max_drawdown
@@ -118,24 +118,6 @@ WITH session AS MATERIALIZED (
        AND l.session_id = :session_id
        AND l.entry_type = 'TRADE'
        AND l.last_updated IS DISTINCT FROM t.exit_time
-), metrics_checks AS (
-    SELECT 'metrics' AS identity, coalesce(due.subject, kept.subject) AS subject,
-           due.columns AS expected, kept.columns AS actual
-      FROM (
-               SELECT m.period || ' ' || m.period_start::date || ', ' || c.key AS subject, c.value AS columns
-                 FROM recomputed_metrics AS m
-                CROSS JOIN LATERAL jsonb_each(to_jsonb(m)) AS c
-                WHERE m.session_id = :session_id
-           ) AS due
-      FULL JOIN (
-               SELECT m.period || ' ' || m.period_start::date || ', ' || c.key AS subject, c.value AS columns
-                 FROM performance_metrics AS m
-                CROSS JOIN LATERAL jsonb_each(to_jsonb(m) - ARRAY[
-                          'net_pnl', 'win_rate', 'profit_factor', 'expectancy', 'avg_win', 'avg_loss'
-                      ]) AS c
-                WHERE m.session_id = :session_id
-           ) AS kept ON kept.subject = due.subject
-     WHERE due.columns IS DISTINCT FROM kept.columns
 ), findings AS (
     SELECT identity, subject, trim_scale(expected)::text AS expected, trim_scale(actual)::text AS actual
       FROM session_checks
@@ -143,9 +125,6 @@ WITH session AS MATERIALIZED (
      UNION ALL
     SELECT identity, subject, expected, actual
       FROM other_checks
-     UNION ALL
-    SELECT identity, subject, expected #>> '{}', actual #>> '{}'
-      FROM metrics_checks
 )
 SELECT identity, subject, expected, actual
   FROM findings

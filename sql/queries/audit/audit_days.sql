@@ -1,8 +1,8 @@
 -- Contradictions between a session's trades and orders and their sums by day and month.
 WITH days AS MATERIALIZED (
-    SELECT (SELECT array_agg(k.day::timestamptz) FROM kept_trade_days(:session_id, NULL, NULL) AS k) AS of_trades,
-           (SELECT array_agg(k.day) FROM kept_order_days(:session_id, NULL, NULL) AS k (day)) AS of_orders,
-           (SELECT array_agg(k.month::timestamptz) FROM kept_trade_months(:session_id, NULL, NULL) AS k) AS of_months
+    SELECT (SELECT array_agg(k.day::timestamptz) FROM kept_trade_days(:session_id, :start, :end) AS k) AS of_trades,
+           (SELECT array_agg(k.day) FROM kept_order_days(:session_id, :start, :end) AS k (day)) AS of_orders,
+           (SELECT array_agg(k.month::timestamptz) FROM kept_trade_months(:session_id, :start, :end) AS k) AS of_months
      WHERE existing_session(:session_id) IS NOT NULL
 ), trade_rows AS (
     SELECT coalesce(k.day, d.day) AS day, '' AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
@@ -86,7 +86,9 @@ WITH days AS MATERIALIZED (
            ) AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
       FROM (
                SELECT p AS said, p.day, p.kept_by, p.order_type, p.strategy_name, p.symbol
-                 FROM measured_order_parts(:session_id, '-infinity', 'infinity') AS p
+                 FROM measured_order_parts(
+                          :session_id, coalesce(:start::timestamptz, '-infinity'), coalesce(:end::timestamptz, 'infinity')
+                      ) AS p
                 WHERE (p.day IN (SELECT unnest(n.of_orders) FROM days AS n)) IS TRUE
            ) AS d
       FULL JOIN (

@@ -10,7 +10,10 @@ WITH fills AS (
            END AS base_fee
       FROM orders AS o
       JOIN order_fills AS f ON f.order_id = o.id
-      LEFT JOIN positions AS p ON p.id = o.position_id
+      LEFT JOIN positions AS p
+            ON p.id = o.position_id
+           AND (:first_position::bigint IS NULL OR p.id >= :first_position)
+           AND (:last_position::bigint IS NULL OR p.id <= :last_position)
      WHERE o.session_id = :session_id
        AND (
            (:first_position::bigint IS NULL OR o.position_id >= :first_position)
@@ -92,7 +95,10 @@ WITH fills AS (
       FROM orders AS o
      CROSS JOIN LATERAL (SELECT o.told_quantity > o.recorded_quantity AS is_by_total) AS d
       LEFT JOIN reported AS f ON f.order_id = o.id
-      LEFT JOIN positions AS p ON p.id = o.position_id
+      LEFT JOIN positions AS p
+            ON p.id = o.position_id
+           AND (:first_position::bigint IS NULL OR p.id >= :first_position)
+           AND (:last_position::bigint IS NULL OR p.id <= :last_position)
      WHERE o.session_id = :session_id
        AND existing_session(:session_id) IS NOT NULL
        AND (

@@ -154,7 +154,11 @@ WITH RECURSIVE fills AS MATERIALIZED (
       LEFT JOIN held AS h ON h.position_id = p.id
       LEFT JOIN booked AS b ON b.position_id = p.id
       LEFT JOIN parts AS n ON n.position_id = p.id
-      LEFT JOIN trades AS t ON t.position_id = p.id AND t.session_id = :session_id
+      LEFT JOIN trades AS t
+            ON t.position_id = p.id
+           AND t.session_id = :session_id
+           AND (:first_position::bigint IS NULL OR t.position_id >= :first_position)
+           AND (:last_position::bigint IS NULL OR t.position_id <= :last_position)
      WHERE p.session_id = :session_id
        AND (:first_position::bigint IS NULL OR p.id >= :first_position)
        AND (:last_position::bigint IS NULL OR p.id <= :last_position)

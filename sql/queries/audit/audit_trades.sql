@@ -9,6 +9,8 @@ WITH suspects AS MATERIALIZED (
        AND existing_session(:session_id) IS NOT NULL
        AND (:first_position::bigint IS NULL OR t.position_id >= :first_position)
        AND (:last_position::bigint IS NULL OR t.position_id <= :last_position)
+       AND (:first_position::bigint IS NULL OR p.id >= :first_position)
+       AND (:last_position::bigint IS NULL OR p.id <= :last_position)
        AND (
                t.size, t.quantity, t.entry_price, t.exit_price, t.pnl, t.commission, t.margin_interest_cost, t.funding,
                t.entry_time, t.exit_time, t.symbol, t.side, t.exit_reason, t.strategy_name, t.pnl_percent,

@@ -4,8 +4,9 @@ WITH filled AS MATERIALIZED (
       FROM orders AS o
       JOIN order_fills AS f ON f.order_id = o.id
      WHERE o.session_id = :session_id
+       AND :with_rows
 ), written AS (
-    SELECT p.id / :width::bigint AS block, p.id, 1 AS positions, age(p.xmin) AS age
+    SELECT p.id / :width::bigint AS block, p.id, 1 AS positions, CASE WHEN :with_rows THEN age(p.xmin) ELSE 0 END AS age
       FROM positions AS p
      WHERE p.session_id = :session_id
        AND existing_session(:session_id) IS NOT NULL
@@ -14,15 +15,18 @@ WITH filled AS MATERIALIZED (
       FROM positions AS p
       JOIN positions AS e ON e.id = p.continues_position_id
      WHERE p.session_id = :session_id
+       AND :with_rows
      UNION ALL
     SELECT coalesce(o.position_id / :width, -1), o.id, 0, age(o.xmin)
       FROM orders AS o
      WHERE o.session_id = :session_id
+       AND :with_rows
      UNION ALL
     SELECT coalesce(o.position_id / :width, -1), r.id, 0, age(r.xmin)
       FROM orders AS o
       JOIN orders AS r ON r.id = o.replaced_order_id
      WHERE o.session_id = :session_id
+       AND :with_rows
      UNION ALL
     SELECT coalesce(f.position_id / :width, -1), f.id, 0, f.age
       FROM filled AS f
@@ -37,15 +41,18 @@ WITH filled AS MATERIALIZED (
       JOIN partial_trades AS r ON r.position_id = p.id
       LEFT JOIN orders AS o ON o.id = r.order_id
      WHERE p.session_id = :session_id
+       AND :with_rows
      UNION ALL
     SELECT t.position_id / :width, t.id, 0, age(t.xmin)
       FROM trades AS t
      WHERE t.session_id = :session_id
        AND t.position_id IS NOT NULL
+       AND :with_rows
      UNION ALL
     SELECT coalesce(l.position_id / :width, -1), l.id, 0, age(l.xmin)
       FROM account_balances AS l
      WHERE l.session_id = :session_id
+       AND :with_rows
 )
 SELECT b.block, b.positions, b.row_count,
        -- With what trades have from the session itself.

@@ -73,10 +73,10 @@ def audited(connection: Connection, server: ServerInfo, *, marks: Path | None = 
     With a file of marks, in steps, and without what was sound when they were written.
     """
     if marks is None:
-        found = read_audit(connection, server)
+        found = read_audit([connection], server)
     else:
         kept = Marks(marks, connection, width=WIDTH, pause=0)
-        found = read_audit(connection, server, step=WIDTH, width=WIDTH, marks=kept)
+        found = read_audit([connection], server, step=WIDTH, width=WIDTH, marks=kept)
     named = {(one.finding.identity, one.finding.subject) for one in found.findings}
     return named | {(identity, sub(r"(?<= )\d+", "#", subject, count=1)) for identity, subject in named}
 

@@ -1,0 +1,1 @@
+DROP INDEX account_balances_position_id_idx;
