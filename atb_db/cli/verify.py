@@ -82,7 +82,7 @@ def audit_command(
         typer.Option(metavar="FILE", help="Note in FILE what is sound, and pass over what nobody has written since."),
     ] = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=1, max=64, help="Connections that compare at the same time.")
+        int, typer.Option(metavar="N", min=1, max=64, help="Connections that compare at the same time.")
     ] = 1,
     url: UrlOption = None,
     as_json: JsonOption = False,

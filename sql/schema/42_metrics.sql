@@ -103,7 +103,7 @@ WITH booked AS (
            first_value(opening) OVER in_order AS opening_balance,
            first_value(opening) OVER in_order + sum(net_pnl) OVER in_order AS value,
            row_number() OVER in_order AS place,
-           lag(outcome) OVER in_order IS DISTINCT FROM outcome AS is_turn,
+           lag(outcome) OVER in_order AS earlier_outcome,
            lead(entry_number) OVER in_order IS NULL AS is_last
       FROM booked
     WINDOW in_order AS (
@@ -114,7 +114,9 @@ WITH booked AS (
            value, is_last,
            greatest(opening_balance, max(value) OVER in_order) AS peak,
            -- From where the run of equal outcomes begins.
-           outcome * (place + 1 - max(CASE WHEN is_turn THEN place END) OVER in_order) AS streak
+           outcome * (
+               place + 1 - max(CASE WHEN outcome IS DISTINCT FROM earlier_outcome THEN place END) OVER in_order
+           ) AS streak
       FROM valued
     WINDOW in_order AS (
                PARTITION BY session_id, period, period_start ORDER BY entry_number ROWS UNBOUNDED PRECEDING

@@ -87,7 +87,8 @@ WITH days AS MATERIALIZED (
       FROM (
                SELECT p AS said, p.day, p.kept_by, p.order_type, p.strategy_name, p.symbol
                  FROM measured_order_parts(
-                          :session_id, coalesce(:start::timestamptz, '-infinity'), coalesce(:end::timestamptz, 'infinity')
+                          :session_id, coalesce(:start::timestamptz, '-infinity'),
+                          coalesce(:end::timestamptz, 'infinity')
                       ) AS p
                 WHERE (p.day IN (SELECT unnest(n.of_orders) FROM days AS n)) IS TRUE
            ) AS d
