@@ -49,8 +49,9 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT trim_scale(round(
                CASE contract
                    WHEN 'LINEAR' THEN quantity * contract_size * price
-                   -- The server divides to 16 significant digits, or to as many decimals as the numerator has.
-                   ELSE quantity * contract_size * 1.000000000000000000000000 / nullif(price, 0)
+                   -- To 24 decimals more than quantity and size have, whatever zeros they show (see fraction).
+                   ELSE trim_scale(quantity) * trim_scale(contract_size) * 1.000000000000000000000000
+                       / nullif(trim_scale(price), 0)
                END,
                CASE
                    WHEN contract = 'INVERSE' OR abs(quantity * contract_size * price) < 1e16 THEN 18
@@ -69,8 +70,9 @@ RETURNS numeric
 LANGUAGE sql IMMUTABLE AS $$
     SELECT trim_scale(round(
                CASE contract
-                   WHEN 'LINEAR' THEN value * 1.000000000000000000000000 / nullif(quantity * contract_size, 0)
-                   ELSE quantity * contract_size * 1.000000000000000000000000 / nullif(value, 0)
+                   -- To so many decimals that rounding them again is rounding once, however many zeros are shown.
+                   WHEN 'LINEAR' THEN round(value, 48) / nullif(quantity * contract_size, 0)
+                   ELSE round(quantity * contract_size, 48) / nullif(value, 0)
                END,
                CASE
                    WHEN contract = 'INVERSE' OR abs(value) < 1e10 * abs(quantity * contract_size) THEN 24
@@ -87,7 +89,7 @@ CREATE FUNCTION share_of(value numeric, part numeric, whole numeric) RETURNS num
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
                WHEN part = whole THEN value
-               ELSE trim_scale(round(value * part * 1.000000000000000000000000 / whole, 18))
+               ELSE trim_scale(round(round(value * part, 48) / whole, 18))
            END
 $$;
 COMMENT ON FUNCTION share_of IS

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
+import psycopg
 import pytest
 
 from atb_db import Database
@@ -267,3 +268,32 @@ def test_pnl_of_a_better_price_that_is_converted_later_moves_the_partial_trade(d
     total(db, leaving.id, pnl=3)
     assert (part > 0, findings(db, session_id)) == (True, [])
     assert balance(db, session_id) == Decimal("1001.93")
+
+
+def test_half_of_an_inverse_position_at_its_average_price_leaves_the_other_half(db: Database, session_id: int) -> None:
+    """Seed 7: an average of 350 / 3.250832936696811043 is rounded once, or the halves' values differ by a digit."""
+    entry = journaled(db, session_id, side="SHORT", quantity="0.5", contract="INVERSE", contract_size=100)
+    held = position_of(db, entry)
+    more = journaled(db, session_id, "SCALE_IN", side="SHORT", quantity=3, position_id=held)
+    fill(db, entry, "0.5", "95.5")
+    fill(db, more, 3, 110)
+    assert db.run(positions.get_position(position_id=held)).entry_price == Decimal("107.664714494875549027145869")
+    db.run(positions.correct_position_quantity(position_id=held, quantity="1.75", reason="found", timestamp=AT))
+    assert balance(db, session_id) == 1000
+    assert findings(db, session_id) == []
+
+
+def test_a_price_that_an_earlier_release_rounded_twice_is_no_finding(db: Database, url: str, session_id: int) -> None:
+    """Of 110.0 for 13 it made 8.461538461538461538461539, by rounding ...5384615 to 25 digits and then to 24."""
+    held = opened(db, session_id, 13)
+    leaving = journaled(db, session_id, "FULL_EXIT", position_id=held, quantity=13)
+    fill(db, leaving, 5, "11.1")
+    fill(db, leaving, 8, "6.8125")
+    with psycopg.connect(url, autocommit=True) as owner:
+        for due in ([], ["fills", "position price"]):
+            for table, column in (("positions", "exit_price"), ("trades", "exit_price"), ("orders", "filled_price")):
+                key = "id" if table == "positions" else "position_id"
+                kind = " AND order_type = 'FULL_EXIT'" if table == "orders" else ""
+                query = f"UPDATE {table} SET {column} = {column} + 1e-24 WHERE {key} = %s{kind}"
+                owner.execute(query.encode(), [held])
+            assert sorted(one.identity for one in findings(db, session_id)) == due

@@ -16,7 +16,7 @@ import pytest
 from atb_db.admin.continuous.layout import read_archive, read_state
 from atb_db.admin.continuous.plan import plan
 from atb_db.admin.continuous.recover import scratch
-from tests.continuous.conftest import Scene, numbers, receivers
+from tests.continuous.conftest import PATIENCE, Scene, numbers, receivers
 from tests.disks import fill, small_disk
 from tests.faults.conftest import FULL, Record
 from tests.faults.results import Line
@@ -64,11 +64,16 @@ def kill_archiver(scene: Scene, archiver: Popen[bytes]) -> Popen[bytes]:
 
 
 def attended(scene: Scene, archiver: Popen[bytes]) -> Popen[bytes]:
-    """As a service manager has it: one that met no server as it began is started again."""
-    with suppress(TimeoutExpired):
-        archiver.wait(3)
-        return scene.launch()
-    return archiver
+    """Until it protects. As a service manager has it: one that met no server as it began is started again."""
+    moment, end = scene.now(), time.monotonic() + PATIENCE
+    while True:
+        with suppress(TimeoutExpired):
+            archiver.wait(0.1)
+            archiver = scene.launch()
+        state = read_state(scene.archive)
+        if state is not None and state.protected_until is not None and state.protected_until >= moment:
+            return archiver
+        assert time.monotonic() < end, state
 
 
 def test_archivers_and_servers_killed_under_load(scene: Scene, chance: Random) -> None:
@@ -84,7 +89,6 @@ def test_archivers_and_servers_killed_under_load(scene: Scene, chance: Random) -
             else:
                 archiver = kill_archiver(scene, archiver)
         archiver = attended(scene, archiver)
-        scene.protects(scene.now())
         time.sleep(chance.uniform(0.5, 2.0))
         # The server's machine goes, and its disk with it; the archiver has whatever has come.
         scene.server._end(SIGKILL)
@@ -163,6 +167,16 @@ def test_nothing_is_lost_when_commits_wait_for_the_archive(scene: Scene, chance:
     )
 
 
+def says_full(scene: Scene) -> None:
+    """Wait until `archive status` says why nothing is protected any more."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        status = scene.cli("archive", "status", "--archive-dir", str(scene.archive), "--rpo", "1s")
+        if (status.code, "disk is full" in status.err) == (3, True):
+            break
+        assert time.monotonic() < end, status.err
+
+
 def test_a_full_disk_stops_it_and_room_lets_it_go_on(scene: Scene, chance: Random) -> None:
     scene.archive.mkdir()
     rounds = 10 if FULL else 2
@@ -179,8 +193,7 @@ def test_a_full_disk_stops_it_and_room_lets_it_go_on(scene: Scene, chance: Rando
             scene.record(number)
             time.sleep(chance.uniform(1.5, 3))
             assert archiver.poll() is None
-            status = scene.cli("archive", "status", "--archive-dir", str(scene.archive), "--rpo", "1s")
-            assert (status.code, "disk is full" in status.err) == (3, True), status.err
+            says_full(scene)
             if again % 2:
                 # Killed while there is no room, it leaves nothing that hinders the next one.
                 archiver.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import Enum
 from itertools import permutations
 
@@ -286,11 +287,39 @@ def test_no_statement_by_hand_moves_an_order_back(world_db: Database, world: Wor
     each(list(permutations(OrderStatus, 2)), holds)
 
 
-def test_a_fraction_is_the_same_however_many_zeros_its_parts_show(catalog: psycopg.Connection) -> None:
-    query = (
-        "SELECT count(DISTINCT fraction(round(3.0000100000333334, p), round(2.99999, w)))"
-        " FROM generate_series(16, 40) AS p, generate_series(5, 40) AS w"
-    )
-    assert catalog.execute(query).fetchall() == [(1,)]
-    plain = query.replace("fraction(", "round(").replace("round(2", "/ round(2").replace(", / ", " / ")
-    assert catalog.execute(plain.replace("w)))", "w), 18))").encode()).fetchall() != [(1,)], "so it is needed"
+@pytest.mark.parametrize(
+    ("quotient", "numerator", "denominator", "plain"),
+    [
+        ("fraction(n, d)", "3.0000100000333334", "2.99999", "round(n / d, 18)"),
+        ("share_of(n, 1, d)", "3.0000100000333334", "2.99999", "round(n / d, 18)"),
+        (
+            "contract_value('INVERSE', 1, n, d)", "175", "107.66471449487554902714587",
+            "round(n * 1.000000000000000000000000 / d, 18)",
+        ),
+        (
+            "average_price('INVERSE', 100, n, d)", "3.5", "3.250832936696811043",
+            "round(n * 100.000000000000000000000000 / d, 24)",
+        ),
+        (
+            "average_price('LINEAR', 1, d, n)", "110", "13",
+            "round(n * 1.000000000000000000000000 / d, 24)",
+        ),
+    ],
+)  # fmt: skip
+def test_a_quotient_is_the_same_however_many_zeros_its_parts_show(
+    catalog: psycopg.Connection, quotient: str, numerator: str, denominator: str, plain: str
+) -> None:
+    def found(expression: str) -> set[Decimal]:
+        rows = catalog.execute(
+            f"SELECT DISTINCT {expression} FROM generate_series(scale({numerator}), 40) AS p,"
+            f" generate_series(scale({denominator}), 40) AS w,"
+            f" LATERAL (SELECT round({numerator}, p) AS n, round({denominator}, w) AS d) AS parts".encode()
+        ).fetchall()
+        return {value for (value,) in rows}
+
+    [value] = found(quotient)
+    assert len(found(plain)) > 1, "so it is needed"
+    if quotient.startswith("average_price"):
+        with localcontext(prec=100):
+            exact = Decimal(numerator) * (100 if "100" in quotient else 1) / Decimal(denominator)
+            assert value == exact.quantize(Decimal(1).scaleb(-24), ROUND_HALF_UP), "it is rounded once"

@@ -26,6 +26,10 @@ def rounded(value: Decimal) -> Decimal:
     return value.quantize(_DIGITS, ROUND_HALF_UP)
 
 
+def _decimals(value: Decimal) -> int:
+    return max(0, -int(value.normalize().as_tuple().exponent))
+
+
 def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return value if part == whole else rounded(value * part / whole)
 
@@ -54,10 +58,9 @@ class Contract:
             return rounded(quantity * self.size * price)
         if not price:
             return None
-        # The server rounds a quotient first, to 24 decimals more than the numerator has.
-        units = quantity * self.size
-        digits = 24 + max(0, -int(units.normalize().as_tuple().exponent))
-        return rounded((units / price).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+        # The server rounds a quotient first, to 24 decimals more than quantity and size have.
+        digits = 24 + _decimals(quantity) + _decimals(self.size)
+        return rounded((quantity * self.size / price).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
     def allows(self, price: Decimal | None) -> bool:
         return price is None or price > 0 or (price == 0 and self.kind == "LINEAR")

@@ -139,7 +139,12 @@ WITH fills AS (
                       ('fills', 'unknown_fees', s.due_unknown_fees, s.unknown_fees),
                       ('fills', 'recorded_base_fee', s.due_base_fee, s.recorded_base_fee),
                       ('fills', 'recorded_value', s.due_value, s.recorded_value),
-                      ('fills', 'filled_price', s.due_price, s.filled_price),
+                      -- Releases up to 0.11.0 rounded averages twice: they may be one unit of the last digit away.
+                      (
+                          'fills', 'filled_price',
+                          CASE WHEN abs(s.due_price - s.filled_price) <= 1e-24 THEN s.filled_price ELSE s.due_price END,
+                          s.filled_price
+                      ),
                       ('fills', 'is_overfilled', s.due_overfilled, s.is_overfilled),
                       ('booked fills', 'filled_units', s.due_booked_quantity, s.filled_units),
                       ('booked fills', 'filled_value', s.due_booked_value, s.filled_value),

@@ -203,8 +203,23 @@ WITH RECURSIVE fills AS MATERIALIZED (
                       ('partial count', 'partial_exits_taken', s.due_exits, s.partial_exits_taken),
                       ('partial count', 'scale_ins_taken', s.due_scale_ins, s.scale_ins_taken),
                       ('one trade', 'trades', s.due_trades, s.trades),
-                      ('position price', 'entry_price', s.due_entry_price, s.entry_price),
-                      ('position price', 'exit_price', s.due_exit_price, s.exit_price),
+                      -- Releases up to 0.11.0 rounded averages twice: they may be one unit of the last digit away.
+                      (
+                          'position price', 'entry_price',
+                          CASE
+                              WHEN abs(s.due_entry_price - s.entry_price) <= 1e-24 THEN s.entry_price
+                              ELSE s.due_entry_price
+                          END,
+                          s.entry_price
+                      ),
+                      (
+                          'position price', 'exit_price',
+                          CASE
+                              WHEN abs(s.due_exit_price - s.exit_price) <= 1e-24 THEN s.exit_price
+                              ELSE s.due_exit_price
+                          END,
+                          s.exit_price
+                      ),
                       ('unrealized P&L', 'unrealized_pnl', s.due_unrealized, s.unrealized_pnl),
                       (
                           'unrealized P&L', 'unrealized_pnl_percent', s.due_unrealized_percent,
