@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atb_db import Database
-from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInput, NotFound, SessionClosed
+from atb_db import Database, Settings
+from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInput, NotFound, SessionClosed, Timeout
 from atb_db.repository import account, audit, bookings, orders, positions, sessions
 from atb_db.repository.bookings import NewOrder, NewReport
 from atb_db.statement import Statement
@@ -349,6 +349,18 @@ def test_repeated_after_the_session_has_ended_it_is_answered_and_a_new_one_refus
             )
         )
     assert books(url, session_id) == before
+
+
+def test_nothing_is_begun_while_another_books_in_the_session(db: Database, url: str, session_id: int) -> None:
+    one = bookings.log_positions(session_id=session_id, orders=[ENTRY, EXIT], reports=[ENTERED, EXITED])
+    drawn = "SELECT last_value FROM positions_id_seq"
+    with psycopg.connect(url) as other, Database(Settings.load(url, environ={}, lock_timeout=0.05)) as waiting:
+        other.execute("SELECT FROM trading_sessions WHERE id = %s FOR NO KEY UPDATE", [session_id])
+        before = other.execute(drawn).fetchone()
+        with pytest.raises(Timeout):
+            waiting.run(one)
+        assert other.execute(drawn).fetchone() == before
+    assert len(db.run(one)) == 2
 
 
 def test_nothing_is_no_change(db: Database, url: str, session_id: int) -> None:
