@@ -59,7 +59,8 @@ def on_command(
 ) -> None:
     """Set the kill switch: no engine that asks for it journals another order, in all sessions or in one.
 
-    It waits for orders that are being journaled at this moment; afterwards none is. A CRITICAL event records it.
+    It waits for orders that are being journaled at this moment; afterwards none is. A CRITICAL event records it. Where
+    it is on already, it stays on, with the new reason.
 
     \b
     Examples:

@@ -19,6 +19,7 @@ from atb_db.repository import account, audit, bookings, orders, positions, sessi
 from atb_db.repository.bookings import NewOrder, NewReport
 from atb_db.statement import Statement
 from atb_db.values import new_request_id
+from tests.invariants.running import run_together
 
 START: Final = datetime(2024, 3, 1, tzinfo=UTC)
 _IDS: Final = "'{id,session_id,request_id,request_hash,position_id,order_id,order_fill_id}'::text[]"
@@ -361,6 +362,20 @@ def test_nothing_is_begun_while_another_books_in_the_session(db: Database, url: 
             waiting.run(one)
         assert other.execute(drawn).fetchone() == before
     assert len(db.run(one)) == 2
+
+
+def test_one_request_in_two_sessions_at_once_is_one_of_them(
+    url: str, session_id: int, start_session: Callable[..., int]
+) -> None:
+    other_id = start_session()
+    request_id = new_request_id()
+    twins = [
+        bookings.log_positions(session_id=one, orders=[ENTRY, EXIT], reports=[ENTERED, EXITED], request_id=request_id)
+        for one in (session_id, other_id)
+    ]
+    with Database(Settings.load(url, environ={}, pool_min=2, pool_max=2)) as pool:
+        results = run_together(pool, twins)
+    assert {type(one) for one in results} == {list, IdempotencyConflict}
 
 
 def test_nothing_is_no_change(db: Database, url: str, session_id: int) -> None:
