@@ -354,7 +354,7 @@ def test_repeated_after_the_session_has_ended_it_is_answered_and_a_new_one_refus
 
 def test_nothing_is_begun_while_another_books_in_the_session(db: Database, url: str, session_id: int) -> None:
     one = bookings.log_positions(session_id=session_id, orders=[ENTRY, EXIT], reports=[ENTERED, EXITED])
-    drawn = "SELECT last_value FROM positions_id_seq"
+    drawn = "SELECT last_value, is_called FROM positions_id_seq"
     with psycopg.connect(url) as other, Database(Settings.load(url, environ={}, lock_timeout=0.05)) as waiting:
         other.execute("SELECT FROM trading_sessions WHERE id = %s FOR NO KEY UPDATE", [session_id])
         before = other.execute(drawn).fetchone()
