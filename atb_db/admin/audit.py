@@ -20,6 +20,7 @@ from atb_db.repository.audit import (
     audit_across_sessions,
     audit_books,
     audit_days,
+    audit_decision_chunks,
     audit_equity,
     audit_ledger,
     audit_metrics,
@@ -27,6 +28,7 @@ from atb_db.repository.audit import (
     audit_orphans,
     audit_positions,
     audit_trades,
+    get_decision_chunk_ids,
     get_months,
     get_position_blocks,
     get_session_ids,
@@ -35,6 +37,8 @@ from atb_db.statement import Statement
 
 STEP: Final = 20_000
 """Positions that one step compares."""
+CHUNKS: Final = 200
+"""Rows of compacted decisions that one step compares."""
 
 # How many groups there are is estimated far too low: they would not fit. Compiling takes longer than it saves. What
 # belongs to a step lies near each other, mostly: looking it up is cheaper than reading the session once a step.
@@ -71,11 +75,13 @@ def audit(
     session_id: int | None = None,
     marks: Path | None = None,
     jobs: int = 1,
+    contents: bool = False,
     progress: Progress = silent,
 ) -> Audit:
     """Audit all sessions and what holds between them, or one session; reads only, as of one moment.
 
-    With several `jobs`, as many connections read at once.
+    With several `jobs`, as many connections read at once. With `contents`, compacted decisions are read, too, and not
+    only what is said of them.
 
     With a file for `marks`, what was found sound is noted there as the audit goes on: the next one with the same file
     passes over the positions of which no transaction has written anything since, also after this one was killed.
@@ -90,7 +96,7 @@ def audit(
         for one in connections:
             one.execute(NO_TIMEOUT)
         kept = Marks(marks, connection) if marks is not None else None
-        found = read_audit(connections, server, session_id=session_id, marks=kept, progress=progress)
+        found = read_audit(connections, server, session_id=session_id, marks=kept, contents=contents, progress=progress)
         if kept is not None:
             kept.write()
         return found
@@ -105,6 +111,7 @@ def read_audit(
     step: int = STEP,
     width: int = WIDTH,
     marks: Marks | None = None,
+    contents: bool = False,
     progress: Progress = silent,
 ) -> Audit:
     """`audit` on connections that see the same; the newest sessions first, and no step begun after so many seconds.
@@ -119,7 +126,7 @@ def read_audit(
     findings: list[SessionFinding] = []
     audited = passed_over = 0
     for number in ids:
-        books = _Books(connections, number, step=step, width=width, marks=marks)
+        books = _Books(connections, number, step=step, width=width, marks=marks, contents=contents)
         for done in books.audit():
             progress(f"Comparing session {number}", done, books.positions)
             if until is not None and time.monotonic() > until:
@@ -164,12 +171,14 @@ class _Books:
         step: int = STEP,
         width: int = WIDTH,
         marks: Marks | None = None,
+        contents: bool = False,
     ) -> None:
         self._connections = connections
         self._session_id = session_id
         self._step = step
         self._width = width
         self._marks = marks
+        self._contents = contents
         self.findings: list[BookFinding] = []
         self.positions = self.passed_over = 0
         self.is_complete = False
@@ -218,6 +227,13 @@ class _Books:
         months = perform(self._connections[0], get_months(session_id=session_id)) if len(tasks) > 1 else []
         for start, end in pairwise([None, *months[1:], None]):
             sums.append(audit_days(session_id=session_id, start=start, end=end))
+        chunks = perform(self._connections[0], get_decision_chunk_ids(session_id=session_id))
+        sums += (
+            audit_decision_chunks(
+                session_id=session_id, first_chunk=some[0], last_chunk=some[-1], contents=self._contents
+            )
+            for some in (chunks[first : first + CHUNKS] for first in range(0, len(chunks), CHUNKS))
+        )
         return tasks + [_Task((one,)) for one in sums]
 
 

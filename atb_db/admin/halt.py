@@ -6,7 +6,8 @@ import getpass
 import socket
 from typing import Final, NamedTuple
 
-from atb_db.admin.connection import Connection, perform, reading, writing
+from atb_db.admin.connection import Connection, ask, perform, reading, writing
+from atb_db.admin.health import Flag
 from atb_db.config import Settings
 from atb_db.repository import control, sessions
 from atb_db.repository.control import ControlFlag
@@ -28,6 +29,8 @@ class HaltState(NamedTuple):
     """The active ones: of all sessions, and of the session, or of every session that has one."""
     active_sessions: int
     """How many sessions have not ended, in which engines may still be at work."""
+    active_seconds: dict[str, float]
+    """For how long each of the flags has been active, however often it was set meanwhile."""
 
 
 def own_flag(name: str, session_id: int | None) -> str:
@@ -49,7 +52,7 @@ def halt(
 ) -> HaltState:
     """Hold off further orders; when this has returned, none is journaled with `unless_flag` of that name any more.
 
-    It is set again if it is set already, with the new reason.
+    It is set again if it is set already, with the new reason; it is active since it was set first.
 
     Raises:
         NotFound: there is no such session.
@@ -95,7 +98,11 @@ def halt_state(settings: Settings, *, session_id: int | None = None, name: str =
             or (session_id is None and flag.name.startswith(f"{name}:"))
         )
         held_off = any(flag.name in {name, own_flag(name, session_id)} for flag in flags)
-        return HaltState(name, session_id, held_off, flags, len(perform(connection, sessions.get_active_sessions())))
+        seconds = {flag.name: flag.active_seconds for flag in ask(connection, "health_flags", Flag)}
+        active_sessions = len(perform(connection, sessions.get_active_sessions()))
+        return HaltState(
+            name, session_id, held_off, flags, active_sessions, {flag.name: seconds[flag.name] for flag in flags}
+        )
 
 
 def _known(connection: Connection, session_id: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -59,7 +59,8 @@ def on_command(
 ) -> None:
     """Set the kill switch: no engine that asks for it journals another order, in all sessions or in one.
 
-    It waits for orders that are being journaled at this moment; afterwards none is. A CRITICAL event records it.
+    It waits for orders that are being journaled at this moment; afterwards none is. A CRITICAL event records it. Where
+    it is on already, it stays on, with the new reason.
 
     \b
     Examples:
@@ -143,9 +144,11 @@ def _print(found: HaltState, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    now = datetime.now(UTC)
     if found.flags:
-        rows = [(one.name, shown_duration(now - one.updated_at), one.source, one.reason) for one in found.flags]
+        rows = [
+            (one.name, shown_duration(timedelta(seconds=found.active_seconds[one.name])), one.source, one.reason)
+            for one in found.flags
+        ]
         print_table(("Flag", "On for", "Set by", "Reason"), rows)
     where = "in every session" if found.session_id is None else f"in session {found.session_id}"
     if found.active:

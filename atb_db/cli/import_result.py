@@ -57,7 +57,7 @@ def _print(done: Imported) -> None:
     if len(done.fates) > _SHOWN:
         print_message(f"and {len(done.fates) - _SHOWN} more: --json has all of them")
     if done.left_out:
-        print_message(f"{counted(done.left_out, 'row')} older than --since left out")
+        print_message(f"{counted(done.left_out, 'row')} from before --since, or of positions opened then, left out")
     if done.quarantined and not done.dry_run:
         print_message(
             f"{counted(done.quarantined, 'row')} in quarantine, in no book: "

@@ -16,7 +16,7 @@ from atb_db.cli.exits import ExitCode
 from atb_db.cli.going_back import bring_back, go_back, planned
 from atb_db.cli.guarding import requested
 from atb_db.cli.options import JsonOption, UrlOption, settings_for
-from atb_db.cli.output import print_json, print_message, print_table
+from atb_db.cli.output import print_json, print_message
 from atb_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -133,13 +133,12 @@ def _print(done: Restored, *, as_json: bool) -> None:
     if as_json:
         print_json({"clean": clean, **done._asdict()})
     else:
-        expected = done.manifest.rows
-        print_table(("Table", "Rows", "Manifest"), [(name, rows, expected[name]) for name, rows in done.rows.items()])
         if done.backed_up:
             print_message(f"What was there before: {done.backed_up}")
         seconds = sum(done.seconds.values())
         print_message(
-            f"Restored {counted(done.manifest.total_rows, 'row')} into {done.server.database} in {seconds:.1f} s, "
+            f"Restored {counted(done.manifest.total_rows, 'row')} of {counted(len(done.rows), 'table')}, as many as "
+            f"the manifest says, into {done.server.database} in {seconds:.1f} s, "
             f"as of {done.manifest.started_at:%Y-%m-%d %H:%M:%S} UTC; "
             f"{counted(len(done.migrated), 'later migration')} applied."
         )

@@ -76,6 +76,7 @@ def verify_command(
 
 
 def audit_command(
+    *,
     session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session's books.")] = None,
     marks: Annotated[
         Path | None,
@@ -84,6 +85,9 @@ def audit_command(
     jobs: Annotated[
         int, typer.Option(metavar="N", min=1, max=64, help="Connections that compare at the same time.")
     ] = 1,
+    contents: Annotated[
+        bool, typer.Option("--contents", help="Also read compacted decisions, not only what is said of them.")
+    ] = False,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -112,7 +116,9 @@ def audit_command(
     from atb_db.admin.progress import silent
 
     with progress_bar() as show:
-        found = audit(settings_of(url), session_id=session, marks=marks, jobs=jobs, progress=show or silent)
+        found = audit(
+            settings_of(url), session_id=session, marks=marks, jobs=jobs, contents=contents, progress=show or silent
+        )
     if as_json:
         print_json(found)
     else:

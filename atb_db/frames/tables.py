@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final, get_args
 
 from atb_db.errors import ConfigurationError, InvalidInput, shortened
 from atb_db.frames.planning import SCALE, As, Form, FrameColumn, FramePlan
@@ -77,26 +78,32 @@ class Tables:
         return [*found, flat if self.plan.nested is None else _nest(self.plan, flat)]
 
 
-def as_frame(tables: Sequence[pa.Table], as_: As) -> pa.Table | pl.DataFrame | pd.DataFrame:
-    """All tables as what was asked for, each dictionary once.
+def check_kind(as_: As) -> None:
+    """Refuse what `as_frame` could not make, before anything is read.
 
     Raises:
         InvalidInput: there is no such kind of frame.
         ConfigurationError: its library is not installed.
     """
+    if as_ not in get_args(As):
+        raise InvalidInput(f"{shortened(as_)} is not arrow, polars or pandas", field="as_")
+    if as_ == "arrow":
+        return
+    try:
+        import_module(as_)
+    except ImportError:
+        raise ConfigurationError(f"as_={as_!r} needs an extra: pip install 'atb-db[{as_}]'") from None
+
+
+def as_frame(tables: Sequence[pa.Table], as_: As) -> pa.Table | pl.DataFrame | pd.DataFrame:
+    """All tables as a kind that `check_kind` lets through, each dictionary once."""
     table = pa.concat_tables(tables).unify_dictionaries()
     if as_ == "arrow":
         return table
-    if as_ not in {"polars", "pandas"}:
-        raise InvalidInput(f"{shortened(as_)} is not arrow, polars or pandas", field="as_")
-    try:
-        if as_ == "pandas":
-            import pandas  # noqa: F401, PLC0415  an extra
+    if as_ == "pandas":
+        return table.to_pandas()
+    import polars  # noqa: PLC0415  an extra
 
-            return table.to_pandas()
-        import polars  # noqa: PLC0415  an extra
-    except ImportError:
-        raise ConfigurationError(f"as_={as_!r} needs an extra: pip install 'atb-db[{as_}]'") from None
     frame = polars.from_arrow(table)
     assert isinstance(frame, polars.DataFrame)  # noqa: S101  of a table
     return frame

@@ -89,7 +89,7 @@ class Held(NamedTuple):
     """Positive when LONG."""
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """An execution's figures, or those of what of it lies on one side of zero."""
 
     quantity: Decimal
@@ -151,20 +151,20 @@ class _Positions:
                 self._held[place] = held._replace(units=rest)
             else:
                 del self._held[place]
-            whole = _Piece(execution.quantity, execution.fee, execution.commission, "")
+            whole = Piece(execution.quantity, execution.fee, execution.commission, "")
             return [self._exit(execution, held, kind, whole)]
         closing = abs(held.units)
-        first, second = _through_zero(execution, closing)
+        first, second = through_zero(execution, closing)
         exit_ = self._exit(execution, held, OrderType.FULL_EXIT, first)
         return [exit_, self._enter(execution, None, units + held.units, second)]
 
-    def _exit(self, execution: Execution, held: Held, kind: OrderType, piece: _Piece) -> _Part:
+    def _exit(self, execution: Execution, held: Held, kind: OrderType, piece: Piece) -> _Part:
         key = self._order_key(execution, held.entry, enters=False)
         side = PositionSide.LONG if held.units > 0 else PositionSide.SHORT
         return _Part(execution, key, kind, side, held.entry, *piece)
 
-    def _enter(self, execution: Execution, held: Held | None, units: Decimal, piece: _Piece | None = None) -> _Part:
-        whole = _Piece(execution.quantity, execution.fee, execution.commission, "")
+    def _enter(self, execution: Execution, held: Held | None, units: Decimal, piece: Piece | None = None) -> _Part:
+        whole = Piece(execution.quantity, execution.fee, execution.commission, "")
         side = PositionSide.LONG if execution.is_buy else PositionSide.SHORT
         order = execution.order or execution.key
         if held is None:
@@ -189,15 +189,15 @@ class _Positions:
         return self._roles[role]
 
 
-def _through_zero(execution: Execution, closing: Decimal) -> tuple[_Piece, _Piece]:
+def through_zero(execution: Execution, closing: Decimal) -> tuple[Piece, Piece]:
     """What closes, then what opens; a fee in the base asset stays with what opens."""
     share = closing / execution.quantity
     fee, commission = execution.fee, execution.commission
     first_fee = None if fee is None else _ZERO if execution.fee_currency == execution.base else fee * share
     first = None if commission is None else commission * share
     return (
-        _Piece(closing, first_fee, first, "/1"),
-        _Piece(
+        Piece(closing, first_fee, first, "/1"),
+        Piece(
             execution.quantity - closing,
             None if fee is None or first_fee is None else fee - first_fee,
             None if commission is None or first is None else commission - first,

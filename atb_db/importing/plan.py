@@ -177,7 +177,7 @@ class Plan(NamedTuple):
     differences: Sequence[Difference] = ()
     """Complete when the units have been read."""
     left_out: int = 0
-    """Rows before --since."""
+    """Rows before --since, and those of positions that were opened before."""
     expected: int | None = None
     """About how many rows there are."""
 

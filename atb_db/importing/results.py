@@ -54,7 +54,7 @@ class Imported(NamedTuple):
     """Rows that were adjusted or are in quarantine, in this run."""
     differences: tuple[Difference, ...]
     left_out: int
-    """Rows before --since."""
+    """Rows before --since, and those of positions that were opened before."""
     new_sessions: tuple[int, ...]
     """Ids of the sessions that this run made, or in a dry run would make, with other ids."""
 

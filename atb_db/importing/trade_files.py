@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
 
+from atb_db.importing.cutting import begun_since
 from atb_db.importing.errors import UnusableSource
 from atb_db.importing.executions import Execution, Held, unbookable, units_of
 from atb_db.importing.formats import binance, bybit, ccxt, ccxt_orders, kraken, plain
@@ -118,7 +119,7 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
         found, apart = _READERS[kind](rows)
     found, refused = _bookable(found)
     apart += refused
-    wanted = [one for one in found if wishes.since is None or one.at >= wishes.since]
+    wanted = begun_since(found, wishes.since, before.known)
     fresh, repeated = [], []
     for one in wanted:
         content_hash = before.known.get((one.table, one.key))

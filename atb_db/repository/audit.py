@@ -61,6 +61,8 @@ class SessionAudit(NamedTuple):
     """The equity kept by hour and day."""
     days: list[BookFinding]
     """The sums of trades and orders kept by day."""
+    decisions: list[BookFinding]
+    """Compacted decisions, but for their contents."""
 
     @property
     def findings(self) -> list[BookFinding]:
@@ -69,7 +71,7 @@ class SessionAudit(NamedTuple):
 
 
 def audit_session(*, session_id: int) -> Batch[SessionAudit]:
-    """Everything that `atb-db audit` compares in a session's books, in one round trip and as of one moment."""
+    """Everything that `atb-db audit` compares in a session's books by default, in one round trip, as of one moment."""
     return Batch(
         SessionAudit,
         books=audit_books(session_id=session_id),
@@ -81,6 +83,7 @@ def audit_session(*, session_id: int) -> Batch[SessionAudit]:
         trades=audit_trades(session_id=session_id),
         equity=audit_equity(session_id=session_id),
         days=audit_days(session_id=session_id),
+        decisions=audit_decision_chunks(session_id=session_id),
     )
 
 
@@ -214,6 +217,24 @@ def audit_days(*, session_id: int, start: datetime | None = None, end: datetime 
 
 
 @query
+def audit_decision_chunks(
+    *, session_id: int, first_chunk: int | None = None, last_chunk: int | None = None, contents: bool = False
+) -> list[BookFinding]:
+    """Contradictions within a session's compacted decisions, and with those that are not, by rule and subject.
+
+    Of the rows of decision_chunks whose ids are from `first_chunk` to `last_chunk`; None does not limit. Without
+    `contents` the decisions themselves, which are nearly all of the bytes, are not read.
+
+    - ``decision chunk``: a row can be read, has a request_id for each of its decisions, and none of the last day; with
+      `contents`, they can be moved back, are in order and complete, and the row's number, times, strategies, symbols
+      and actions are theirs.
+    - ``decision twice``: no request_id is also in a row of strategy_executions of that time, or in the chunk before;
+      with `contents`, no id is, either, and both are there once.
+    """
+    ...
+
+
+@query
 def audit_across_sessions() -> list[BookFinding]:
     """Contradictions between sessions, by rule and subject; an empty list if there are none.
 
@@ -254,6 +275,12 @@ def get_position_blocks(*, session_id: int, width: int, with_rows: bool = True) 
 @query
 def get_months(*, session_id: int) -> list[datetime]:
     """The first moments of the months of a session's trades and orders whose sums are kept, in their order."""
+    ...
+
+
+@query
+def get_decision_chunk_ids(*, session_id: int) -> list[int]:
+    """The ids of the rows in which a session's compacted decisions are, in order."""
     ...
 
 

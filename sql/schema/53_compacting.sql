@@ -242,3 +242,34 @@ $$;
 COMMENT ON FUNCTION unpack_decisions IS
 'Moves the decisions of a row of decision_chunks back into strategy_executions, each as it was recorded; how many. '
 'Those of a session that is being purged stay unless also_purged.';
+
+CREATE FUNCTION chunk_failure(chunk bigint, contents boolean) RETURNS text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM cardinality(c.request_ids) FROM public.decision_chunks AS c WHERE c.id = chunk;
+    IF contents THEN
+        -- As unpack_decisions would store them.
+        PERFORM count(
+                    num_nulls(
+                        u.timestamp::public.instant, u.strategy_name::public.label, u.symbol::public.symbol,
+                        u.timeframe::public.label, u.signal_type::public.label, u.signal_strength::public.ratio,
+                        u.confidence_score::public.fraction, u.action_taken::public.label, u.price::public.price,
+                        u.position_size::public.nonnegative, u.volume::public.nonnegative,
+                        u.volatility::public.nonnegative, u.indicators::public.document,
+                        u.sentiment_data::public.document, u.ml_predictions::public.document,
+                        u.reasons::public.document
+                    )
+                )
+           FROM public.decision_chunks AS c
+          CROSS JOIN LATERAL unnest(c.packed) AS u
+          WHERE c.id = chunk;
+    END IF;
+    RETURN NULL;
+EXCEPTION
+    -- Bytes that cannot be decompressed, or are no longer there; and values that no row may have.
+    WHEN data_corrupted OR internal_error OR check_violation THEN
+        RETURN sqlerrm;
+END
+$$;
+COMMENT ON FUNCTION chunk_failure IS
+'Why a row of decision_chunks cannot be read, with its contents also why it could not be moved back; NULL if it can.';

@@ -506,9 +506,11 @@ DECLARE
     is_permitted CONSTANT boolean := permitted();
     known orders;
 BEGIN
-    PERFORM existing_session(session);
-    -- Nobody else knows its key: a concurrent twin waits here.
-    PERFORM pg_advisory_xact_lock(hashtextextended(request::text, 0));
+    -- A twin of this request waits here, and sees below what the first one has written.
+    PERFORM FROM trading_sessions AS s WHERE s.id = session FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM existing_session(session);
+    END IF;
     SELECT * INTO known FROM orders AS o WHERE o.request_id = request;
     IF FOUND AND known.request_hash <> content_hash THEN
         PERFORM refuse_request(request);

@@ -107,6 +107,7 @@ def test_the_page_lists_them_all(books: Audited) -> None:
 BOOKS: Final = (
     *("positions", "orders", "order_fills", "trades", "partial_trades", "account_balances", "trading_sessions"),
     *("performance_metrics", "session_holds", "account_history", "equity_spans", "equity_rolls"),
+    "decision_chunks",
 )
 
 

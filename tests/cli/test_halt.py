@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from atb_db import Database
@@ -71,6 +73,20 @@ def test_who_set_it_is_the_account_and_the_machine(fresh_db: Database, fresh_url
     account, _, machine = fresh_db.run(control.get_control_flag(name="kill_switch")).source.partition("@")
     assert account
     assert machine
+
+
+def test_set_again_it_has_been_on_since_it_was_set_first(fresh_db: Database, fresh_url: str, call: Run) -> None:
+    hours = [datetime.now(UTC) - timedelta(hours=ago, minutes=1) for ago in (9, 8, 5, 3)]
+    changes = (control.set_control_flag, control.clear_control_flag, control.set_control_flag, control.set_control_flag)
+    for change, at in zip(changes, hours, strict=True):
+        fresh_db.run(change(name="kill_switch", reason="drawdown", source="risk", timestamp=at))
+    call("halt", "on", "--reason", "exchange down", url=fresh_url)
+    for arguments, unit in ((("halt", "status"), "5h 1m"), (("health",), "on for 5h 1m")):
+        assert unit in call(*arguments, url=fresh_url).out
+    # Where the events are gone, since it was set last.
+    with psycopg.connect(fresh_url) as owner:
+        owner.execute("DELETE FROM system_events")
+    assert "5h 1m" not in call("halt", "status", url=fresh_url).out
 
 
 def test_one_session_alone_is_halted(fresh_db: Database, fresh_url: str, call: Run) -> None:

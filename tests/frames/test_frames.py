@@ -204,7 +204,7 @@ def test_what_no_frame_can_be_is_said(db: Database, session_id: int) -> None:
     with pytest.raises(InvalidInput, match="no view of reporting"):
         db.frame("reporting.trades; DROP TABLE trades")
     with pytest.raises(InvalidInput, match="as_: 'numpy' is not arrow, polars or pandas"):
-        db.frame(trades.get_recent_trades(session_id=session_id), as_=cast("Any", "numpy"))
+        db.frame(trades.get_recent_trades(session_id=99999999), as_=cast("Any", "numpy"))
     with pytest.raises(InvalidInput, match="decimal128 or float64"):
         db.frame(trades.get_recent_trades(session_id=session_id), money=cast("Any", "float"))
     with pytest.raises(NotFound, match="session 99999999"):
@@ -233,13 +233,19 @@ def test_what_is_finer_than_the_decimals_is_rounded(db: Database, session_id: in
     assert row["quantity"] == Decimal("0.123456789012345679")
 
 
-@pytest.mark.parametrize("missing", ["pyarrow", "polars"])
-def test_a_missing_extra_is_one_sentence(url: str, missing: str) -> None:
+@pytest.mark.parametrize("missing", ["pyarrow", "polars", "pandas"])
+@pytest.mark.parametrize("call", ["with Database(sys.argv[1]) as db: {}", "asyncio.run(frame())"])
+def test_a_missing_extra_is_one_sentence_before_anything_is_read(url: str, missing: str, call: str) -> None:
+    kind = "polars" if missing == "pyarrow" else missing
+    # The server would answer that there is no such session.
+    framed = f"db.frame(trades.get_recent_trades(session_id=99999999), as_={kind!r})"
     program = (
-        f"import sys; sys.modules[{missing!r}] = None\n"
-        "from atb_db import Database\n"
-        "from atb_db.repository import sessions\n"
-        "with Database(sys.argv[1]) as db: db.frame(sessions.get_active_sessions(), as_='polars')\n"
+        f"import asyncio, sys; sys.modules[{missing!r}] = None\n"
+        "from atb_db import AsyncDatabase, Database\n"
+        "from atb_db.repository import trades\n"
+        "async def frame():\n"
+        f"    async with AsyncDatabase(sys.argv[1]) as db: await {framed}\n"
+        f"{call.format(framed)}\n"
     )
     done = subprocess.run([sys.executable, "-c", program, url], capture_output=True, text=True, check=False)
     extra = "arrow" if missing == "pyarrow" else missing

@@ -214,6 +214,41 @@ def test_rows_that_are_still_in_the_log_are_read(tmp_path: Path) -> None:
         assert trade["enter_tag"] == "fresh"
 
 
+def beside(folder: Path) -> dict[str, bytes]:
+    """What is in the folder, but for the locks, in which SQLite notes who reads."""
+    return {one.name: b"" if one.name.endswith("-shm") else one.read_bytes() for one in folder.iterdir()}
+
+
+@pytest.mark.parametrize("state", ["closed", "at work", "log alone", "killed with a journal"])
+def test_reading_leaves_no_file_behind(tmp_path: Path, state: str) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    path = write_freqtrade(work / "bot.sqlite", [TRADE], [ORDER])
+    with closing(sqlite3.connect(path)) as bot:
+        bot.execute(f"PRAGMA journal_mode = {'delete' if 'journal' in state else 'wal'}")
+        bot.execute("UPDATE trades SET enter_tag = 'fresh'")
+        bot.commit()
+        if state == "closed":
+            bot.close()
+        elif state != "at work":
+            if "journal" in state:
+                # So much in one transaction that some of it is written into the file before its end.
+                bot.execute("PRAGMA cache_size = 1")
+                bot.execute("UPDATE trades SET enter_tag = 'lost'")
+                bot.execute("CREATE TABLE filler AS SELECT zeroblob(100000) AS zeros")
+            copied = tmp_path / "copied"
+            copied.mkdir()
+            for one in work.iterdir():
+                if not one.name.endswith("-shm"):
+                    shutil.copy(one, copied)
+            path = copied / path.name
+        before = beside(path.parent)
+        assert (len(before) > 1) == (state != "closed")
+        [trade] = read_freqtrade(path).tables["trades"]
+        assert trade["enter_tag"] == "fresh"
+        assert beside(path.parent) == before
+
+
 @pytest.mark.parametrize(
     ("why", "content"),
     [

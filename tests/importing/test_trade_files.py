@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -254,11 +255,34 @@ def test_an_order_that_was_open_is_continued(fresh_url: str, fresh_db: Database,
     assert books_are_clean(fresh_url)
 
 
-def test_since_leaves_older_rows_out(fresh_url: str, write: Callable[..., Path]) -> None:
-    from datetime import UTC, datetime
+SINCE = Wishes(since=datetime(2025, 11, 6, tzinfo=UTC))
+BOUGHT = SELL.replace("SELL", "BUY").replace("09:00", "10:00")
 
-    done = imported(fresh_url, write(binance(BUY, SELL)), Wishes(since=datetime(2025, 11, 6, tzinfo=UTC)))
-    assert (done.left_out, done.counts[0].rows) == (1, 1)
+
+def test_since_leaves_older_rows_out_and_the_rest_of_their_positions(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    other = SELL.replace("BTC", "ETH")
+    done = imported(fresh_url, write(binance(BUY, other, SELL, BOUGHT, LATER)), SINCE)
+    # 2 before; then 1 sold, 1 bought, and 3.001 sold: 2 of the older position, which opened 1.001 short.
+    assert (done.left_out, [(one.rows, one.adjusted) for one in done.counts]) == (3, [(2, 1)])
+    assert open_quantities(fresh_db, done) == {"ETHUSDT": Decimal(-1), "BTCUSDT": Decimal("-1.001")}
+    assert books_are_clean(fresh_url)
+
+
+def test_since_leaves_out_nothing_of_a_position_that_is_in_the_books(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    imported(fresh_url, write(binance(BUY)))
+    done = imported(fresh_url, write(binance(BUY, SELL)), SINCE)
+    assert open_quantities(fresh_db, done) == {"BTCUSDT": Decimal(1)}
+    again = imported(fresh_url, write(binance(BUY, SELL)), SINCE)
+    assert (again.quarantined, open_quantities(fresh_db, again)) == (0, {"BTCUSDT": Decimal(1)})
+
+
+def test_since_in_the_middle_of_all_positions_leaves_nothing(fresh_url: str, write: Callable[..., Path]) -> None:
+    done = imported(fresh_url, write(binance(BUY, SELL)), SINCE)
+    assert (done.left_out, done.books) == (2, ())
 
 
 def test_columns_of_ones_own(fresh_url: str, fresh_db: Database, write: Callable[..., Path]) -> None:

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from atb_db import Database
-from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInput, NotFound, SessionClosed
+from atb_db import Database, Settings
+from atb_db.errors import AtbDbError, Conflict, IdempotencyConflict, InvalidInput, NotFound, SessionClosed, Timeout
 from atb_db.repository import account, audit, bookings, orders, positions, sessions
 from atb_db.repository.bookings import NewOrder, NewReport
 from atb_db.statement import Statement
 from atb_db.values import new_request_id
+from tests.invariants.running import run_together
 
 START: Final = datetime(2024, 3, 1, tzinfo=UTC)
 _IDS: Final = "'{id,session_id,request_id,request_hash,position_id,order_id,order_fill_id}'::text[]"
@@ -349,6 +350,32 @@ def test_repeated_after_the_session_has_ended_it_is_answered_and_a_new_one_refus
             )
         )
     assert books(url, session_id) == before
+
+
+def test_nothing_is_begun_while_another_books_in_the_session(db: Database, url: str, session_id: int) -> None:
+    one = bookings.log_positions(session_id=session_id, orders=[ENTRY, EXIT], reports=[ENTERED, EXITED])
+    drawn = "SELECT last_value, is_called FROM positions_id_seq"
+    with psycopg.connect(url) as other, Database(Settings.load(url, environ={}, lock_timeout=0.05)) as waiting:
+        other.execute("SELECT FROM trading_sessions WHERE id = %s FOR NO KEY UPDATE", [session_id])
+        before = other.execute(drawn).fetchone()
+        with pytest.raises(Timeout):
+            waiting.run(one)
+        assert other.execute(drawn).fetchone() == before
+    assert len(db.run(one)) == 2
+
+
+def test_one_request_in_two_sessions_at_once_is_one_of_them(
+    url: str, session_id: int, start_session: Callable[..., int]
+) -> None:
+    other_id = start_session()
+    request_id = new_request_id()
+    twins = [
+        bookings.log_positions(session_id=one, orders=[ENTRY, EXIT], reports=[ENTERED, EXITED], request_id=request_id)
+        for one in (session_id, other_id)
+    ]
+    with Database(Settings.load(url, environ={}, pool_min=2, pool_max=2)) as pool:
+        results = run_together(pool, twins)
+    assert {type(one) for one in results} == {list, IdempotencyConflict}
 
 
 def test_nothing_is_no_change(db: Database, url: str, session_id: int) -> None:

@@ -314,6 +314,9 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
         token=TOKEN,
     ),
     "audit.audit_days": lambda world: audit.audit_days(session_id=world.session_id, start=at(-999), end=at(999)),
+    "audit.audit_decision_chunks": lambda world: audit.audit_decision_chunks(
+        session_id=world.session_id, first_chunk=1, last_chunk=1_000_000, contents=True
+    ),
     "audit.audit_ledger": lambda world: audit.audit_ledger(
         session_id=world.session_id, first_entry=1, last_entry=1_000_000
     ),

@@ -27,6 +27,7 @@ from atb_db.admin.continuous.segments import is_history
 from atb_db.admin.continuous.unpack import unpack
 from atb_db.admin.errors import Refused, ToolMissing, Unusable
 from atb_db.admin.migrations import migrate, status
+from atb_db.admin.owner import schema_owner
 from atb_db.admin.programs import tool_for
 from atb_db.admin.progress import Progress, silent
 from atb_db.admin.readable import shown_moment
@@ -201,11 +202,10 @@ def _brought_up(inside: Settings) -> tuple[str, ...]:
 def _as_owner(inside: Settings) -> Settings:
     """As whom the schema belongs to, if that is a login: the engine's own role may change nothing."""
     with reading(inside) as (connection, _):
-        owners = connection.execute(
-            "SELECT r.rolname FROM pg_tables AS t JOIN pg_roles AS r ON r.rolname = t.tableowner"
-            " WHERE t.schemaname = 'public' AND t.tablename = 'trading_sessions' AND r.rolcanlogin"
-        ).fetchall()
-    return inside._replace(conninfo=make_conninfo(inside.conninfo, user=str(owners[0][0]))) if owners else inside
+        owner = schema_owner(connection)
+    if owner is None or not owner.can_log_in:
+        return inside
+    return inside._replace(conninfo=make_conninfo(inside.conninfo, user=owner.name))
 
 
 def _reached(log: str) -> datetime | None:

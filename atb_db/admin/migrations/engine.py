@@ -19,6 +19,7 @@ from atb_db.admin.migrations.running import place_of
 from atb_db.admin.migrations.states import Facts
 from atb_db.admin.migrations.steps import Event, Happened, OnEvent
 from atb_db.admin.migrations.yoyo_backend import LOCK_TIMEOUT, Backend
+from atb_db.admin.owner import schema_owner
 from atb_db.admin.readable import shown_duration
 from atb_db.config import Settings
 from atb_db.database.connecting import accept
@@ -183,11 +184,9 @@ def _as_owner(settings: Settings) -> Iterator[None]:
         yield
     except PermissionDenied as error:
         with reading(settings) as (connection, server):
-            [(owner,)] = connection.execute(
-                "SELECT min(tableowner) FROM pg_tables WHERE schemaname = 'public' AND tablename = 'trading_sessions'"
-            )
-        if owner not in {None, server.user}:
-            error.message += f"; run it as the owner of the schema, {owner}"
+            owner = schema_owner(connection)
+        if owner is not None and owner.name != server.user:
+            error.message += f"; run it as the owner of the schema, {owner.name}"
         raise
 
 

@@ -23,8 +23,9 @@ async def frame(
     connection: AsyncConnection, query: Statement[object] | str, as_: As, money: Money
 ) -> pa.Table | pl.DataFrame | pd.DataFrame:
     """As for threads."""
-    from atb_db.frames.tables import as_frame  # noqa: PLC0415  pyarrow is an extra
+    from atb_db.frames.tables import as_frame, check_kind  # noqa: PLC0415  pyarrow is an extra
 
+    check_kind(as_)
     async with frames(connection, query, money) as tables:
         made = [table async for table in tables]
     return as_frame(made, as_)

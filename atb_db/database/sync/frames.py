@@ -23,8 +23,9 @@ def frame(
     connection: Connection, query: Statement[object] | str, as_: As, money: Money
 ) -> pa.Table | pl.DataFrame | pd.DataFrame:
     """The whole result."""
-    from atb_db.frames.tables import as_frame  # noqa: PLC0415  pyarrow is an extra
+    from atb_db.frames.tables import as_frame, check_kind  # noqa: PLC0415  pyarrow is an extra
 
+    check_kind(as_)
     with frames(connection, query, money) as tables:
         made = [table for table in tables]  # noqa: C416  as for tasks
     return as_frame(made, as_)

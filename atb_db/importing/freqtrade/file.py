@@ -1,13 +1,14 @@
-"""freqtrade's sqlite file read as plain rows, in one read transaction and without a write."""
+"""freqtrade's sqlite file read as plain rows, in one read transaction and without a write, beside it as in it."""
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 from atb_db.importing.errors import UnusableSource
 from atb_db.importing.plan import Row
@@ -36,7 +37,7 @@ def read_freqtrade(path: Path) -> Contents:
     if not path.is_file():
         raise UnusableSource(f"{path} is no file")
     try:
-        with closing(_opened(path)) as connection:
+        with _opened(path) as connection:
             connection.row_factory = sqlite3.Row
             connection.execute("BEGIN")
             there = {str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -57,22 +58,49 @@ def read_freqtrade(path: Path) -> Contents:
                     if table in there
                 },
             )
+    except OSError as error:
+        raise UnusableSource(f"{path} cannot be read: {error.strerror or error}") from None
     except sqlite3.DatabaseError as error:
         raise UnusableSource(f"{path.name} cannot be read as a sqlite file: {error}") from None
 
 
-def _opened(path: Path) -> sqlite3.Connection:
-    """Read-only; where the folder cannot be written and so no log be opened, as the file alone."""
-    uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Read-only, and no file is made beside it, as SQLite would for one with a write-ahead log that nobody has open.
+
+    A log that lies there without its locks is read in a copy; without a log, the file is all there is.
+    """
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    wal, journal, locks = (path.with_name(path.name + suffix) for suffix in ("-wal", "-journal", "-shm"))
+    logs = [log for log in (wal, journal) if log.exists() and log.stat().st_size]
+    with ExitStack() as stack:
+        connection = None
+        if not _has_wal(path) or (wal.exists() and locks.exists()):
+            connection = _connected(uri)
+        if connection is None and not logs:
+            connection = _connected(f"{uri}&immutable=1")
+        if connection is None:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="atb-db-")))
+            for one in (path, *logs):
+                shutil.copy(one, folder)
+            connection = sqlite3.connect(folder / path.name)
+        yield stack.enter_context(closing(connection))
+
+
+def _has_wal(path: Path) -> bool:
+    """Whether the file says that it is written with a write-ahead log."""
+    with path.open("rb") as file:
+        return file.read(20)[18:19] == b"\x02"
+
+
+def _connected(uri: str) -> sqlite3.Connection | None:
+    """A connection that reads; None where what it needs to be opened cannot be written from here."""
     connection = sqlite3.connect(uri, uri=True)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         connection.close()
-        if (log := path.with_name(f"{path.name}-wal")).exists() and log.stat().st_size:
-            raise UnusableSource(
-                f"{path.name} has a write-ahead log that cannot be read from here ({error}): copy {path.name} and "
-                f"{log.name} together into a folder of yours"
-            ) from None
-        return sqlite3.connect(f"{uri}&immutable=1", uri=True)
+        if error.sqlite_errorname.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+            return None
+        raise
     return connection

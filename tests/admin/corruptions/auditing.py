@@ -22,9 +22,11 @@ WIDTH: Final = 2
 
 
 def keep_days(url: str, world: World) -> None:
-    """Add up the days of the ended session's trades and orders."""
+    """Add up the days of the ended session's trades and orders, and compact its decisions, three in a chunk."""
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("SELECT roll_trades(%(of)s, 1000, TRUE), roll_orders(%(of)s, 1000, TRUE)", {"of": world.ended})
+        for _ in range(2):
+            owner.execute("SELECT compact_decisions(%s, '2024-04-01Z', 3, '-infinity')", [world.ended])
 
 
 @contextmanager
@@ -73,10 +75,10 @@ def audited(connection: Connection, server: ServerInfo, *, marks: Path | None = 
     With a file of marks, in steps, and without what was sound when they were written.
     """
     if marks is None:
-        found = read_audit([connection], server)
+        found = read_audit([connection], server, contents=True)
     else:
         kept = Marks(marks, connection, width=WIDTH, pause=0)
-        found = read_audit([connection], server, step=WIDTH, width=WIDTH, marks=kept)
+        found = read_audit([connection], server, step=WIDTH, width=WIDTH, marks=kept, contents=True)
     named = {(one.finding.identity, one.finding.subject) for one in found.findings}
     return named | {(identity, sub(r"(?<= )\d+", "#", subject, count=1)) for identity, subject in named}
 

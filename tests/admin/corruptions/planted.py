@@ -117,6 +117,28 @@ def _span(column: str, to: str, *, named: str = "") -> Corruption:
     return Corruption("equity_spans", f"`{column}`", script, "equity", f"hour 2024-03-01 20:00, {named or column}")
 
 
+def _chunk(column: str, to: str, identity: str, named: str, *, what: str = "") -> Corruption:
+    """Of the newer one of two; the older one has the decisions of 20:30 to 20:32."""
+    script = f"UPDATE decision_chunks SET {column} = {to} WHERE id = (SELECT max(id) FROM decision_chunks)"
+    return Corruption("decision_chunks", what or f"`{column}`", script, identity, f"decision chunk #, {named}")
+
+
+def _decision(field: str, to: str, named: str, *, identity: str = "decision chunk", at: int = 1) -> Corruption:
+    script = f"UPDATE decision_chunks SET packed[{at}].{field} = {to} WHERE id = (SELECT max(id) FROM decision_chunks)"
+    return Corruption("decision_chunks", f"`{field}` of a decision", script, identity, f"decision chunk #, {named}")
+
+
+def _again(decision: str, request: str, named: str, what: str) -> Corruption:
+    """A row of the time of a compacted decision."""
+    script = (
+        "INSERT INTO strategy_executions (id, request_id, session_id, timestamp, strategy_name, symbol, signal_type,"
+        f" action_taken, price) OVERRIDING SYSTEM VALUE SELECT {decision}, {request}, c.session_id, c.first_time,"
+        " 'test', 'ETHUSDT', 'hold', 'none', 2 FROM decision_chunks AS c"
+        " WHERE c.id = (SELECT max(id) FROM decision_chunks)"
+    )
+    return Corruption("strategy_executions", f"{what} in a row", script, "decision twice", f"decision chunk #, {named}")
+
+
 def _gone(table: str, what: str, where: str, identity: str, subject: str) -> Corruption:
     return Corruption(table, f"{what} deleted", f"DELETE FROM {table} WHERE {where}", identity, subject)
 
@@ -835,6 +857,57 @@ _AROUND: Final = (
     ),
 )
 
+_CHUNK: Final = "session_id, first_time, last_time, decisions, strategies, symbols, actions, request_ids, packed"
+_DECISIONS: Final = (
+    _chunk("decisions", "7", "decision chunk", "decisions"),
+    _chunk("packed", "packed[1:2]", "decision chunk", "packed"),
+    _chunk("first_time", "'2024-03-01 21:00Z'", "decision chunk", "first_time"),
+    _chunk("last_time", "'2024-03-01 22:00Z'", "decision chunk", "last_time"),
+    _chunk("last_time", "now()", "decision chunk", "last_time", what="`last_time` of today"),
+    _chunk("strategies", "'{{test,other}}'", "decision chunk", "strategies"),
+    _chunk("symbols", "'{{BTCUSDT}}'", "decision chunk", "symbols"),
+    _chunk("actions", "'{{}}'", "decision chunk", "actions"),
+    _chunk("packed", "ARRAY[packed[1], packed[3], packed[2]]", "decision chunk", "order", what="the order of `packed`"),
+    _chunk("request_ids", "request_ids[1:2]", "decision chunk", "decisions"),
+    _chunk("request_ids[2]", "NULL", "decision chunk", "request_ids", what="no `request_ids` of a decision"),
+    _chunk("request_ids[2]", "request_ids[1]", "decision twice", "request_id", what="`request_ids` of a decision"),
+    _chunk("session_id", "987654321", "orphan", "", what="an unknown `session_id`")._replace(
+        subject="decision_chunks #, session_id"
+    ),
+    _decision("id", "packed[2].id", "id", identity="decision twice"),
+    _decision("timestamp", "'2024-03-01 19:00Z'", "first_time", at=2),
+    _decision("strategy_name", "'other'", "strategies"),
+    _decision("symbol", "'OTHER'", "symbols"),
+    _decision("action_taken", "'other'", "actions"),
+    _decision("signal_type", "NULL", "values"),
+    _decision("request_hash", "NULL", "values"),
+    *(
+        _decision(field, to, "contents")
+        for field, to in (
+            *(("price", "-1"), ("confidence_score", "2"), ("signal_strength", "'NaN'"), ("position_size", "-1")),
+            *(("volume", "-1"), ("volatility", "-1"), ("timeframe", "''")),
+        )
+    ),
+    _again(
+        "c.packed[2].id + 1000", "c.request_ids[2]", "in strategy_executions", "a compacted decision's `request_id`"
+    ),
+    _again("c.packed[2].id", "gen_random_uuid()", "id in strategy_executions", "a compacted decision's `id`"),
+    Corruption(
+        "decision_chunks",
+        "a row twice",
+        f"INSERT INTO decision_chunks ({_CHUNK}) SELECT {_CHUNK} FROM decision_chunks WHERE session_id = {{ended}}",
+        "decision twice",
+        "decision chunk #, in decision chunk 2",
+    ),
+    Corruption(
+        "decision_chunks",
+        "a request of the one before",
+        "UPDATE decision_chunks AS c SET request_ids[1] = b.request_ids[3] FROM decision_chunks AS b WHERE c.id > b.id",
+        "decision twice",
+        "decision chunk #, in decision chunk 1",
+    ),
+)
+
 PLANTED: Final = (
     *_POSITIONS,
     *_ORDERS,
@@ -845,6 +918,7 @@ PLANTED: Final = (
     *_SESSIONS,
     *_METRICS,
     *_AROUND,
+    *_DECISIONS,
 )
 
 
@@ -1058,6 +1132,12 @@ UNDECIDABLE: Final = (
         "figures of a decision, or one deleted",
         "DELETE FROM strategy_executions",
         "decisions may be purged by age",
+    ),
+    _told(
+        "decision_chunks",
+        "session_id, that of another session; what a decision saw, where a row may have it; one deleted",
+        "UPDATE decision_chunks SET packed[1].price = 7, packed[1].indicators = '{{}}' WHERE session_id = {ended}",
+        "decisions may be purged by age, and no figure follows from them",
     ),
     _told(
         "any",

@@ -213,6 +213,19 @@ def write(db: Database) -> World:  # noqa: PLR0915  one evening, in order
             price=1,
         )
     )
+    for minute in (60, 61, 62, 62, 63, 64, 65, 66):
+        db.run(
+            events.log_strategy_execution(
+                session_id=ended,
+                timestamp=at(minute),
+                strategy_name="test",
+                symbol="BTCUSDT" if minute == 61 else "ETHUSDT",
+                signal_type="hold",
+                action_taken="none",
+                price=2,
+                confidence_score="0.5",
+            )
+        )
     refused = order("ENTRY", None, "1", session_id=ended)
     db.run(orders.update_order_status(order_id=refused, status="CANCELLED", timestamp=at(301)))
     db.run(sessions.end_trading_session(session_id=ended, end_time=at(302)))
