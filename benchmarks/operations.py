@@ -43,7 +43,7 @@ class Scale(NamedTuple):
         return self.rounds * self.limit + 50
 
 
-FULL: Final = Scale(9, 0.12, 300, 4.0, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000, 30, 200_000)
+FULL: Final = Scale(7, 0.12, 300, 4.0, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000, 20, 200_000)
 QUICK: Final = Scale(3, 0.04, 60, 0.5, 10_000, 50_000, 5_000, (10_000,), 500, 60, 6, 10_000)
 
 
@@ -160,6 +160,7 @@ def _log_trade(trades: int) -> Operation:
         statement="trades.log_trade",
         arguments=lambda world, n: trade(world.today[trades], n, today=datetime.now(UTC)),
         group="commands",
+        database="days",
         fingerprint=_BOOKS,
     )
 
