@@ -9,7 +9,7 @@ from typing import Final
 
 _COLOURS: Final = (
     *("#d1495b", "#2e86ab", "#5b8e7d", "#f4a259", "#8f6bb3", "#8a8d91", "#3d5a80", "#b08968"),
-    *("#e07a9b", "#6bbf59", "#c9b037", "#2a2d34"),
+    *("#e07a9b", "#6bbf59", "#c9b037", "#00a3a3"),
 )
 _WIDTH: Final = 760
 _LEFT: Final = 230
