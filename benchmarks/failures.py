@@ -10,6 +10,8 @@ EVERYBODY: Final = "everybody"
 """Stands for all contenders where a whole part broke."""
 _LONGEST: Final = 200
 """Characters of a reason."""
+_BEFORE: Final = 15
+"""Characters shown before the first that differs."""
 
 
 class Failures:
@@ -42,4 +44,7 @@ class Failures:
         most = max(texts, key=texts.count, default="")
         for who, text in shown.items():
             if text != most:
-                self.add(what, who, f"{how} {text} instead of {most}")
+                first = next((n for n, pair in enumerate(zip(text, most, strict=False)) if len({*pair}) > 1), 0)
+                start = max(0, first - _BEFORE)
+                own, others = (one[start : start + _LONGEST // 3] for one in (text, most))
+                self.add(what, who, f"{how} {own} instead of {others}")

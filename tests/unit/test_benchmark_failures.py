@@ -23,6 +23,9 @@ def test_who_differs_is_who_differs_from_most() -> None:
     failures.differing("events", "answered", {"first": [1], "second": [2]})
     failures.differing("orders", "answered", {"first": [1], "second": [1]})
     failures.differing("nobody", "answered", {})
+    failures.differing("fills", "left behind", {"first": "0" * 300 + "1", "second": "0" * 300 + "2"})
+    zeros = "0" * 15
+    assert failures.found.pop("fills") == {"second": f"left behind {zeros}2' instead of {zeros}1'"}
     assert failures.found == {
         "trades": {"first": "answered [1] instead of [2]"},
         "events": {"second": "answered [2] instead of [1]"},
