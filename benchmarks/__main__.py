@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple, TypeVar
 
 from atb_db.embedded import Server
-from benchmarks.bulk import Bulk, bulks, measure_bulk
+from benchmarks.bulk import bulks, measure_bulk
 from benchmarks.concurrency import measure_tasks, measure_threads
 from benchmarks.contenders import CONTENDERS
-from benchmarks.counting import count
-from benchmarks.effort import effort
+from benchmarks.counting import Counts, count
+from benchmarks.effort import Effort, effort
 from benchmarks.evicting import measure_evictions
+from benchmarks.failures import EVERYBODY, Failures
 from benchmarks.frames import measure_frames
-from benchmarks.measuring import Measured, measure
+from benchmarks.measuring import WARM, Measured, measure
 from benchmarks.operations import FULL, OPERATIONS, QUICK, TOGETHER, Operation, Scale
 from benchmarks.others import refuse, watched
 from benchmarks.profiling import profile, profile_bulk
 from benchmarks.report import write
 from benchmarks.results import Results, about, commit, load, moment
-from benchmarks.seeding import seed
+from benchmarks.seeding import copy_of, seed
 from benchmarks.serving import server_apart
 from benchmarks.starting import measure_starts
 from benchmarks.world import World
 
-QUICKLY = Path(__file__).parents[1] / "build" / "benchmarks-quick"
+BUILD = Path(__file__).parents[1] / "build"
 
 COUNTED = (
     "log_trade, 0 trades today",
@@ -69,63 +71,154 @@ def main() -> None:
             _profile(server, world, options.profile, scale)
             return
         if (text := options.only or options.again) is not None:
-            found = {}
-            for together in TOGETHER:
-                if chosen := [operation for operation in together if text in operation.name]:
-                    found |= _single(server, world, chosen, scale)
-            loaded = {one.name: _bulk(server, world, one, scale) for one in bulks(scale) if text in one.name}
+            parts = _Parts()
+            found, loaded = _singles(parts, server, world, scale, text), _bulks(parts, server, world, scale, text)
             if options.again and (found or loaded):
-                if not options.busy:
+                if not (options.busy or others.are_few):
                     refuse(others)
-                _put(load(), found, loaded)
+                _put(load(), found, loaded, parts)
             return
         results = _everything(server, world, scale, quick=options.quick)
-    results = results._replace(about=results.about | {"other processes": str(others)})
-    if options.quick:
-        QUICKLY.mkdir(parents=True, exist_ok=True)
-        results.save(QUICKLY / "results.json")
-        write(results, QUICKLY)
-        print(QUICKLY / "benchmarks.md")
+    took = f"{sum(results.seconds.values()) / 60:.1f} minutes"
+    _tell(", ".join(f"{part} {seconds:.0f} s" for part, seconds in results.seconds.items()))
+    results = results._replace(about=results.about | {"took": took, "other processes": str(others)})
+    if not options.quick and (options.busy or others.are_few):
+        results.save()
+        write(results)
         return
-    if not options.busy:
+    folder = BUILD / ("benchmarks-quick" if options.quick else "benchmarks-busy")
+    folder.mkdir(parents=True, exist_ok=True)
+    results.save(folder / "results.json")
+    write(results, folder)
+    print(folder / "benchmarks.md")
+    if not options.quick:
         refuse(others)
-    results.save()
-    write(results)
+
+
+Found = TypeVar("Found")
+
+
+class _Parts:
+    """Runs one part after the other; says what each took, and keeps what failed in it."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.failed: dict[str, dict[str, dict[str, str]]] = {}
+
+    def run(self, part: str, work: Callable[[Failures], Found], nothing: Found) -> Found:
+        """What it found, or nothing if all of it broke."""
+        _tell(part)
+        failures, found, began = Failures(), nothing, perf_counter()
+        with failures.of(EVERYBODY, EVERYBODY):
+            found = work(failures)
+        self.seconds[part] = perf_counter() - began
+        if failures.found:
+            self.failed[part] = failures.found
+        for row, reasons in failures.found.items():
+            for who, reason in reasons.items():
+                print(f"    FAILED {row}, {who}: {reason}", file=sys.stderr)
+        return found
 
 
 def _everything(server: Server, world: World, scale: Scale, *, quick: bool) -> Results:
-    known = about(server.version, quick=quick)
-    single = {}
-    for together in TOGETHER:
-        single |= _single(server, world, together, scale)
-    bulk = {one.name: _bulk(server, world, one, scale) for one in bulks(scale)}
-    _tell("frames, a full cache, threads, tasks, starts, counts")
-    counted = [operation for operation in OPERATIONS if operation.name in COUNTED]
+    parts = _Parts()
+    parts.seconds["seeding"] = perf_counter() - _BEGAN
+    chosen = [operation for operation in OPERATIONS if operation.name in COUNTED]
+    counted = parts.run("counts", lambda f: _counts(server, world, chosen, f), _Counted({}, {}))
     return Results(
-        about=known,
-        single=single,
+        about=about(server.version, quick=quick),
+        single=_singles(parts, server, world, scale),
         groups={operation.name: operation.group for operation in OPERATIONS},
-        bulk=bulk,
-        threads={
-            name: {str(threads): one._asdict() for threads, one in by.items()}
-            for name, by in measure_threads(server, world, scale).items()
-        },
-        tasks={name: one._asdict() for name, one in measure_tasks(server, world, scale).items()},
-        evictions=measure_evictions(server, world, scale),
-        starts=measure_starts(scale),
-        frames=measure_frames(server, scale.frames, scale.rounds),
-        counts={operation.name: count(server, world, operation, CONTENDERS) for operation in counted},
-        effort={operation.name: effort(server, world, operation, CONTENDERS) for operation in counted},
+        bulk=_bulks(parts, server, world, scale),
+        frames=parts.run("frames", lambda f: measure_frames(server, scale.frames, min(scale.rounds, 5), f), {}),
+        evictions=parts.run("evictions", lambda f: measure_evictions(server, world, scale, f), {}),
+        threads=parts.run(
+            "threads",
+            lambda f: {
+                name: {str(threads): one._asdict() for threads, one in by.items()}
+                for name, by in measure_threads(server, world, scale, f).items()
+            },
+            {},
+        ),
+        tasks=parts.run(
+            "tasks",
+            lambda f: {name: one._asdict() for name, one in measure_tasks(server, world, scale, f).items()},
+            {},
+        ),
+        starts=parts.run("starts", lambda f: measure_starts(scale, f), {}),
+        counts=counted.counts,
+        effort=counted.effort,
+        failed=parts.failed,
+        seconds=parts.seconds,
     )
 
 
-def _put(results: Results, single: dict[str, dict[str, Measured]], bulk: dict[str, dict[str, Measured]]) -> None:
+def _singles(
+    parts: _Parts, server: Server, world: World, scale: Scale, text: str = ""
+) -> dict[str, dict[str, Measured]]:
+    def work(failures: Failures) -> dict[str, dict[str, Measured]]:
+        found: dict[str, dict[str, Measured]] = {}
+        for together in TOGETHER:
+            if chosen := [operation for operation in together if text in operation.name]:
+                with failures.of(chosen[0].name, EVERYBODY):
+                    found |= measure(server, world, chosen, CONTENDERS, scale, failures)
+                for operation in chosen:
+                    _print(operation.name, found.get(operation.name, {}))
+        return found
+
+    return parts.run("single", work, {})
+
+
+def _bulks(parts: _Parts, server: Server, world: World, scale: Scale, text: str = "") -> dict[str, dict[str, Measured]]:
+    def work(failures: Failures) -> dict[str, dict[str, Measured]]:
+        found = {}
+        for bulk in bulks(scale):
+            if text in bulk.name:
+                with failures.of(bulk.name, EVERYBODY):
+                    found[bulk.name] = measure_bulk(server, world, bulk, scale, failures)
+                _print(bulk.name, found.get(bulk.name, {}))
+        return found
+
+    return parts.run("bulk", work, {})
+
+
+class _Counted(NamedTuple):
+    counts: dict[str, dict[str, Counts]]
+    effort: dict[str, dict[str, Effort]]
+
+
+def _counts(server: Server, world: World, operations: Sequence[Operation], failures: Failures) -> _Counted:
+    """What is counted of each operation, by those contenders that answer; one copy of the rows is enough for both."""
+    found = _Counted({}, {})
+    for operation in operations:
+        for contender in CONTENDERS:
+            name = contender.name
+            with failures.of(operation.name, name):
+                if not (contender.answers and contender.can(operation)):
+                    continue
+                with copy_of(server, operation.database) as url:
+                    found.counts.setdefault(operation.name, {})[name] = count(url, world, operation, contender)
+                    if not contender.in_loop:
+                        one = effort(url, world, operation, contender, after=WARM + 1)
+                        found.effort.setdefault(operation.name, {})[name] = one
+    return found
+
+
+def _put(
+    results: Results, single: dict[str, dict[str, Measured]], bulk: dict[str, dict[str, Measured]], parts: _Parts
+) -> None:
     again = f"{', '.join([*single, *bulk])}: {moment()}, commit {commit()}"
     known = [results.about["measured again"]] if "measured again" in results.about else []
+    failed = {part: dict(rows) for part, rows in results.failed.items()}
+    for part, measured in (("single", single), ("bulk", bulk)):
+        kept = {row: reasons for row, reasons in failed.get(part, {}).items() if row not in measured}
+        failed[part] = kept | parts.failed.get(part, {})
     results = results._replace(
         about=results.about | {"measured again": "; ".join([*known, again])},
         single=results.single | single,
         bulk=results.bulk | bulk,
+        groups=results.groups | {operation.name: operation.group for operation in OPERATIONS},
+        failed=failed,
     )
     results.save()
     write(results)
@@ -140,21 +233,6 @@ def _profile(server: Server, world: World, text: str, scale: Scale) -> None:
         if text in bulk.name:
             _tell(bulk.name)
             profile_bulk(server, world, bulk)
-
-
-def _single(
-    server: Server, world: World, together: Sequence[Operation], scale: Scale
-) -> dict[str, dict[str, Measured]]:
-    found = measure(server, world, together, CONTENDERS, scale)
-    for name, by in found.items():
-        _print(name, by)
-    return found
-
-
-def _bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict[str, Measured]:
-    found = measure_bulk(server, world, bulk, scale)
-    _print(bulk.name, found)
-    return found
 
 
 _BEGAN = perf_counter()

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import asyncpg
 import orjson
 import psycopg
-from psycopg import sql
 
 from atb_db import Database, Settings
 from atb_db.embedded import Server
@@ -23,8 +22,10 @@ from atb_db.values import new_request_id
 from benchmarks.contenders import Contender, Core, Orm
 from benchmarks.contenders.base import DECLARED, every_argument
 from benchmarks.contenders.handwritten import sql_of
-from benchmarks.measuring import Disagreement, Measured, compared
+from benchmarks.failures import Failures
+from benchmarks.measuring import Measured, compared
 from benchmarks.operations import Arguments, Operation, Scale, execution, trade
+from benchmarks.seeding import copy_of
 from benchmarks.world import World
 
 
@@ -282,7 +283,12 @@ def bulks(scale: Scale) -> list[Bulk]:
                 rows,
                 lambda world, n: execution(world.backtest, n),
                 executions,
-                {"SQLAlchemy ORM": scale.few, "SQLAlchemy Core": 50_000},
+                {
+                    "SQLAlchemy ORM": scale.few,
+                    "SQLAlchemy Core": 50_000,
+                    "asyncpg": 200_000,
+                    "atb_db, a value each": 200_000,
+                },
                 _EXECUTED,
             )
             for rows in scale.bulk
@@ -298,12 +304,8 @@ def bulks(scale: Scale) -> list[Bulk]:
     ]
 
 
-def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict[str, Measured]:
-    """What loading all the rows takes, by contender, in ms.
-
-    Raises:
-        Disagreement: one has left something else behind.
-    """
+def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale, failures: Failures) -> dict[str, Measured]:
+    """What loading all the rows takes, by contender, in ms; who breaks or leaves something else behind is left out."""
     rows = [bulk.row(world, number) for number in range(bulk.rows)]
     taken: dict[str, list[float]] = {name: [] for name in bulk.loads}
     cpu: dict[str, list[float]] = {name: [] for name in bulk.loads}
@@ -314,21 +316,18 @@ def measure_bulk(server: Server, world: World, bulk: Bulk, scale: Scale) -> dict
         first = number % len(names)
         for name in (*names[first:], *names[:first]):
             part = rows[: bulk.few.get(name, bulk.rows)]
-            if number and name in bulk.few:
+            if (number and len(part) < len(rows)) or failures.has(bulk.name, name):
                 continue
-            server.create_database("loaded", template="books")
-            url = server.tcp_url(database="loaded")
-            spent = bulk.loads[name](url, world, part)
-            each = 1000 * len(rows) / len(part)
-            taken[name].append(spent.seconds * each)
-            cpu[name].append(spent.cpu * each)
-            if len(part) == len(rows) and name != "COPY of text":
-                traces[name] = _trace(url, bulk, world)
-            with psycopg.connect(server.url(), autocommit=True) as connection:
-                connection.execute(sql.SQL("DROP DATABASE loaded WITH (FORCE)"))
-    if len({repr(trace) for trace in traces.values()}) > 1:
-        raise Disagreement(f"{bulk.name}: not all have left behind the same: {traces}")
-    return compared(taken, {name: (len(found), median(cpu[name])) for name, found in taken.items()})
+            with failures.of(bulk.name, name), copy_of(server, "books", "loads") as url:
+                spent = bulk.loads[name](url, world, part)
+                each = 1000 * len(rows) / len(part)
+                taken[name].append(spent.seconds * each)
+                cpu[name].append(spent.cpu * each)
+                if len(part) == len(rows) and name != "COPY of text":
+                    traces[name] = _trace(url, bulk, world)
+    failures.differing(bulk.name, "left behind", traces)
+    sound = {name: found for name, found in taken.items() if not failures.has(bulk.name, name)}
+    return compared(sound, {name: (len(found), median(cpu[name])) for name, found in sound.items()})
 
 
 def _trace(url: str, bulk: Bulk, world: World) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from statistics import median
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ from atb_db.embedded import Server
 from atb_db.repository import events
 from benchmarks.contenders import AtbDb, Contender, Core, Handwritten, Orm
 from benchmarks.contenders.asyncpg_pool import Asyncpg
+from benchmarks.failures import Failures
 from benchmarks.operations import OPERATIONS, Arguments, Operation, Scale
 from benchmarks.world import World
 
@@ -36,24 +38,28 @@ class Throughput(NamedTuple):
     errors: int
 
 
-def measure_threads(server: Server, world: World, scale: Scale) -> dict[str, dict[int, Throughput]]:
+def measure_threads(server: Server, world: World, scale: Scale, failures: Failures) -> dict[str, dict[int, Throughput]]:
     """By contender and number of threads, each doing its share of the calls."""
     calls, rounds = scale.limit * 4, max(1, scale.rounds // 2)
     found: dict[str, dict[int, list[tuple[float, int]]]] = {}
     server.create_database("threads", template="books")
     url = server.tcp_url(database="threads")
-    running = [contender(url, world) for contender in THREADED]
-    for _ in range(rounds):
-        for threads in THREADS:
-            for one in running:
-                share = calls // (4 if one.name.startswith("SQLAlchemy") else 1)
-                result = _threads(one, EXECUTION, threads, share)
-                found.setdefault(one.name, {}).setdefault(threads, []).append(result)
-    for one in running:
-        one.close()
+    with ExitStack() as stack:
+        running: list[Contender] = []
+        for contender in THREADED:
+            with failures.of(contender.name, contender.name):
+                running.append(stack.enter_context(closing(contender(url, world))))
+        for _ in range(rounds):
+            for threads in THREADS:
+                for one in running:
+                    share = calls // (4 if one.name.startswith("SQLAlchemy") else 1)
+                    with failures.of(one.name, one.name):
+                        result = _threads(one, EXECUTION, threads, share)
+                        found.setdefault(one.name, {}).setdefault(threads, []).append(result)
     return {
         name: {threads: _throughput(results) for threads, results in by_threads.items()}
         for name, by_threads in found.items()
+        if not failures.has(name, name)
     }
 
 
@@ -75,7 +81,7 @@ def _threads(contender: Contender, operation: Operation, threads: int, calls: in
         return calls / (perf_counter() - start), errors
 
 
-def measure_tasks(server: Server, world: World, scale: Scale) -> dict[str, Throughput]:
+def measure_tasks(server: Server, world: World, scale: Scale, failures: Failures) -> dict[str, Throughput]:
     """By contender, with 64 tasks."""
     server.create_database("tasks", template="books")
     url = server.tcp_url(database="tasks")
@@ -83,8 +89,9 @@ def measure_tasks(server: Server, world: World, scale: Scale) -> dict[str, Throu
     found: dict[str, list[tuple[float, int]]] = {}
     for _ in range(rounds):
         for name, tasks in (("atb_db", _by_atb), ("psycopg, by hand", _by_hand), ("asyncpg", _by_asyncpg)):
-            found.setdefault(name, []).append(asyncio.run(tasks(url, world, scale.limit * 4)))
-    return {name: _throughput(results) for name, results in found.items()}
+            with failures.of(name, name):
+                found.setdefault(name, []).append(asyncio.run(tasks(url, world, scale.limit * 4)))
+    return {name: _throughput(results) for name, results in found.items() if not failures.has(name, name)}
 
 
 async def _by_atb(url: str, world: World, calls: int) -> tuple[float, int]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import NamedTuple
 from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
 
-from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.measuring import WARM
 from benchmarks.operations import Operation
-from benchmarks.seeding import copy_of
 from benchmarks.world import World
 
 
@@ -121,20 +119,11 @@ def _counted(url: str) -> Iterator[tuple[str, _Proxy]]:
         proxy.close()
 
 
-def count(
-    server: Server, world: World, operation: Operation, contenders: tuple[type[Contender], ...]
-) -> dict[str, Counts]:
-    """What a warm call of the operation sends, by contender."""
-    found: dict[str, Counts] = {}
-    for contender in contenders:
-        if not (contender.answers and contender.can(operation)):
-            continue
-        with copy_of(server, operation.database) as url, _counted(url) as (proxied, proxy):
-            running = contender(proxied, world)
-            running.timed(operation, range(WARM))
-            before = proxy.wire.counts
-            running.timed(operation, [WARM])
-            after = proxy.wire.counts
-            running.close()
-        found[contender.name] = Counts(*(now - then for now, then in zip(after, before, strict=True)))
-    return found
+def count(url: str, world: World, operation: Operation, contender: type[Contender]) -> Counts:
+    """What a warm call of the operation sends; it is called as often as needed for that, and once more."""
+    with _counted(url) as (proxied, proxy), closing(contender(proxied, world)) as running:
+        running.timed(operation, range(WARM))
+        before = proxy.wire.counts
+        running.timed(operation, [WARM])
+        after = proxy.wire.counts
+    return Counts(*(now - then for now, then in zip(after, before, strict=True)))

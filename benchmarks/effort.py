@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
 from types import FrameType
 from typing import NamedTuple
 
-from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.measuring import WARM
 from benchmarks.operations import Operation
-from benchmarks.seeding import copy_of
 from benchmarks.world import World
 
 
@@ -51,19 +50,10 @@ def effort_of(run: Callable[[], object]) -> Effort:
     return Effort(functions - 1, peak - before)
 
 
-def effort(
-    server: Server, world: World, operation: Operation, contenders: tuple[type[Contender], ...]
-) -> dict[str, Effort]:
-    """What a warm call of the operation asks, by contender."""
-    found: dict[str, Effort] = {}
-    for contender in contenders:
-        if not (contender.answers and contender.can(operation)) or contender.name == "asyncpg":
-            continue  # a call of asyncpg outside its loop is not what is measured
-        with copy_of(server, operation.database) as url:
-            running = contender(url, world)
-            running.timed(operation, range(WARM))
-            numbers = iter(range(WARM, WARM + 3))
-            prepared = [running.prepare(operation, operation.arguments(world, number)) for number in numbers]
-            found[contender.name] = effort_of(lambda: running.call(operation, prepared.pop()))  # noqa: B023  called here
-            running.close()
-    return found
+def effort(url: str, world: World, operation: Operation, contender: type[Contender], *, after: int) -> Effort:
+    """What a warm call of the operation asks, after so many of them have been made."""
+    with closing(contender(url, world)) as running:
+        running.timed(operation, range(after, after + WARM))
+        numbers = range(after + WARM, after + WARM + 3)
+        prepared = [running.prepare(operation, operation.arguments(world, number)) for number in numbers]
+        return effort_of(lambda: running.call(operation, prepared.pop()))

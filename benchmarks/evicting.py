@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from statistics import fmean
 from typing import Final, NamedTuple
@@ -12,7 +12,7 @@ import psycopg
 from atb_db.embedded import Server
 from benchmarks.contenders import AtbDb, Contender, Core, Handwritten, Orm, Pgbench
 from benchmarks.contenders.asyncpg_pool import Asyncpg
-from benchmarks.measuring import Disagreement
+from benchmarks.failures import Failures
 from benchmarks.operations import Arguments, Operation, Scale, prediction
 from benchmarks.seeding import copy_of
 from benchmarks.world import World
@@ -34,19 +34,23 @@ class Evictions(NamedTuple):
     calls: int
 
 
-def measure_evictions(server: Server, world: World, scale: Scale) -> dict[str, dict[str, Evictions]]:
+def measure_evictions(
+    server: Server, world: World, scale: Scale, failures: Failures
+) -> dict[str, dict[str, Evictions]]:
     """By the number of entries and contender; they take turns, those with our SQL until they have made room once.
 
-    Raises:
-        Disagreement: one has left more entries than the bound, or less than the bound without what is removed at once.
+    Who leaves more entries than the bound, or less than the bound without what is removed at once, has failed.
     """
     return {
-        f"{entries:,} entries": _measured(server, world, database, entries, scale)
+        f"{entries:,} entries": _measured(server, world, database, entries, scale, failures)
         for database, entries in (("books", 1_000), ("cache", scale.cached))
     }
 
 
-def _measured(server: Server, world: World, database: str, entries: int, scale: Scale) -> dict[str, Evictions]:
+def _measured(
+    server: Server, world: World, database: str, entries: int, scale: Scale, failures: Failures
+) -> dict[str, Evictions]:
+    row = f"{entries:,} entries"
     at_once = entries // 16
     operation = Operation(
         f"set_prediction, {entries:,} entries",
@@ -56,24 +60,31 @@ def _measured(server: Server, world: World, database: str, entries: int, scale: 
         varying={"cache_key": "'new-' || :n", "predicted_at": "statement_timestamp()"},
     )
     with ExitStack() as stack:
-        running: dict[Contender, list[int]] = {
-            contender(stack.enter_context(copy_of(server, database, contender.name)), world): []
-            for contender in _CONTENDERS
-            if contender.can(operation)
-        }
+        running: dict[Contender, list[int]] = {}
+        for contender in _CONTENDERS:
+            with failures.of(row, contender.name):
+                if contender.can(operation):
+                    url = stack.enter_context(copy_of(server, database, contender.name))
+                    running[stack.enter_context(closing(contender(url, world)))] = []
         for number in range(_ROUNDS + 1):
             for one, taken in running.items():
+                if failures.has(row, one.name):
+                    continue
                 calls = scale.limit if isinstance(one, _EACH_TIME) else at_once
-                timing = one.timed(operation, range(number * calls, (number + 1) * calls))
-                if number:  # the first fills the cache
-                    taken.extend(timing.calls[1:])  # pgbench begins again in each
+                with failures.of(row, one.name):
+                    timing = one.timed(operation, range(number * calls, (number + 1) * calls))
+                    if number:  # the first fills the cache
+                        taken.extend(timing.calls[1:])  # pgbench begins again in each
         for one in running:
-            one.close()
             with psycopg.connect(one.url) as connection:
                 [(left,)] = connection.execute("SELECT count(*) FROM prediction_cache").fetchall()
             if not entries - at_once <= left <= entries + _IN_USE:
-                raise Disagreement(f"{operation.name}: {one.name} has left {left}")
-        return {one.name: Evictions(fmean(taken) / 1e6, max(taken) / 1e6, len(taken)) for one, taken in running.items()}
+                failures.add(row, one.name, f"left {left} entries behind")
+        return {
+            one.name: Evictions(fmean(taken) / 1e6, max(taken) / 1e6, len(taken))
+            for one, taken in running.items()
+            if not failures.has(row, one.name)
+        }
 
 
 def _new(entries: int, _world: World, number: int) -> Arguments:

@@ -18,6 +18,7 @@ from atb_db import Database
 from atb_db.embedded import Server
 from atb_db.repository import sessions, trades
 from atb_db.testing import Databases, settings_of
+from benchmarks.failures import Failures
 from benchmarks.measuring import Measured
 from benchmarks.serving import server_apart
 
@@ -35,7 +36,7 @@ DECIMAL, FLOAT = "db.frame, decimal128", "db.frame, float64"
 CONNECTORX, PANDAS = "connectorx (numbers as float64)", "pandas.read_sql"
 
 
-def measure_frames(server: Server, rows: int, rounds: int) -> dict[str, Measured]:
+def measure_frames(server: Server, rows: int, rounds: int, failures: Failures) -> dict[str, Measured]:
     """Milliseconds until so many trades, with all their columns, are a frame in memory, by contender."""
     with Databases(server).fresh() as url, Database(settings_of(url)) as db:
         db.run(
@@ -62,9 +63,13 @@ def measure_frames(server: Server, rows: int, rounds: int) -> dict[str, Measured
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
         for _ in range(rounds):
             for name, run in contenders.items():
-                begun, cpu = perf_counter(), process_time()
-                run()
-                taken[name].append(((perf_counter() - begun) * 1000, (process_time() - cpu) * 1000))
+                if failures.has(name, name):
+                    continue
+                with failures.of(name, name):
+                    begun, cpu = perf_counter(), process_time()
+                    run()
+                    taken[name].append(((perf_counter() - begun) * 1000, (process_time() - cpu) * 1000))
+    taken = {name: found for name, found in taken.items() if not failures.has(name, name)}
     base = [wall for wall, _ in taken[CONNECTORX if CONNECTORX in taken else DECIMAL]]
     return {
         name: Measured(
@@ -86,10 +91,13 @@ def main() -> None:
     given = [int(text) for text in sys.argv[1:]]
     rows, rounds = (*given, *(200_000, 9)[len(given) :])
     with server_apart({"jit": "off"}) as server:
-        found = measure_frames(server, rows, rounds)
+        failures = Failures()
+        found = measure_frames(server, rows, rounds, failures)
     print("| | ms | lowest | of the client's processor | ratio |\n|---|---|---|---|---|")
     for name, one in found.items():
         print(f"| {name} | {one.median:,.0f} | {one.lowest:,.0f} | {one.cpu:,.0f} | {one.ratio:.2f} |")
+    for name, reasons in failures.found.items():
+        print(f"| {name} | failed: {reasons[name]} | | | |")
 
 
 def others(url: str, text: str) -> dict[str, Callable[[], object]]:

@@ -147,6 +147,7 @@ def keep(connection: psycopg.Connection, session_id: int) -> None:
     for table, span in (("trade_days", "day"), ("trade_months", "month"), ("order_days", "day")):
         newest = f"DELETE FROM {table} WHERE session_id = %(of)s AND {span} = (SELECT max({span}) FROM {table})"
         connection.execute(newest.encode(), {"of": session_id})
+    connection.execute("SELECT roll_trades(%s, 0, FALSE)", [session_id])
     connection.execute("VACUUM ANALYZE")
 
 

@@ -14,6 +14,7 @@ import psycopg
 from atb_db.embedded import Server
 from benchmarks.contenders import Contender
 from benchmarks.contenders.base import shown
+from benchmarks.failures import Failures
 from benchmarks.operations import Operation, Scale
 from benchmarks.world import World
 
@@ -35,7 +36,7 @@ class Measured(NamedTuple):
     cpu: float
     """The client's, a call."""
     ratio: float
-    """Against psycopg by hand: the median of the rounds' ratios, for what disturbs a round disturbs both."""
+    """Against psycopg by hand: the median of the rounds' ratios, for what disturbs a round disturbs both; 0 without."""
 
 
 HAND: Final = "psycopg, by hand"
@@ -43,21 +44,17 @@ HAND: Final = "psycopg, by hand"
 
 def compared(rounds: Mapping[str, Sequence[float]], cpu: Mapping[str, tuple[int, float]]) -> dict[str, Measured]:
     """What the rounds of some contenders say; of each the calls and their client's milliseconds besides."""
-    base = rounds[HAND]
+    base = rounds.get(HAND, ())
     return {
         name: Measured(
             median(found),
             min(found),
             max(found),
             *cpu[name],
-            median(own / by_hand for own, by_hand in zip(found, base, strict=False)),
+            median(own / by_hand for own, by_hand in zip(found, base, strict=False)) if base else 0.0,
         )
         for name, found in rounds.items()
     }
-
-
-class Disagreement(Exception):  # noqa: N818
-    """A contender did something else than the others."""
 
 
 class Running:
@@ -106,33 +103,40 @@ def measure(
     operations: Sequence[Operation],
     contenders: Sequence[type[Contender]],
     scale: Scale,
+    failures: Failures,
 ) -> dict[str, dict[str, Measured]]:
     """What a call of each operation takes each of those that can do it; all of them take turns.
 
-    Raises:
-        Disagreement: one has answered something else, or has left something else behind.
+    Who breaks, answers something else or leaves something else behind than most is left out, and among the failures.
     """
-    running = [
-        Running(contender(_url(server, operation, contender), world), operation)
-        for operation in operations
-        for contender in contenders
-        if contender.can(operation)
-    ]
+    running: list[Running] = []
+    for operation in operations:
+        for contender in contenders:
+            with failures.of(operation.name, contender.name):
+                if contender.can(operation):
+                    running.append(Running(contender(_url(server, operation, contender), world), operation))
     try:
         for operation in operations:
-            _warm_up([one for one in running if one.operation is operation], operation)
+            _warm_up([one for one in running if one.operation is operation], operation, failures)
         gc.collect()
         gc.freeze()
         for number in range(scale.rounds):
-            first = number * 3 % len(running)
-            for one in (*running[first:], *running[:first]):
-                one.run(scale)
+            first = number * 3 % max(1, len(running))
+            for one in _sound((*running[first:], *running[:first]), failures):
+                with failures.of(one.operation.name, one.contender.name):
+                    one.run(scale)
         gc.unfreeze()
-        return {operation.name: _measured(running, operation) for operation in operations}
+        sound = _sound(running, failures)
+        return {operation.name: _measured(sound, operation) for operation in operations}
     finally:
         for one in running:
-            one.contender.close()
+            with failures.of(one.operation.name, one.contender.name):
+                one.contender.close()
             _drop(server, one.contender.url, one.operation)
+
+
+def _sound(running: Sequence[Running], failures: Failures) -> list[Running]:
+    return [one for one in running if not failures.has(one.operation.name, one.contender.name)]
 
 
 def _measured(running: Sequence[Running], operation: Operation) -> dict[str, Measured]:
@@ -142,21 +146,22 @@ def _measured(running: Sequence[Running], operation: Operation) -> dict[str, Mea
     return compared(rounds, {name: (one.calls, one.cpu / one.calls) for name, one in own.items()})
 
 
-def _warm_up(running: Sequence[Running], operation: Operation) -> None:
+def _warm_up(running: Sequence[Running], operation: Operation, failures: Failures) -> None:
     answers: dict[str, object] = {}
     traces: dict[str, object] = {}
     for one in running:
         name = one.contender.name
-        answer = one.warm_up(calls=3)
-        if one.contender.answers:
-            answers[name] = answer
-            traces[name] = _fingerprint(one.contender.url, operation) if operation.fingerprint else None
-    for what, found in (("answered", answers), ("left behind", traces)):
-        if len({repr(value) for value in found.values()}) > 1:
-            raise Disagreement(f"{operation.name}: not all have {what} the same: {found}")
-    for one in running:
+        with failures.of(operation.name, name):
+            answer = one.warm_up(calls=3)
+            if one.contender.answers:
+                answers[name] = answer
+                traces[name] = _fingerprint(one.contender.url, operation) if operation.fingerprint else None
+    failures.differing(operation.name, "answered", answers)
+    failures.differing(operation.name, "left behind", traces)
+    for one in _sound(running, failures):
         if one.first < SLOW:
-            one.warm_up(calls=WARM)
+            with failures.of(operation.name, one.contender.name):
+                one.warm_up(calls=WARM)
 
 
 def _fingerprint(url: str, operation: Operation) -> object:

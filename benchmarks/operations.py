@@ -43,7 +43,7 @@ class Scale(NamedTuple):
         return self.rounds * self.limit + 50
 
 
-FULL: Final = Scale(9, 0.12, 300, 4.0, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000, 30, 200_000)
+FULL: Final = Scale(7, 0.1, 300, 4.0, 100_000, 1_000_000, 100_000, (10_000, 1_000_000), 10_000, 1_000, 20, 200_000)
 QUICK: Final = Scale(3, 0.04, 60, 0.5, 10_000, 50_000, 5_000, (10_000,), 500, 60, 6, 10_000)
 
 
@@ -67,7 +67,7 @@ class Operation(NamedTuple):
 _DAY: Final = datetime(2024, 2, 1, tzinfo=UTC)
 
 _BOOKS: Final = """
-SELECT (SELECT (count(*), sum(pnl), sum(net_pnl), count(position_id))::text FROM trades),
+SELECT (SELECT (count(*), trim_scale(sum(pnl)), trim_scale(sum(net_pnl)), count(position_id))::text FROM trades),
        (SELECT (count(*), trim_scale(sum(quantity)), trim_scale(sum(current_quantity)), trim_scale(sum(cost_basis)),
                 trim_scale(sum(exit_notional)), trim_scale(sum(current_size)), trim_scale(sum(entry_price)),
                 trim_scale(sum(realized_pnl)), trim_scale(sum(commission)), trim_scale(sum(unrealized_pnl)),
@@ -84,7 +84,8 @@ SELECT (SELECT (count(*), sum(pnl), sum(net_pnl), count(position_id))::text FROM
                 count(order_fill_id), count(*) FILTER (WHERE entry_type = 'FILL'))::text
           FROM account_balances),
        (SELECT (trim_scale(sum(current_balance)), sum(ledger_entries))::text FROM trading_sessions),
-       (SELECT (count(*), sum(total_trades), sum(net_pnl), sum(max_drawdown))::text FROM performance_metrics),
+       (SELECT (count(*), sum(total_trades), trim_scale(sum(net_pnl)), trim_scale(sum(max_drawdown)))::text
+          FROM performance_metrics),
        (SELECT (count(*), trim_scale(sum(size)), trim_scale(sum(quantity)), trim_scale(sum(pnl)))::text
           FROM partial_trades)
 """
@@ -160,6 +161,7 @@ def _log_trade(trades: int) -> Operation:
         statement="trades.log_trade",
         arguments=lambda world, n: trade(world.today[trades], n, today=datetime.now(UTC)),
         group="commands",
+        database="days",
         fingerprint=_BOOKS,
     )
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
-from typing import Final
+from typing import Final, NoReturn
 
 MOST: Final = 0.2
 """Processors that others may take on average."""
@@ -39,6 +39,11 @@ class Others:
         """Of the whole run."""
         return sum(self.taken) / len(self.taken) if self.taken else 0.0
 
+    @property
+    def are_few(self) -> bool:
+        """Whether they took so little that what was measured says something."""
+        return self.average <= MOST
+
     def __str__(self) -> str:
         return f"{self.average:.2f} processors on average, at most {max(self.taken, default=0):.2f} in {_EVERY:g} s"
 
@@ -62,14 +67,13 @@ def watched() -> Iterator[Others]:
         thread.join()
 
 
-def refuse(others: Others) -> None:
-    """End with a sentence if others took too much.
+def refuse(others: Others) -> NoReturn:
+    """End with a sentence, as others took too much.
 
     Raises:
-        SystemExit: they did.
+        SystemExit: always.
     """
-    if others.average > MOST:
-        sys.exit(f"nothing is written: other processes took {others} (--busy writes it all the same)")
+    sys.exit(f"docs/benchmarks.md stays as it was: other processes took {others} (--busy writes it all the same)")
 
 
 def _busy() -> float:

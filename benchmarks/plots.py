@@ -7,7 +7,10 @@ from html import escape
 from math import ceil, floor, log10
 from typing import Final
 
-_COLOURS: Final = ("#d1495b", "#2e86ab", "#5b8e7d", "#f4a259", "#8f6bb3", "#8a8d91", "#3d5a80", "#b08968")
+_COLOURS: Final = (
+    *("#d1495b", "#2e86ab", "#5b8e7d", "#f4a259", "#8f6bb3", "#8a8d91", "#3d5a80", "#b08968"),
+    *("#e07a9b", "#6bbf59", "#c9b037", "#00a3a3"),
+)
 _WIDTH: Final = 760
 _LEFT: Final = 230
 _RIGHT: Final = 70
@@ -69,7 +72,7 @@ class _Scale:
     """A logarithmic scale between whole decades."""
 
     def __init__(self, values: Sequence[float], start: float, end: float) -> None:
-        self.low, self.high = floor(log10(min(values))), ceil(log10(max(values)))
+        self.low, self.high = floor(log10(min(values, default=1))), ceil(log10(max(values, default=1)))
         if self.low == self.high:
             self.high += 1
         self.start, self.end = start, end

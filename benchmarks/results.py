@@ -35,6 +35,10 @@ class Results(NamedTuple):
     """Functions called, bytes taken."""
     frames: dict[str, Measured]
     """The ratio is to connectorx."""
+    failed: dict[str, dict[str, dict[str, str]]] = {}  # noqa: RUF012  never changed
+    """By part, row of its table and contender: why it is not there."""
+    seconds: dict[str, float] = {}  # noqa: RUF012  never changed
+    """How long each part took."""
 
     def save(self, file: Path = FILE) -> None:
         """Write it into a file."""

@@ -76,7 +76,7 @@ SELECT 'key-' || i, 'model', 'f' || i, 'c', 40000, 0.5, 1, now(), now(), now() +
 
 
 def seed(server: Server, scale: Scale) -> World:
-    """Make the databases books, history and cache; books is to be copied, the others are only read, or nearly."""
+    """Make the databases books and days, which are to be copied, and history and cache, which are read, or nearly."""
     books = Settings.load(server.create_database("books", template="template0"), environ={})
     with psycopg.connect(books.conninfo) as connection:
         connection.execute(schema_sql().encode())
@@ -91,6 +91,7 @@ def seed(server: Server, scale: Scale) -> World:
         )
     history = server.create_database("history", template="books")
     server.create_database("cache", template="books")
+    days = server.create_database("days", template="books")
     with Database(Settings.load(history, environ={})) as db:
         few, many, traded, observed = (_session(db, name) for name in ("few", "many", "traded", "observed"))
         for session_id, count in ((few, 10), (many, 200), (traded, 20)):
@@ -98,10 +99,11 @@ def seed(server: Server, scale: Scale) -> World:
             for _ in range(2):
                 db.run_many([_quarter(position_id) for position_id in held])
     with _filling(books.conninfo) as connection:
+        connection.execute(_PREDICTIONS % {"rows": 1_000})
+    with _filling(days) as connection:
         for count, session_id in today.items():
             connection.execute(_TRADES % _span(session_id, count, 1, "date_trunc('day', now(), 'UTC')"))
         connection.execute(LEDGER)
-        connection.execute(_PREDICTIONS % {"rows": 1_000})
     with _filling(history) as connection:
         start = f"'{START:%Y-%m-%dT%H:%M:%SZ}'::timestamptz"
         connection.execute(_TRADES % _span(traded, scale.history, 600, start))
@@ -113,7 +115,7 @@ def seed(server: Server, scale: Scale) -> World:
         connection.execute(LEDGER)
     with _filling(server.url(database="cache")) as connection:
         connection.execute(_PREDICTIONS % {"rows": scale.cached})
-    for url, filled in ((books.conninfo, today.values()), (history, [many, traded])):
+    for url, filled in ((days, today.values()), (history, [many, traded])):
         with Database(Settings.load(url, environ={})) as db:
             for session_id in filled:
                 db.run(metrics.rebuild_performance_metrics(session_id=session_id), timeout=300)
@@ -122,7 +124,7 @@ def seed(server: Server, scale: Scale) -> World:
             # As if they had been written one after the other: days that are over are added up.
             while connection.execute("SELECT roll_up(%s, 200000)", [session_id]).fetchone() != (0,):
                 pass
-    for name in ("books", "history", "cache"):
+    for name in ("books", "days", "history", "cache"):
         with psycopg.connect(server.url(database=name), autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE, FREEZE)")
     return World(today, trading, backtest, open_, entries, partial_exits, full_exits, few, many, traded, observed)
@@ -133,9 +135,11 @@ def copy_of(server: Server, database: str, whose: str = "one") -> Iterator[str]:
     """The URL of a copy of it, which is gone afterwards."""
     name = f"{database} of {whose}"
     server.create_database(name, template=database)
-    yield server.tcp_url(database=name)
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    try:
+        yield server.tcp_url(database=name)
+    finally:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _filling(url: str) -> psycopg.Connection:

@@ -12,6 +12,7 @@ from statistics import median
 from time import perf_counter
 from typing import Final
 
+from benchmarks.failures import Failures
 from benchmarks.measuring import Measured
 from benchmarks.operations import Scale
 
@@ -39,7 +40,7 @@ IMPORTS: Final = {
 }
 
 
-def measure_starts(scale: Scale) -> dict[str, Measured]:
+def measure_starts(scale: Scale, failures: Failures) -> dict[str, Measured]:
     """Milliseconds of a new process, Python's own start included; ours as pip installs it, compiled."""
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder, "site")
@@ -57,10 +58,15 @@ def measure_starts(scale: Scale) -> dict[str, Measured]:
         taken: dict[str, list[float]] = {name: [] for name in commands}
         for number in range(scale.starts):
             for name, command in commands.items():
-                start = perf_counter()
-                subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
-                if number:  # the first one compiles
-                    taken[name].append((perf_counter() - start) * 1000)
+                if failures.has(name, name):
+                    continue
+                with failures.of(name, name):
+                    start = perf_counter()
+                    subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
+                    if number:  # the first one compiles
+                        taken[name].append((perf_counter() - start) * 1000)
     return {
-        name: Measured(median(found), min(found), max(found), len(found), 0.0, 0.0) for name, found in taken.items()
+        name: Measured(median(found), min(found), max(found), len(found), 0.0, 0.0)
+        for name, found in taken.items()
+        if not failures.has(name, name)
     }

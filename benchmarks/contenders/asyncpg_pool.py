@@ -17,6 +17,7 @@ from benchmarks.world import World
 
 class Asyncpg(Contender):
     name = "asyncpg"
+    in_loop = True
 
     def __init__(self, url: str, world: World) -> None:
         super().__init__(url, world)

@@ -46,6 +46,8 @@ class Contender(ABC):
     name: ClassVar[str]
     answers: ClassVar[bool] = True
     """Whether what it answers and leaves behind is compared with the others'."""
+    in_loop: ClassVar[bool] = False
+    """Whether its calls belong into an event loop, so that one of them alone says nothing."""
 
     def __init__(self, url: str, world: World) -> None:
         self.url = url

@@ -20,6 +20,7 @@ _UNSENDABLE: Final = {"predictions.set_prediction"}
 
 class Psqlpy(Contender):
     name = "psqlpy"
+    in_loop = True
 
     def __init__(self, url: str, world: World) -> None:
         super().__init__(url, world)
@@ -29,8 +30,9 @@ class Psqlpy(Contender):
     @classmethod
     def can(cls, operation: Operation) -> bool:
         """Without documents: it takes a domain over jsonb for text."""
-        documents = any(parameter.coerce is to_json for parameter in DECLARED[operation.statement].parameters)
-        return super().can(operation) and not documents and operation.statement not in _UNSENDABLE
+        if not super().can(operation) or operation.statement in _UNSENDABLE:
+            return False
+        return not any(parameter.coerce is to_json for parameter in DECLARED[operation.statement].parameters)
 
     def prepare(self, operation: Operation, arguments: Arguments) -> tuple[str, list[object]]:
         declared = DECLARED[operation.statement]

@@ -269,6 +269,7 @@ CREATE FUNCTION roll_trades(session bigint, most_trades integer, with_newest boo
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     pending timestamptz[];
+    ends timestamptz[];
     added integer := 0;
 BEGIN
     PERFORM permitted();
@@ -287,12 +288,13 @@ BEGIN
           FROM kept_trade_days(session, NULL, NULL) AS k
          WHERE k.day = any(pending);
     END IF;
-    pending := pending_trade_months(session, with_newest, CASE WHEN with_newest THEN NULL ELSE 4 END);
+    SELECT array_agg(p.month), array_agg(p.until) INTO pending, ends
+      FROM pending_trade_months(session, with_newest, CASE WHEN with_newest THEN NULL ELSE 4 END) AS p;
     IF pending IS NOT NULL THEN
         DELETE FROM trade_month_parts WHERE session_id = session AND month = any(pending);
         DELETE FROM trade_months WHERE session_id = session AND month = any(pending);
-        INSERT INTO trade_month_parts SELECT * FROM measured_trade_month_parts(session, pending);
-        INSERT INTO trade_months SELECT * FROM measured_trade_months(session, pending);
+        INSERT INTO trade_month_parts SELECT * FROM measured_trade_month_parts(session, pending, ends);
+        INSERT INTO trade_months SELECT * FROM measured_trade_months(session, pending, ends);
         IF added = 0 THEN
             -- An earlier release has left their days.
             SELECT coalesce(sum(m.trades), 0) INTO added
@@ -304,8 +306,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION roll_trades IS
-'Adds up the days of pending_trade_days in trade_days, and the months that are whole then in trade_months; the number '
-'of their trades. Nothing is done for a transaction that does not see what others have changed meanwhile.';
+'Adds up the days of pending_trade_days in trade_days, and the months that are whole then, and the newest so far, in '
+'trade_months; the number of their trades. Nothing is done for a transaction that does not see what others have '
+'changed meanwhile.';
 
 CREATE FUNCTION keep_trade_days() RETURNS trigger
 LANGUAGE plpgsql VOLATILE AS $$

@@ -1,5 +1,5 @@
--- What the trades of each month add up to, put together from those of its days, so that years are read by their months;
--- and the reads that use months, days and the trades of neither.
+-- What the trades of each month add up to, put together from those of its days, so that years are read by their months,
+-- the newest one up to its newest day; and the reads that use months, days and the trades of neither.
 
 CREATE TABLE trade_months (
     session_id bigint NOT NULL,
@@ -55,11 +55,13 @@ CREATE TABLE trade_month_parts (
 );
 
 COMMENT ON TABLE trade_months IS
-'The trades of each month (UTC) that is over, put together from the rows of trade_days. All rows count as long as '
-'there are no other trades than theirs and those of performance_metrics outside of them; else days are read.';
+'The trades of each month (UTC), of the newest only up to some day, put together from the rows of trade_days. All rows '
+'count as long as there are no other trades than theirs and those of performance_metrics outside of them; else days '
+'are read.';
 COMMENT ON COLUMN trade_months.session_id IS 'Session that traded.';
 COMMENT ON COLUMN trade_months.month IS 'First moment of the month; trades count in the month of their exit.';
-COMMENT ON COLUMN trade_months.next_month IS 'First moment after the month.';
+COMMENT ON COLUMN trade_months.next_month IS
+'First moment after the month, or of the day up to which the newest month is added up.';
 COMMENT ON COLUMN trade_months.trades IS 'Number of trades; 0 = changed since they were added up.';
 COMMENT ON COLUMN trade_months.wins IS 'Number of trades with pnl > 0.';
 COMMENT ON COLUMN trade_months.losses IS 'Number of trades with pnl < 0.';
@@ -111,11 +113,32 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 COMMENT ON FUNCTION next_month IS 'First moment after a month that begins at a moment, in UTC.';
 
-CREATE FUNCTION measured_trade_months(session bigint, months timestamptz[]) RETURNS SETOF trade_months
+CREATE FUNCTION month_spans(session bigint, months timestamptz[], ends timestamptz[])
+RETURNS TABLE (month timestamptz, until timestamptz)
+LANGUAGE sql STABLE AS $$
+    SELECT m.month,
+           coalesce(
+               ends[m.place::integer],
+               (
+                   SELECT k.next_month
+                     FROM trade_months AS k
+                    WHERE k.session_id = session AND k.month = m.month AND k.trades > 0
+               ),
+               next_month(m.month)
+           )
+      FROM unnest(months) WITH ORDINALITY AS m (month, place)
+$$;
+COMMENT ON FUNCTION month_spans IS
+'Months of a session with the moment up to which they are added up: that of ends, else that of their rows in '
+'trade_months, else their own end.';
+
+CREATE FUNCTION measured_trade_months(
+    session bigint, months timestamptz[], ends timestamptz[] DEFAULT NULL
+) RETURNS SETOF trade_months
 LANGUAGE sql STABLE AS $$
     WITH days AS MATERIALIZED (
-        SELECT m.month, d.*
-          FROM unnest(months) AS m (month)
+        SELECT m.month, m.until, d.*
+          FROM month_spans(session, months, ends) AS m
          CROSS JOIN LATERAL (
                    SELECT t.day, t.trades, t.wins, t.losses, t.profit, t.loss, t.commission, t.margin_interest_cost,
                           t.funding, t.net_pnl, t.best_pnl, t.worst_pnl, t.held, t.wins_held, t.losses_held,
@@ -123,7 +146,7 @@ LANGUAGE sql STABLE AS $$
                      FROM trade_days AS t
                     WHERE t.session_id = session
                       AND t.day >= m.month
-                      AND t.day < next_month(m.month)
+                      AND t.day < m.until
                       AND t.trades > 0
                    OFFSET 0
                ) AS d
@@ -157,7 +180,7 @@ LANGUAGE sql STABLE AS $$
           FROM runs AS r
          GROUP BY r.month
     ), sums AS (
-        SELECT d.month, sum(d.trades)::integer AS trades, sum(d.wins)::integer AS wins,
+        SELECT d.month, d.until, sum(d.trades)::integer AS trades, sum(d.wins)::integer AS wins,
                sum(d.losses)::integer AS losses, sum(d.profit) AS profit, sum(d.loss) AS loss,
                sum(d.commission) AS commission, sum(d.margin_interest_cost) AS margin_interest_cost,
                sum(d.funding) AS funding, sum(d.net_pnl) AS net_pnl, max(d.best_pnl) AS best_pnl,
@@ -166,9 +189,9 @@ LANGUAGE sql STABLE AS $$
                (array_agg(d.day ORDER BY d.net_pnl DESC, d.day))[1] AS best_day, max(d.net_pnl) AS best_day_net_pnl,
                (array_agg(d.day ORDER BY d.net_pnl, d.day))[1] AS worst_day, min(d.net_pnl) AS worst_day_net_pnl
           FROM days AS d
-         GROUP BY d.month
+         GROUP BY d.month, d.until
     )
-    SELECT session, s.month, next_month(s.month), s.trades, s.wins, s.losses, s.profit, s.loss, s.commission,
+    SELECT session, s.month, s.until, s.trades, s.wins, s.losses, s.profit, s.loss, s.commission,
            s.margin_interest_cost, s.funding, s.net_pnl, s.best_pnl, s.worst_pnl, s.held, s.wins_held, s.losses_held,
            r.first_outcome, r.first_run, r.last_outcome, r.last_run, greatest(s.win_streak, r.wins),
            greatest(s.loss_streak, r.losses), s.best_day, s.best_day_net_pnl, s.worst_day, s.worst_day_net_pnl
@@ -179,13 +202,15 @@ COMMENT ON FUNCTION measured_trade_months IS
 'What trade_months must say of the given months of a session, put together from trade_days; months without trades have '
 'no row.';
 
-CREATE FUNCTION measured_trade_month_parts(session bigint, months timestamptz[]) RETURNS SETOF trade_month_parts
+CREATE FUNCTION measured_trade_month_parts(
+    session bigint, months timestamptz[], ends timestamptz[] DEFAULT NULL
+) RETURNS SETOF trade_month_parts
 LANGUAGE sql STABLE AS $$
     SELECT session, p.kept_by, m.month, p.strategy_name, p.symbol, p.exit_reason, sum(p.trades)::integer,
            sum(p.wins)::integer, sum(p.losses)::integer, sum(p.gross_pnl), sum(p.costs), sum(p.net_pnl),
            max(p.last_exit_time)
       FROM unnest(ARRAY['strategy_name', 'symbol', 'exit_reason', 'all of them']) AS b (kept_by)
-     CROSS JOIN unnest(months) AS m (month)
+     CROSS JOIN month_spans(session, months, ends) AS m
      CROSS JOIN LATERAL (
                SELECT d.kept_by, d.strategy_name, d.symbol, d.exit_reason, d.trades, d.wins, d.losses, d.gross_pnl,
                       d.costs, d.net_pnl, d.last_exit_time
@@ -193,7 +218,7 @@ LANGUAGE sql STABLE AS $$
                 WHERE d.session_id = session
                   AND d.kept_by = b.kept_by
                   AND d.day >= m.month
-                  AND d.day < next_month(m.month)
+                  AND d.day < m.until
                   -- A day that has lost all its trades still has its parts.
                   AND d.day IN (SELECT t.day FROM trade_days AS t WHERE t.session_id = session AND t.trades > 0)
                OFFSET 0
@@ -203,39 +228,57 @@ $$;
 COMMENT ON FUNCTION measured_trade_month_parts IS
 'What trade_month_parts must say of the given months of a session, put together from trade_day_parts.';
 
-CREATE FUNCTION pending_trade_months(session bigint, with_newest boolean, most integer) RETURNS timestamptz[]
+CREATE FUNCTION pending_trade_months(session bigint, with_newest boolean, most integer)
+RETURNS TABLE (month timestamptz, until timestamptz)
 LANGUAGE sql STABLE AS $$
-    SELECT array_agg(p.month)
-      FROM (
-               SELECT c.month
-                 FROM (
-                          SELECT date_trunc('month', m.period_start, 'UTC') AS month, sum(m.total_trades) AS trades,
-                                 bool_and(m.total_trades IS NOT DISTINCT FROM d.trades) AS is_kept
-                            FROM performance_metrics AS m
-                            LEFT JOIN trade_days AS d ON d.session_id = session AND d.day = m.period_start
-                           WHERE m.session_id = session
-                             AND m.period = 'DAILY'
-                             AND (
-                                 with_newest
-                                 OR m.period_start < (
-                                     SELECT date_trunc('month', max(n.period_start), 'UTC')
-                                       FROM performance_metrics AS n
-                                      WHERE n.session_id = session AND n.period = 'DAILY'
-                                 )
-                             )
-                           GROUP BY date_trunc('month', m.period_start, 'UTC')
-                      ) AS c
-                 LEFT JOIN trade_months AS t ON t.session_id = session AND t.month = c.month
-                WHERE c.is_kept
-                  AND c.trades IS DISTINCT FROM t.trades
-                  AND next_month(c.month) <= clock_timestamp()
-                ORDER BY c.month
-                LIMIT most
-           ) AS p
+    WITH newest AS MATERIALIZED (
+        SELECT max(n.period_start)::timestamptz AS day
+          FROM performance_metrics AS n
+         WHERE n.session_id = session AND n.period = 'DAILY'
+    ), days AS MATERIALIZED (
+        SELECT date_trunc('month', m.period_start, 'UTC') AS month, m.period_start::timestamptz AS day, m.total_trades,
+               m.total_trades IS NOT DISTINCT FROM d.trades AS is_kept,
+               -- To the newest day trades are still added.
+               NOT with_newest AND m.period_start = (SELECT n.day FROM newest AS n) AS is_growing
+          FROM performance_metrics AS m
+          LEFT JOIN trade_days AS d ON d.session_id = session AND d.day = m.period_start
+         WHERE m.session_id = session
+           AND m.period = 'DAILY'
+    ), months AS (
+        SELECT d.month, sum(d.total_trades) AS trades, bool_and(d.is_kept) AS is_kept,
+               d.month = date_trunc('month', n.day, 'UTC') AS is_newest,
+               min(d.day) FILTER (WHERE NOT d.is_kept OR d.is_growing) AS loose_from,
+               max(d.day) + interval '24 hours' AS next_day
+          FROM days AS d
+         CROSS JOIN newest AS n
+         GROUP BY d.month, n.day
+    ), spans AS (
+        SELECT m.month, m.trades,
+               CASE
+                   WHEN m.is_newest AND (m.loose_from IS NOT NULL OR next_month(m.month) > clock_timestamp())
+                       THEN coalesce(m.loose_from, m.next_day)
+               END AS loose_from
+          FROM months AS m
+         WHERE m.is_kept OR m.is_newest
+    ), wanted AS (
+        SELECT s.month, coalesce(s.loose_from, next_month(s.month)) AS until,
+               CASE
+                   WHEN s.loose_from IS NULL THEN s.trades
+                   ELSE (SELECT sum(d.total_trades) FROM days AS d WHERE d.day >= s.month AND d.day < s.loose_from)
+               END AS trades
+          FROM spans AS s
+    )
+    SELECT w.month, w.until
+      FROM wanted AS w
+      LEFT JOIN trade_months AS t ON t.session_id = session AND t.month = w.month
+     WHERE w.trades > 0
+       AND w.trades IS DISTINCT FROM t.trades
+     ORDER BY w.month
+     LIMIT most
 $$;
 COMMENT ON FUNCTION pending_trade_months IS
-'The months of a session whose days are all kept and that are not, or no longer, in trade_months, oldest first and not '
-'more than so many: those that are over and, without with_newest, not the newest, to which trades are still added.';
+'The months of a session that are not, or no longer, in trade_months, oldest first and not more than so many: those '
+'whose days are all kept, and the newest up to its first day that is not or, without with_newest, its newest.';
 
 CREATE FUNCTION kept_trade_months(session bigint, since timestamptz, until timestamptz) RETURNS SETOF trade_months
 LANGUAGE sql STABLE AS $$

@@ -326,15 +326,24 @@ def test_months_go_with_what_is_corrected_and_come_again(
     everything: Choice = {
         "session": world.session_id, "since": None, "until": None, "strategy": None, "symbol": None
     }  # fmt: skip
-    # As many at once as a trade adds, oldest first, and not the newest.
-    for expected in (4, 8, 11, 11):
+    # As many at once as a trade adds, oldest first.
+    for expected in (4, 8, 12, 12):
         owner.execute("SELECT roll_trades(%s, 2048, FALSE)", [world.session_id])
         assert kept_months(owner, world.session_id) == expected
+        same(owner, everything)
+    # The newest goes up to its newest day, and on when there is a newer one.
+    for day, until in ((15, 15), (20, 15), (20, 20)):
+        trade(datetime(2024, 12, day, tzinfo=UTC))
+        ends = "SELECT max(next_month) FROM kept_trade_months(%s, NULL, NULL)"
+        if until == day:
+            owner.execute("SELECT roll_trades(%s, 2048, FALSE)", [world.session_id])
+        assert owner.execute(ends, [world.session_id]).fetchone() == (datetime(2024, 12, until, tzinfo=UTC),)
+        assert fresh_world_db.run(audit.audit_days(session_id=world.session_id)) == []
         same(owner, everything)
     query = "UPDATE trades SET commission = 7 WHERE id = (SELECT min(id) FROM trades WHERE session_id = %s)"
     owner.execute(query.encode(), [world.session_id])
     fresh_world_db.run(metrics.rebuild_performance_metrics(session_id=world.session_id))
-    assert kept_months(owner, world.session_id) == 10
+    assert kept_months(owner, world.session_id) == 11
     same(owner, everything)
     # A late trade: until it is added up, days are read.
     trade(datetime(2024, 9, 9, tzinfo=UTC))
