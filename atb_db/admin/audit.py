@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,6 +18,7 @@ from atb_db.config import Settings
 from atb_db.database.connecting import NO_TIMEOUT, ServerInfo
 from atb_db.repository.audit import (
     BookFinding,
+    MonthBlock,
     PositionBlock,
     audit_across_sessions,
     audit_books,
@@ -128,7 +131,7 @@ def read_audit(
     for number in ids:
         books = _Books(connections, number, step=step, width=width, marks=marks, contents=contents)
         for done in books.audit():
-            progress(f"Comparing session {number}", done, books.positions)
+            progress(f"Comparing session {number}", done, books.positions or None)
             if until is not None and time.monotonic() > until:
                 break
         findings += (SessionFinding(number, finding) for finding in books.findings)
@@ -150,14 +153,6 @@ def session_findings(connection: Connection, session_id: int) -> tuple[SessionFi
     for _ in books.audit():
         pass
     return tuple(SessionFinding(session_id, finding) for finding in books.findings)
-
-
-class _Task(NamedTuple):
-    """Statements that compare a part of a session's books."""
-
-    statements: tuple[Statement[list[BookFinding]], ...]
-    run: Sequence[PositionBlock] = ()
-    """The blocks of positions that they compare."""
 
 
 class _Books:
@@ -185,60 +180,78 @@ class _Books:
 
     def audit(self) -> Iterator[int]:
         """How many positions are done, after each step."""
-        tasks = self._tasks()
-        done = self.passed_over
-        for number, (task, found) in enumerate(side_by_side(self._connections, tasks, _perform), 1):
-            self.findings += found
-            if self._marks is not None and task.run:
-                self._marks.keep(self._session_id, sound=() if found else task.run, unsound=task.run if found else ())
-            done += sum(one.positions for one in task.run)
-            self.is_complete = number == len(tasks)
-            yield done
+        blocks: list[PositionBlock] = []
 
-    def _tasks(self) -> list[_Task]:
-        session_id, width = self._session_id, self._width
-        blocks = perform(
-            self._connections[0],
-            get_position_blocks(session_id=session_id, width=width, with_rows=self._marks is not None),
-        )
-        touched = [one for one in blocks if self._marks is None or not self._marks.untouched(session_id, one)]
+        def read_blocks(connection: Connection) -> list[BookFinding]:
+            wanted = get_position_blocks(
+                session_id=self._session_id, width=self._width, with_rows=self._marks is not None
+            )
+            blocks.extend(perform(connection, wanted))
+            return []
+
+        reads: list[Callable[[Connection], list[BookFinding]]] = [read_blocks]
+        reads += (partial(_perform, statement=statement) for statement in self._sums())
+        for _, found in side_by_side(self._connections, reads, lambda connection, read: read(connection)):
+            self.findings += found
+            yield 0
+        touched = [one for one in blocks if self._marks is None or not self._marks.untouched(self._session_id, one)]
         self.positions = sum(one.positions for one in blocks)
-        self.passed_over = self.positions - sum(one.positions for one in touched)
+        self.passed_over = done = self.positions - sum(one.positions for one in touched)
         runs = list(_runs(blocks, touched, self._step))
         if not blocks and self._marks is None:
             runs = [[]]  # There may be orders and ledger entries without a position.
-        tasks = []
-        for run in runs:
+        self.is_complete = not runs
+
+        def compare(connection: Connection, run: Sequence[PositionBlock]) -> list[BookFinding]:
             # Without limits the plan is that of a whole session, and what has no position is compared.
-            first = None if not run or run[0] is blocks[0] else run[0].block * width
-            last = None if not run or run[-1] is blocks[-1] else (run[-1].block + 1) * width - 1
-            statements = (
-                statement(session_id=session_id, first_position=first, last_position=last)
+            first = None if not run or run[0] is blocks[0] else run[0].block * self._width
+            last = None if not run or run[-1] is blocks[-1] else (run[-1].block + 1) * self._width - 1
+            return [
+                finding
                 for statement in (audit_positions, audit_orders, audit_trades)
-            )
-            tasks.append(_Task(tuple(statements), run))
-        sums = [
-            audit_metrics(session_id=session_id, daily=True),
-            audit_metrics(session_id=session_id, daily=False),
-            audit_ledger(session_id=session_id),
-            audit_equity(session_id=session_id),
-            audit_books(session_id=session_id),
-        ]
-        months = perform(self._connections[0], get_months(session_id=session_id)) if len(tasks) > 1 else []
-        for start, end in pairwise([None, *months[1:], None]):
-            sums.append(audit_days(session_id=session_id, start=start, end=end))
-        chunks = perform(self._connections[0], get_decision_chunk_ids(session_id=session_id))
-        sums += (
-            audit_decision_chunks(
+                for finding in perform(
+                    connection, statement(session_id=self._session_id, first_position=first, last_position=last)
+                )
+            ]
+
+        for number, (run, found) in enumerate(side_by_side(self._connections, runs, compare), 1):
+            self.findings += found
+            if self._marks is not None:
+                self._marks.keep(self._session_id, sound=() if found else run, unsound=run if found else ())
+            done += sum(one.positions for one in run)
+            self.is_complete = number == len(runs)
+            yield done
+
+    def _sums(self) -> Iterator[Statement[list[BookFinding]]]:
+        """What compares sums, and what is not compared by positions; the longest first."""
+        connection, session_id = self._connections[0], self._session_id
+        months = perform(connection, get_months(session_id=session_id))
+        chunks = perform(connection, get_decision_chunk_ids(session_id=session_id))
+        yield audit_metrics(session_id=session_id, daily=False)
+        yield audit_metrics(session_id=session_id, daily=True)
+        yield audit_ledger(session_id=session_id)
+        yield audit_equity(session_id=session_id)
+        yield audit_books(session_id=session_id)
+        for start, end in pairwise([None, *_cuts(months, self._step), None]):
+            yield audit_days(session_id=session_id, start=start, end=end)
+        for some in (chunks[first : first + CHUNKS] for first in range(0, len(chunks), CHUNKS)):
+            yield audit_decision_chunks(
                 session_id=session_id, first_chunk=some[0], last_chunk=some[-1], contents=self._contents
             )
-            for some in (chunks[first : first + CHUNKS] for first in range(0, len(chunks), CHUNKS))
-        )
-        return tasks + [_Task((one,)) for one in sums]
 
 
-def _perform(connection: Connection, task: _Task) -> list[BookFinding]:
-    return [finding for statement in task.statements for finding in perform(connection, statement)]
+def _perform(connection: Connection, *, statement: Statement[list[BookFinding]]) -> list[BookFinding]:
+    return perform(connection, statement)
+
+
+def _cuts(months: Sequence[MonthBlock], step: int) -> Iterator[datetime]:
+    """Where days are cut into spans: before a month, once a step's rows are before it."""
+    rows = 0
+    for one in months:
+        if rows >= step:
+            yield one.month
+            rows = 0
+        rows += one.row_count
 
 
 def _runs(

@@ -40,6 +40,15 @@ class PositionBlock(NamedTuple):
     """Oldest transaction that had not ended when they were read: those before it are all there."""
 
 
+class MonthBlock(NamedTuple):
+    """A month in which a session traded, of which sums by day are kept."""
+
+    month: datetime
+    """Its first moment, in UTC."""
+    row_count: int
+    """Number of its trades and orders, as the sums say."""
+
+
 class SessionAudit(NamedTuple):
     """What a session's books say of each other, by subject."""
 
@@ -273,8 +282,8 @@ def get_position_blocks(*, session_id: int, width: int, with_rows: bool = True) 
 
 
 @query
-def get_months(*, session_id: int) -> list[datetime]:
-    """The first moments of the months of a session's trades and orders whose sums are kept, in their order."""
+def get_months(*, session_id: int) -> list[MonthBlock]:
+    """The months in which a session traded, of which sums by day are kept, in their order."""
     ...
 
 
