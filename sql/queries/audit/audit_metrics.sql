@@ -5,7 +5,7 @@ SELECT 'metrics' AS identity, coalesce(due.subject, kept.subject) AS subject,
            SELECT m.period || ' ' || m.period_start::date || ', ' || c.key AS subject, c.value AS columns
              FROM recomputed_metrics AS m
             CROSS JOIN LATERAL jsonb_each(to_jsonb(m)) AS c
-            WHERE m.session_id = existing_session(:session_id)
+            WHERE m.session_id = :session_id
               AND (m.period = 'DAILY') = :daily
        ) AS due
   FULL JOIN (
@@ -19,4 +19,5 @@ SELECT 'metrics' AS identity, coalesce(due.subject, kept.subject) AS subject,
        ) AS kept
         ON kept.subject = due.subject
  WHERE due.columns IS DISTINCT FROM kept.columns
+   AND existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

@@ -10,5 +10,6 @@ SELECT k.month, sum(k.row_count)::bigint AS row_count
              FROM order_days AS d
             WHERE d.session_id = :session_id
        ) AS k
+ WHERE existing_session(:session_id) IS NOT NULL
  GROUP BY k.month
  ORDER BY k.month
