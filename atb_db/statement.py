@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Final, Generic, NoReturn, ParamSpec, Self, TypeAlias, TypeVar, cast, get_type_hints
 from uuid import UUID
 
+from atb_db.columns import moment_text
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
 from atb_db.given_rows import BY_COLUMN, RowsText
 from atb_db.parameters import MISSING, Parameter, read_parameters, shown_signature
@@ -82,6 +83,7 @@ class Declaration(Generic[P, R_co]):
         self._defaults = [parameter.default for parameter in self.parameters]
         self._unmade = tuple(self._makers())
         self._partial = UNSET in self._defaults
+        self._moments = tuple(place for place, one in enumerate(self.parameters) if one.type is datetime)
         self.order: tuple[str, ...] = compiled.names
         self._by_column = tuple(place for place, name in enumerate(self._names) if name + BY_COLUMN in self.order)
         self._arrange = self._arrangement()
@@ -204,7 +206,11 @@ class Declaration(Generic[P, R_co]):
 
     def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[str | None, ...]:
         """The values of `$1 … $n` as text."""
-        texts = [None if value is None or value is UNSET else str(value) for value in values]
+        quick = list(values)
+        for place in self._moments:
+            if isinstance(moment := values[place], datetime):
+                quick[place] = moment_text(moment)
+        texts = [None if value is None or value is UNSET else str(value) for value in quick]
         changed = "{" + ",".join(given) + "}" if self._partial else None
         hash_ = str(self._hash(values, texts, given)) if self.keyed else None
         by_column = [cast("RowsText", values[place]).by_column() for place in self._by_column]
