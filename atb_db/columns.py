@@ -65,6 +65,11 @@ def _moments(values: Sequence[datetime]) -> Sequence[str] | None:
     )
 
 
+def moment_text(moment: datetime) -> str:
+    """str() of a moment in UTC, in half the time."""
+    return orjson.dumps(moment).decode()[1:-1].replace("T", " ")
+
+
 def _as_they_are(values: Sequence[str]) -> Sequence[str]:
     return values
 

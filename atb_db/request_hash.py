@@ -10,10 +10,14 @@ from typing import Final, cast
 
 from atb_db.columns import Texts
 from atb_db.parameters import MISSING, Parameter
+from atb_db.rows import is_row_type
 from atb_db.types import NEW, NOW, UNSET
 
 _REMEMBERED: Final = 100
 """Kinds of given arguments whose order is kept; when there are more, all are found again."""
+
+_PIECE: Final = 65_536
+"""Characters of a long text that are encoded at a time."""
 
 _WHO_ASKS: Final = frozenset({"request_id", "token"})
 """No part of the content: an engine that was started again has another token, and repeats the same request."""
@@ -32,10 +36,13 @@ class RequestHash:
     def __init__(self, recorder: str, parameters: Sequence[Parameter]) -> None:
         self._recorder = recorder
         self._parameters = {parameter.name: (place, parameter) for place, parameter in enumerate(parameters)}
+        self._has_rows = any(is_row_type(parameter.type) for parameter in parameters)
         self._orders: dict[tuple[str, ...], list[tuple[str, int, object, bool]]] = {}
 
     def __call__(self, values: Sequence[object], texts: Sequence[str | None], given: tuple[str, ...]) -> int:
         """The hash of a value: all its arguments, their texts, and the names of those that the caller gave."""
+        if self._has_rows:
+            return self._in_pieces(texts, given)
         content = [self._recorder]
         for name, place, usual, is_number in self._in_order(given):
             text = texts[place]
@@ -46,6 +53,17 @@ class RequestHash:
                 content.append(name if text is None else f"{name}={text}")
         # No text contains NUL.
         return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
+
+    def _in_pieces(self, texts: Sequence[str | None], given: tuple[str, ...]) -> int:
+        """The same hash where texts may be long, which are not copied: rows, and no numbers beside them."""
+        digest = blake2b(self._recorder.encode(), digest_size=8)
+        for name, place, usual, _ in self._in_order(given):
+            text = texts[place]
+            if text != usual:
+                digest.update(f"\0{name}".encode() if text is None else f"\0{name}=".encode())
+                for start in range(0, len(text or ""), _PIECE):
+                    digest.update((text or "")[start : start + _PIECE].encode())
+        return int.from_bytes(digest.digest(), signed=True)
 
     def of_rows(self, columns: Mapping[str, Texts], rows: int) -> Sequence[int]:
         """The hashes of as many rows, whose given arguments are columns of text by name."""

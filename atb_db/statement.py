@@ -20,13 +20,15 @@ from enum import Enum
 from functools import partial, update_wrapper
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, Generic, NoReturn, ParamSpec, Self, TypeAlias, TypeVar, get_type_hints
+from typing import Final, Generic, NoReturn, ParamSpec, Self, TypeAlias, TypeVar, cast, get_type_hints
 from uuid import UUID
 
+from atb_db.columns import moment_text
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
+from atb_db.given_rows import BY_COLUMN, RowsText
 from atb_db.parameters import MISSING, Parameter, read_parameters, shown_signature
 from atb_db.request_hash import RequestHash
-from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, reader_for
+from atb_db.rows import Reader, Shape, UnsupportedAnnotationError, is_row_type, reader_for
 from atb_db.sqlfile import CompiledSql, compile_sql, query_file
 from atb_db.types import NEW, NOW, UNSET
 from atb_db.values import new_request_id
@@ -81,7 +83,9 @@ class Declaration(Generic[P, R_co]):
         self._defaults = [parameter.default for parameter in self.parameters]
         self._unmade = tuple(self._makers())
         self._partial = UNSET in self._defaults
+        self._moments = tuple(place for place, one in enumerate(self.parameters) if one.type is datetime)
         self.order: tuple[str, ...] = compiled.names
+        self._by_column = tuple(place for place, name in enumerate(self._names) if name + BY_COLUMN in self.order)
         self._arrange = self._arrangement()
         self.keyed = "request_id" in self._names
         self.key = (self.sql, (0,) * len(self.order))
@@ -121,15 +125,16 @@ class Declaration(Generic[P, R_co]):
         automatic = {REQUEST_HASH} if "request_id" in declared else set()
         if any(parameter.default is UNSET for parameter in self.parameters):
             automatic.add(GIVEN)
+        automatic |= {parameter.name + BY_COLUMN for parameter in self.parameters if is_row_type(parameter.type)}
         if unknown := [name for name in compiled.names if name not in declared and name not in automatic]:
             raise self._fail(f":{unknown[0]} is not a parameter of its signature")
-        if unused := [name for name in declared if name not in compiled.names]:
+        if unused := [name for name in declared if not {name, name + BY_COLUMN} & {*compiled.names}]:
             raise self._fail(f"its parameter {unused[0]} is not used as :{unused[0]}")
         return compiled
 
     def _arrangement(self) -> Callable[[tuple[str | None, ...]], tuple[str | None, ...]]:
-        """From the signature's order, with `given` and `request_hash` behind it, to the SQL's."""
-        places = [*self._names, GIVEN, REQUEST_HASH]
+        """From the signature's order, with what is automatic behind it, to the SQL's."""
+        places = [*self._names, GIVEN, REQUEST_HASH, *(self._names[place] + BY_COLUMN for place in self._by_column)]
         indexes = [places.index(name) for name in self.order]
         if len(indexes) == 1:
             return lambda values: (values[indexes[0]],)
@@ -201,10 +206,15 @@ class Declaration(Generic[P, R_co]):
 
     def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[str | None, ...]:
         """The values of `$1 … $n` as text."""
-        texts = [None if value is None or value is UNSET else str(value) for value in values]
+        quick = list(values)
+        for place in self._moments:
+            if isinstance(moment := values[place], datetime):
+                quick[place] = moment_text(moment)
+        texts = [None if value is None or value is UNSET else str(value) for value in quick]
         changed = "{" + ",".join(given) + "}" if self._partial else None
         hash_ = str(self._hash(values, texts, given)) if self.keyed else None
-        return self._arrange((*texts, changed, hash_))
+        by_column = [cast("RowsText", values[place]).by_column() for place in self._by_column]
+        return self._arrange((*texts, changed, hash_, *by_column))
 
     def read(self, rows: Iterable[object]) -> R_co:
         """The result from the made rows.

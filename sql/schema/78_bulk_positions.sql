@@ -481,12 +481,13 @@ BEGIN
     IF cardinality(completed) > 0 THEN
         -- What was booked before, at entries and partial exits, is part of a trade's net P&L.
         PERFORM count_trades(
-                   session, NULL, array_agg(t.pnl::numeric ORDER BY c.number),
+                   session, array_agg(t.pnl::numeric ORDER BY c.number),
                    array_agg(t.commission::numeric ORDER BY c.number),
                    array_agg(t.margin_interest_cost::numeric ORDER BY c.number),
                    array_agg(t.funding::numeric ORDER BY c.number),
-                   array_agg(t.exit_time::timestamptz ORDER BY c.number),
-                   array_agg(trim_scale(opening + c.change - t.net_pnl) ORDER BY c.number)
+                   array_agg(t.net_pnl::numeric ORDER BY c.number),
+                   array_agg(trim_scale(opening + c.change - t.net_pnl) ORDER BY c.number),
+                   array_agg(t.exit_time::timestamptz ORDER BY c.number)
                )
            FROM unnest(completed) WITH ORDINALITY AS t
            JOIN unnest(closed_changes) WITH ORDINALITY AS c (change, number) ON c.number = t.ordinality;

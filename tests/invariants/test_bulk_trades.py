@@ -17,10 +17,15 @@ from atb_db import Database
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, SessionClosed
 from atb_db.repository import account, audit, positions, sessions, trades
 from atb_db.repository.trades import NewTrade
+from atb_db.statement import Statement
 from atb_db.values import new_request_id
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 MONEY = st.decimals(-1000, 1000, places=2)
+# What PostgreSQL's arrays have only between quotes, and what looks like it.
+REASONS = st.sampled_from(
+    ["target", "a,b", "{x}", "NULL", "null", 'say "no"', "back\\slash", "two words", "tab\tin", "ü\u00a0ü"]
+)
 
 Batches = list[list[NewTrade]]
 
@@ -51,6 +56,8 @@ TRADES = st.builds(
     commission=st.decimals(0, 5, places=3),
     margin_interest_cost=st.sampled_from([0, Decimal("0.5")]),
     quantity=st.none() | st.just(0.25),
+    exit_reason=REASONS,
+    entry_tag=st.none() | REASONS,
     timeframe=st.none() | st.just("5m"),
     strategy_config=st.none() | st.just({"fast": 5, "text": 'ü "\\'}),
 )
@@ -141,6 +148,32 @@ def test_batches_single_trades_and_positions_share_the_books(
     for act in order:
         acts[act]()
         assert db.run_batch(audit.audit_session(session_id=session_id)).findings == []
+
+
+def as_0_11_0(url: str, session_id: int, value: Statement[list[int]]) -> list[int]:
+    """What an engine of 0.11.0 sends: the same rows as they are kept, and the same hash."""
+    sent = dict(zip(value.declaration.order, value.server_values(), strict=True))
+    with psycopg.connect(url, autocommit=True, options="-c search_path=public") as connection:
+        found = connection.execute(
+            "SELECT t.id FROM log_new_trades(%s, %s, %s::uuid, %s, NULL) AS t (id)",
+            [session_id, str(value.args["trades"]), value.request_id, sent["request_hash"]],
+        )
+        return [trade_id for (trade_id,) in found]
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(TRADES, max_size=6))
+def test_an_engine_of_the_release_before_leaves_the_same_and_either_repeats_what_the_other_did(
+    db: Database, url: str, start_session: Callable[..., int], batch: list[NewTrade]
+) -> None:
+    old, new = start_session(), start_session()
+    before, now = (trades.log_trades(session_id=session_id, trades=batch) for session_id in (old, new))
+    ids = as_0_11_0(url, old, before)
+    repeated = db.run(now)
+    assert books(url, old) == books(url, new)
+    assert db.run(before) == ids
+    assert as_0_11_0(url, new, now) == repeated
+    assert books(url, old) == books(url, new)
 
 
 def test_the_ids_are_in_the_trades_order(db: Database, session_id: int) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from atb_db.repository import account, events, statements
+from atb_db.repository import account, events, statements, trades
 from atb_db.statement import Declared, Kind, Statement
 
 MOMENT = datetime(2024, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -31,6 +31,26 @@ DECISION = events.log_strategy_execution(
     timestamp=MOMENT,
 )
 
+TRADES = trades.log_trades(
+    session_id=3,
+    trades=[
+        trades.NewTrade(
+            symbol="BTCUSDT",
+            side="LONG",
+            entry_price=100,
+            exit_price=100 + number,
+            size="0.10",
+            entry_time=MOMENT,
+            exit_time=MOMENT + timedelta(minutes=number),
+            pnl=f"{number}.50",
+            exit_reason="Gewinn über 5 %" if number % 3 else "{NULL}",
+            strategy_name="m",
+            confidence_score=None if number % 2 else "0.5",
+        )
+        for number in range(500)
+    ],
+)
+
 
 def hash_of(statement: Statement[object]) -> str | None:
     return statement.server_values()[statement.declaration.order.index("request_hash")]
@@ -44,8 +64,9 @@ def hash_of(statement: Statement[object]) -> str | None:
         (account.adjust_balance(session_id=1, delta="1.00", reason="fee"), 4856089334668835366),
         (account.adjust_balance(session_id=1, delta=1, reason="fee", timestamp=MOMENT), -8753521326715689245),
         (account.adjust_balance(session_id=1, delta="1E+3", reason="fee", timestamp=MOMENT), 3840088845126775592),
+        (TRADES, -991545150499366627),
     ],
-    ids=range(5),  # a statement's text has a new request_id in every process
+    ids=range(6),  # a statement's text has a new request_id in every process
 )
 def test_a_recorded_hash_stays(statement: Statement[object], recorded: int) -> None:
     """Databases and journals keep them: if one changed, the repeated request would be refused as another one."""

@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from atb_db import Database
+from atb_db.columns import moment_text
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError
 from atb_db.journal.entries import check_journalable
 from atb_db.repository import account, events, positions, sessions, trades
@@ -157,6 +160,12 @@ def test_each_value_gets_its_own_request_id_and_time() -> None:
     assert first.request_id != NEW
     assert first.args["timestamp"] != NOW
     assert first.args["timestamp"] <= second.args["timestamp"] <= datetime.now(UTC)  # type: ignore[operator]
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_a_moment_is_sent_as_str_writes_it(moment: datetime) -> None:
+    """The hashes of requests are made of it."""
+    assert moment_text(moment) == str(moment)
 
 
 def hash_of(statement: Statement[object]) -> object:

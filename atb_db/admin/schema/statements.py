@@ -14,6 +14,7 @@ from psycopg import pq
 from psycopg.rows import tuple_row
 
 from atb_db.admin.schema.enums import is_enum, labels_of, schema_name
+from atb_db.given_rows import BY_COLUMN
 from atb_db.parameters import Parameter
 from atb_db.rows import Shape, is_row_type
 from atb_db.statement import GIVEN, REQUEST_HASH, Declared, Kind
@@ -138,6 +139,7 @@ def _described(result: pq.abc.PGresult) -> _Described:
 
 def _parameters(declaration: Declared[object], found: Sequence[int], types: Mapping[int, _Type]) -> Iterator[_Found]:
     declared = {parameter.name: parameter for parameter in declaration.parameters}
+    declared |= {name + BY_COLUMN: parameter for name, parameter in declared.items() if is_row_type(parameter.type)}
     for name, oid in zip(declaration.order, found, strict=True):
         if name in declared:
             checked = declaration.kind is not Kind.QUERY
