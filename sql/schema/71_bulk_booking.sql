@@ -459,8 +459,8 @@ COMMENT ON FUNCTION log_trades_by_column IS
 
 CREATE FUNCTION log_new_trades(session bigint, given json, request uuid, content_hash bigint, own_token uuid)
 RETURNS SETOF bigint
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT log_trades_by_column(
+LANGUAGE sql VOLATILE AS $$
+    SELECT public.log_trades_by_column(
                session,
                (
                    SELECT json_build_object(
