@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, cast
 
+from atb_db.admin.access.privileges import OWNER
 from atb_db.admin.backup.events import record
 from atb_db.admin.connection import Connection, ask, changing
+from atb_db.admin.errors import Refused
 from atb_db.admin.progress import Progress, silent
 from atb_db.config import Settings
 from atb_db.errors import InvalidInput, NotFound
@@ -63,11 +65,13 @@ def compact(
     Raises:
         NotFound: there is no such session.
         InvalidInput: the moment is less than a day ago.
+        Refused: the login lacks a right.
     """
     if before > datetime.now(UTC) - NEWEST:
         raise InvalidInput("decisions of the last day are not compacted")
     done: dict[int, Moved] = {}
     with changing(settings) as (connection, _):
+        _refuse_without_rights(connection)
         _known(connection, session_id)
         for found in ask(connection, "compactable", Moved, values=[before, size, session_id]):
             moved = Moved(found.session_id, 0, 0)
@@ -104,10 +108,12 @@ def unpack(settings: Settings, *, session_id: int | None = None, progress: Progr
 
     Raises:
         NotFound: there is no such session.
+        Refused: the login lacks a right.
         IdempotencyConflict: somebody recorded another decision under the same request_id; that chunk stays.
     """
     done = []
     with changing(settings) as (connection, _):
+        _refuse_without_rights(connection)
         _known(connection, session_id)
         for found in ask(connection, "packed", Moved, values=[session_id]):
             moved = Moved(found.session_id, 0, 0)
@@ -153,9 +159,23 @@ def remove_packed(connection: Connection, *, before: datetime, batch: int = 100)
 
 
 def announce(settings: Settings, message: str, found: list[Moved]) -> tuple[str, ...]:
-    """Record a MAINTENANCE event with what is about to be moved; notes about what could not be recorded."""
+    """Record a MAINTENANCE event with what is about to be moved; notes about what could not be recorded.
+
+    Raises:
+        Refused: the login may not move them; nothing is recorded.
+    """
+    with changing(settings) as (connection, _):
+        _refuse_without_rights(connection)
     details = {"sessions": [one.session_id for one in found], "decisions": sum(one.decisions for one in found)}
     return record(settings, EventType.MAINTENANCE, message, details)
+
+
+def _refuse_without_rights(connection: Connection) -> None:
+    for table in (DECISIONS, CHUNKS):
+        row = connection.execute("SELECT has_table_privilege(%s, 'DELETE')", [f"public.{table}"]).fetchone()
+        if row != (True,):
+            login = connection.info.user
+            raise Refused(f"{login} may not delete {table}: only a member of {OWNER} compacts; nothing was changed")
 
 
 def _unpacked(connection: Connection, session_id: int, *, also_purged: bool = False) -> Iterator[int]:

@@ -40,7 +40,7 @@ def compact_command(
     Every read shows them as before, exports have them, purges remove them, a repeated request is still answered as one.
     Each chunk is one transaction: a run may be killed at any time, and the next one goes on. What does not fill a chunk
     stays, unless its session has ended; so do its newest decision and those with a trade. --undo makes the same rows of
-    them again. A MAINTENANCE event records beforehand what will be moved.
+    them again. A MAINTENANCE event records beforehand what will be moved. Only a member of atb_owner may.
 
     \b
     Examples:
@@ -50,7 +50,7 @@ def compact_command(
 
     \b
     Exit codes: 0 done, 1 no such session, 2 wrong usage, 4 cannot connect,
-    5 not confirmed, 6 another transaction keeps a session busy.
+    5 not confirmed or not allowed, 6 another transaction keeps a session busy.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import compacting
 

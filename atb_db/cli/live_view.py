@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from atb_db.cli.sparkline import blocks_for, sparkline
+from atb_db.cli.sparkline import Spark, blocks_for
 from atb_db.report import figures, formats
 from atb_db.report.live import Live
 from atb_db.report.mixing import mixing_warning
@@ -108,10 +108,10 @@ def _curve(live: Live, digits: int, encoding: str) -> Table:
     table = Table.grid(padding=(0, 2))
     span = f"{formats.amount(min(equity), digits)} to {formats.amount(max(equity), digits)}"
     tone = formats.tone(equity[-1] - equity[0])
-    table.add_row(Text("Equity", style="dim"), Text(sparkline(equity, blocks), style=_STYLES[tone]), _text(span))
+    table.add_row(Text("Equity", style="dim"), Spark(equity, blocks, _STYLES[tone]), _text(span))
     if days := [day.net_pnl for day in live.days[-_DAYS:]]:
         today = f"last day {formats.amount(days[-1], digits, plus=True)}"
-        table.add_row(Text("P&L by day", style="dim"), Text(sparkline(days, blocks)), _text(today))
+        table.add_row(Text("P&L by day", style="dim"), Spark(days, blocks), _text(today))
     return table
 
 

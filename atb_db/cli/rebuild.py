@@ -27,9 +27,9 @@ def rebuild_command(
     """Compute again what is kept of equity, trades and orders by hours and days, in small transactions.
 
     Writes keep it by themselves. Run this once after an upgrade from before release 0.10, after a backtest whose trades
-    came out of order, and where `atb-db audit` finds it wrong. No figure depends on it, only how fast reads are: it may
-    be interrupted at any time, and --only-missing goes on. A session's writers wait for one step, some tenths of a
-    second.
+    came out of order, and where `atb-db audit` finds it wrong: figures are read from it. What is missing is read from
+    the rows, which is slower but the same, so it may be interrupted at any time, and --only-missing goes on. A
+    session's writers wait for one step, some tenths of a second.
 
     \b
     Examples:

@@ -7,12 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from atb_db.cli.sparkline import blocks_for, sparkline
+from atb_db.cli.sparkline import Spark, blocks_for
 
 FEWEST: Final = 5
 """Rows from which on a column is a series."""
 WIDEST: Final = 60
-"""Characters; of more values the last of each equal part is drawn."""
+"""Characters, also where the terminal has room for more."""
 
 
 class Series(NamedTuple):
@@ -42,23 +42,18 @@ def print_series(found: Sequence[Series]) -> None:
     """A line for each of them, with its least, its greatest and its last number."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    table = Table("Series", "", box=SIMPLE_HEAD)
+    table = Table("Series", Column(max_width=WIDEST), box=SIMPLE_HEAD)
     for name in ("Least", "Greatest", "Last"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     blocks = blocks_for(console.encoding)
     for one in found:
         numbers = (min(one.values), max(one.values), one.values[-1])
-        table.add_row(one.name, sparkline(_thinned(one.values), blocks), *(Text(f"{number:f}") for number in numbers))
+        table.add_row(one.name, Spark(one.values, blocks), *(Text(f"{number:f}") for number in numbers))
     console.print(table)
-
-
-def _thinned(values: Sequence[Decimal]) -> list[Decimal]:
-    parts = min(WIDEST, len(values))
-    return [values[(part + 1) * len(values) // parts - 1] for part in range(parts)]
 
 
 def _tells_time(values: Sequence[object]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import floor, log10
 from typing import Final
 
 MINUS: Final = "\N{MINUS SIGN}"
@@ -11,6 +13,10 @@ NOTHING: Final = "\N{EN DASH}"
 """In place of a figure that does not exist."""
 _LEAST_DIGITS: Final = 2
 _MOST_DIGITS: Final = 8
+SHORT: Final = 6
+"""Significant digits of a tick whose neighbours are not too near."""
+_OF_A_FLOAT: Final = 15
+_A_PAIR: Final = 2
 _WHOLE: Final = 5
 """Digits of an amount of the account's size, before and after the point together, beyond which cents say little."""
 
@@ -46,12 +52,20 @@ def plain(value: Decimal | None) -> str:
     return NOTHING if value is None else signed(f"{value:,f}")
 
 
-def compact(value: float) -> str:
-    """A tick's number, such as `12.5k` or `0.002`."""
+def compact(value: float, digits: int = SHORT) -> str:
+    """A tick's number, such as `12.5k` or `0.002`, to so many significant digits."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
-            return signed(f"{value / (1e3 if letter == 'k' else size):g}{letter}")
-    return signed(f"{value:.6g}") if value else "0"
+            return signed(f"{value / (1e3 if letter == 'k' else size):.{digits}g}{letter}")
+    return signed(f"{value:.{digits}g}") if value else "0"
+
+
+def digits_between(values: Sequence[float]) -> int:
+    """How many significant digits tell equally distant ticks apart: more of 100 000.5 and 100 001 than of 10 and 20."""
+    largest = max((abs(value) for value in values), default=0.0)
+    if len(values) < _A_PAIR or not largest:
+        return SHORT
+    return max(SHORT, min(floor(log10(largest)) - floor(log10(values[1] - values[0])) + 2, _OF_A_FLOAT))
 
 
 def count(number: int) -> str:

@@ -71,14 +71,20 @@ def ticks_up(
     values = round_values(scale, number)
     if whole:
         values = [value for value in values if value == int(value)]
-    if percent:
-        return [Tick(round(scale.up(value) / 10, 2), f"{formats.compact(value * factor)} %") for value in values]
-    return [Tick(round(scale.up(value) / 10, 2), formats.compact(value)) for value in values]
+    texts = _labels(values, factor if percent else None)
+    return [Tick(round(scale.up(value) / 10, 2), text) for value, text in zip(values, texts, strict=True)]
 
 
 def ticks_across(scale: Scale, *, percent: bool = False, factor: float = 100) -> list[Tick]:
     """Ticks of an axis that begins at the left; otherwise as `ticks_up`."""
     values = round_values(scale, 6)
-    if percent:
-        return [Tick(round(scale.at(value) / 10, 2), f"{formats.compact(value * factor)} %") for value in values]
-    return [Tick(round(scale.at(value) / 10, 2), formats.compact(value)) for value in values]
+    texts = _labels(values, factor if percent else None)
+    return [Tick(round(scale.at(value) / 10, 2), text) for value, text in zip(values, texts, strict=True)]
+
+
+def _labels(values: list[float], percent_of: float | None) -> list[str]:
+    """What ticks say: no two the same."""
+    digits = formats.digits_between(values)
+    if percent_of is None:
+        return [formats.compact(value, digits) for value in values]
+    return [f"{formats.compact(value * percent_of, digits)} %" for value in values]

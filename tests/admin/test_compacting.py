@@ -17,16 +17,20 @@ import pytest
 
 from atb_db import Database, Settings
 from atb_db.admin import compacting
+from atb_db.admin.access.roles import Members, set_roles
 from atb_db.admin.connection import perform
+from atb_db.admin.errors import Refused
 from atb_db.admin.exporting.manifest import FileFormat
 from atb_db.admin.exporting.writing import ExportChoice, export
 from atb_db.admin.purge import count_log, purge_log, purge_session
 from atb_db.cli.exits import ExitCode
 from atb_db.database.connecting import Adapters
+from atb_db.embedded import Server
 from atb_db.errors import IdempotencyConflict, InvalidInput
 from atb_db.repository import audit, events, history, monitoring, sessions
 from atb_db.statement import Statement
 from atb_db.values import new_request_id
+from tests.admin.roles import execute, remove_roles
 from tests.cli.conftest import COMMAND, Run, call, environment
 
 __all__ = ["call"]
@@ -398,3 +402,27 @@ def test_the_command(call: Run, fresh_url: str, decided: int) -> None:
         events_told = "SELECT message FROM system_events WHERE event_type = 'MAINTENANCE' ORDER BY id"
         told = [message for (message,) in connection.execute(events_told).fetchall()]
     assert told == ["Compacting 70 decisions", "Moving back 56 decisions", "Moving back 14 decisions"]
+
+
+def test_whoever_may_not_move_decisions_leaves_no_event_of_it(
+    server: Server, fresh_url: str, settings: Settings, decided: int
+) -> None:
+    execute(server.url(), "CREATE ROLE engine LOGIN", "CREATE ROLE reader LOGIN")
+    try:
+        assert set_roles(settings, Members(engines=("engine",), readers=("reader",))).undone == ()
+        rows = raw(fresh_url)
+        for login in ("engine", "reader"):
+            other = Settings.load(fresh_url.replace("postgres@", f"{login}@"), environ={})
+            found = compacting.compactable(other, before=BEFORE, session_id=decided)
+            with pytest.raises(Refused, match=f"{login} may not delete"):
+                compacting.announce(other, "Compacting", found)
+            with pytest.raises(Refused, match=f"{login} may not delete"):
+                compacting.compact(other, before=BEFORE)
+            with pytest.raises(Refused, match=f"{login} may not delete"):
+                compacting.unpack(other)
+    finally:
+        remove_roles(server, "engine", "reader")
+    assert raw(fresh_url) == rows
+    with psycopg.connect(fresh_url) as connection:
+        query = "SELECT count(*) FROM system_events WHERE event_type = 'MAINTENANCE'"
+        assert connection.execute(query).fetchone() == (0,)

@@ -53,6 +53,21 @@ def test_a_long_series_is_drawn_in_one_line(capsys: pytest.CaptureFixture[str]) 
     assert drawn.split()[-1] == "999"
 
 
+@pytest.mark.parametrize("width", [45, 80])
+def test_a_narrow_terminal_shows_the_whole_series(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Fewer blocks, up to the newest number, and every number whole."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_series([Series("equity", [Decimal(number) for number in range(1000)])])
+    drawn = capsys.readouterr().out
+    blocks = [character for character in drawn if character in BLOCKS]
+    assert max(map(len, drawn.splitlines())) <= width
+    assert blocks == sorted(blocks)
+    assert blocks[-1] == BLOCKS[-1]
+    assert drawn.split()[-3:] == ["0", "999", "999"]
+
+
 @pytest.mark.slow
 def test_a_terminal_shows_them_and_a_file_does_not(fresh_url: str, tmp_path: Path) -> None:
     with Database(fresh_url) as db:

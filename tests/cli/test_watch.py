@@ -24,8 +24,10 @@ from rich.console import Console
 from atb_db import Database
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.live_view import MOST_POSITIONS, view
+from atb_db.cli.sparkline import BLOCKS
 from atb_db.report.live import Live, live_batch
 from atb_db.repository import metrics, positions, sessions
+from atb_db.repository.reports import EquityPoint
 from atb_db.types import TradeSource
 from tests.cli.conftest import COMMAND, Run, environment
 from tests.statements.examples import World, opening, prepare, trade
@@ -81,10 +83,14 @@ def test_no_number_is_cut_at_any_width(watched: tuple[str, World], width: int) -
         stop_loss=Decimal("70123.5"),
         unrealized_pnl=Decimal("-1234567.89"),
     )
+    rising = [EquityPoint(NOW, Decimal(number), Decimal(number), Decimal(0)) for number in range(60)]
     outcome = live.outcomes[0]._replace(strategy_name="ml_adaptive_momentum_v3", net_pnl=Decimal("7654321.09"))
     text = drawn(live._replace(positions=[position], outcomes=[outcome]), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    curve = re.search(rf"Equity +([{BLOCKS}]+) ", drawn(live._replace(equity=rising), width=width))
+    assert curve is not None
+    assert (curve[1][0], curve[1][-1]) == (BLOCKS[0], BLOCKS[-1])
     words = set(text.replace("\N{MINUS SIGN}", " ").replace("-1,", " 1,").split())
     whole = {"0.01230000001", "1,234,567.89", "+7,654,321.09", "BTC-27JUN26-100000-C"}
     assert whole <= words or width == 40  # where they go on in the next line

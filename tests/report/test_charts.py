@@ -9,13 +9,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from atb_db.report import distributions, over_time
+from atb_db.report import distributions, over_time, plots
 from atb_db.report.formats import NOTHING as DASH
 from atb_db.report.over_time import MOST_BARS, MOST_STRIPS
 from atb_db.report.plots import Plot
+from atb_db.report.scales import Scale
 from atb_db.repository.reports import Drawdown, EquityPoint, PeriodPnl
 from atb_db.repository.tearsheet import DayEquity, Excursion, HoldingTime, PnlBucket
 
@@ -163,6 +164,16 @@ def test_a_flat_equity_is_a_line() -> None:
     assert plot is not None
     assert len({point.split()[1] for point in re.split("[ML]", plot.lines[0].path)[1:]}) == 1
     assert_inside(over_time.drawdown_plot(flat, 2))
+
+
+@given(low=st.floats(0, 1e8), length=st.floats(1e-3, 1e8), percent=st.booleans())
+@example(low=100_000.0, length=2.0, percent=False)
+@example(low=0.0, length=5.0, percent=True)
+def test_ticks_say_different_things(low: float, length: float, *, percent: bool) -> None:
+    """Also where an account is large and has hardly moved."""
+    scale = Scale(low, low + length)
+    for ticks in (plots.ticks_up(scale, 5, percent=percent), plots.ticks_across(scale, percent=percent)):
+        assert len({tick.label for tick in ticks}) == len(ticks) >= 2
 
 
 @pytest.mark.parametrize(
