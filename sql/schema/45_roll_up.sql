@@ -3,7 +3,6 @@
 CREATE FUNCTION discard_rollups(session bigint) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    here integer;
     removed integer;
 BEGIN
     PERFORM permitted();
@@ -12,18 +11,30 @@ BEGIN
     PERFORM FROM trading_sessions WHERE id = session FOR UPDATE;
     PERFORM FROM equity_rolls WHERE session_id = session FOR NO KEY UPDATE;
     UPDATE equity_rolls SET rolled_until = NULL, unrolled_in = NULL WHERE session_id = session;
-    DELETE FROM equity_spans WHERE session_id = session;
-    GET DIAGNOSTICS removed = ROW_COUNT;
-    DELETE FROM trade_months WHERE session_id = session;
-    DELETE FROM trade_month_parts WHERE session_id = session;
-    DELETE FROM trade_days WHERE session_id = session;
-    DELETE FROM trade_day_parts WHERE session_id = session;
-    GET DIAGNOSTICS here = ROW_COUNT;
-    removed := removed + here;
-    DELETE FROM order_days WHERE session_id = session;
-    DELETE FROM order_day_parts WHERE session_id = session;
-    GET DIAGNOSTICS here = ROW_COUNT;
-    RETURN removed + here;
+    WITH spans AS (DELETE FROM equity_spans WHERE session_id = session RETURNING session_id),
+    months AS (DELETE FROM trade_months WHERE session_id = session RETURNING session_id),
+    month_parts AS (DELETE FROM trade_month_parts WHERE session_id = session RETURNING session_id),
+    days AS (DELETE FROM trade_days WHERE session_id = session RETURNING session_id),
+    day_parts AS (DELETE FROM trade_day_parts WHERE session_id = session RETURNING session_id),
+    days_of_orders AS (DELETE FROM order_days WHERE session_id = session RETURNING session_id),
+    parts_of_orders AS (DELETE FROM order_day_parts WHERE session_id = session RETURNING session_id)
+    SELECT count(*) INTO removed
+      FROM (
+               SELECT session_id FROM spans
+                UNION ALL
+               SELECT session_id FROM months
+                UNION ALL
+               SELECT session_id FROM month_parts
+                UNION ALL
+               SELECT session_id FROM days
+                UNION ALL
+               SELECT session_id FROM day_parts
+                UNION ALL
+               SELECT session_id FROM days_of_orders
+                UNION ALL
+               SELECT session_id FROM parts_of_orders
+           ) AS gone;
+    RETURN removed;
 END
 $$;
 COMMENT ON FUNCTION discard_rollups IS
