@@ -32,3 +32,9 @@ def server_apart(settings: Mapping[str, str]) -> Iterator[Server]:
             yield server
     finally:
         os.sched_setaffinity(0, every)
+
+
+def spread(server: Server) -> None:
+    """From now on, new connections are served on all processors, this process's own included."""
+    if sys.platform == "linux":
+        os.sched_setaffinity(server.pid, range(os.cpu_count() or 1))

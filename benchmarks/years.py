@@ -3,7 +3,8 @@
     python -m benchmarks.years                       10^5 trades, 200 clients, each every 30 s for two minutes
     python -m benchmarks.years --rows 1000000
 
-A throwaway PostgreSQL with default durability and the library's default settings; as Markdown on stdout.
+A throwaway PostgreSQL with default durability and the library's default settings, on all processors but one while it is
+watched, on all of them while it is audited; as Markdown on stdout.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from benchmarks.filling import AS_THEY_ARE, CLOSINGS, LEDGER
 from benchmarks.history import START, keep
 from benchmarks.history_rows import POSITIONS, SESSION, SNAPSHOTS
 from benchmarks.others import watched
-from benchmarks.serving import server_apart
+from benchmarks.serving import server_apart, spread
 
 
 class Watched(NamedTuple):
@@ -125,6 +126,7 @@ def main() -> int:
             clients(settings, session_id, now, many=options.clients, every=options.every, rounds=options.rounds)
         )
         with TemporaryDirectory() as folder:
+            spread(server)
             audits = audited(settings, session_id, Path(folder) / "marks.json")
         with TemporaryDirectory() as folder, Database(report_settings(settings)) as db:
             began = perf_counter()
