@@ -367,10 +367,10 @@ def test_what_is_wrong_is_found_and_rebuilt(
     owner.execute("UPDATE order_day_parts SET cancelled = 99 WHERE session_id = %s", [world.session_id])
     found = {one.identity for one in fresh_world_db.run(audit.audit_days(session_id=world.session_id))}
     assert found == {"trade days", "trade months", "order days"}
+    parts = ("trade_days", "trade_day_parts", "trade_months", "trade_month_parts", "order_days", "order_day_parts")
     there = sum(
         len(owner.execute(f"SELECT FROM {table} WHERE session_id = %s".encode(), [world.session_id]).fetchall())
-        for table in ("equity_spans", "trade_days", "trade_day_parts", "trade_months", "trade_month_parts")
-        + ("order_days", "order_day_parts")
+        for table in ("equity_spans", *parts)
     )
     [done] = rebuild(Settings.load(fresh_world_url, environ={}), session_id=world.session_id, step=7)
     assert done.discarded == there > 0
