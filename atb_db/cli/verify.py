@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,6 +19,9 @@ from atb_db.cli.progress import progress_bar
 if TYPE_CHECKING:
     from atb_db.admin.schema.verify import Verification
     from atb_db.config import Settings
+
+_SHOWN: Final = 100
+"""Contradictions that are listed one by one."""
 
 
 def verify_command(
@@ -94,7 +97,8 @@ def audit_command(
     """Audit the books: ledgers, positions, orders, trades and metrics against each other; writes nothing there.
 
     Without --session it audits all sessions, and the rules between sessions. Without --marks it compares everything.
-    A long session takes about half the time with --jobs 2, and two of the server's processors.
+    The first hundred contradictions are listed, with --json all of them. A long session takes about half the time with
+    --jobs 2, and two of the server's processors.
 
     With --marks, an audit that was interrupted, or killed, goes on where it was, and the next one compares only the
     positions of which a transaction has written anything since they were found sound, and all sums. It does not see
@@ -124,8 +128,10 @@ def audit_command(
     else:
         print_server(found.server)
         if found.findings:
-            rows = [(number, *book) for number, book in found.findings]
+            rows = [(number, *book) for number, book in found.findings[:_SHOWN]]
             print_table(("Session", "Identity", "Subject", "Expected", "Actual"), rows)
+            if len(found.findings) > _SHOWN:
+                print_message(f"and {len(found.findings) - _SHOWN} more: --json has all of them")
         if found.passed_over:
             print_message(f"Passed over {counted(found.passed_over, 'position')} that nobody has written since.")
         count = len(found.findings)

@@ -71,6 +71,24 @@ def test_books_that_balance_and_books_that_do_not(fresh_url: str, session_id: in
     assert (code, "books" in out) == (ExitCode.FOUND, True)
 
 
+def test_of_many_contradictions_the_first_are_listed(fresh_url: str, session_id: int, call: Run) -> None:
+    with psycopg.connect(fresh_url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "INSERT INTO account_balances (session_id, entry_number, entry_type, previous_balance, delta,"
+            " total_balance, base_currency, update_reason, updated_by, last_updated)"
+            " SELECT %s, n, 'ADJUSTMENT', 7, 0, 7, 'USDT', 'x', 'x', now() FROM generate_series(11, 2011, 10) AS n",
+            [session_id],
+        )
+    code, out, err = call("audit", "--json", url=fresh_url)
+    found = len(json.loads(out)["findings"])
+    assert (code, found > 200) == (ExitCode.FOUND, True)
+    code, out, err = call("audit", url=fresh_url)
+    assert sum(line.split()[:1] == [str(session_id)] for line in out.splitlines()) == 100
+    assert f"and {found - 100} more: --json has all of them\n" in err
+    assert f"Contradictions in the books of 1 session: {found}.\n" in err
+
+
 def test_the_audit_of_no_session_fails(fresh_url: str, call: Run) -> None:
     code, _, err = call("audit", "--session", "77", url=fresh_url)
     assert (code, err.count("\n")) == (ExitCode.FAILED, 1)
