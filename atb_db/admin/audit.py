@@ -223,15 +223,15 @@ class _Books:
             yield done
 
     def _sums(self) -> Iterator[Statement[list[BookFinding]]]:
-        """What compares sums, and what is not compared by positions; the longest first."""
+        """What compares sums, and what is not compared by positions; the balance first, should time run out."""
         connection, session_id = self._connections[0], self._session_id
         months = perform(connection, get_months(session_id=session_id))
         chunks = perform(connection, get_decision_chunk_ids(session_id=session_id))
+        yield audit_books(session_id=session_id)
+        yield audit_ledger(session_id=session_id)
         yield audit_metrics(session_id=session_id, daily=False)
         yield audit_metrics(session_id=session_id, daily=True)
-        yield audit_ledger(session_id=session_id)
         yield audit_equity(session_id=session_id)
-        yield audit_books(session_id=session_id)
         for start, end in pairwise([None, *_cuts(months, self._step), None]):
             yield audit_days(session_id=session_id, start=start, end=end)
         for some in (chunks[first : first + CHUNKS] for first in range(0, len(chunks), CHUNKS)):
