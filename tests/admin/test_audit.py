@@ -178,6 +178,17 @@ def test_an_unknown_session_is_not_clean(db: Database) -> None:
             db.run(statement)
 
 
+@pytest.mark.parametrize("off", ["enable_hashjoin", "enable_mergejoin", "enable_nestloop"])
+def test_an_unknown_session_is_refused_by_any_plan(db: Database, off: str) -> None:
+    """A join of which one side is empty may never look at the other, nor at what is asked there."""
+    with psycopg.connect(db.settings.conninfo, autocommit=True) as connection:
+        connection.execute(f"SET {off} TO off".encode())
+        for statement in audit.audit_session(session_id=10**9).statements:
+            with pytest.raises(psycopg.Error) as caught:
+                psycopg.RawCursor(connection).execute(statement.declaration.sql, statement.server_values())
+            assert caught.value.sqlstate == "AT404", statement.name
+
+
 def test_every_foreign_key_is_looked_at(db: Database) -> None:
     """The deferred one of a session's balance, and the chain of the ledger, are rules of their own."""
     looked_at = audit.audit_orphans().declaration.sql.decode()

@@ -6,7 +6,6 @@ WITH suspects AS MATERIALIZED (
       JOIN trading_sessions AS s ON s.id = t.session_id
       JOIN positions AS p ON p.id = t.position_id
      WHERE t.session_id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
        AND (:first_position::bigint IS NULL OR t.position_id >= :first_position)
        AND (:last_position::bigint IS NULL OR t.position_id <= :last_position)
        AND (:first_position::bigint IS NULL OR p.id >= :first_position)
@@ -150,4 +149,6 @@ SELECT identity, subject, expected, actual
             UNION ALL
            SELECT identity, subject, expected, actual FROM part_checks
        ) AS findings
+ -- Here, as nobody looks for suspects where there are no trades.
+ WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject
