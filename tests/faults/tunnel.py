@@ -23,6 +23,8 @@ class Tunnel:
         self._listener: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         """One for each connection that is open."""
+        self._led: set[asyncio.Task[None]] = set()
+        """Those that have reached the server: what still waits for that is not cut."""
         self._flowing: asyncio.Event
         self.port = 0
         self.accepted = 0
@@ -85,10 +87,12 @@ class Tunnel:
             self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
-        await self._cut()
+        await self._end(list(self._tasks))
 
     async def _cut(self) -> None:
-        tasks = list(self._tasks)
+        await self._end(list(self._led))
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -104,6 +108,7 @@ class Tunnel:
         task = self._loop.create_task(self._lead(client))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._led.discard)
         # Also of one that was cut before it began.
         task.add_done_callback(lambda _: client.close())
 
@@ -115,6 +120,9 @@ class Tunnel:
             await self._flowing.wait()
             server_reader, server_writer = await asyncio.open_connection(*self._target)
             ends.append(server_writer)
+            task = asyncio.current_task()
+            assert task is not None
+            self._led.add(task)
             directions = [
                 asyncio.create_task(self._requests(reader, server_writer)),
                 asyncio.create_task(self._answers(server_reader, writer)),
