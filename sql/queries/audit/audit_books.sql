@@ -4,7 +4,6 @@ WITH session AS MATERIALIZED (
            final_balance, total_pnl, total_trades, win_rate, max_drawdown
       FROM trading_sessions
      WHERE id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
 ), ledger AS MATERIALIZED (
     SELECT coalesce(sum(l.delta), 0) AS delta, count(*) AS entries,
            coalesce(sum(l.amount) FILTER (WHERE l.entry_type = 'TRANSFER'), 0) AS transfers,
@@ -128,4 +127,5 @@ WITH session AS MATERIALIZED (
 )
 SELECT identity, subject, expected, actual
   FROM findings
+ WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

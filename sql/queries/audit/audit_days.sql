@@ -3,7 +3,6 @@ WITH days AS MATERIALIZED (
     SELECT (SELECT array_agg(k.day::timestamptz) FROM kept_trade_days(:session_id, :start, :end) AS k) AS of_trades,
            (SELECT array_agg(k.day) FROM kept_order_days(:session_id, :start, :end) AS k (day)) AS of_orders,
            (SELECT array_agg(k.month::timestamptz) FROM kept_trade_months(:session_id, :start, :end) AS k) AS of_months
-     WHERE existing_session(:session_id) IS NOT NULL
 ), trade_rows AS (
     SELECT coalesce(k.day, d.day) AS day, '' AS part, to_jsonb(d.said) AS due, to_jsonb(k.said) AS kept
       FROM (
@@ -124,4 +123,5 @@ SELECT r.identity,
  WHERE r.due -> c.key IS DISTINCT FROM r.kept -> c.key
    -- Of a row that is missing, or should not be there, one thing says it.
    AND (c.key IN ('trades', 'orders') OR num_nulls(r.due, r.kept) = 0)
+   AND existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

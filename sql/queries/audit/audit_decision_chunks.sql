@@ -5,7 +5,6 @@ WITH chunks AS MATERIALIZED (
            chunk_failure(c.id, :contents) AS failure
       FROM decision_chunks AS c
      WHERE c.session_id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
        AND (:first_chunk::bigint IS NULL OR c.id >= :first_chunk)
        AND (:last_chunk::bigint IS NULL OR c.id <= :last_chunk)
 ), requests AS (
@@ -140,4 +139,5 @@ WITH chunks AS MATERIALIZED (
 )
 SELECT identity, 'decision chunk ' || id || ', ' || subject AS subject, expected, actual
   FROM findings
+ WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

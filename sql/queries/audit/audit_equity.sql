@@ -3,7 +3,6 @@ WITH rolled AS MATERIALIZED (
     SELECT r.session_id, r.rolled_until
       FROM equity_rolls AS r
      WHERE r.session_id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
 ), due AS (
     SELECT h AS said, h.hours, h.start_time
       FROM rolled AS r
@@ -32,4 +31,5 @@ SELECT 'equity' AS identity,
  WHERE s.due -> c.key IS DISTINCT FROM s.kept -> c.key
    -- Of a span that is missing, or should not be there, one thing says it.
    AND (c.key = 'snapshots' OR num_nulls(s.due, s.kept) = 0)
+   AND existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

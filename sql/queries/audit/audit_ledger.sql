@@ -8,7 +8,6 @@ WITH own AS (
            l.entry_type IN ('FILL', 'FEE') AS is_of_fill
       FROM account_balances AS l
      WHERE l.session_id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
        -- With the one before them.
        AND (
            :first_entry::integer IS NULL
@@ -116,4 +115,5 @@ WITH own AS (
 )
 SELECT identity, subject, expected, actual
   FROM entry_checks
+ WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

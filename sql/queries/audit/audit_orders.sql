@@ -100,7 +100,6 @@ WITH fills AS (
            AND (:first_position::bigint IS NULL OR p.id >= :first_position)
            AND (:last_position::bigint IS NULL OR p.id <= :last_position)
      WHERE o.session_id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
        AND (
            (:first_position::bigint IS NULL OR o.position_id >= :first_position)
            AND (:last_position::bigint IS NULL OR o.position_id <= :last_position)
@@ -199,4 +198,5 @@ SELECT identity, subject, expected, actual
             UNION ALL
            SELECT identity, subject, expected, actual FROM states
        ) AS findings
+ WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

@@ -6,7 +6,6 @@ WITH RECURSIVE fills AS MATERIALIZED (
       FROM order_fills AS f
       JOIN orders AS o ON o.id = f.order_id
      WHERE o.session_id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
        AND (
            (:first_position::bigint IS NULL OR f.position_id >= :first_position)
            AND (:last_position::bigint IS NULL OR f.position_id <= :last_position)
@@ -367,4 +366,5 @@ SELECT identity, subject, expected, actual
             UNION ALL
            SELECT identity, subject, expected, actual FROM continuations
        ) AS findings
+ WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

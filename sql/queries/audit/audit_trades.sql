@@ -149,6 +149,5 @@ SELECT identity, subject, expected, actual
             UNION ALL
            SELECT identity, subject, expected, actual FROM part_checks
        ) AS findings
- -- Here, as nobody looks for suspects where there are no trades.
  WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY identity, subject

@@ -9,7 +9,6 @@ WITH filled AS MATERIALIZED (
     SELECT p.id / :width::bigint AS block, p.id, 1 AS positions, CASE WHEN :with_rows THEN age(p.xmin) ELSE 0 END AS age
       FROM positions AS p
      WHERE p.session_id = :session_id
-       AND existing_session(:session_id) IS NOT NULL
      UNION ALL
     SELECT p.id / :width, e.id, 0, age(e.xmin)
       FROM positions AS p
@@ -69,4 +68,5 @@ SELECT b.block, b.positions, b.row_count,
            SELECT pg_snapshot_xmax(s)::text::bigint AS next_id, pg_snapshot_xmin(s)::text::bigint AS oldest_id
              FROM pg_current_snapshot() AS s
        ) AS x
+ WHERE existing_session(:session_id) IS NOT NULL
  ORDER BY b.block
