@@ -340,7 +340,7 @@ def test_a_kept_server_goes_on_until_it_is_stopped(folder: Path, few: Path) -> N
         assert answer.stdout == "1\n"
     finally:
         subprocess.run(["/bin/sh", "-c", kept.stop], check=True)
-    assert_nothing_left(folder, within=20)
+    assert_nothing_left(folder, within=60)
 
 
 @pytest.mark.slow
@@ -362,7 +362,7 @@ def test_interrupted_it_leaves_nothing(folder: Path, tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert_nothing_left(folder, within=20)
+    assert_nothing_left(folder, within=60)
 
 
 @pytest.mark.parametrize(

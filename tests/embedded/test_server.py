@@ -40,7 +40,7 @@ def runs(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int, base: Path) -> None:
-    deadline = monotonic() + 20
+    deadline = monotonic() + 60
     while runs(pid) or base.exists():
         assert monotonic() < deadline, (runs(pid), base.exists())
         sleep(0.05)
