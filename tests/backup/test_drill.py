@@ -160,7 +160,7 @@ def test_a_dump_from_the_future_keeps_no_rpo(saved: Saved) -> None:
 
 @pytest.mark.slow
 def test_a_database_with_groups(server: Server, saved: Saved, tmp_path: Path) -> None:
-    url = server.create_database("grouped", template=saved.home.name)
+    url = server.create_database("drilled_grouped", template=saved.home.name)
     live = Settings.load(url)
     assert set_roles(live, Members()).undone == ()
     try:

@@ -171,6 +171,15 @@ def test_a_path_too_long_for_a_socket_is_refused(folder: Path) -> None:
         pass
 
 
+def test_a_folder_that_it_makes_itself_is_open_to_the_server(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with postgresql(base_dir=folder / "made" / "here") as server:
+            assert value(server.url(), "SELECT 1") == 1
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server is another user's")
 def test_a_folder_closed_to_the_server_is_refused(folder: Path) -> None:
     folder.chmod(0o700)
