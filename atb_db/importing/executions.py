@@ -19,6 +19,8 @@ _TOO_LARGE: Final = Decimal("1e30")
 _FIRST: Final = datetime(2009, 1, 3, tzinfo=UTC)
 _TOO_LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _LONGEST_SYMBOL: Final = 128
+_LONGEST_ORDER: Final = 240
+"""Room is left for the number of the part that an order plays."""
 
 
 class Execution(NamedTuple):
@@ -71,12 +73,16 @@ def unbookable(execution: Execution) -> str | None:
     for name, figure in figures.items():
         if abs(figure) >= _TOO_LARGE:
             return f"{name} is {figure}, which is none"
+    if execution.quantity <= 0:
+        return f"quantity is {execution.quantity}"
     if execution.price < 0:
         return f"price is {execution.price}"
     if not _FIRST <= execution.at < _TOO_LATE:
         return f"time is {execution.at:%Y-%m-%d}: no exchange had trades then"
-    if len(execution.symbol) > _LONGEST_SYMBOL:
-        return f"symbol has {len(execution.symbol)} characters, more than {_LONGEST_SYMBOL}"
+    names = {"symbol": (execution.symbol, _LONGEST_SYMBOL), "the order's id": (execution.order or "", _LONGEST_ORDER)}
+    for name, (text, most) in names.items():
+        if len(text) > most:
+            return f"{name} has {len(text)} characters, more than {most}"
     return None
 
 

@@ -10,6 +10,8 @@ from typing import Final
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Row
 
+_MOST_DIGITS: Final = 200
+"""Before or behind the point: more than any market has, and few enough to compute with."""
 _WITH_THOUSANDS: Final = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d*|(?:,\d{3}){2,})")
 
 
@@ -48,6 +50,8 @@ def number_or_none(row: Row, name: str) -> Decimal | None:
         raise Unfit(f"{name} is no number: {str(value)[:40]!r}") from None
     if not found.is_finite():
         raise Unfit(f"{name} is {found}")
+    if found and not (abs(found.adjusted()) <= _MOST_DIGITS and int(found.as_tuple().exponent) >= -_MOST_DIGITS):
+        raise Unfit(f"{name} is {written[:40]}, which nothing can be computed with")
     return found
 
 
@@ -79,10 +83,10 @@ def utc(row: Row, name: str) -> datetime:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _from_milliseconds(name, float(value))
+        return _from_milliseconds(name, value)
     written = text(row, name)
     if written.isdigit() and len(written) > len("20251231"):
-        return _from_milliseconds(name, float(written))
+        return _from_milliseconds(name, int(written))
     try:
         found = datetime.fromisoformat(written)
     except ValueError:
@@ -102,4 +106,4 @@ def _from_milliseconds(name: str, value: float) -> datetime:
     try:
         return datetime.fromtimestamp(value / 1000, UTC)
     except (ValueError, OverflowError, OSError):
-        raise Unfit(f"{name} is no time: {value}") from None
+        raise Unfit(f"{name} is no time: {str(value)[:40]}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -20,6 +20,8 @@ COLUMNS: Final = frozenset({"Contracts", "Closing Direction", "Qty", "Entry Pric
 _NOTE: Final = "the file has no opening time: its entry_time is its exit_time; its commission is gross P&L - Closed P&L"
 _DIRECTIONS: Final = {"Close Long": PositionSide.LONG, "Close Short": PositionSide.SHORT}
 _DIGITS: Final = Decimal("1e-18")
+_WIDE: Final = Context(prec=1000)
+"""Digits enough for all that `number` takes: how many are too many is for the books to say."""
 
 
 class Closed(NamedTuple):
@@ -92,7 +94,7 @@ def _closed(key: str, row: Row) -> Closed:
         raise Unfit("quantity and prices must be above zero")
     inverse = settle not in {"USDT", "USDC"}
     move = 1 / entry - 1 / exit_ if inverse else exit_ - entry
-    gross = (quantity * move * (1 if side is PositionSide.LONG else -1)).quantize(_DIGITS)
+    gross = (quantity * move * (1 if side is PositionSide.LONG else -1)).quantize(_DIGITS, context=_WIDE)
     at = utc(row, "Trade Time(UTC+0)")
     reason = text_or_none(row, "Exit Type") or "closed"
     return Closed(key, row, settle, at, side, quantity, entry, exit_, gross, number(row, "Closed P&L"), reason)

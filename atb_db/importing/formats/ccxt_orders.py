@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -10,8 +11,9 @@ from typing import Final
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.executions import Execution
-from atb_db.importing.formats.ccxt import market, repeated
-from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined
+from atb_db.importing.formats.ccxt import market, whole_units
+from atb_db.importing.formats.keys import key_of
+from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined, repeated
 from atb_db.importing.reading import number, number_or_none, text, utc
 from atb_db.repository import orders
 from atb_db.statement import Statement
@@ -36,13 +38,14 @@ def executions(rows: Sequence[Row]) -> tuple[list[Execution], list[Unit]]:
     apart: list[Unit] = []
     for number_, row in enumerate(rows, 1):
         try:
-            key = f"{text(row, 'symbol')} {text(row, 'id')}"
+            key = key_of(text(row, "symbol"), text(row, "id"))
         except Unfit as why:
             apart.append(quarantined("orders", f"row {number_}", row, f"{why}"))
             continue
         if key in newest:
             older, row = sorted((newest[key], row), key=_updated)  # noqa: PLW2901  the newer of the two
-            apart.append(repeated("orders", f"{key} (again before row {number_})", older))
+            twice = "another row of the file has the same id: it is recorded once, with the newest figures"
+            apart.append(repeated("orders", f"{key} (again before row {number_})", older, twice))
         newest[key] = row
     filled: list[Execution] = []
     for key, row in newest.items():
@@ -57,7 +60,11 @@ def executions(rows: Sequence[Row]) -> tuple[list[Execution], list[Unit]]:
 
 
 def _updated(row: Row) -> Decimal:
-    return number_or_none(row, "lastUpdateTimestamp") or number_or_none(row, "timestamp") or Decimal(0)
+    for name in ("lastUpdateTimestamp", "timestamp"):
+        with suppress(Unfit):  # then it does not say that it is the newer one
+            if found := number_or_none(row, name):
+                return found
+    return Decimal(0)
 
 
 def _status(row: Row) -> OrderStatus:
@@ -80,13 +87,13 @@ def _execution(key: str, row: Row) -> Execution:
         raise Unfit("it has no average price")
     size = Decimal(1)
     if contract.value == "INVERSE" and cost:
-        size = (cost * price / filled).quantize(Decimal(1))
+        size = whole_units(cost * price / filled)
     return Execution(
         key=key,
         row=row,
         book=settle,
         symbol=symbol,
-        is_buy=text(row, "side").lower() == "buy",
+        is_buy=_is_buy(row),
         quantity=filled,
         price=price,
         at=_moment(row),
@@ -102,8 +109,16 @@ def _execution(key: str, row: Row) -> Execution:
     )
 
 
+def _is_buy(row: Row) -> bool:
+    side = text(row, "side").lower()
+    if side not in {"buy", "sell"}:
+        raise Unfit(f"side is {side[:20]!r}, not buy or sell")
+    return side == "buy"
+
+
 def _unfilled(key: str, row: Row) -> Unit:
     _, _, settle, _, _ = market(text(row, "symbol"))
+    _is_buy(row)
     order = text(row, "id")
     steps = (
         Step(partial(_order, row=row, key=order, at=utc(row, "timestamp"), quantity=number(row, "amount")), order),
@@ -113,7 +128,7 @@ def _unfilled(key: str, row: Row) -> Unit:
 
 
 def _order(ids: Ids, *, row: Row, key: str, at: datetime, quantity: Decimal) -> Statement[object]:
-    is_buy, leaves = text(row, "side").lower() == "buy", bool(row.get("reduceOnly"))
+    is_buy, leaves = _is_buy(row), bool(row.get("reduceOnly"))
     return orders.create_order(
         session_id=ids.session_id,
         order_type=OrderType.STOP_LOSS if leaves else OrderType.ENTRY,
