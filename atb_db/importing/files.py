@@ -15,6 +15,7 @@ LARGEST: Final = 64 << 20
 """Bytes: the rows are put into the order of time, for which all of them are in memory, in 30 times as much of it."""
 _COMPRESSED: Final = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 """How files of gzip, zip, bzip2, xz and zstd begin."""
+_SQLITE: Final = b"SQLite format 3\0"
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -28,6 +29,8 @@ def read_rows(path: Path) -> list[Row]:
         return _parquet(path, content)
     if content.startswith(_COMPRESSED):
         raise UnusableSource(f"{path.name} is compressed: unpack it first")
+    if content.startswith(_SQLITE):
+        raise UnusableSource(f"{path.name} is a sqlite file: one of freqtrade is for `atb-db import freqtrade`")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -35,7 +38,7 @@ def read_rows(path: Path) -> list[Row]:
             f"{path.name} is not encoded in UTF-8 (byte {error.start + 1:,}): save it in UTF-8"
         ) from None
     if "\0" in text:
-        raise UnusableSource(f"{path.name} is no file of text; a sqlite file of freqtrade is for `import freqtrade`")
+        raise UnusableSource(f"{path.name} is no file of text")
     if not text.strip():
         raise UnusableSource(f"{path.name} is empty")
     return _json(path, text) if text.lstrip()[0] in "[{" else _csv(path, text)
@@ -63,7 +66,8 @@ def _csv(path: Path, text: str) -> list[Row]:
         delimiter = ","
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        columns = reader.fieldnames or []
+        columns = [column.strip() for column in reader.fieldnames or []]
+        reader.fieldnames = columns
         rows = list(reader)
     except csv.Error as error:
         raise UnusableSource(f"{path.name}, line {reader.line_num}: {error}; is the file whole?") from None

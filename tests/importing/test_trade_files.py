@@ -329,10 +329,146 @@ def test_what_the_books_refuse_is_in_quarantine_with_their_words(fresh_url: str,
     assert books_are_clean(fresh_url)
 
 
+NUMBERS = ("1e9999999", "1e-9999999", "9" * 300, "1e300", "-1e300", "NaN", "inf", "0." + "0" * 190 + "1", "", "1_0x")
+LONG_IDS = ("x" * 240, "x" * 241 + "y", "x" * 3000, " x ")
+PLAIN = {"time": "2025-11-05", "symbol": "BTCUSDT", "side": "buy", "quantity": "1", "price": "2", "fee": "0"}
+KRAKEN = {
+    "txid": "T", "ordertxid": "O", "pair": "XXBTZUSD", "time": "2025-11-05 10:00:00.1234", "type": "buy",
+    "ordertype": "limit", "price": "2", "cost": "2", "fee": "0", "vol": "1", "margin": "0",
+}  # fmt: skip
+CCXT = {
+    "id": "1", "order": "7", "timestamp": 1762333200000, "symbol": "BTC/USD:BTC", "side": "buy", "price": 2,
+    "amount": 1, "cost": 2, "takerOrMaker": "taker", "fee": {"cost": 0, "currency": "BTC"},
+}  # fmt: skip
+CCXT_ORDER = {
+    "id": "1", "timestamp": 1762333200000, "symbol": "BTC/USD:BTC", "side": "buy", "price": 2, "amount": 1, "cost": 2,
+    "filled": 1, "average": 2, "status": "closed", "lastUpdateTimestamp": 1762333200000,
+}  # fmt: skip
+BYBIT = {
+    "Contracts": "BTCUSDT", "Closing Direction": "Close Long", "Qty": "1", "Entry Price": "1", "Exit Price": "2",
+    "Closed P&L": "1", "Exit Type": "Trade", "Trade Time(UTC+0)": "2025-11-05 10:00:00", "Order No.": "1",
+}  # fmt: skip
+ODD: dict[str, tuple[dict[str, Any], dict[str, tuple[object, ...]]]] = {
+    "plain": (
+        PLAIN,
+        {**dict.fromkeys(("quantity", "price", "fee"), NUMBERS), **dict.fromkeys(("trade_id", "order_id"), LONG_IDS)},
+    ),
+    "kraken": (
+        KRAKEN,
+        {
+            **dict.fromkeys(("vol", "price", "fee", "margin"), NUMBERS),
+            **dict.fromkeys(("txid", "ordertxid"), LONG_IDS),
+        },
+    ),
+    "ccxt": (
+        CCXT,
+        {
+            **dict.fromkeys(("amount", "price", "cost"), (*NUMBERS, None)),
+            "id": (*LONG_IDS, None),
+            "order": (*LONG_IDS, None),
+            "timestamp": ("x", -1, 10**400, True, None, 1e300),
+            "fee": ("x", 1, ["x"], {"cost": "x", "currency": "BTC"}, {"cost": 1}),
+            "fees": ("x", {"cost": "x", "currency": "BTC"}, [None]),
+        },
+    ),
+    "ccxt-orders": (
+        CCXT_ORDER,
+        {
+            **dict.fromkeys(("amount", "average", "cost", "filled", "lastUpdateTimestamp"), (*NUMBERS, None)),
+            "id": (*LONG_IDS, None),
+            "side": ("long", "", None),
+            "status": ("odd", "open", None),
+        },
+    ),
+    "bybit": (BYBIT, dict.fromkeys(("Qty", "Entry Price", "Exit Price", "Closed P&L"), (*NUMBERS, "1e25"))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_no_value_of_a_row_stops_the_import(fresh_url: str, tmp_path: Path, name: str) -> None:
+    """Each odd value alone in a row of its own market, twice: all are records, adjusted, or in quarantine."""
+    usual, odd = ODD[name]
+    market = {"plain": "symbol", "ccxt": "symbol", "ccxt-orders": "symbol"}.get(name)
+    rows = []
+    for number, (column, value) in enumerate((column, value) for column, values in odd.items() for value in values):
+        row = {**usual, column: value}
+        if market is not None:
+            row[market] = f"X{number}{str(usual[market])[3:]}"
+        rows += [row, row]
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps([usual, *rows, usual]))
+    done = imported(fresh_url, path, Wishes(format=name))
+    assert adds_up(done)
+    assert sum(one.rows for one in done.counts) == len(rows) + 2
+    again = imported(fresh_url, path, Wishes(format=name))
+    assert [(one.records, one.adjusted, one.quarantined) for one in again.counts] == [
+        (one.records, one.adjusted, one.quarantined) for one in done.counts
+    ]
+    assert all(one.known == one.rows for one in again.counts)
+    assert books_are_clean(fresh_url)
+
+
+def test_a_trade_that_comes_twice_is_recorded_once(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    text = "time,symbol,side,quantity,price,trade_id\n"
+    pages = [
+        "2025-11-05,A/B,buy,1,3,1\n2025-11-06,A/B,sell,1,4,2\n",
+        "2025-11-06,A/B,sell,1,4,2\n",
+        "2025-11-06,A/B,sell,1,5,2\n",
+    ]
+    done = imported(fresh_url, write(text + "".join(pages)))
+    assert [(one.records, one.adjusted, one.quarantined) for one in done.counts] == [(2, 1, 1)]
+    [trade] = fresh_db.run(trades.get_recent_trades(session_id=done.books[0].session_id))
+    assert trade.net_pnl == 1
+
+
+def test_a_mapped_column_takes_the_place_of_one_with_its_name(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    """Whichever of the two comes first; the other is kept beside the record."""
+    for number, columns in enumerate(("price,filled_price", "filled_price,price")):
+        values = "9,3" if columns.startswith("price") else "3,9"
+        path = write(f"time, symbol,side, quantity,{columns}\n2025-11-05,A{number}/B,buy,1,{values}\n")
+        done = imported(fresh_url, path, Wishes(mapping={"filled_price": "price"}))
+        [held] = [
+            one
+            for one in fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))
+            if one.symbol == f"A{number}/B"
+        ]
+        assert held.entry_price == 3
+        key = f"2025-11-05|A{number}/B|buy|1|3|||||||#1"
+        [found] = fresh_db.run(imports.find_imported(source_table="trades", source_key=key))
+        assert found.content == {"price": "9"}
+
+
+@pytest.mark.parametrize(
+    ("wishes", "why"),
+    [
+        (Wishes(mapping={"price": "price", "paid": "price"}), "--map gives the field price to more than one column"),
+        (Wishes(format="kraken", mapping={"paid": "price"}), "--map is for the plain layout"),
+        (Wishes(mapping={"paid": "cost"}), "there is no field cost"),
+        (Wishes(mapping={"pay": "price"}), "the file has no column pay"),
+    ],
+)
+def test_a_mapping_that_says_nothing_is_refused(
+    fresh_url: str, write: Callable[..., Path], wishes: Wishes, why: str
+) -> None:
+    with pytest.raises(UnusableSource, match=why):
+        imported(fresh_url, write("time,symbol,side,quantity,price,paid\n2025-11-05,A/B,buy,1,3,4\n"), wishes)
+
+
+def test_codes_of_currencies_are_one_however_they_are_written(fresh_url: str, write: Callable[..., Path]) -> None:
+    head, row = "time,symbol,side,quantity,price,currency\n", "2025-11-05,A/B,buy,1,3,"
+    done = imported(fresh_url, write(f"{head}{row}usdt\n{row}USDT\n{row}US dollars\n"))
+    assert ([one.name for one in done.books], done.quarantined) == (["plain USDT"], 1)
+
+
 BAD_FILES = {
     "is empty": b" \n",
     "is not encoded in UTF-8": HEAD.encode() + BUY.encode().replace(b"BTCUSDT", b"BTC\xff"),
-    "is no file of text": b"SQLite format 3\0" + bytes(100),
+    "is a sqlite file": b"SQLite format 3\0" + b"\xff" * 100,
+    "is no file of text": b"a,b\n\0,1\n",
     "is the file whole": binance(BUY, SELL)[:-40].encode(),
     "another number of columns": b"time,symbol,side,quantity,price\n2025-11-05,X,buy,1\n",
     "is no whole JSON": b'[{"id": 1, "symbol": "A/B"}, {"id"',
