@@ -72,10 +72,11 @@ def _execution(row: Row) -> Execution:
     size = _contract_size(contract, quantity, price, cost) if is_contract else Decimal(1)
     fees = _fees(row)
     if len(fees) > 1:
-        settled = {currency: fee for currency, fee in fees.items() if currency in {settle, quote}}
+        booked = next((currency for currency in (settle, quote, base) if currency in fees), next(iter(fees)))
         listed = ", ".join(f"{fee} {currency}" for currency, fee in fees.items())
-        note = f"of its fees {listed}, that in {settle} is booked"
-        fees = settled or dict([next(iter(fees.items()))])
+        fees_note = f"of its fees {listed}, that in {booked} is booked"
+        note = f"{note}; {fees_note}" if note else fees_note
+        fees = {booked: fees[booked]}
     currency, fee = next(iter(fees.items()), (None, None))
     return Execution(
         key=key_of(symbol, text(row, "id")),

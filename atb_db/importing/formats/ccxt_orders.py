@@ -17,7 +17,7 @@ from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined, rep
 from atb_db.importing.reading import number, number_or_none, text, utc
 from atb_db.repository import orders
 from atb_db.statement import Statement
-from atb_db.types import OrderStatus, OrderType, PositionSide
+from atb_db.types import ImportOutcome, OrderStatus, OrderType, PositionSide
 
 COLUMNS: Final = frozenset({"symbol", "side", "amount", "timestamp", "status", "filled"})
 _STATUS: Final = {
@@ -27,6 +27,8 @@ _STATUS: Final = {
     "expired": OrderStatus.EXPIRED,
     "rejected": OrderStatus.FAILED,
 }
+_ALL: Final = 1 - Decimal("1e-12")
+"""How much of what was ordered is all of it: sums of floats have the rest."""
 
 
 def executions(rows: Sequence[Row]) -> tuple[list[Execution], list[Unit]]:
@@ -67,11 +69,20 @@ def _updated(row: Row) -> Decimal:
     return Decimal(0)
 
 
-def _status(row: Row) -> OrderStatus:
+def _ending(row: Row) -> tuple[OrderStatus, str | None]:
+    """Where it is, or has ended, and what was adjusted for that."""
     status = _STATUS.get(text(row, "status"))
     if status is None:
         raise Unfit(f"status is {text(row, 'status')[:20]!r}, which ccxt does not define")
-    return status
+    if status is not OrderStatus.FILLED:
+        return status, None
+    filled, amount = number_or_none(row, "filled"), number(row, "amount")
+    if filled is None:
+        raise Unfit("it is closed, and does not say what was filled")
+    if filled >= amount * _ALL:
+        return status, None
+    # Of a FILLED order the books take what is not reported for filled.
+    return OrderStatus.CANCELLED, f"it was closed with {filled} of {amount} filled: the rest counts as cancelled"
 
 
 def _moment(row: Row) -> datetime:
@@ -79,7 +90,7 @@ def _moment(row: Row) -> datetime:
 
 
 def _execution(key: str, row: Row) -> Execution:
-    symbol, status = text(row, "symbol"), _status(row)
+    symbol, (status, note) = text(row, "symbol"), _ending(row)
     base, _, settle, contract, is_contract = market(symbol)
     filled, cost = number(row, "filled"), number_or_none(row, "cost")
     price = number_or_none(row, "average") or (cost / filled if cost and not is_contract else None)
@@ -104,6 +115,7 @@ def _execution(key: str, row: Row) -> Execution:
         settlement_currency=settle if is_contract else None,
         ordered=number(row, "amount"),
         status=None if status is OrderStatus.FILLED else status,
+        note=note,
         extra={name: row.get(name) for name in ("clientOrderId", "type", "timeInForce", "reduceOnly", "triggerPrice")},
         table="orders",
     )
@@ -119,12 +131,13 @@ def _is_buy(row: Row) -> bool:
 def _unfilled(key: str, row: Row) -> Unit:
     _, _, settle, _, _ = market(text(row, "symbol"))
     _is_buy(row)
-    order = text(row, "id")
+    order, (status, note) = text(row, "id"), _ending(row)
     steps = (
         Step(partial(_order, row=row, key=order, at=utc(row, "timestamp"), quantity=number(row, "amount")), order),
-        Step(partial(_ended, key=order, status=_status(row), at=_moment(row))),
+        Step(partial(_ended, key=order, status=status, at=_moment(row))),
     )
-    return Unit(settle, steps, (Origin("orders", key, row, target_table="orders", target=order),))
+    outcome = ImportOutcome.RECORD if note is None else ImportOutcome.ADJUSTED
+    return Unit(settle, steps, (Origin("orders", key, row, outcome, note, target_table="orders", target=order),))
 
 
 def _order(ids: Ids, *, row: Row, key: str, at: datetime, quantity: Decimal) -> Statement[object]:
