@@ -154,8 +154,9 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
 
 def _bookable(found: Sequence[Execution]) -> tuple[list[Execution], list[Unit]]:
     bookable, refused = [], []
+    now = datetime.now(UTC)
     for one in found:
-        why = unbookable(one)
+        why = unbookable(one, now)
         if why is None:
             bookable.append(one)
         else:

@@ -26,8 +26,11 @@ def executions(rows: Sequence[Row], *, mapping: Mapping[str, str], currency: str
     `mapping` is from the file's columns to the layout's; `currency` is that of rows which name none.
 
     Raises:
-        UnusableSource: a column that is needed is missing, or is mapped from one that is not there.
+        UnusableSource: a column that is needed is missing, or is mapped from one that is not there; or the currency is
+            none.
     """
+    if not _CODE.fullmatch(currency):
+        raise UnusableSource(f"--currency {currency[:20]!r} is no currency's code, such as USDT")
     columns = dict.fromkeys(column for row in rows for column in row)
     if absent := sorted(set(mapping) - set(columns)):
         raise UnusableSource(f"the file has no column {absent[0]}; it has {', '.join(sorted(columns))}")
@@ -77,7 +80,7 @@ def _execution(key: str, row: Row, named: Row, currency: str, extra: Row) -> Exe
         quantity=quantity,
         price=price,
         at=utc(named, "time"),
-        base=_upper(named, "base"),
+        base=_upper(named, "base") or _base_of(text(named, "symbol"), book),
         order=text_or_none(named, "order_id"),
         fee=fee,
         fee_currency=(fee_currency or book) if fee is not None else None,
@@ -85,6 +88,13 @@ def _execution(key: str, row: Row, named: Row, currency: str, extra: Row) -> Exe
         reason=text_or_none(named, "reason"),
         extra=extra or None,
     )
+
+
+def _base_of(symbol: str, book: str) -> str | None:
+    """What a symbol such as BTCUSDT or BTC/USDT is of, where it is named after its currency."""
+    pair = symbol.upper()
+    base = pair.removesuffix(book).rstrip("/-_")
+    return base if pair.endswith(book) and _CODE.fullmatch(base) else None
 
 
 def _upper(row: Row, name: str) -> str | None:
