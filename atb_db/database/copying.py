@@ -1,4 +1,4 @@
-"""What a COPY … TO STDOUT sends: all lines that have come at once, where psycopg's own `Copy` waits for each of them."""
+"""What a COPY … TO STDOUT sends: all lines that have come at once. psycopg's own `Copy` waits for each of them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,9 @@ def copy_in(connection: Connection, rows: AnyRows) -> int:
 
 
 @contextmanager
-def copy_out(connection: Connection, text: bytes, declaration: Declared[object] | None) -> Iterator[Iterator[bytearray]]:
+def copy_out(
+    connection: Connection, text: bytes, declaration: Declared[object] | None
+) -> Iterator[Iterator[bytearray]]:
     """What a `COPY … TO STDOUT` sends, for the block: whole lines, some at a time."""
     cursor = RawCursor(connection)
     with (
