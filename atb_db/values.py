@@ -24,10 +24,9 @@ E = TypeVar("E", bound=Enum)
 
 def to_decimal(field: str, value: object) -> Decimal:
     """The exact number: `Decimal(str(value))`, finite."""
-    kind = type(value)
     if type(value) is Decimal:
         number = value
-    elif kind is float:
+    elif type(value) is float:
         number = Decimal(repr(value))
     elif type(value) is int:
         number = Decimal(value)
