@@ -116,10 +116,8 @@ def _read(plan: FramePlan, block: bytes | bytearray) -> pa.Table:
     try:
         return csv.read_csv(
             io.BytesIO(block),
-            # Threads of Arrow's for the columns of a block cost more than they save: the server is slower than one.
-            read_options=csv.ReadOptions(column_names=list(types), block_size=len(block), use_threads=False),
-            # Looking for lines that go on takes as long as reading them; only a quoted value has a line break in it.
-            parse_options=csv.ParseOptions(newlines_in_values=b'"' in block, ignore_empty_lines=False),
+            read_options=csv.ReadOptions(column_names=list(types), block_size=max(len(block), 1)),
+            parse_options=csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 column_types=types,
                 null_values=[""],
