@@ -57,17 +57,18 @@ def _strings(values: Sequence[str]) -> Sequence[str] | None:
 
 
 def _moments(values: Sequence[datetime]) -> Sequence[str] | None:
-    if set(map(_zone, values)) != {UTC}:
-        return None
-    # A quarter of the time that isoformat() takes.
-    return (
-        orjson.dumps(values if isinstance(values, list) else list(values)).decode()[2:-2].replace("T", " ").split('","')
-    )
+    return quick_texts(values) if set(map(_zone, values)) == {UTC} else None
 
 
-def moment_text(moment: datetime) -> str:
-    """str() of a moment in UTC, in half the time."""
-    return orjson.dumps(moment).decode()[1:-1].replace("T", " ")
+def quick_texts(values: Sequence[datetime | UUID]) -> Sequence[str]:
+    """str() of each moment in UTC and each UUID, at least one, in a quarter of the time."""
+    texts = orjson.dumps(values if isinstance(values, list) else list(values)).decode()
+    return texts[2:-2].replace("T", " ").split('","')
+
+
+def quick_texts_or_none(values: Sequence[object]) -> Sequence[Text]:
+    """The same, where any of them may be None, or of a subclass."""
+    return cast("list[Text]", orjson.loads(orjson.dumps(values, str).replace(b"T", b" ")))
 
 
 def _as_they_are(values: Sequence[str]) -> Sequence[str]:
@@ -85,7 +86,7 @@ _QUICK: Final[Mapping[Coerce, Mapping[type, object]]] = {
     to_bool: {bool: _text_of_each},
     to_text: {str: _strings},
     to_time: {datetime: _moments},
-    to_uuid: {UUID: _text_of_each},
+    to_uuid: {UUID: quick_texts},
     to_json: {dict: quick_documents, list: quick_documents, JsonText: _as_they_are},
 }
 

@@ -37,30 +37,30 @@ class RequestHash:
         self._recorder = recorder
         self._parameters = {parameter.name: (place, parameter) for place, parameter in enumerate(parameters)}
         self._has_rows = any(is_row_type(parameter.type) for parameter in parameters)
-        self._orders: dict[tuple[str, ...], list[tuple[str, int, object, bool]]] = {}
+        self._orders: dict[tuple[str, ...], list[tuple[str, str, int, object, bool]]] = {}
 
     def __call__(self, values: Sequence[object], texts: Sequence[str | None], given: tuple[str, ...]) -> int:
         """The hash of a value: all its arguments, their texts, and the names of those that the caller gave."""
         if self._has_rows:
             return self._in_pieces(texts, given)
         content = [self._recorder]
-        for name, place, usual, is_number in self._in_order(given):
+        for name, equals, place, usual, is_number in self._in_order(given):
             text = texts[place]
             # Only such a number has another form.
             if is_number and text and (text[-1] == "0" or "E" in text):
                 text = _canonical(cast("Decimal", values[place]))
             if text != usual:
-                content.append(name if text is None else f"{name}={text}")
+                content.append(name if text is None else equals + text)
         # No text contains NUL.
         return int.from_bytes(blake2b("\0".join(content).encode(), digest_size=8).digest(), signed=True)
 
     def _in_pieces(self, texts: Sequence[str | None], given: tuple[str, ...]) -> int:
         """The same hash where texts may be long, which are not copied: rows, and no numbers beside them."""
         digest = blake2b(self._recorder.encode(), digest_size=8)
-        for name, place, usual, _ in self._in_order(given):
+        for name, equals, place, usual, _ in self._in_order(given):
             text = texts[place]
             if text != usual:
-                digest.update(f"\0{name}".encode() if text is None else f"\0{name}=".encode())
+                digest.update(f"\0{name if text is None else equals}".encode())
                 for start in range(0, len(text or ""), _PIECE):
                     digest.update((text or "")[start : start + _PIECE].encode())
         return int.from_bytes(digest.digest(), signed=True)
@@ -69,7 +69,7 @@ class RequestHash:
         """The hashes of as many rows, whose given arguments are columns of text by name."""
         form = [self._recorder.replace("%", "%%")]
         varying: list[Sequence[str]] = []
-        for name, _, usual, is_number in self._in_order(tuple(columns)):
+        for name, _, _, usual, is_number in self._in_order(tuple(columns)):
             texts = columns[name]
             if texts is None or isinstance(texts, str):
                 form.append(_part(name, _canonical_text(texts) if is_number else texts, usual).replace("%", "%%"))
@@ -86,12 +86,14 @@ class RequestHash:
         digests = [blake2b(content.encode(), digest_size=8).digest() for content in contents]
         return unpack(f">{rows}q", b"".join(digests))
 
-    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, int, object, bool]]:
+    def _in_order(self, given: tuple[str, ...]) -> list[tuple[str, str, int, object, bool]]:
         """The given parameters that are content, by name: their places, usual texts, and whether they are numbers."""
         found = self._orders.get(given)
         if found is None:
             named = sorted((name, *self._parameters[name]) for name in given if name not in _WHO_ASKS)
-            found = [(name, place, _usual(parameter), parameter.is_number) for name, place, parameter in named]
+            found = [
+                (name, f"{name}=", place, _usual(parameter), parameter.is_number) for name, place, parameter in named
+            ]
             if len(self._orders) >= _REMEMBERED:
                 self._orders.clear()
             self._orders[given] = found

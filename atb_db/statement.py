@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, Generic, NoReturn, ParamSpec, Self, TypeAlias, TypeVar, cast, get_type_hints
 from uuid import UUID
 
-from atb_db.columns import moment_text
+from atb_db.columns import quick_texts_or_none
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError, shortened
 from atb_db.given_rows import BY_COLUMN, RowsText
 from atb_db.parameters import MISSING, Parameter, read_parameters, shown_signature
@@ -83,7 +83,7 @@ class Declaration(Generic[P, R_co]):
         self._defaults = [parameter.default for parameter in self.parameters]
         self._unmade = tuple(self._makers())
         self._partial = UNSET in self._defaults
-        self._moments = tuple(place for place, one in enumerate(self.parameters) if one.type is datetime)
+        self._quick = tuple(place for place, one in enumerate(self.parameters) if one.type in {datetime, UUID})
         self.order: tuple[str, ...] = compiled.names
         self._by_column = tuple(place for place, name in enumerate(self._names) if name + BY_COLUMN in self.order)
         self._arrange = self._arrangement()
@@ -132,7 +132,7 @@ class Declaration(Generic[P, R_co]):
             raise self._fail(f"its parameter {unused[0]} is not used as :{unused[0]}")
         return compiled
 
-    def _arrangement(self) -> Callable[[tuple[str | None, ...]], tuple[str | None, ...]]:
+    def _arrangement(self) -> Callable[[Sequence[str | None]], tuple[str | None, ...]]:
         """From the signature's order, with what is automatic behind it, to the SQL's."""
         places = [*self._names, GIVEN, REQUEST_HASH, *(self._names[place] + BY_COLUMN for place in self._by_column)]
         indexes = [places.index(name) for name in self.order]
@@ -206,15 +206,20 @@ class Declaration(Generic[P, R_co]):
 
     def server_values(self, values: tuple[object, ...], given: tuple[str, ...]) -> tuple[str | None, ...]:
         """The values of `$1 … $n` as text."""
-        quick = list(values)
-        for place in self._moments:
-            if isinstance(moment := values[place], datetime):
-                quick[place] = moment_text(moment)
-        texts = [None if value is None or value is UNSET else str(value) for value in quick]
-        changed = "{" + ",".join(given) + "}" if self._partial else None
+        changed = None
+        if self._partial:
+            changed = "{" + ",".join(given) + "}"
+            values = tuple(None if value is UNSET else value for value in values)
+        shown = list(values)
+        if quick := self._quick:
+            for place, text in zip(quick, quick_texts_or_none([values[place] for place in quick]), strict=True):
+                shown[place] = text
+        texts = [None if value is None else str(value) for value in shown]
         hash_ = str(self._hash(values, texts, given)) if self.keyed else None
-        by_column = [cast("RowsText", values[place]).by_column() for place in self._by_column]
-        return self._arrange((*texts, changed, hash_, *by_column))
+        texts += changed, hash_
+        for place in self._by_column:
+            texts.append(cast("RowsText", values[place]).by_column())
+        return self._arrange(texts)
 
     def read(self, rows: Iterable[object]) -> R_co:
         """The result from the made rows.

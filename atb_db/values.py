@@ -24,10 +24,9 @@ E = TypeVar("E", bound=Enum)
 
 def to_decimal(field: str, value: object) -> Decimal:
     """The exact number: `Decimal(str(value))`, finite."""
-    kind = type(value)
     if type(value) is Decimal:
         number = value
-    elif kind is float:
+    elif type(value) is float:
         number = Decimal(repr(value))
     elif type(value) is int:
         number = Decimal(value)
@@ -62,6 +61,8 @@ def _is_scalar(value: object) -> bool:
 
 def to_int(field: str, value: object) -> int:
     """The whole number of 64 bits; numpy's integers are accepted, bool and fractions refused."""
+    if type(value) is int and -_TOO_LARGE <= value < _TOO_LARGE:
+        return value
     if isinstance(value, bool) or _is_numpy_bool(value):
         raise InvalidInput(f"must be a whole number, not {shortened(value)}", field=field)
     try:
@@ -117,12 +118,12 @@ def is_storable(text: str) -> bool:
 
 def to_time(field: str, value: object) -> datetime:
     """The moment in UTC; a datetime without a time zone is refused."""
+    if type(value) is datetime and value.tzinfo is UTC:
+        return value
     if not isinstance(value, datetime):
         raise InvalidInput(f"must be a datetime with a time zone, not {shortened(value)}", field=field)
     if value != value:  # noqa: PLR0124  pandas' NaT is a datetime that equals nothing
         raise InvalidInput("must be a moment in time, not NaT", field=field)
-    if type(value) is datetime and value.tzinfo is UTC:
-        return value
     if value.utcoffset() is None:
         raise InvalidInput(f"has no time zone: {shortened(value)}; use an aware datetime", field=field)
     try:
@@ -149,6 +150,8 @@ def to_label(labels: type[E]) -> Callable[[str, object], E]:
     by_label = {str(member.value): member for member in labels}
 
     def coerce(field: str, value: object) -> E:
+        if type(value) is str and value in by_label:
+            return by_label[value]
         if isinstance(value, labels):
             return value
         label = value
@@ -162,11 +165,15 @@ def to_label(labels: type[E]) -> Callable[[str, object], E]:
     return coerce
 
 
+_VERSION_7: Final = 0x7 << 76 | 0x2 << 62
+_UNMARKED: Final = ~(0xF << 76 | 0x3 << 62)
+
+
 def new_request_id() -> UUID:
     """A new UUID version 7 (RFC 9562): its leading 48 bits are the time, so indexes of it grow at one end."""
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10))
-    return UUID(int=(milliseconds << 80 | random) & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+    return UUID(int=(milliseconds << 80 | random) & _UNMARKED | _VERSION_7)
 
 
 REQUEST_NAMESPACE: Final = UUID("d683cd21-d21d-5298-8ef2-4d10d30c6873")

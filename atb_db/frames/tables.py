@@ -52,7 +52,7 @@ class Tables:
         self._reader = ThreadPoolExecutor(1, "atb_db frame")
         self._coming: Future[pa.Table] | None = None
 
-    def take(self, block: bytes) -> list[pa.Table]:
+    def take(self, block: bytes | bytearray) -> list[pa.Table]:
         """What is complete with the block before this one."""
         read, self._coming = self._coming, self._reader.submit(_read, self.plan, block)
         return [] if read is None else self._made(read.result())
@@ -109,7 +109,7 @@ def as_frame(tables: Sequence[pa.Table], as_: As) -> pa.Table | pl.DataFrame | p
     return frame
 
 
-def _read(plan: FramePlan, block: bytes) -> pa.Table:
+def _read(plan: FramePlan, block: bytes | bytearray) -> pa.Table:
     types = {column.name: column_type(column, plan) for column in plan.columns}
     if not block:
         return pa.table({name: pa.array([], type_) for name, type_ in types.items()})

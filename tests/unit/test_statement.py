@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atb_db import Database
-from atb_db.columns import moment_text
+from atb_db.columns import quick_texts, quick_texts_or_none
 from atb_db.errors import IdempotencyConflict, InvalidInput, NotFound, StatementError
 from atb_db.journal.entries import check_journalable
 from atb_db.repository import account, events, positions, sessions, trades
@@ -162,10 +162,22 @@ def test_each_value_gets_its_own_request_id_and_time() -> None:
     assert first.args["timestamp"] <= second.args["timestamp"] <= datetime.now(UTC)  # type: ignore[operator]
 
 
-@given(st.datetimes(timezones=st.just(UTC)))
-def test_a_moment_is_sent_as_str_writes_it(moment: datetime) -> None:
-    """The hashes of requests are made of it."""
-    assert moment_text(moment) == str(moment)
+class OtherUUID(UUID):
+    """As of a driver that has its own."""
+
+
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+
+
+@given(st.lists(st.one_of(MOMENTS, st.uuids()), min_size=1))
+def test_moments_and_uuids_are_sent_as_str_writes_them(values: list[datetime | UUID]) -> None:
+    """The hashes of requests are made of them."""
+    assert quick_texts(values) == [str(value) for value in values]
+
+
+@given(st.lists(st.one_of(st.none(), MOMENTS, st.uuids(), st.uuids().map(lambda one: OtherUUID(int=one.int)))))
+def test_so_are_those_that_are_not_given_or_of_a_subclass(values: list[datetime | UUID | None]) -> None:
+    assert quick_texts_or_none(values) == [None if value is None else str(value) for value in values]
 
 
 def hash_of(statement: Statement[object]) -> object:

@@ -43,7 +43,7 @@ async def frames(
         yield _tables(Tables(plan), blocks)
 
 
-async def _tables(tables: Tables, blocks: AsyncIterator[bytes]) -> AsyncIterator[pa.Table]:
+async def _tables(tables: Tables, blocks: AsyncIterator[bytearray]) -> AsyncIterator[pa.Table]:
     async for block in blocks:
         for table in tables.take(block):
             yield table

@@ -6,12 +6,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar, cast
 
-from psycopg import AsyncCopy, AsyncRawCursor, Rollback
+from psycopg import AsyncRawCursor, Rollback
 from psycopg.pq import TransactionStatus
 
 from atb_db.database.bulk import AnyRows, BulkLoad
 from atb_db.database.connecting import COPY_BLOCK, NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
 from atb_db.database.connections import AsyncConnection
+from atb_db.database.copying import take_lines
 from atb_db.database.translation import translated
 from atb_db.statement import Declared, Statement
 
@@ -55,29 +56,25 @@ async def copy_in(connection: AsyncConnection, rows: AnyRows) -> int:
 @asynccontextmanager
 async def copy_out(
     connection: AsyncConnection, text: bytes, declaration: Declared[object] | None
-) -> AsyncIterator[AsyncIterator[bytes]]:
+) -> AsyncIterator[AsyncIterator[bytearray]]:
     """As for threads."""
     cursor = AsyncRawCursor(connection)
     with translated(declaration, writes=False):
-        async with _unhurried(connection), cursor.copy(text) as copy, aclosing(_blocks(copy)) as blocks:
+        async with _unhurried(connection), cursor.copy(text), aclosing(_blocks(connection)) as blocks:
             with connection.interruptible(), connection.read_by("frame"):
                 yield blocks
                 if connection.info.transaction_status == TransactionStatus.ACTIVE:
                     raise Rollback
 
 
-async def _blocks(copy: AsyncCopy) -> AsyncGenerator[bytes]:
-    lines: list[bytes | bytearray | memoryview] = []
-    size = 0
-    async for line in copy:
-        lines.append(line)
-        size += len(line)
-        if size >= COPY_BLOCK:
-            yield b"".join(lines)
-            lines.clear()
-            size = 0
-    if lines:
-        yield b"".join(lines)
+async def _blocks(connection: AsyncConnection) -> AsyncGenerator[bytearray]:
+    block = bytearray()
+    while await connection.wait(take_lines(connection.pgconn, block)):
+        if len(block) >= COPY_BLOCK:
+            yield block
+            block = bytearray()
+    if block:
+        yield block
 
 
 async def described(connection: AsyncConnection, text: str) -> list[tuple[str, int]]:

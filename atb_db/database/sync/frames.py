@@ -41,7 +41,7 @@ def frames(connection: Connection, query: Statement[object] | str, money: Money)
         yield _tables(Tables(plan), blocks)
 
 
-def _tables(tables: Tables, blocks: Iterator[bytes]) -> Iterator[pa.Table]:
+def _tables(tables: Tables, blocks: Iterator[bytearray]) -> Iterator[pa.Table]:
     for block in blocks:
         for table in tables.take(block):
             yield table

@@ -6,12 +6,13 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import TypeVar, cast
 
-from psycopg import Copy, RawCursor, Rollback
+from psycopg import RawCursor, Rollback
 from psycopg.pq import TransactionStatus
 
 from atb_db.database.bulk import AnyRows, BulkLoad
 from atb_db.database.connecting import COPY_BLOCK, NO_TIMEOUT, STREAM_CHUNK, USUAL_TIMEOUT, runnable
 from atb_db.database.connections import Connection
+from atb_db.database.copying import take_lines
 from atb_db.database.translation import translated
 from atb_db.statement import Declared, Statement
 
@@ -53,14 +54,16 @@ def copy_in(connection: Connection, rows: AnyRows) -> int:
 
 
 @contextmanager
-def copy_out(connection: Connection, text: bytes, declaration: Declared[object] | None) -> Iterator[Iterator[bytes]]:
+def copy_out(
+    connection: Connection, text: bytes, declaration: Declared[object] | None
+) -> Iterator[Iterator[bytearray]]:
     """What a `COPY … TO STDOUT` sends, for the block: whole lines, some at a time."""
     cursor = RawCursor(connection)
     with (
         translated(declaration, writes=False),
         _unhurried(connection),
-        cursor.copy(text) as copy,
-        closing(_blocks(copy)) as blocks,
+        cursor.copy(text),
+        closing(_blocks(connection)) as blocks,
         connection.interruptible(),
         connection.read_by("frame"),
     ):
@@ -69,18 +72,14 @@ def copy_out(connection: Connection, text: bytes, declaration: Declared[object] 
             raise Rollback  # the reader stopped early: the COPY is cancelled
 
 
-def _blocks(copy: Copy) -> Generator[bytes]:
-    lines: list[bytes | bytearray | memoryview] = []
-    size = 0
-    for line in copy:
-        lines.append(line)
-        size += len(line)
-        if size >= COPY_BLOCK:
-            yield b"".join(lines)
-            lines.clear()
-            size = 0
-    if lines:
-        yield b"".join(lines)
+def _blocks(connection: Connection) -> Generator[bytearray]:
+    block = bytearray()
+    while connection.wait(take_lines(connection.pgconn, block)):
+        if len(block) >= COPY_BLOCK:
+            yield block
+            block = bytearray()
+    if block:
+        yield block
 
 
 def described(connection: Connection, text: str) -> list[tuple[str, int]]:
