@@ -28,6 +28,7 @@ WITH doubtful AS MATERIALIZED (
                                   ELSE
                                       f.is_booked
                                       AND f.unconverted_pnl IS NULL
+                                      AND o.filled_quantity > 0
                                       AND (f.booked_quantity, f.booked_value, f.booked_commission)
                                           = (o.filled_units, o.filled_value, o.commission)
                                       AND o.filled_at >= o.created_at - interval '24 hours'
@@ -41,7 +42,6 @@ WITH doubtful AS MATERIALIZED (
                                                   = (
                                                       0, 0, 0, 0, 0, o.told_quantity, o.told_quantity, o.told_price, o.told_value
                                                   )
-                                                  AND o.told_quantity > 0
                                                   AND o.told_value = o.told_quantity * p.contract_size * o.told_price
                                                   AND o.commission = coalesce(o.told_commission, 0)
                                               WHEN f.kind = 'FILL' THEN
