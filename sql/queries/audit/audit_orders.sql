@@ -1,94 +1,5 @@
 -- Contradictions between a session's orders and what was reported and booked of them, by rule and subject.
-WITH doubtful AS MATERIALIZED (
-    -- Most orders have one fill or none, and no digit to be rounded: comparing these with it takes no sums, and less than
-    -- half of the time. All that is computed below is what is compared here; where anything is not so, it is computed.
-    SELECT c.id
-      FROM (
-               SELECT o.id,
-                      (
-                          p.contract = 'LINEAR'
-                          AND (o.session_id, o.symbol, o.side) = (p.session_id, p.symbol, p.side)
-                          AND o.replaced_order_id IS NULL
-                          AND o.recorded_base_fee = 0
-                          AND o.corrected_value = 0
-                          AND NOT o.is_overfilled
-                          AND (o.filled_quantity <= o.quantity OR o.quote_quantity IS NOT NULL)
-                          AND is_final(o.status)
-                          AND (o.cancelled_at IS NULL OR o.status IN ('CANCELLED', 'EXPIRED'))
-                          AND o.last_update = greatest(o.last_update, o.filled_at, o.cancelled_at, o.created_at)
-                          AND CASE
-                                  WHEN f.id IS NULL THEN
-                                      (
-                                          o.told_quantity, o.recorded_quantity, o.recorded_notional, o.recorded_value,
-                                          o.recorded_commission, o.unknown_fees, o.filled_quantity, o.filled_units, o.filled_value,
-                                          o.commission
-                                      )
-                                      = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-                                      AND num_nonnulls(o.told_price, o.told_value, o.filled_price, o.filled_at) = 0
-                                  ELSE
-                                      f.is_booked
-                                      AND f.unconverted_pnl IS NULL
-                                      AND o.filled_quantity > 0
-                                      AND (f.booked_quantity, f.booked_value, f.booked_commission)
-                                          = (o.filled_units, o.filled_value, o.commission)
-                                      AND o.filled_at >= o.created_at - interval '24 hours'
-                                      AND CASE
-                                              WHEN f.kind = 'CHANGE' THEN
-                                                  (
-                                                      o.recorded_quantity, o.recorded_notional, o.recorded_value,
-                                                      o.recorded_commission, o.unknown_fees, o.filled_quantity, o.filled_units,
-                                                      o.filled_price, o.filled_value
-                                                  )
-                                                  = (
-                                                      0, 0, 0, 0, 0, o.told_quantity, o.told_quantity, o.told_price, o.told_value
-                                                  )
-                                                  AND o.told_value = o.told_quantity * p.contract_size * o.told_price
-                                                  AND o.commission = coalesce(o.told_commission, 0)
-                                              WHEN f.kind = 'FILL' THEN
-                                                  (
-                                                      o.recorded_quantity, o.recorded_commission, o.filled_quantity,
-                                                      o.filled_units, o.filled_value, o.commission, o.filled_at
-                                                  )
-                                                  = (
-                                                      f.quantity, f.commission, f.quantity, f.quantity, o.recorded_value,
-                                                      f.commission, f.filled_at
-                                                  )
-                                                  AND (f.fee_currency = p.base_asset) IS NOT TRUE
-                                                  AND o.told_quantity <= o.recorded_quantity
-                                                  AND o.unknown_fees = 0
-                                                  AND f.price = o.filled_price
-                                                  AND f.quantity * f.price = o.recorded_notional
-                                                  AND f.quantity * f.price * p.contract_size = o.recorded_value
-                                                  AND scale(o.recorded_value) <= 18
-                                                  AND scale(o.filled_price) <= 24
-                                                  AND o.filled_price BETWEEN -1e9 AND 1e9
-                                                  AND o.recorded_value BETWEEN -1e15 AND 1e15
-                                                  AND scale(o.recorded_notional) <= 48
-                                                  AND (
-                                                      num_nonnulls(o.told_price, o.told_value) = 0
-                                                      OR o.told_value = o.told_quantity * p.contract_size * o.told_price
-                                                  )
-                                          END
-                              END
-                      ) IS TRUE AS is_sound
-                 FROM orders AS o
-                 LEFT JOIN order_fills AS f ON f.order_id = o.id
-                 LEFT JOIN positions AS p
-                       ON p.id = o.position_id
-                      AND (:first_position::bigint IS NULL OR p.id >= :first_position)
-                      AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-                WHERE o.session_id = :session_id
-                  AND (
-                      (:first_position::bigint IS NULL OR o.position_id >= :first_position)
-                      AND (:last_position::bigint IS NULL OR o.position_id <= :last_position)
-                      -- What has no position is compared with the first ones.
-                      OR :first_position IS NULL AND o.position_id IS NULL
-                  )
-               OFFSET 0
-           ) AS c
-     GROUP BY c.id
-    HAVING count(*) > 1 OR NOT bool_and(c.is_sound)
-), fills AS (
+WITH fills AS (
     SELECT f.order_id, f.kind, f.quantity, f.price, f.commission, f.filled_at, f.is_booked, f.booked_quantity,
            f.booked_value, f.booked_commission, f.unconverted_pnl,
            coalesce(p.contract, 'LINEAR') AS contract, coalesce(p.contract_size, 1) AS contract_size,
@@ -109,7 +20,6 @@ WITH doubtful AS MATERIALIZED (
            AND (:last_position::bigint IS NULL OR o.position_id <= :last_position)
            OR :first_position IS NULL AND o.position_id IS NULL
        )
-       AND o.id IN (SELECT d.id FROM doubtful AS d)
 ), reported AS (
     SELECT order_id,
            sum(quantity) FILTER (WHERE kind = 'FILL') AS quantity,
@@ -193,9 +103,9 @@ WITH doubtful AS MATERIALIZED (
        AND (
            (:first_position::bigint IS NULL OR o.position_id >= :first_position)
            AND (:last_position::bigint IS NULL OR o.position_id <= :last_position)
+           -- What has no position is compared with the first ones.
            OR :first_position IS NULL AND o.position_id IS NULL
        )
-       AND o.id IN (SELECT d.id FROM doubtful AS d)
 ), suspects AS MATERIALIZED (
     -- Most rows are as they should be, and only these are looked at column by column.
     SELECT *

@@ -1,144 +1,5 @@
 -- Contradictions between a session's positions and their fills, ledger entries and trades, by rule and subject.
-WITH RECURSIVE plain AS (
-    -- Most positions have one entry, one exit and no digit to be rounded: comparing them with both takes no sums, and half
-    -- of the time. What is computed below is what is compared here; where anything is not so, it is computed.
-    SELECT p.id, p.quantity, p.entry_notional, p.exit_notional, p.realized_pnl, p.commission, p.entry_time,
-           p.last_exit_time, p.exit_reason, t.order_id
-      FROM positions AS p
-      JOIN trades AS t
-            ON t.position_id = p.id
-           AND t.session_id = :session_id
-           AND (:first_position::bigint IS NULL OR t.position_id >= :first_position)
-           AND (:last_position::bigint IS NULL OR t.position_id <= :last_position)
-     WHERE p.session_id = :session_id
-       AND (:first_position::bigint IS NULL OR p.id >= :first_position)
-       AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-       -- With CASE, for how many they are is estimated far too low.
-       AND CASE
-               WHEN
-                   p.status = 'CLOSED'
-                   AND p.contract = 'LINEAR'
-                   AND p.continues_position_id IS NULL
-                   AND p.quantity > 0
-                   AND (p.quantity, p.quantity) = (p.original_quantity, p.exited_quantity)
-                   AND (
-                           p.current_quantity, p.unbooked_quantity, p.cost_basis, p.pnl_correction, p.funding,
-                           p.margin_interest_cost, p.partial_exits_taken, p.scale_ins_taken, p.unrealized_pnl,
-                           p.unrealized_pnl_percent
-                       )
-                       = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-                   AND p.exit_time = greatest(p.entry_time, p.last_exit_time)
-                   AND CASE p.side WHEN 'LONG' THEN p.exit_notional - p.entry_notional ELSE p.entry_notional - p.exit_notional END
-                       = p.realized_pnl
-                   AND p.quantity * p.contract_size * p.entry_price = p.entry_notional
-                   AND p.quantity * p.contract_size * p.exit_price = p.exit_notional
-                   AND p.exit_price BETWEEN -1e9 AND 1e9
-                   AND scale(p.exit_price) <= 24
-                   AND scale(p.exit_notional) <= 48
-                   AND (
-                       (p.original_size, p.current_size) = (p.size, 0)
-                       AND (
-                           (p.size, p.quantity) = (p.planned_size, p.planned_quantity)
-                           OR p.size * p.planned_quantity = p.planned_size * p.quantity
-                       )
-                       OR num_nonnulls(p.planned_size, p.size, p.original_size, p.current_size) = 0
-                   )
-                   THEN TRUE
-               ELSE FALSE
-           END
-), compared AS MATERIALIZED (
-    SELECT f.position_id, l.position_id AS entry_position_id, f.is_entry, f.booked_commission, p.commission,
-           (
-               f.is_booked
-               AND f.order_position_id = f.position_id
-               AND CASE
-                       WHEN f.is_entry THEN
-                           f.is_original
-                           AND (f.booked_quantity, f.booked_value, f.released_cost, f.pnl, f.filled_at)
-                               = (p.quantity, p.entry_notional, 0, 0, p.entry_time)
-                       WHEN NOT f.is_entry THEN
-                           (f.booked_quantity, f.booked_value, f.released_cost, f.pnl, f.filled_at)
-                           = (p.quantity, p.exit_notional, p.entry_notional, p.realized_pnl, p.last_exit_time)
-                           AND (p.exit_reason = f.reason OR p.exit_reason = lower(f.order_type::text))
-                           AND (p.order_id IS NULL OR p.order_id = f.exchange_order_id)
-                   END
-               AND CASE
-                       WHEN l.entry_type IS NULL THEN (f.pnl, f.booked_commission) = (0, 0)
-                       ELSE
-                           l.entry_type = 'FILL'
-                           AND (l.position_id, l.pnl, l.commission) = (f.position_id, f.pnl, f.booked_commission)
-                   END
-           ) IS TRUE AS is_sound
-      FROM (
-               SELECT f.id, coalesce(f.position_id, -1) AS position_id, f.is_booked, f.booked_quantity, f.booked_value, f.booked_commission,
-                      f.released_cost, f.pnl, f.filled_at, o.position_id AS order_position_id,
-                      is_entry(o.order_type) AS is_entry, o.order_type = 'ENTRY' AS is_original, o.order_type, o.reason,
-                      o.exchange_order_id
-                 FROM order_fills AS f
-                 LEFT JOIN orders AS o
-                       ON o.id = f.order_id
-                      AND o.session_id = :session_id
-                      AND (:first_position::bigint IS NULL OR o.position_id >= :first_position)
-                      AND (:last_position::bigint IS NULL OR o.position_id <= :last_position)
-                WHERE (
-                          (:first_position::bigint IS NULL OR f.position_id >= :first_position)
-                          AND (:last_position::bigint IS NULL OR f.position_id <= :last_position)
-                          OR :first_position IS NULL AND f.position_id IS NULL
-                      )
-                  -- An order of another position, or of another session.
-                  AND (
-                      o.id IS NOT NULL
-                      OR (SELECT r.session_id FROM orders AS r WHERE r.id = f.order_id) = :session_id
-                  )
-           ) AS f
-      FULL JOIN (
-               SELECT l.entry_type, coalesce(l.position_id, -1) AS position_id, l.order_fill_id, l.pnl, l.commission
-                 FROM account_balances AS l
-                WHERE l.session_id = :session_id
-                  AND (
-                      (:first_position::bigint IS NULL OR l.position_id >= :first_position)
-                      AND (:last_position::bigint IS NULL OR l.position_id <= :last_position)
-                      OR :first_position IS NULL AND l.position_id IS NULL
-                  )
-           ) AS l ON l.order_fill_id = f.id
-      LEFT JOIN plain AS p ON p.id = f.position_id
-), doubtful AS MATERIALIZED (
-    SELECT p.id
-      FROM positions AS p
-     WHERE p.session_id = :session_id
-       AND (:first_position::bigint IS NULL OR p.id >= :first_position)
-       AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-       AND NOT EXISTS (
-               SELECT
-                 FROM (
-                          SELECT c.position_id
-                            FROM compared AS c
-                           GROUP BY c.position_id
-                          HAVING CASE
-                                     WHEN count(*) = 2
-                                      AND count(*) FILTER (WHERE c.is_entry) = 1
-                                      AND bool_and(c.is_sound)
-                                      AND min(c.booked_commission) + max(c.booked_commission) = max(c.commission)
-                                         THEN TRUE
-                                     ELSE FALSE
-                                 END
-                      ) AS s
-                WHERE s.position_id = p.id
-           )
-     UNION
-    -- And what is in no position of the session, or not where its other half is.
-    SELECT c.position_id FROM compared AS c WHERE NOT c.is_sound AND c.position_id IS NOT NULL
-     UNION
-    SELECT c.entry_position_id
-      FROM compared AS c
-     WHERE c.entry_position_id IS DISTINCT FROM c.position_id
-       AND c.entry_position_id IS NOT NULL
-     UNION
-    SELECT r.position_id
-      FROM partial_trades AS r
-     WHERE (:first_position::bigint IS NULL OR r.position_id >= :first_position)
-       AND (:last_position::bigint IS NULL OR r.position_id <= :last_position)
-), fills AS MATERIALIZED (
+WITH RECURSIVE fills AS MATERIALIZED (
     SELECT f.id, f.position_id, f.is_booked, f.booked_quantity, f.booked_value, f.booked_commission, f.released_cost,
            f.pnl, f.filled_at, o.position_id AS order_position_id, is_entry(o.order_type) AS is_entry,
            o.order_type = 'ENTRY' AS is_original, o.reason, o.exchange_order_id
@@ -151,7 +12,6 @@ WITH RECURSIVE plain AS (
            -- What has no position is compared with the first ones.
            OR :first_position IS NULL AND f.position_id IS NULL
        )
-       AND coalesce(f.position_id, -1) IN (SELECT d.id FROM doubtful AS d)
 ), held AS (
     SELECT position_id,
            sum(booked_quantity) FILTER (WHERE is_booked AND is_entry) AS entered,
@@ -180,7 +40,6 @@ WITH RECURSIVE plain AS (
            AND (:last_position::bigint IS NULL OR l.position_id <= :last_position)
            OR :first_position IS NULL AND l.position_id IS NULL
        )
-       AND coalesce(l.position_id, -1) IN (SELECT d.id FROM doubtful AS d)
 ), booked AS (
     SELECT position_id,
            sum(pnl) AS pnl,
@@ -204,7 +63,6 @@ WITH RECURSIVE plain AS (
      WHERE p.session_id = :session_id
        AND (:first_position::bigint IS NULL OR p.id >= :first_position)
        AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-       AND p.id IN (SELECT d.id FROM doubtful AS d)
      GROUP BY r.position_id
 ), due AS (
     SELECT p.id, p.status, p.planned_size, p.planned_quantity, p.entry_time, p.quantity, p.original_quantity,
@@ -303,7 +161,6 @@ WITH RECURSIVE plain AS (
      WHERE p.session_id = :session_id
        AND (:first_position::bigint IS NULL OR p.id >= :first_position)
        AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-       AND p.id IN (SELECT d.id FROM doubtful AS d)
 ), suspects AS MATERIALIZED (
     -- Most rows are as they should be, and only these are looked at column by column.
     SELECT *
@@ -406,7 +263,6 @@ WITH RECURSIVE plain AS (
      WHERE p.session_id = :session_id
        AND (:first_position::bigint IS NULL OR p.id >= :first_position)
        AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-       AND p.id IN (SELECT d.id FROM doubtful AS d)
        AND p.quantity > 0
        AND (
                p.size * p.planned_quantity, p.original_size * p.planned_quantity, p.current_size * p.planned_quantity
@@ -490,7 +346,6 @@ WITH RECURSIVE plain AS (
      WHERE p.session_id = :session_id
        AND (:first_position::bigint IS NULL OR p.id >= :first_position)
        AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-       AND p.id IN (SELECT d.id FROM doubtful AS d)
        AND p.continues_position_id IS NOT NULL
        AND c.expected IS DISTINCT FROM c.actual
      UNION ALL

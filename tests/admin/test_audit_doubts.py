@@ -1,11 +1,11 @@
-"""What an audit takes for plain is sound: with any change of a row it finds what it would if it computed everything."""
+"""What an audit takes for plain is sound: with any change of a row it finds what it would if it computed all."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import psycopg
 import pytest
@@ -13,23 +13,23 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from atb_db import Database
+from atb_db.admin.audit import Span
 from atb_db.admin.connection import Connection
 from atb_db.embedded import Server
 from atb_db.repository import orders, positions
-from atb_db.repository.audit import BookFinding, audit_orders, audit_positions
-from atb_db.statement import Declared
+from atb_db.repository.audit import BookFinding, Doubts, audit_orders, audit_positions, get_doubtful_positions
+from atb_db.statement import Statement
 from atb_db.types import OrderTypeLabel
 from tests.admin.corruptions.auditing import connected, undone
 from tests.admin.corruptions.world import World, at, write
 from tests.conftest import TEMPLATE
 
-SCREENED: Final = (audit_positions, audit_orders)
-SOUND: Final = ") IS TRUE AS is_sound"
-"""Where both statements say whether a row is plain."""
+COMPUTED: Final = (audit_positions, audit_orders)
 PAIRS: Final = 60
 """How many times two rows are changed at once."""
 
 Change = Composed
+R = TypeVar("R")
 
 
 class Owned(NamedTuple):
@@ -48,7 +48,7 @@ class Books(NamedTuple):
     connection: Connection
     world: World
     plain: tuple[int, ...]
-    """Positions that the screens pass over: closed by a command, by totals and by fills."""
+    """Positions that are not doubted: closed by a command, by totals and by fills."""
     changes: dict[str, list[Change]]
     """Of each table, changes of one row each."""
 
@@ -111,7 +111,7 @@ def write_plain(db: Database, session_id: int) -> tuple[int, ...]:
 
 @pytest.fixture(scope="module")
 def books(server: Server) -> Iterator[Books]:
-    url = server.create_database("screened", template=TEMPLATE)
+    url = server.create_database("doubted", template=TEMPLATE)
     with Database(url) as db:
         world = write(db)
         plain = write_plain(db, world.live)
@@ -120,9 +120,8 @@ def books(server: Server) -> Iterator[Books]:
         connection.execute("SET session_replication_role = replica")
         connection.execute("SET plan_cache_mode = force_generic_plan")
         connection.prepare_threshold = None  # Or the driver forgets what is prepared here, too.
-        for declared in SCREENED:
-            for how, text in (("screened", declared.text), ("computed", computed(declared.text))):
-                connection.execute(f"PREPARE {prepared(declared, how).as_string()} AS {text}".encode())
+        for declared in (get_doubtful_positions, *COMPUTED):
+            connection.execute(f"PREPARE {Identifier(declared.name).as_string()} AS {declared.text}".encode())
         yield Books(connection, world, plain, changes(connection, world, plain))
 
 
@@ -153,16 +152,6 @@ def forget_rules(connection: Connection) -> None:
         " WHERE i.indisunique AND NOT i.indisprimary AND c.relnamespace = 'public'::regnamespace"
     ).fetchall():
         connection.execute(SQL("DROP INDEX {}").format(Identifier(one.name)))
-
-
-def prepared(declared: Declared[object], how: str) -> Identifier:
-    return Identifier(f"{declared.name} {how}")
-
-
-def computed(text: str) -> str:
-    """A statement that takes nothing for plain."""
-    assert text.count(SOUND) == 1
-    return text.replace(SOUND, ") IS TRUE AND FALSE AS is_sound")
 
 
 def changes(connection: Connection, world: World, plain: Sequence[int]) -> dict[str, list[Change]]:
@@ -236,21 +225,39 @@ def others(column: Column, world: World, plain: Sequence[int]) -> list[Composabl
     ]
 
 
-def findings(books: Books, how: str) -> list[list[BookFinding]]:
-    """What the statements find in two steps, one before and one from the last plain position on."""
-    last = books.plain[-1]
-    cursor = books.connection.cursor(row_factory=class_row(BookFinding))
-    found = []
-    for declared in SCREENED:
-        for first, until in ((None, last - 1), (last, None)):
-            statement = declared(session_id=books.world.live, first_position=first, last_position=until)
-            values = SQL(", ").join(map(Literal, statement.server_values()))
-            found.append(cursor.execute(SQL("EXECUTE {} ({})").format(prepared(declared, how), values)).fetchall())
+def steps(books: Books) -> list[Span]:
+    """Two, one before and one from the last plain position on."""
+    return [Span(None, books.plain[-1] - 1), Span(books.plain[-1], None)]
+
+
+def performed(books: Books, statement: Statement[object], row: type[R]) -> list[R]:
+    values = SQL(", ").join(map(Literal, statement.server_values()))
+    cursor = books.connection.cursor(row_factory=class_row(row))
+    return cursor.execute(SQL("EXECUTE {} ({})").format(Identifier(statement.name), values)).fetchall()
+
+
+def doubts(books: Books, span: Span) -> Doubts:
+    [found] = performed(books, get_doubtful_positions(session_id=books.world.live, **span._asdict()), Doubts)
     return found
 
 
+def findings(books: Books, spans: Sequence[Span]) -> list[BookFinding]:
+    statements = [one(session_id=books.world.live, **span._asdict()) for span in spans for one in COMPUTED]
+    return [one for statement in statements for one in performed(books, statement, BookFinding)]
+
+
+def doubted(books: Books) -> list[Span]:
+    """What is computed of the steps."""
+    found = [doubts(books, span) for span in steps(books)]
+    return [
+        Span(None if one.first_position == -1 else one.first_position, one.last_position)
+        for one in found
+        if one.first_position is not None
+    ]
+
+
 def differing(books: Books, planted: Sequence[Change]) -> tuple[bool, bool]:
-    """Whether a change could be made, and whether screened and computed findings then differ."""
+    """Whether a change could be made, and whether something is found in what is not doubted, or is not found."""
     with undone(books.connection):
         try:
             with books.connection.transaction():
@@ -258,30 +265,15 @@ def differing(books: Books, planted: Sequence[Change]) -> tuple[bool, bool]:
                     books.connection.execute(change)
         except (psycopg.errors.IntegrityError, psycopg.DataError, psycopg.errors.RaiseException):
             return False, False
-        return True, findings(books, "screened") != findings(books, "computed")
-
-
-def test_nothing_is_found_in_plain_positions(books: Books) -> None:
-    assert findings(books, "screened") == findings(books, "computed")
+        return True, findings(books, doubted(books)) != findings(books, steps(books))
 
 
 def test_only_plain_positions_are_passed_over(books: Books) -> None:
     """Or there would be nothing that the changes are compared for."""
-    every = {
-        audit_positions: "SELECT id, id FROM positions WHERE session_id = {}",
-        audit_orders: "SELECT id, position_id FROM orders WHERE session_id = {}",
-    }
-    for declared, of in every.items():
-        screen, _, _ = declared.text.partition("), fills AS")
-        counted = (
-            f"{screen}) SELECT d.position_id, count(x.id) FROM ({of.format(books.world.live)}) AS d (id, position_id)"
-            " LEFT JOIN doubtful AS x ON x.id = d.id GROUP BY d.position_id"
-        )
-        values = declared(session_id=books.world.live).server_values()
-        rows = psycopg.RawCursor(books.connection).execute(counted.encode(), values).fetchall()
-        doubts = {int(str(position_id)): int(str(doubtful)) for position_id, doubtful in rows if position_id}
-        assert [doubts[position_id] for position_id in books.plain] == [0, 0, 0]
-        assert doubts[books.world.closed] > 0
+    for position_id in books.plain:
+        assert doubts(books, Span(position_id, position_id)) == (0, None, None)
+    for position_id in (books.world.closed, books.world.continuing):
+        assert doubts(books, Span(position_id, position_id)) == (1, position_id, position_id)
 
 
 @pytest.mark.parametrize(
