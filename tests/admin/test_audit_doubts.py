@@ -160,22 +160,21 @@ def forget_rules(connection: Connection) -> None:
 def changes(connection: Connection, world: World, plain: Sequence[int]) -> dict[str, list[Change]]:
     """Each column of each row of some positions changed to some values, and each row taken away or doubled."""
     of = [*plain, world.closed, world.continuing]
+    theirs = SQL("position_id = ANY ({})")
     chosen = {
-        "positions": "id = ANY ({of})",
-        "orders": "position_id = ANY ({of})",
-        "order_fills": "order_id IN (SELECT o.id FROM orders AS o WHERE o.position_id = ANY ({of}))",
-        "account_balances": "position_id = ANY ({of})",
-        "trades": "position_id = ANY ({of})",
-        "partial_trades": "position_id = ANY ({of})",
+        "positions": SQL("id = ANY ({})"),
+        "orders": theirs,
+        "order_fills": SQL("order_id IN (SELECT o.id FROM orders AS o WHERE o.position_id = ANY ({}))"),
+        "account_balances": theirs,
+        "trades": theirs,
+        "partial_trades": theirs,
     }
     found: dict[str, list[Change]] = {}
     for table, condition in chosen.items():
         rows = [
             int(str(row))
             for (row,) in connection.execute(
-                SQL("SELECT id FROM {} WHERE {} ORDER BY id").format(
-                    Identifier(table), SQL(condition).format(of=Literal(of))
-                )
+                SQL("SELECT id FROM {} WHERE {} ORDER BY id").format(Identifier(table), condition.format(Literal(of)))
             ).fetchall()
         ]
         columns = (
@@ -220,7 +219,7 @@ def others(column: Column, world: World, plain: Sequence[int]) -> list[Composabl
             SQL("coalesce({}, '2024-03-01Z') + interval '1 second'"), SQL("{} - interval '30 hours'")
         ],
         "boolean": [SQL("NOT {}")],
-        "text": [SQL("'other'")],
+        "text": [SQL("'other'"), SQL("'ETH'")],
     }  # fmt: skip
     return [
         SQL("NULL"),
