@@ -50,9 +50,9 @@ INSERT INTO strategy_executions (
     session_id, timestamp, strategy_name, symbol, timeframe, signal_type, action_taken, price, indicators,
     reasons
 )
-SELECT %(session)s, '2024-01-01Z'::timestamptz + i * %(apart)s::interval * 2, 'strategy ' || i %% 2, 'X' || i %% 5,
+SELECT %(session)s, '2024-01-01Z'::timestamptz + i * %(apart)s::interval / 5, 'strategy ' || i %% 2, 'X' || i %% 5,
        '1h', 'hold', 'no_action', 100, jsonb_build_object('rsi', i * 7919 %% 100), '["no_signal"]'
-  FROM generate_series(1, %(rows)s::bigint / 2) AS i
+  FROM generate_series(1, %(rows)s::bigint * 5) AS i
 """
 
 # As many closed positions; benchmarks.filling has what their closings leave behind: orders, fills and trades.
@@ -126,6 +126,20 @@ SELECT {by}, count(*), count(*) FILTER (WHERE pnl > 0), count(*) FILTER (WHERE p
  WHERE session_id = $1{more}
  GROUP BY 1
 """
+_PEAKS: Final = """
+SELECT id, timestamp, equity::numeric, max(equity::numeric) OVER (ORDER BY timestamp, id) AS peak
+  FROM account_history
+ WHERE session_id = $1
+"""
+
+_SESSION: Final = f"""
+SELECT id{{more}}, (SELECT count(*) FROM trades WHERE session_id = $1),
+       (SELECT sum(net_pnl) FROM trades WHERE session_id = $1),
+       (SELECT avg((pnl > 0)::integer) FROM trades WHERE session_id = $1),
+       (SELECT max((peak - equity) / peak) FROM ({_PEAKS}) AS h)
+  FROM trading_sessions
+ WHERE id = $1
+"""
 
 BY_HAND: Final = {
     "get_performance_metrics": f"""
@@ -147,6 +161,19 @@ SELECT count(*), count(*) FILTER (WHERE pnl > 0), count(*) FILTER (WHERE pnl < 0
   FROM ordered
 """,
     "daily equity, behind every figure of performance": _DAILY,
+    "get_equity_curve, 500 points": f"""
+SELECT DISTINCT ON (part) timestamp, equity, peak, (peak - equity) / peak AS drawdown
+  FROM (SELECT *, ntile(500) OVER (ORDER BY timestamp, id) AS part FROM ({_PEAKS}) AS p) AS h
+ ORDER BY part, equity
+""",
+    "get_drawdowns, 10": f"""
+SELECT min(timestamp), (array_agg(timestamp ORDER BY equity))[1], max(timestamp), peak, min(equity),
+       (peak - min(equity)) / peak AS drawdown
+  FROM ({_PEAKS}) AS h
+ GROUP BY peak
+ ORDER BY drawdown DESC
+ LIMIT 10
+""",
     "get_current_drawdown": """
 SELECT timestamp, equity, (SELECT max(equity) FROM account_history WHERE session_id = $1) AS peak
   FROM account_history
@@ -168,5 +195,16 @@ SELECT order_type, count(*), count(*) FILTER (WHERE status = 'FILLED'), count(*)
  WHERE session_id = $1
  GROUP BY 1
 """,
+    "get_session_summaries, one session": _SESSION.format(more=", start_time, initial_balance, current_balance"),
+    "resume_or_create": """
+SELECT id, current_balance, (SELECT max(equity) FROM account_history WHERE session_id = $1) AS peak,
+       (SELECT count(*) FROM positions WHERE session_id = $1 AND status = 'OPEN') AS positions,
+       (
+           SELECT count(*) FROM orders WHERE session_id = $1 AND status IN ('PENDING', 'OPEN', 'PARTIALLY_FILLED')
+       ) AS orders
+  FROM trading_sessions
+ WHERE id = $1
+""",
+    "end_trading_session": _SESSION.format(more=""),
 }
-"""What a person writes for some of the parts, over the rows themselves."""
+"""What a person writes for the parts, over the rows themselves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from atb_db.importing.results import Imported
 
 _SHOWN: Final = 20
-"""Rows that are named one by one."""
+"""Reasons that are listed."""
+_WIDEST: Final = 80
+_NAMED: Final = 3
+"""Rows that are named of those with the same reason."""
 
 
 def finish(done: Imported, *, as_json: bool) -> None:
@@ -52,10 +55,16 @@ def _print(done: Imported) -> None:
     for difference in done.differences:
         print_message(f"{difference.subject}: the source says {difference.source}, the books {difference.books}")
     # What is in no book first: it must not be lost behind adjustments.
-    for fate in sorted(done.fates, key=lambda one: one.outcome is not ImportOutcome.QUARANTINED)[:_SHOWN]:
-        print_message(f"{fate.outcome.lower()}: {fate.table} {fate.key}: {fate.reason}")
-    if len(done.fates) > _SHOWN:
-        print_message(f"and {len(done.fates) - _SHOWN} more: --json has all of them")
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for fate in sorted(done.fates, key=lambda one: one.outcome is not ImportOutcome.QUARANTINED):
+        alike.setdefault((fate.outcome.lower(), fate.table, fate.reason), []).append(fate.key)
+    for (outcome, table, reason), keys in [*alike.items()][:_SHOWN]:
+        print_message(f"{outcome}: {table} {_some(keys)}: {reason}")
+    if len(alike) > _SHOWN:
+        left = sum(map(len, [*alike.values()][_SHOWN:]))
+        print_message(f"and {counted(left, 'more row')}: --json has all of them")
+    elif len(done.fates) > len(alike):
+        print_message("--json has all of them")
     if done.left_out:
         print_message(f"{counted(done.left_out, 'row')} from before --since, or of positions opened then, left out")
     if done.quarantined and not done.dry_run:
@@ -65,6 +74,13 @@ def _print(done: Imported) -> None:
         )
     if done.dry_run:
         print_message("A dry run: nothing was kept.")
+
+
+def _some(keys: Sequence[str]) -> str:
+    """The first of the keys: fewer where they are long, as those of rows without an id are."""
+    named = 1 if len(", ".join(keys[:_NAMED])) > _WIDEST else _NAMED
+    more = f" and {len(keys) - named} more" if len(keys) > named else ""
+    return ", ".join(keys[:named]) + more
 
 
 class progress_with_estimate:  # noqa: N801  used as a function

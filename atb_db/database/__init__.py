@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from atb_db.database.aio.transaction import AsyncTransaction
     from atb_db.database.connecting import ServerInfo
     from atb_db.database.health import Health, JournalDepth
-    from atb_db.database.observing import ErrorCount, Metrics, Observer, StatementMetrics
-    from atb_db.database.pooling import PoolStatistics
+    from atb_db.database.observing import ErrorCount, Metrics, Observer, PoolStatistics, StatementMetrics
     from atb_db.database.retry import OnRetry, RetryEvent
     from atb_db.database.sync.database import Database
     from atb_db.database.sync.transaction import Transaction
@@ -44,7 +43,7 @@ _HOMES: Final = {
     "Metrics": "observing",
     "Observer": "observing",
     "OnRetry": "retry",
-    "PoolStatistics": "pooling",
+    "PoolStatistics": "observing",
     "RetryEvent": "retry",
     "ServerInfo": "connecting",
     "StatementMetrics": "observing",

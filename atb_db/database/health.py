@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from atb_db.database.pooling import PoolStatistics
+from atb_db.database.observing import PoolStatistics
 from atb_db.database.retry import is_disconnection
 from atb_db.errors import AtbDbError
 from atb_db.repository import control, server

@@ -16,7 +16,6 @@ from atb_db.database.retry import log
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from atb_db.database.pooling import PoolStatistics
     from atb_db.database.retry import OnRetry, RetryEvent
     from atb_db.errors import AtbDbError
     from atb_db.statement import Statement
@@ -82,6 +81,19 @@ class ErrorCount(NamedTuple):
     error: str
     """The name of its class, such as Unavailable."""
     number: int
+
+
+class PoolStatistics(NamedTuple):
+    """The connection pool at this moment."""
+
+    open: int
+    """Connections that are open or being opened."""
+    idle: int
+    """Connections that nobody uses."""
+    waiting: int
+    """Callers that wait for a connection."""
+    limit: int
+    """Connections that may be open at the most."""
 
 
 class Metrics(NamedTuple):

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import ref
 
 from psycopg_pool import PoolClosed, TooManyRequests
 
 from atb_db.config import Settings
 from atb_db.database.connections import Guarded
+from atb_db.database.observing import PoolStatistics
 from atb_db.database.retry import CONNECTING
 from atb_db.errors import AtbDbError, ConfigurationError, PoolExhausted, Unavailable
 
@@ -27,19 +28,6 @@ IDLE: Final = 600.0
 """Seconds after which a connection that nobody needed is closed."""
 _FOREVER: Final = 1e9
 CLOSING: Final = 2.0
-
-
-class PoolStatistics(NamedTuple):
-    """The connection pool at this moment."""
-
-    open: int
-    """Connections that are open or being opened."""
-    idle: int
-    """Connections that nobody uses."""
-    waiting: int
-    """Callers that wait for a connection."""
-    limit: int
-    """Connections that may be open at the most."""
 
 
 class Attempts:

@@ -36,9 +36,13 @@ def given_base(folder: Path, account: Account) -> Path:
         ConfigurationError: the server cannot use it.
     """
     base = folder.resolve()
+    made = [part for part in (base, *base.parents) if not part.exists()]
     base.mkdir(parents=True, exist_ok=True)
-    if account.uid is not None and not _open_to_all(base):
-        raise ConfigurationError(f"The server's user may not enter {base}")
+    if account.uid is not None:
+        for part in made:
+            part.chmod(0o711)  # whatever the umask has made of it
+        if not _open_to_all(base):
+            raise ConfigurationError(f"The server's user may not enter {base}")
     if not _short_enough(base):
         raise ConfigurationError(f"The path is too long for a unix socket: {base}")
     return base

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Final, NamedTuple
@@ -17,8 +17,11 @@ from atb_db.types import ContractType, ImportOutcome, OrderStatus, OrderType, Po
 _ZERO: Final = Decimal(0)
 _TOO_LARGE: Final = Decimal("1e30")
 _FIRST: Final = datetime(2009, 1, 3, tzinfo=UTC)
-_TOO_LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_AHEAD: Final = timedelta(days=1)
+"""For clocks that are wrong, and times that were written in a zone of their own."""
 _LONGEST_SYMBOL: Final = 128
+_LONGEST_ORDER: Final = 240
+"""Room is left for the number of the part that an order plays."""
 
 
 class Execution(NamedTuple):
@@ -62,7 +65,7 @@ class Execution(NamedTuple):
         return self.quantity - fee if self.is_buy else -self.quantity - fee
 
 
-def unbookable(execution: Execution) -> str | None:
+def unbookable(execution: Execution, now: datetime) -> str | None:
     """Why the books would refuse it, whatever is held; None where they would not.
 
     Found out before the others are made into orders: those that follow it in its position would be refused, too.
@@ -71,12 +74,24 @@ def unbookable(execution: Execution) -> str | None:
     for name, figure in figures.items():
         if abs(figure) >= _TOO_LARGE:
             return f"{name} is {figure}, which is none"
-    if execution.price < 0:
-        return f"price is {execution.price}"
-    if not _FIRST <= execution.at < _TOO_LATE:
-        return f"time is {execution.at:%Y-%m-%d}: no exchange had trades then"
-    if len(execution.symbol) > _LONGEST_SYMBOL:
-        return f"symbol has {len(execution.symbol)} characters, more than {_LONGEST_SYMBOL}"
+    names = {"symbol": (execution.symbol, _LONGEST_SYMBOL), "the order's id": (execution.order or "", _LONGEST_ORDER)}
+    for name, (text, most) in names.items():
+        if len(text) > most:
+            return f"{name} has {len(text)} characters, more than {most}"
+    if execution.quantity <= 0 or execution.price < 0:
+        return f"quantity is {execution.quantity}, price is {execution.price}"
+    if execution.units * (1 if execution.is_buy else -1) <= 0:
+        return f"its fee is {execution.fee} {execution.fee_currency} of {execution.quantity} {execution.base}"
+    return untimely(execution.at, now)
+
+
+def untimely(at: datetime, now: datetime) -> str | None:
+    """Why nothing was traded at that time; None where it may have been."""
+    if at < _FIRST:
+        return f"time is {at:%Y-%m-%d}: no exchange had trades then"
+    if at > now + _AHEAD:
+        # All that comes until then would be older than the newest trade in the books.
+        return f"time is {at:%Y-%m-%d}, which is to come"
     return None
 
 

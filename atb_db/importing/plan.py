@@ -215,6 +215,11 @@ def quarantined(table: str, key: str, row: Row, why: str, *, book: str | None = 
     return Unit(book, (), (Origin(table, key, row, ImportOutcome.QUARANTINED, why),))
 
 
+def repeated(table: str, key: str, row: Row, why: str) -> Unit:
+    """A row that says what another one of the file says already."""
+    return Unit(None, (), (Origin(table, key, row, ImportOutcome.ADJUSTED, why),))
+
+
 def _text_of(row: Row) -> bytes:
     # orjson writes NaN as null, which is something else.
     if not any(value != value for value in row.values()):  # noqa: PLR0124

@@ -10,6 +10,13 @@ from typing import Final
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import Row
 
+_MOST_DIGITS: Final = 200
+"""Before or behind the point: more than any market has, and few enough to compute with."""
+_LEAST: Final = 100_000_000_000
+"""Milliseconds: 1973. A smaller number counts something else, such as seconds."""
+_MOST: Final = 10**14
+"""Milliseconds: 5138. A larger one counts microseconds or nanoseconds."""
+_NUMERIC: Final = re.compile(r"\d{9,}(?:\.\d*)?")
 _WITH_THOUSANDS: Final = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+\.\d*|(?:,\d{3}){2,})")
 
 
@@ -37,6 +44,8 @@ def number_or_none(row: Row, name: str) -> Decimal | None:
     if isinstance(value, bool):
         raise Unfit(f"{name} is no number: {value}")
     written = str(value).strip()
+    if "_" in written:
+        raise Unfit(f"{name} is no number: {written[:40]!r}")
     if "," in written:
         if not _WITH_THOUSANDS.fullmatch(written):
             raise Unfit(f"{name} is {written[:40]!r}: numbers have a decimal point, and no comma without one")
@@ -48,15 +57,19 @@ def number_or_none(row: Row, name: str) -> Decimal | None:
         raise Unfit(f"{name} is no number: {str(value)[:40]!r}") from None
     if not found.is_finite():
         raise Unfit(f"{name} is {found}")
+    if found and not (abs(found.adjusted()) <= _MOST_DIGITS and int(found.as_tuple().exponent) >= -_MOST_DIGITS):
+        raise Unfit(f"{name} is {written[:40]}, which nothing can be computed with")
     return found
 
 
 def text(row: Row, name: str) -> str:
-    """A text that is not empty.
+    """A text that is not empty, or a number as it is written.
 
     Raises:
         Unfit: there is none.
     """
+    if isinstance(value := row.get(name), dict | list | bytes | bool):
+        raise Unfit(f"{name} is no text: {str(value)[:40]}")
     found = text_or_none(row, name)
     if found is None:
         raise Unfit(f"{name} is missing")
@@ -78,11 +91,12 @@ def utc(row: Row, name: str) -> datetime:
     value = row.get(name)
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return _from_milliseconds(name, float(value))
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return _from_milliseconds(name, value)
     written = text(row, name)
-    if written.isdigit() and len(written) > len("20251231"):
-        return _from_milliseconds(name, float(written))
+    if _NUMERIC.fullmatch(written):
+        whole, _, part = written.partition(".")
+        return _from_milliseconds(name, float(written) if part.strip("0") else int(whole))
     try:
         found = datetime.fromisoformat(written)
     except ValueError:
@@ -98,8 +112,7 @@ def is_before(row: Row, name: str, moment: datetime | None) -> bool:
         return False
 
 
-def _from_milliseconds(name: str, value: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(value / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        raise Unfit(f"{name} is no time: {value}") from None
+def _from_milliseconds(name: str, value: float | Decimal) -> datetime:
+    if not _LEAST <= value < _MOST:  # nor is NaN
+        raise Unfit(f"{name} is no time: {str(value)[:40]}; numbers are milliseconds since 1970")
+    return datetime.fromtimestamp(float(value) / 1000, UTC)

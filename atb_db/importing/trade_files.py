@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from atb_db.importing.cutting import begun_since
 from atb_db.importing.errors import UnusableSource
 from atb_db.importing.executions import Execution, Held, unbookable, units_of
 from atb_db.importing.formats import binance, bybit, ccxt, ccxt_orders, kraken, plain
-from atb_db.importing.plan import Book, Figure, Ids, Origin, Plan, Row, Source, Step, Unit, quarantined
+from atb_db.importing.plan import Book, Figure, Ids, Origin, Plan, Row, Source, Step, Unit, quarantined, repeated
 from atb_db.importing.reading import text
 from atb_db.repository import orders
 from atb_db.statement import Statement
@@ -64,6 +65,8 @@ def recognized(rows: Sequence[Row], wishes: Wishes) -> str:
     """
     if not rows:
         raise UnusableSource("the file has no rows")
+    if wishes.mapping and wishes.format not in {None, "plain"}:
+        raise UnusableSource(f"--map is for the plain layout; the columns of {wishes.format} files are known")
     if wishes.format is not None:
         if wishes.format not in FORMATS:
             raise UnusableSource(f"there is no format {wishes.format}; the formats are {', '.join(FORMATS)}")
@@ -118,19 +121,19 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
     else:
         found, apart = _READERS[kind](rows)
     found, refused = _bookable(found)
-    apart += refused
+    found, apart = _once(found, [*apart, *refused])
     wanted = begun_since(found, wishes.since, before.known)
-    fresh, repeated = [], []
+    fresh, aside = [], []
     for one in wanted:
         content_hash = before.known.get((one.table, one.key))
         if content_hash is not None and not _is_corrected(one, content_hash, before):
-            repeated.append(_repeated(one, content_hash))
+            aside.append(_repeated(one, content_hash))
         elif one.at < before.newest.get((one.book, one.symbol), one.at):
             why = (
                 f"newer trades of {one.symbol} are in the books: import files oldest first; or purge the session, "
                 "and import all of it again"
             )
-            repeated.append(quarantined(one.table, one.key, one.row, why, book=one.book))
+            aside.append(quarantined(one.table, one.key, one.row, why, book=one.book))
         else:
             fresh.append(one)
     units = units_of(fresh, before.held, strategy_name=wishes.strategy_name, exchange=_EXCHANGES.get(kind))
@@ -146,18 +149,52 @@ def plan_trades(rows: Sequence[Row], wishes: Wishes, before: Before = Before()) 
         for key, at in starts.items()
     ]
     left_out = len(found) - len(wanted)
-    return Plan(source, tuple(books), [*repeated, *units, *apart], left_out=left_out, expected=len(rows) - left_out)
+    return Plan(source, tuple(books), [*aside, *units, *apart], left_out=left_out, expected=len(rows) - left_out)
 
 
 def _bookable(found: Sequence[Execution]) -> tuple[list[Execution], list[Unit]]:
     bookable, refused = [], []
+    now = datetime.now(UTC)
     for one in found:
-        why = unbookable(one)
+        why = unbookable(one, now)
         if why is None:
             bookable.append(one)
         else:
             refused.append(quarantined(one.table, one.key, one.row, why))
     return bookable, refused
+
+
+def _once(found: Sequence[Execution], apart: Sequence[Unit]) -> tuple[list[Execution], list[Unit]]:
+    """Of rows with the same id the first, as overlapping pages have the same trade twice; and a fate for the others."""
+    first: dict[tuple[str, str], Execution] = {}
+    times: Counter[tuple[str, str]] = Counter()
+    once, others = [], []
+    for one in found:
+        place = (one.table, one.key)
+        times[place] += 1
+        if first.setdefault(place, one) is one:
+            once.append(one)
+        else:
+            key = f"{one.key} (again, {times[place]})"
+            if _figures(one) == _figures(first[place]):
+                why = "another row of the file has the same id and figures: it is recorded once"
+                others.append(repeated(one.table, key, one.row, why))
+            else:
+                why = "another row of the file has the same id, and other figures: the first are in the books"
+                others.append(quarantined(one.table, key, one.row, why))
+    for unit in apart:
+        (origin, *more) = unit.origins
+        place = (origin.table, origin.key)
+        times[place] += 1
+        if times[place] > 1:
+            origin = origin._replace(key=f"{origin.key} (again, {times[place]})")
+        others.append(unit._replace(origins=(origin, *more)))
+    return once, others
+
+
+def _figures(execution: Execution) -> Execution:
+    """What goes into the books, without what stands beside it."""
+    return execution._replace(row={}, extra=None, note=None)
 
 
 def _is_corrected(execution: Execution, content_hash: int, before: Before) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from atb_db.config import Settings
-    from atb_db.database.pooling import PoolStatistics
+    from atb_db.database.observing import PoolStatistics
     from atb_db.database.retry import RetryEvent
     from atb_db.errors import AtbDbError
 

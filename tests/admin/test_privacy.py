@@ -34,7 +34,8 @@ def test_a_file_for_everybody(shared: Path, *, mode: int, found: bool) -> None:
 def test_a_folder_that_nobody_enters_hides_what_is_in_it(shared: Path) -> None:
     file = shared / "private" / ".env"
     file.parent.mkdir(mode=0o700)
-    file.touch(mode=0o644)
+    file.touch()
+    file.chmod(0o644)
     assert not is_open(file)
     assert not is_open(shared / "absent")
     file.parent.chmod(0o711)
@@ -43,6 +44,7 @@ def test_a_folder_that_nobody_enters_hides_what_is_in_it(shared: Path) -> None:
 
 def test_the_doctor_warns_of_a_file(shared: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (shared / ".env").write_text("NAME=value\n")
+    (shared / ".env").chmod(0o644)
     monkeypatch.chdir(shared)
     settings = Settings.load(url)
     repairs = [one.repair for one in diagnose(settings).findings]

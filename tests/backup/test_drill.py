@@ -22,6 +22,8 @@ from tests.backup.conftest import Saved
 from tests.cli.conftest import Run
 
 PREFIX = Purpose.DRILL.prefix
+A_DAY = Limits(rpo=timedelta(days=1))
+"""The backup is as old as the tests that ran since."""
 
 
 def scratches(server: Server) -> set[str]:
@@ -43,7 +45,7 @@ def broken(server: Server, tmp_path: Path, saved: Saved) -> Iterator[Saved]:
 
 
 def test_beside_the_live_database(server: Server, saved: Saved) -> None:
-    found, report, notes = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings)
+    found, report, notes = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings, limits=A_DAY)
     assert (found.passed, found.problems, found.missed, notes) == (True, (), (), ())
     assert found.sessions_audited == 3
     assert found.statements_run > 30
@@ -60,7 +62,7 @@ def test_beside_the_live_database(server: Server, saved: Saved) -> None:
 
 @pytest.mark.slow
 def test_in_an_embedded_server(saved: Saved) -> None:
-    found = drill(saved.settings, saved.dump, home=saved.home).drill
+    found = drill(saved.settings, saved.dump, home=saved.home, limits=A_DAY).drill
     assert found.passed
     assert found.server is not None
 
@@ -132,7 +134,7 @@ def test_a_statement_that_fails_is_found(saved: Saved, monkeypatch: pytest.Monke
 @pytest.mark.slow
 def test_an_old_drill_is_mentioned(saved: Saved, migrated_url: str, call: Run) -> None:
     assert "No restore drill that passed is recorded" in call("verify", url=migrated_url).err
-    drill(saved.settings, saved.dump, home=saved.home, target=saved.settings)
+    drill(saved.settings, saved.dump, home=saved.home, target=saved.settings, limits=A_DAY)
     assert overdue(saved.settings) is None
     later = datetime.now(UTC) + timedelta(days=91)
     assert (
@@ -153,14 +155,14 @@ def test_a_drill_that_failed_is_none(migrated_url: str, tmp_path: Path, call: Ru
 
 @pytest.mark.slow
 def test_a_dump_from_the_future_keeps_no_rpo(saved: Saved) -> None:
-    found = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings).drill
+    found = drill(saved.settings, saved.dump, home=saved.home, target=saved.settings, limits=A_DAY).drill
     assert found.missed == ()
     assert found._replace(rpo_seconds=-1.0).missed == ("RPO",)
 
 
 @pytest.mark.slow
 def test_a_database_with_groups(server: Server, saved: Saved, tmp_path: Path) -> None:
-    url = server.create_database("grouped", template=saved.home.name)
+    url = server.create_database("drilled_grouped", template=saved.home.name)
     live = Settings.load(url)
     assert set_roles(live, Members()).undone == ()
     try:
@@ -188,7 +190,7 @@ def test_which_backup(saved: Saved, tmp_path: Path) -> None:
 def test_on_the_command_line(saved: Saved, tmp_path: Path, call: Run) -> None:
     shutil.copytree(saved.folder, tmp_path / "backups")
     url = saved.settings.conninfo
-    code, out, err = call("drill", "--same-server", url=url)
+    code, out, err = call("drill", "--same-server", "--rpo", "1d", url=url)
     assert code == 0, err
     assert "RTO kept" in err
     assert "RPO kept" in err

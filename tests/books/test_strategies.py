@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -116,7 +117,8 @@ def test_a_version_becomes_the_newest_together_with_its_row(fresh_db: Database) 
 
 
 SLOW_SECOND_VERSION = """
-CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN new; END $$;
+CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock(1); RETURN new; END $$;
 CREATE TRIGGER linger BEFORE INSERT ON strategy_versions
    FOR EACH ROW WHEN (new.version = '2') EXECUTE FUNCTION linger()
 """
@@ -127,13 +129,19 @@ def test_of_two_versions_at_once_the_newest_is_the_last_on_record(
 ) -> None:
     fresh_db.run(strategy("a"))
     owner.execute(SLOW_SECOND_VERSION)
-    with ThreadPoolExecutor(1) as threads:
-        slow = threads.submit(fresh_db.run, strategies.add_strategy_version(strategy_id="a", version="2", changes=[]))
-        lingering = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
-        while not owner.execute(lingering).rowcount:
-            assert not slow.done()
-        fresh_db.run(strategies.add_strategy_version(strategy_id="a", version="3", changes=[]))
-        slow.result()
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with ThreadPoolExecutor(2) as threads:
+        with owner.transaction():
+            owner.execute("SELECT pg_advisory_xact_lock(1)")
+            adding = []
+            for version in ("2", "3"):
+                add = strategies.add_strategy_version(strategy_id="a", version=version, changes=[])
+                adding.append(threads.submit(fresh_db.run, add))
+                with psycopg.connect(fresh_db.settings.conninfo, autocommit=True) as watching:
+                    while watching.execute(waiting).rowcount < len(adding) and not adding[-1].done():
+                        time.sleep(0.01)
+        for one in adding:
+            one.result()
     versions = fresh_db.run(strategies.get_strategy_versions(strategy_id="a"))
     assert [one.version for one in versions] == ["1.0", "2", "3"]
     assert fresh_db.run(strategies.get_strategy(strategy_id="a")).version == "3"

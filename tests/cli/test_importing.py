@@ -105,6 +105,19 @@ def test_quarantine_is_exit_code_3_and_says_where(call: Run, fresh_url: str, fil
     assert (code, json.loads(out)[0]["content"]["side"]) == (ExitCode.OK, "hold")
 
 
+def test_rows_with_the_same_reason_share_a_line(call: Run, fresh_url: str, file: Path) -> None:
+    rows = [f"2025-11-{7 + day:02},BTCUSDT,hold,2,110,1,t-{day}\n" for day in range(9)]
+    file.write_text("time,symbol,side,quantity,price,fee,trade_id\n" + "".join(rows))
+    code, _, err = call("import", "trades", str(file), "--dry-run", url=fresh_url)
+    assert code == ExitCode.FOUND
+    [line] = [line for line in err.splitlines() if "hold" in line]
+    named = ", ".join(f"BTCUSDT t-{day}" for day in range(3))
+    assert line == f"quarantined: trades {named} and 6 more: side is 'hold', not buy or sell"
+    assert "--json has all of them" in err
+    code, out, _ = call("import", "trades", str(file), "--dry-run", "--json", url=fresh_url)
+    assert (code, len(json.loads(out)["fates"])) == (ExitCode.FOUND, len(rows))
+
+
 def test_what_is_in_no_book_is_named_before_adjustments_and_the_driver_says_nothing(
     call: Run, fresh_url: str, file: Path
 ) -> None:

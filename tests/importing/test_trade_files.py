@@ -300,7 +300,7 @@ BAD_ROWS = {
     "Price is '50,000': numbers have a decimal point": BUY.replace("50,000.0000", "50,000"),
     "price is -50000.0000": BUY.replace("50,000.0000", "-50,000.0000"),
     "price is 1E+31": BUY.replace("50,000.0000", "1e31"),
-    "time is 1970-01-21": BUY.replace("2025-11-05 09:00:00", "1762333200000"[:10]),
+    "numbers are milliseconds since 1970": BUY.replace("2025-11-05 09:00:00", "1762333200000"[:10]),
     "has no quote currency": BUY.replace("BTCUSDT", "BTCXYZ"),
     "is in none of BTC": BUY.replace("2.0000000000BTC", "2.0000000000ETH"),
     "Date(UTC) is no time": BUY.replace("2025-11-05 09:00:00", "yesterday"),
@@ -329,10 +329,203 @@ def test_what_the_books_refuse_is_in_quarantine_with_their_words(fresh_url: str,
     assert books_are_clean(fresh_url)
 
 
+NUMBERS = ("1e9999999", "1e-9999999", "9" * 300, "1e300", "-1e300", "NaN", "inf", "0." + "0" * 190 + "1", "", "1_0x")
+LONG_IDS = ("x" * 240, "x" * 241 + "y", "x" * 3000, " x ")
+PLAIN = {"time": "2025-11-05", "symbol": "BTCUSDT", "side": "buy", "quantity": "1", "price": "2", "fee": "0"}
+KRAKEN = {
+    "txid": "T", "ordertxid": "O", "pair": "XXBTZUSD", "time": "2025-11-05 10:00:00.1234", "type": "buy",
+    "ordertype": "limit", "price": "2", "cost": "2", "fee": "0", "vol": "1", "margin": "0",
+}  # fmt: skip
+CCXT = {
+    "id": "1", "order": "7", "timestamp": 1762333200000, "symbol": "BTC/USD:BTC", "side": "buy", "price": 2,
+    "amount": 1, "cost": 2, "takerOrMaker": "taker", "fee": {"cost": 0, "currency": "BTC"},
+}  # fmt: skip
+CCXT_ORDER = {
+    "id": "1", "timestamp": 1762333200000, "symbol": "BTC/USD:BTC", "side": "buy", "price": 2, "amount": 1, "cost": 2,
+    "filled": 1, "average": 2, "status": "closed", "lastUpdateTimestamp": 1762333200000,
+}  # fmt: skip
+BYBIT = {
+    "Contracts": "BTCUSDT", "Closing Direction": "Close Long", "Qty": "1", "Entry Price": "1", "Exit Price": "2",
+    "Closed P&L": "1", "Exit Type": "Trade", "Trade Time(UTC+0)": "2025-11-05 10:00:00", "Order No.": "1",
+}  # fmt: skip
+ODD: dict[str, tuple[dict[str, Any], dict[str, tuple[object, ...]]]] = {
+    "plain": (
+        PLAIN,
+        {**dict.fromkeys(("quantity", "price", "fee"), NUMBERS), **dict.fromkeys(("trade_id", "order_id"), LONG_IDS)},
+    ),
+    "kraken": (
+        KRAKEN,
+        {
+            **dict.fromkeys(("vol", "price", "fee", "margin"), NUMBERS),
+            **dict.fromkeys(("txid", "ordertxid"), LONG_IDS),
+        },
+    ),
+    "ccxt": (
+        CCXT,
+        {
+            **dict.fromkeys(("amount", "price", "cost"), (*NUMBERS, None)),
+            "id": (*LONG_IDS, None),
+            "order": (*LONG_IDS, None),
+            "timestamp": ("x", -1, 10**400, True, None, 1e300),
+            "fee": ("x", 1, ["x"], {"cost": "x", "currency": "BTC"}, {"cost": 1}),
+            "fees": ("x", {"cost": "x", "currency": "BTC"}, [None]),
+        },
+    ),
+    "ccxt-orders": (
+        CCXT_ORDER,
+        {
+            **dict.fromkeys(("amount", "average", "cost", "filled", "lastUpdateTimestamp"), (*NUMBERS, None)),
+            "id": (*LONG_IDS, None),
+            "side": ("long", "", None),
+            "status": ("odd", "open", None),
+        },
+    ),
+    "bybit": (BYBIT, dict.fromkeys(("Qty", "Entry Price", "Exit Price", "Closed P&L"), (*NUMBERS, "1e25"))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_no_value_of_a_row_stops_the_import(fresh_url: str, tmp_path: Path, name: str) -> None:
+    """Each odd value alone in a row of its own market, twice: all are records, adjusted, or in quarantine."""
+    usual, odd = ODD[name]
+    market = {"plain": "symbol", "ccxt": "symbol", "ccxt-orders": "symbol"}.get(name)
+    rows = []
+    for number, (column, value) in enumerate((column, value) for column, values in odd.items() for value in values):
+        row = {**usual, column: value}
+        if market is not None:
+            row[market] = f"X{number}{str(usual[market])[3:]}"
+        rows += [row, row]
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps([usual, *rows, usual]))
+    done = imported(fresh_url, path, Wishes(format=name))
+    assert adds_up(done)
+    assert sum(one.rows for one in done.counts) == len(rows) + 2
+    again = imported(fresh_url, path, Wishes(format=name))
+    assert [(one.records, one.adjusted, one.quarantined) for one in again.counts] == [
+        (one.records, one.adjusted, one.quarantined) for one in done.counts
+    ]
+    assert all(one.known == one.rows for one in again.counts)
+    assert books_are_clean(fresh_url)
+
+
+def test_a_trade_that_comes_twice_is_recorded_once(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    text = "time,symbol,side,quantity,price,trade_id\n"
+    pages = [
+        "2025-11-05,A/B,buy,1,3,1\n2025-11-06,A/B,sell,1,4,2\n",
+        "2025-11-06,A/B,sell,1,4,2\n",
+        "2025-11-06,A/B,sell,1,5,2\n",
+    ]
+    done = imported(fresh_url, write(text + "".join(pages)))
+    assert [(one.records, one.adjusted, one.quarantined) for one in done.counts] == [(2, 1, 1)]
+    [trade] = fresh_db.run(trades.get_recent_trades(session_id=done.books[0].session_id))
+    assert trade.net_pnl == 1
+
+
+def test_what_cannot_have_been_is_in_quarantine(fresh_url: str, write: Callable[..., Path]) -> None:
+    """A time to come would keep all that follows out of the books; others are in another unit, or no number."""
+    head = "time,symbol,side,quantity,price,fee,fee_currency,base\n"
+    bad = {
+        "2199-11-05,A/B,buy,1,3,,,": "time is 2199-11-05, which is to come",
+        "1762333200,A/B,buy,1,3,,,": "numbers are milliseconds since 1970",
+        "1762333200000000,A/B,buy,1,3,,,": "numbers are milliseconds since 1970",
+        "2025-11-05,A/B,buy,1_0,3,,,": "quantity is no number: '1_0'",
+        "2025-11-05,A/B,buy,1,3,1.5,A,A": "its fee is 1.5 A of 1 A",
+        "2025-11-05,A/B,sell,1,3,-1,A,A": "its fee is -1 A of 1 A",
+    }
+    done = imported(fresh_url, write(head + "\n".join([*bad, "1762333200000.0,A/B,buy,1,3,,,\n"])))
+    assert adds_up(done)
+    assert (done.quarantined, done.books[0].open_positions) == (len(bad), 1)
+    reasons = {fate.reason for fate in done.fates}
+    assert all(any(why in f"{reason}" for reason in reasons) for why in bad.values())
+    assert books_are_clean(fresh_url)
+
+
+def test_a_fee_in_the_bought_asset_is_taken_from_the_position_where_the_symbol_says_which_it_is(
+    fresh_url: str, write: Callable[..., Path]
+) -> None:
+    head = "time,symbol,side,quantity,price,fee,fee_currency\n"
+    rows = "2025-11-05,{0},buy,1,100,0.001,ETH\n2025-11-06,{0},sell,0.999,90,0,\n"
+    done = imported(fresh_url, write(head + "".join(map(rows.format, ("ETHUSDT", "ETH/USDT", "ETH-USDT", "ETHEUR")))))
+    # Nothing says what ETHEUR is of: its currency is not named.
+    assert (done.books[0].trades, done.books[0].open_positions) == (3, 1)
+    assert books_are_clean(fresh_url)
+
+
+def test_an_order_that_was_closed_before_it_was_filled_is_over(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    """What the exchange does not report for filled was not."""
+    row = {
+        "symbol": "BTC/USDT", "side": "buy", "amount": 2, "timestamp": 1767603600000, "status": "closed", "price": 9,
+        "average": 10,
+    }  # fmt: skip
+    rows = [row | {"id": str(number), "filled": filled} for number, filled in enumerate((1, 0, None, 2))]
+    done = imported(fresh_url, write(json.dumps(rows), "orders.json"))
+    assert [(one.records, one.adjusted, one.quarantined) for one in done.counts] == [(1, 2, 1)]
+    session_id = done.books[0].session_id
+    assert fresh_db.run(orders.get_pending_orders(session_id=session_id)) == []
+    [held] = fresh_db.run(positions.get_active_positions(session_id=session_id))
+    assert held.current_quantity == 3
+    assert books_are_clean(fresh_url)
+
+
+def test_of_several_fees_the_note_names_the_one_that_is_booked(fresh_url: str, write: Callable[..., Path]) -> None:
+    fees = [{"cost": 0.1, "currency": "BNB"}, {"cost": 0.01, "currency": "BTC"}]
+    row = CCXT | {"symbol": "BTC/USDT", "fee": None, "fees": fees}
+    done = imported(fresh_url, write(json.dumps([row]), "trades.json"))
+    assert [fate.reason for fate in done.fates] == ["of its fees 0.1 BNB, 0.01 BTC, that in BTC is booked"]
+    assert books_are_clean(fresh_url)
+
+
+def test_a_mapped_column_takes_the_place_of_one_with_its_name(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    """Whichever of the two comes first; the other is kept beside the record."""
+    for number, columns in enumerate(("price,filled_price", "filled_price,price")):
+        values = "9,3" if columns.startswith("price") else "3,9"
+        path = write(f"time, symbol,side, quantity,{columns}\n2025-11-05,A{number}/B,buy,1,{values}\n")
+        done = imported(fresh_url, path, Wishes(mapping={"filled_price": "price"}))
+        [held] = [
+            one
+            for one in fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))
+            if one.symbol == f"A{number}/B"
+        ]
+        assert held.entry_price == 3
+        key = f"2025-11-05|A{number}/B|buy|1|3|||||||#1"
+        [found] = fresh_db.run(imports.find_imported(source_table="trades", source_key=key))
+        assert found.content == {"price": "9"}
+
+
+@pytest.mark.parametrize(
+    ("wishes", "why"),
+    [
+        (Wishes(mapping={"price": "price", "paid": "price"}), "--map gives the field price to more than one column"),
+        (Wishes(format="kraken", mapping={"paid": "price"}), "--map is for the plain layout"),
+        (Wishes(mapping={"paid": "cost"}), "there is no field cost"),
+        (Wishes(mapping={"pay": "price"}), "the file has no column pay"),
+        (Wishes(currency="US D"), "--currency 'US D' is no currency's code"),
+    ],
+)
+def test_wishes_that_say_nothing_are_refused(
+    fresh_url: str, write: Callable[..., Path], wishes: Wishes, why: str
+) -> None:
+    with pytest.raises(UnusableSource, match=why):
+        imported(fresh_url, write("time,symbol,side,quantity,price,paid\n2025-11-05,A/B,buy,1,3,4\n"), wishes)
+
+
+def test_codes_of_currencies_are_one_however_they_are_written(fresh_url: str, write: Callable[..., Path]) -> None:
+    head, row = "time,symbol,side,quantity,price,currency\n", "2025-11-05,A/B,buy,1,3,"
+    done = imported(fresh_url, write(f"{head}{row}usdt\n{row}USDT\n{row}US dollars\n"))
+    assert ([one.name for one in done.books], done.quarantined) == (["plain USDT"], 1)
+
+
 BAD_FILES = {
     "is empty": b" \n",
     "is not encoded in UTF-8": HEAD.encode() + BUY.encode().replace(b"BTCUSDT", b"BTC\xff"),
-    "is no file of text": b"SQLite format 3\0" + bytes(100),
+    "is a sqlite file": b"SQLite format 3\0" + b"\xff" * 100,
+    "is no file of text": b"a,b\n\0,1\n",
     "is the file whole": binance(BUY, SELL)[:-40].encode(),
     "another number of columns": b"time,symbol,side,quantity,price\n2025-11-05,X,buy,1\n",
     "is no whole JSON": b'[{"id": 1, "symbol": "A/B"}, {"id"',
@@ -344,6 +537,8 @@ BAD_FILES = {
     "is compressed": gzip.compress(b"a,b"),
     "is nested too deeply": b"[" * 100_000,
     "a number of thousands of digits": b'[{"id": ' + b"9" * 5000 + b"}]",
+    "line 2, ": b'{"id": 1}\n{"id": 2',
+    "has the name 'price' twice": b'[{"price": 1, "price": 2}]',
     "has half a character": b'[{"id": "\\ud800"}]',
     "has the character NUL": b'[{"id": "1\\u0000"}]',
 }
@@ -356,6 +551,60 @@ def test_a_bad_file_is_one_sentence_and_writes_nothing(
         with pytest.raises(UnusableSource, match=why):
             imported(fresh_url, write(content))
     assert fresh_db.run(imports.get_import_sources()) == []
+
+
+def test_a_bad_parquet_file_is_one_sentence_and_writes_nothing(
+    fresh_url: str, fresh_db: Database, tmp_path: Path
+) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow
+    from pyarrow import parquet
+
+    path = tmp_path / "trades.parquet"
+    many = [True] * 3_000_000
+    for why, values in {"has the character NUL in a text": [{"b": ["x", "y\0"]}], "3,000,000 rows": many}.items():
+        parquet.write_table(pyarrow.table({"a": values}), path)
+        with pytest.raises(UnusableSource, match=why):
+            imported(fresh_url, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UnusableSource, match=r"is no whole Parquet file: [^\n]+\Z"):
+        imported(fresh_url, path)
+    assert fresh_db.run(imports.get_import_sources()) == []
+
+
+def test_parquet_of_other_writers(fresh_url: str, fresh_db: Database, tmp_path: Path) -> None:
+    """Texts as bytes, nanoseconds, dictionaries, and bytes that are no text."""
+    pytest.importorskip("pyarrow")
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    when = pa.array([1_762_333_200_123_456_789, 1_762_333_300_123_456_789], pa.timestamp("ns"))
+    columns = {
+        "time": when,
+        "symbol": pa.array([b"BTCUSDT", b"BTCUSDT"]),
+        "side": pa.array(["buy", "sell"]).dictionary_encode(),
+        "quantity": pa.array([Decimal("1.50"), Decimal("1.5")]),
+        "price": [100.0, 110.0],
+        "trade_id": ["1", "2"],
+        "raw": [b"\xff\0", b"a\0"],
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "trades.parquet")
+    done = imported(fresh_url, tmp_path / "trades.parquet")
+    [trade] = fresh_db.run(trades.get_recent_trades(session_id=done.books[0].session_id))
+    assert (trade.symbol, trade.net_pnl) == ("BTCUSDT", Decimal(15))
+    assert trade.entry_time == datetime(2025, 11, 5, 9, 0, 0, 123456, tzinfo=UTC)
+    [found] = fresh_db.run(imports.find_imported(source_table="trades", source_key="BTCUSDT 1"))
+    assert found.content == {"raw": "ff00"}
+
+
+def test_json_keeps_every_digit_and_every_character(
+    fresh_url: str, fresh_db: Database, write: Callable[..., Path]
+) -> None:
+    """More digits than a float has, and in JSON lines a character that ends a line elsewhere."""
+    row = '{"time":"2025-11-05","symbol":"A\u2028/B","side":"buy","quantity":0.1,"price":12345678901.0123456789}'
+    done = imported(fresh_url, write(f"{row}\n{row}\n", "trades.jsonl"))
+    [held] = fresh_db.run(positions.get_active_positions(session_id=done.books[0].session_id))
+    assert (held.symbol, held.entry_price) == ("A\u2028/B", Decimal("12345678901.0123456789"))
 
 
 def test_a_file_too_large_for_memory_is_said(fresh_url: str, tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ from atb_db.statement import Statement
 
 R = TypeVar("R")
 
+ANSWERED = 30.0
+"""Seconds for what a database that is there answers, on the busiest machine."""
+
 
 class Either:
     """One of the two journals behind the same functions."""
@@ -26,7 +29,7 @@ class Either:
         is_async: bool,
         limit: int = 1 << 20,
         patience: float = 0.3,
-        deadline: float = 1.0,
+        deadline: float = ANSWERED,
     ) -> None:
         settings = Settings.load(url, environ={})._replace(pool_max=2, deadline=deadline)
         self._loop = asyncio.new_event_loop() if is_async else None
@@ -35,7 +38,17 @@ class Either:
         self._sync = None if is_async else Journal(path, self._sync_db, limit=limit, patience=patience)
         self._async = AsyncJournal(path, self._async_db, limit=limit, patience=patience) if is_async else None
 
-    def record(self, statement: Statement[R]) -> R | Queued:
+    def record(self, statement: Statement[R], *, answered: bool = False) -> R | Queued:
+        """With its own patience; or with as much as it takes, where the database is there and its answer is awaited."""
+        journal = self._async or self._sync
+        assert journal is not None
+        usual, journal._patience = journal._patience, ANSWERED if answered else journal._patience
+        try:
+            return self._record(statement)
+        finally:
+            journal._patience = usual
+
+    def _record(self, statement: Statement[R]) -> R | Queued:
         if self._async is not None and self._loop is not None:
             return self._loop.run_until_complete(self._async.record(statement))
         assert self._sync is not None

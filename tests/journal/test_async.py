@@ -9,6 +9,7 @@ from atb_db import AsyncDatabase, AsyncJournal, Database
 from atb_db.journal import Queued
 from tests.database.conftest import note
 from tests.faults.proxy import proxied
+from tests.journal.conftest import ANSWERED
 from tests.journal.test_journal import messages
 
 
@@ -16,7 +17,7 @@ def test_tasks_share_a_journal(db: Database, url: str, session_id: int, tmp_path
     statements = [note(session_id, str(number)) for number in range(50)]
 
     async def work() -> list[int | Queued]:
-        async with AsyncDatabase(url) as own, AsyncJournal(tmp_path / "journal", own, patience=5) as journal:
+        async with AsyncDatabase(url) as own, AsyncJournal(tmp_path / "journal", own, patience=ANSWERED) as journal:
             return await asyncio.gather(*map(journal.record, statements))
 
     answers = asyncio.run(work())

@@ -21,7 +21,7 @@ from atb_db.repository import account, events, sessions, trades
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from tests.faults.proxy import proxied
-from tests.journal.conftest import Either
+from tests.journal.conftest import ANSWERED, Either
 
 Connect = Callable[..., Either]
 
@@ -39,7 +39,7 @@ def messages(db: Database, session_id: int) -> list[str]:
 def test_it_answers_as_the_database_does(connect: Connect, db: Database, url: str, session_id: int) -> None:
     journal = connect(url)
     statement = account.adjust_balance(session_id=session_id, delta=-5, reason="withdrawal")
-    assert journal.record(statement) == db.run(statement)
+    assert journal.record(statement, answered=True) == db.run(statement)
     assert db.run(account.get_current_balance(session_id=session_id)) == Decimal(995)
     assert journal.health().journal == (0, 0)
     with pytest.raises(StatementError, match="only commands are journaled"):
@@ -62,8 +62,8 @@ def test_a_full_journal_has_room_again_once_the_database_answers(
         first.close()
         assert kept
         proxy.listen()
-        again = connect(proxy.url, limit=1 << 13, patience=30.0)
-        assert isinstance(again.record(note(session_id, "after a restart")), int)
+        again = connect(proxy.url, limit=1 << 13)
+        assert isinstance(again.record(note(session_id, "after a restart"), answered=True), int)
     assert messages(db, session_id) == [*kept, "after a restart"]
 
 
@@ -71,8 +71,8 @@ def test_through_an_outage_in_order_and_once(
     connect: Connect, db: Database, url: str, session_id: int, tmp_path: Path
 ) -> None:
     with proxied(url) as proxy:
-        journal = connect(proxy.url)
-        journal.record(note(session_id, "0"))
+        journal = connect(proxy.url, deadline=1.0)
+        journal.record(note(session_id, "0"), answered=True)
         proxy.refuse()
         start = monotonic()
         answers = [journal.record(note(session_id, str(number))) for number in range(1, 31)]
@@ -89,8 +89,10 @@ def test_through_an_outage_in_order_and_once(
         assert (stopped.applied, stopped.waiting) == (0, 30)
         proxy.listen()
         assert messages(db, session_id) == ["0"]
+        journal.close()
+        journal = connect(proxy.url)
         assert journal.replay() == (30, 0, 0, None)
-        assert isinstance(journal.record(note(session_id, "31")), int)
+        assert isinstance(journal.record(note(session_id, "31"), answered=True), int)
     assert messages(db, session_id) == [str(number) for number in range(32)]
     assert read_status(tmp_path / "journal")[2:] == (0, 0, None)
 
@@ -113,7 +115,7 @@ def test_the_next_record_applies_what_waits(connect: Connect, db: Database, url:
 def test_a_lost_answer_doubles_nothing(connect: Connect, db: Database, url: str, session_id: int, count: int) -> None:
     with proxied(url) as proxy:
         journal = connect(proxy.url)
-        journal.record(note(session_id, "0"))
+        journal.record(note(session_id, "0"), answered=True)
         proxy.lose_answers(count)
         journal.record(account.adjust_balance(session_id=session_id, delta=-5, reason="withdrawal"))
         journal.replay()
@@ -126,7 +128,7 @@ def test_an_entry_that_was_applied_but_not_marked_is_applied_once(
 ) -> None:
     path = tmp_path / "journal"
     journal = connect(url)
-    journal.record(account.adjust_balance(session_id=session_id, delta=-5, reason="withdrawal"))
+    journal.record(account.adjust_balance(session_id=session_id, delta=-5, reason="withdrawal"), answered=True)
     journal.close()
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
     assert read_status(path).waiting == 1
@@ -163,7 +165,7 @@ def test_what_is_refused_at_once_is_told_and_not_kept(
     db.run(sessions.end_trading_session(session_id=session_id))
     journal = connect(url)
     with pytest.raises(SessionClosed):
-        journal.record(account.adjust_balance(session_id=session_id, delta=-5, reason="late"))
+        journal.record(account.adjust_balance(session_id=session_id, delta=-5, reason="late"), answered=True)
     assert journal.status()[2:4] == (0, 0)
     assert read_status(tmp_path / "journal")[2:4] == (0, 0)
 
@@ -190,7 +192,7 @@ def test_what_was_set_aside_can_be_tried_again(connect: Connect, fresh_url: str,
 
 def test_a_database_that_is_not_migrated_is_no_fault_of_the_entry(connect: Connect, empty_url: str) -> None:
     journal = connect(empty_url)
-    answer = journal.record(events.log_event(event_type="TEST", message="early"))
+    answer = journal.record(events.log_event(event_type="TEST", message="early"), answered=True)
     assert isinstance(answer, Queued)
     assert "does not exist" in str(answer.reason)
     assert journal.health().journal == (1, 0)
@@ -200,7 +202,7 @@ def test_a_black_hole_holds_nobody_longer_than_twice_the_patience(
     connect: Connect, db: Database, url: str, session_id: int
 ) -> None:
     with proxied(url) as proxy:
-        journal = connect(proxy.url, patience=0.2, deadline=30.0)
+        journal = connect(proxy.url, patience=0.2)
         journal.record(note(session_id, "0"))
         proxy.swallow()
         longest = 0.0
@@ -244,8 +246,12 @@ def test_no_interruption_leaves_the_journal_taken(url: str, session_id: int, tmp
 
 
 def test_threads_share_a_journal(db: Database, url: str, session_id: int, tmp_path: Path) -> None:
-    with Database(url) as own, Journal(tmp_path / "journal", own, patience=5) as journal, ThreadPoolExecutor(8) as pool:
-        statements = [note(session_id, str(number)) for number in range(80)]
+    statements = [note(session_id, str(number)) for number in range(80)]
+    with (
+        Database(url) as own,
+        Journal(tmp_path / "journal", own, patience=ANSWERED) as journal,
+        ThreadPoolExecutor(8) as pool,
+    ):
         answers = list(pool.map(journal.record, statements))
     assert all(isinstance(answer, int) for answer in answers)
     assert sorted(map(int, messages(db, session_id))) == list(range(80))

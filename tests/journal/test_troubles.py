@@ -19,6 +19,10 @@ from atb_db.repository import events
 from atb_db.sqlfile import schema_sql
 from atb_db.statement import Statement
 from tests.conftest import TEMPLATE
+from tests.journal.conftest import ANSWERED
+
+BRIEF = 0.1
+"""Seconds of patience with what is in trouble."""
 
 # By what the server is in trouble with. https://www.postgresql.org/docs/current/errcodes-appendix.html
 TROUBLES = {
@@ -90,7 +94,15 @@ def trouble(troubled: Trouble) -> Iterator[Trouble]:
 
 @pytest.fixture(scope="module")
 def engine(troubled: Trouble) -> Iterator[Database]:
+    """It gives up soon: for what is asked while there is trouble."""
     with Database(Settings.load(troubled.url, environ={})._replace(deadline=2.0)) as database:
+        yield database
+
+
+@pytest.fixture(scope="module")
+def patient(troubled: Trouble) -> Iterator[Database]:
+    """For what is answered, however busy the machine is."""
+    with Database(Settings.load(troubled.url, environ={})._replace(deadline=ANSWERED)) as database:
         yield database
 
 
@@ -104,13 +116,13 @@ def each(codes: dict[str, tuple[str, ...]]) -> pytest.MarkDecorator:
 
 
 @each({what: codes[:1] for what, codes in TROUBLES.items()})
-def test_the_entry_is_kept(trouble: Trouble, engine: Database, tmp_path: Path, code: str) -> None:
-    keep_the_entry(trouble, engine, tmp_path, code)
+def test_the_entry_is_kept(trouble: Trouble, engine: Database, patient: Database, tmp_path: Path, code: str) -> None:
+    keep_the_entry(trouble, engine, patient, tmp_path / "journal", code)
 
 
-def keep_the_entry(trouble: Trouble, engine: Database, tmp_path: Path, code: str) -> None:
+def keep_the_entry(trouble: Trouble, engine: Database, patient: Database, path: Path, code: str) -> None:
     before = trouble.stored()
-    with Journal(tmp_path / "journal", engine, patience=0.1) as journal:
+    with Journal(path, engine, patience=BRIEF) as journal:
         trouble.begin(code)
         answers = [journal.record(note()) for _ in range(3)]
         assert all(isinstance(answer, Queued) for answer in answers)
@@ -120,45 +132,52 @@ def keep_the_entry(trouble: Trouble, engine: Database, tmp_path: Path, code: str
         stopped = journal.replay(timeout=0.1)
         assert stopped[:3] == (0, 0, 3)
         trouble.end()
+    with Journal(path, patient) as journal:
         assert journal.replay() == (3, 0, 0, None)
     assert trouble.stored() == before + 3
 
 
 @pytest.mark.slow
 @each({what: codes[1:] for what, codes in TROUBLES.items()})
-def test_so_it_is_by_any_other_code(trouble: Trouble, engine: Database, tmp_path: Path, code: str) -> None:
-    keep_the_entry(trouble, engine, tmp_path, code)
+def test_so_it_is_by_any_other_code(
+    trouble: Trouble, engine: Database, patient: Database, tmp_path: Path, code: str
+) -> None:
+    keep_the_entry(trouble, engine, patient, tmp_path / "journal", code)
 
 
 @each(FAULTS)
 def test_its_own_fault_is_told_to_who_waits_and_blocks_nobody(
-    trouble: Trouble, engine: Database, tmp_path: Path, code: str
+    trouble: Trouble, engine: Database, patient: Database, tmp_path: Path, code: str
 ) -> None:
-    with Journal(tmp_path / "journal", engine, patience=0.1) as journal:
+    path = tmp_path / "journal"
+    with Journal(path, patient, patience=ANSWERED) as journal:
         trouble.begin(code)
         with pytest.raises(AtbDbError) as caught:
             journal.record(note())
         assert caught.value.sqlstate == code
         assert journal.status()[2:4] == (0, 0)
         trouble.end()
+    with Journal(path, engine, patience=BRIEF) as journal:
         trouble.begin("53100")
         assert isinstance(journal.record(note()), Queued)
         trouble.end()
+    with Journal(path, patient, patience=ANSWERED) as journal:
         trouble.begin(code)
         assert journal.replay()[:3] == (0, 1, 0)
         trouble.end()
         journal.record(note())
         journal.replay()
         assert journal.status()[2:4] == (0, 1)
-    [entry] = read_entries(tmp_path / "journal")
+    [entry] = read_entries(path)
     assert entry.problem is not None
     assert entry.problem.sqlstate == code
 
 
 def test_a_sequence_that_has_come_to_its_end(fresh_url: str, tmp_path: Path) -> None:
-    with Database(fresh_url) as db, Journal(tmp_path / "journal", db) as journal:
+    with Database(fresh_url) as db, Journal(tmp_path / "journal", db, patience=ANSWERED) as journal:
         for _ in range(2):
             assert isinstance(journal.record(note()), int)
+    with Database(fresh_url) as db, Journal(tmp_path / "journal", db) as journal:
         with psycopg.connect(fresh_url, autocommit=True) as owner:
             owner.execute("ALTER TABLE system_events ALTER id SET MAXVALUE 2")
             with pytest.raises(ResourceFull):
@@ -174,8 +193,9 @@ def test_a_server_that_has_run_out_of_transaction_ids(tmp_path: Path) -> None:
         url = server.create_database("own", template="template0")
         with psycopg.connect(url) as connection:
             connection.execute(schema_sql())
-        with Database(url) as db, Journal(tmp_path / "journal", db, patience=0.2) as journal:
+        with Database(url) as db, Journal(tmp_path / "journal", db, patience=ANSWERED) as journal:
             assert isinstance(journal.record(note()), int)
+        with Database(url) as db, Journal(tmp_path / "journal", db, patience=0.2) as journal:
             with server.outage():
                 leap(server, to=2_146_000_000)
             with pytest.raises(ResourceFull, match="wraparound"):

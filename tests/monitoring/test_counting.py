@@ -10,8 +10,7 @@ import pytest
 
 from atb_db import AsyncDatabase, Database, Settings
 from atb_db.database.connections import Connection
-from atb_db.database.observing import BOUNDS, Counting, StatementMetrics
-from atb_db.database.pooling import PoolStatistics
+from atb_db.database.observing import BOUNDS, Counting, PoolStatistics, StatementMetrics
 from atb_db.errors import NotFound, Unavailable
 from atb_db.repository import control, events, sessions
 from tests.statements.test_effort import functions_called

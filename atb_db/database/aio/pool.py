@@ -13,7 +13,8 @@ from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout, TooManyRe
 from atb_db.config import Settings
 from atb_db.database.connections import AsyncConnection
 from atb_db.database.forking import renew_in_children
-from atb_db.database.pooling import CLOSING, Attempts, Loans, PoolStatistics
+from atb_db.database.observing import PoolStatistics
+from atb_db.database.pooling import CLOSING, Attempts, Loans
 from atb_db.database.private import async_lock_of, connect_one_more, is_of_pool, leave_to_parent, queue_of, remove_late
 from atb_db.errors import AtbDbError
 

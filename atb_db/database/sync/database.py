@@ -18,8 +18,7 @@ from atb_db.database.connecting import ServerInfo, accept, deadline, refuse_stal
 from atb_db.database.connections import Connection
 from atb_db.database.forking import renew_in_children
 from atb_db.database.health import QUESTIONS, Health, JournalDepth, healthy, unhealthy
-from atb_db.database.observing import Counting, Metrics, Observer, observers
-from atb_db.database.pooling import PoolStatistics
+from atb_db.database.observing import Counting, Metrics, Observer, PoolStatistics, observers
 from atb_db.database.replica import is_on_primary, primary
 from atb_db.database.retry import Attempts, OnRetry, Requests, is_disconnection
 from atb_db.database.sync.connector import connector

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
+from datetime import UTC, datetime
+from decimal import Context, Decimal
 from functools import partial
 from typing import Final, NamedTuple
 
 from atb_db.importing.errors import Unfit
+from atb_db.importing.executions import untimely
 from atb_db.importing.formats.keys import Keys
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined
 from atb_db.importing.reading import number, text, text_or_none, utc
@@ -20,6 +21,8 @@ COLUMNS: Final = frozenset({"Contracts", "Closing Direction", "Qty", "Entry Pric
 _NOTE: Final = "the file has no opening time: its entry_time is its exit_time; its commission is gross P&L - Closed P&L"
 _DIRECTIONS: Final = {"Close Long": PositionSide.LONG, "Close Short": PositionSide.SHORT}
 _DIGITS: Final = Decimal("1e-18")
+_WIDE: Final = Context(prec=1000)
+"""Digits enough for all that `number` takes: how many are too many is for the books to say."""
 
 
 class Closed(NamedTuple):
@@ -42,10 +45,11 @@ def units(rows: Sequence[Row], *, strategy_name: str) -> tuple[list[Unit], list[
     """A unit for each row, oldest first; rows that are equal in every column are all real."""
     keys = Keys(sorted(COLUMNS | {"Order No.", "Trade Time(UTC+0)"}))
     closed, bad = [], []
+    now = datetime.now(UTC)
     for row in reversed(rows):
         key = keys.next(row)
         try:
-            closed.append(_closed(key, row))
+            closed.append(_closed(key, row, now))
         except Unfit as why:
             bad.append(quarantined("closed_pnl", key, row, f"{why}"))
     closed.sort(key=lambda one: one.at)
@@ -81,7 +85,7 @@ def settle_coin(contract: str) -> str:
     raise Unfit(f"the contract {contract[:40]!r} does not say in which coin it settles")
 
 
-def _closed(key: str, row: Row) -> Closed:
+def _closed(key: str, row: Row, now: datetime) -> Closed:
     contract, direction = text(row, "Contracts"), text(row, "Closing Direction")
     side = _DIRECTIONS.get(direction)
     if side is None:
@@ -92,8 +96,10 @@ def _closed(key: str, row: Row) -> Closed:
         raise Unfit("quantity and prices must be above zero")
     inverse = settle not in {"USDT", "USDC"}
     move = 1 / entry - 1 / exit_ if inverse else exit_ - entry
-    gross = (quantity * move * (1 if side is PositionSide.LONG else -1)).quantize(_DIGITS)
+    gross = (quantity * move * (1 if side is PositionSide.LONG else -1)).quantize(_DIGITS, context=_WIDE)
     at = utc(row, "Trade Time(UTC+0)")
+    if why := untimely(at, now):
+        raise Unfit(why)
     reason = text_or_none(row, "Exit Type") or "closed"
     return Closed(key, row, settle, at, side, quantity, entry, exit_, gross, number(row, "Closed P&L"), reason)
 

@@ -8,34 +8,25 @@ from typing import Final, NamedTuple, cast
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.executions import Execution
-from atb_db.importing.plan import Origin, Row, Unit, quarantined
+from atb_db.importing.formats.keys import key_of
+from atb_db.importing.plan import Row, Unit, quarantined
 from atb_db.importing.reading import number, number_or_none, text, text_or_none, utc
-from atb_db.types import ContractType, ImportOutcome
+from atb_db.types import ContractType
 
+_TOO_LARGE: Final = Decimal("1e18")
 COLUMNS: Final = frozenset({"symbol", "side", "price", "amount", "timestamp", "takerOrMaker"})
 
 
 def executions(rows: Sequence[Row]) -> tuple[list[Execution], list[Unit]]:
-    """The executions, oldest first, and what is none: rows for quarantine, and repeated ones of overlapping pages."""
-    found: dict[str, Execution] = {}
-    apart = []
+    """The executions, oldest first, also those that overlapping pages have twice; and what goes into quarantine."""
+    found, bad = [], []
     for number_, row in enumerate(rows, 1):
         try:
-            one = _execution(row)
+            found.append(_execution(row))
         except Unfit as why:
-            key = f"{text_or_none(row, 'symbol')} {text_or_none(row, 'id') or f'row {number_}'}"
-            apart.append(quarantined("trades", key, row, f"{why}"))
-            continue
-        if one.key in found:
-            apart.append(repeated("trades", f"{one.key} (again in row {number_})", row))
-        found.setdefault(one.key, one)
-    return sorted(found.values(), key=lambda one: one.at), apart
-
-
-def repeated(table: str, key: str, row: Row) -> Unit:
-    """A row whose id another row of the file has, too."""
-    why = "another row of the file has the same id: it is recorded once, with the newest figures"
-    return Unit(None, (), (Origin(table, key, row, ImportOutcome.ADJUSTED, why),))
+            key = key_of(text_or_none(row, "symbol") or "", text_or_none(row, "id") or f"row {number_}")
+            bad.append(quarantined("trades", key, row, f"{why}"))
+    return sorted(found, key=lambda one: one.at), bad
 
 
 class Market(NamedTuple):
@@ -81,13 +72,14 @@ def _execution(row: Row) -> Execution:
     size = _contract_size(contract, quantity, price, cost) if is_contract else Decimal(1)
     fees = _fees(row)
     if len(fees) > 1:
-        settled = {currency: fee for currency, fee in fees.items() if currency in {settle, quote}}
+        booked = next((currency for currency in (settle, quote, base) if currency in fees), next(iter(fees)))
         listed = ", ".join(f"{fee} {currency}" for currency, fee in fees.items())
-        note = f"of its fees {listed}, that in {settle} is booked"
-        fees = settled or dict([next(iter(fees.items()))])
+        fees_note = f"of its fees {listed}, that in {booked} is booked"
+        note = f"{note}; {fees_note}" if note else fees_note
+        fees = {booked: fees[booked]}
     currency, fee = next(iter(fees.items()), (None, None))
     return Execution(
-        key=f"{symbol} {text(row, 'id')}",
+        key=key_of(symbol, text(row, "id")),
         row=row,
         book=settle,
         symbol=symbol,
@@ -113,14 +105,27 @@ def _contract_size(contract: ContractType, quantity: Decimal, price: Decimal, co
     if not cost or not price:
         return Decimal(1)
     exact = cost * price / quantity if contract is ContractType.INVERSE else cost / (quantity * price)
-    return exact.quantize(Decimal(1)) if exact >= 1 else Decimal(f"{exact:.3g}")
+    return whole_units(exact) if exact >= 1 else Decimal(f"{exact:.3g}")
+
+
+def whole_units(size: Decimal) -> Decimal:
+    """A contract's size without what rounding of cost and price has left.
+
+    Raises:
+        Unfit: no contract is as large.
+    """
+    if abs(size) >= _TOO_LARGE:
+        raise Unfit(f"by its cost, a contract would be worth {size:.3g} units")
+    return size.quantize(Decimal(1))
 
 
 def _fees(row: Row) -> dict[str, Decimal]:
     """By currency; `fee` and `fees` repeat the same one."""
     listed = row.get("fees") or ([row["fee"]] if row.get("fee") else [])
     sums: dict[str, Decimal] = {}
-    for fee in cast("list[Mapping[str, object]]", listed):
+    for fee in cast("list[object]", listed if isinstance(listed, list) else [listed]):
+        if not isinstance(fee, Mapping):
+            raise Unfit(f"its fee is {str(fee)[:40]!r}, not cost and currency")
         cost, currency = number_or_none(fee, "cost"), text_or_none(fee, "currency")
         if cost is not None and currency is not None:
             sums[currency] = sums.get(currency, Decimal(0)) + cost

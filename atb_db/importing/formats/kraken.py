@@ -7,6 +7,7 @@ from typing import Final
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.executions import Execution
+from atb_db.importing.formats.keys import key_of
 from atb_db.importing.plan import Row, Unit, quarantined
 from atb_db.importing.reading import number, number_or_none, text, text_or_none, utc
 
@@ -20,9 +21,10 @@ def executions(rows: Sequence[Row]) -> tuple[list[Execution], list[Unit]]:
     """The executions, oldest first, and what goes into quarantine."""
     found, bad = [], []
     for number_, row in enumerate(rows, 1):
-        key = text_or_none(row, "txid") or f"row {number_}"
+        key = key_of(text_or_none(row, "txid") or f"row {number_}")
         try:
-            found.append(_execution(text(row, "txid"), row))
+            text(row, "txid")
+            found.append(_execution(key, row))
         except Unfit as why:
             bad.append(quarantined("trades", key, row, f"{why}"))
     return sorted(found, key=lambda one: one.at), bad

@@ -75,7 +75,9 @@ def replayed(row: Row, own: Sequence[Row]) -> ReplayedTrade:
     running = number_or_none(row, "funding_fee_running") or _ZERO
     if running and not is_open:
         notes.append(f"funding of {running} was paid after its last order, and is in no profit of freqtrade's")
-        differences.append(Difference(f"trade {row['id']} of {row['pair']}: funding", str(running), "not booked"))
+        differences.append(
+            Difference(f"trade {row['id']} of {row['pair']}: funding", str(running), "0: it is not booked")
+        )
     return ReplayedTrade(
         row,
         own,

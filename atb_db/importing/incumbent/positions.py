@@ -47,8 +47,11 @@ def position_unit(of: HeldPosition, clock: Clock, *, later_generation: bool) -> 
         replay.run()
     except (Unfit, ValueError, ArithmeticError) as refusal:
         why = refusal if not isinstance(refusal, ArithmeticError) else "its figures are out of all proportion"
-        sentence = f"position {row['id']}: {why}"
-        origins = [Origin(table, str(one["id"]), one, ImportOutcome.QUARANTINED, sentence) for table, one in everything]
+        elsewhere = f"position {row['id']}: {why}"
+        origins = [
+            Origin(table, str(one["id"]), one, ImportOutcome.QUARANTINED, f"{why}" if one is row else elsewhere)
+            for table, one in everything
+        ]
         return PositionUnit(clock.about(row, "entry_time"), Unit(None, (), tuple(origins)), ())
     plan_key = str(replay.steps[0].order)
     made = {step.order for step in replay.steps}

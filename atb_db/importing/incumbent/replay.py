@@ -128,7 +128,9 @@ class Replay:
                 # A closed position keeps something for the exit that closed it.
                 self.partial_notes[row["id"]] = f"{why}: its exit has them"
                 return
-            self.differences.append(Difference(f"{self.name}: partial exit {row['id']}", f"{size:f}", why))
+            self.differences.append(
+                Difference(f"{self.name}: partial exit {row['id']}", f"{size:f}", f"{quantity:f} units: {why}")
+            )
         pnl = self._pnl(quantity, price)
         stated = number_or_none(row, "pnl")
         self._order(key, OrderType.PARTIAL_EXIT, quantity, None, at=at, level=row.get("target_level"))
