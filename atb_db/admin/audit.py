@@ -32,6 +32,7 @@ from atb_db.repository.audit import (
     audit_positions,
     audit_trades,
     get_decision_chunk_ids,
+    get_doubtful_positions,
     get_months,
     get_position_blocks,
     get_session_ids,
@@ -43,12 +44,22 @@ STEP: Final = 20_000
 CHUNKS: Final = 200
 """Rows of compacted decisions that one step compares."""
 
-# How many groups there are is estimated far too low: they would not fit. Compiling takes longer than it saves. What
-# belongs to a step lies near each other, mostly: looking it up is cheaper than reading the session once a step.
+# Compiling takes longer than it saves. What belongs to a step lies near each other, mostly: looking it up is cheaper
+# than reading the session once a step.
 PLANS: Final = (
-    "SET LOCAL jit TO off; SET LOCAL enable_hashagg TO off; SET LOCAL work_mem TO '64MB';"
-    " SET LOCAL random_page_cost TO 1; SET LOCAL plan_cache_mode TO force_custom_plan"
+    "SET LOCAL jit TO off; SET LOCAL work_mem TO '64MB'; SET LOCAL random_page_cost TO 1;"
+    " SET LOCAL plan_cache_mode TO force_custom_plan"
 )
+# By position, how many groups there are is estimated far too low: they would not fit.
+BY_POSITION: Final = "SET LOCAL enable_hashagg TO off"
+BY_TIME: Final = "SET LOCAL enable_hashagg TO on"
+
+
+class Span(NamedTuple):
+    """Positions by their ids, as the statements take them; None does not limit."""
+
+    first_position: int | None
+    last_position: int | None
 
 
 class SessionFinding(NamedTuple):
@@ -177,6 +188,7 @@ class _Books:
         self.findings: list[BookFinding] = []
         self.positions = self.passed_over = 0
         self.is_complete = False
+        self._is_odd = False
 
     def audit(self) -> Iterator[int]:
         """How many positions are done, after each step."""
@@ -203,16 +215,18 @@ class _Books:
         self.is_complete = not runs
 
         def compare(connection: Connection, run: Sequence[PositionBlock]) -> list[BookFinding]:
+            connection.execute(BY_POSITION)
             # Without limits the plan is that of a whole session, and what has no position is compared.
-            first = None if not run or run[0] is blocks[0] else run[0].block * self._width
-            last = None if not run or run[-1] is blocks[-1] else (run[-1].block + 1) * self._width - 1
-            return [
-                finding
-                for statement in (audit_positions, audit_orders, audit_trades)
-                for finding in perform(
-                    connection, statement(session_id=self._session_id, first_position=first, last_position=last)
+            span = Span(
+                None if not run or run[0] is blocks[0] else run[0].block * self._width,
+                None if not run or run[-1] is blocks[-1] else (run[-1].block + 1) * self._width - 1,
+            )
+            statements = [audit_trades(session_id=self._session_id, **span._asdict())]
+            if (doubted := self._doubted(connection, span, sum(one.positions for one in run))) is not None:
+                statements += (
+                    one(session_id=self._session_id, **doubted._asdict()) for one in (audit_positions, audit_orders)
                 )
-            ]
+            return [finding for statement in statements for finding in perform(connection, statement)]
 
         for number, (run, found) in enumerate(side_by_side(self._connections, runs, compare), 1):
             self.findings += found
@@ -221,6 +235,17 @@ class _Books:
             done += sum(one.positions for one in run)
             self.is_complete = number == len(runs)
             yield done
+
+    def _doubted(self, connection: Connection, span: Span, positions: int) -> Span | None:
+        """The part of a span in which it is not plain that positions and orders are sound."""
+        if self._is_odd:
+            return span
+        doubts = perform(connection, get_doubtful_positions(session_id=self._session_id, **span._asdict()))
+        # Where most positions are odd, asking first is in vain, in this session's other spans as well.
+        self._is_odd = doubts.positions > positions / 2
+        if doubts.first_position is None:
+            return None
+        return Span(doubts.first_position if doubts.first_position >= 0 else None, doubts.last_position)
 
     def _sums(self) -> Iterator[Statement[list[BookFinding]]]:
         """What compares sums, and what is not compared by positions; the balance first, should time run out."""
@@ -241,6 +266,7 @@ class _Books:
 
 
 def _perform(connection: Connection, *, statement: Statement[list[BookFinding]]) -> list[BookFinding]:
+    connection.execute(BY_TIME)
     return perform(connection, statement)
 
 

@@ -40,6 +40,17 @@ class PositionBlock(NamedTuple):
     """Oldest transaction that had not ended when they were read: those before it are all there."""
 
 
+class Doubts(NamedTuple):
+    """Which of a session's positions are not plainly sound."""
+
+    positions: int
+    """Number of them."""
+    first_position: int | None
+    """The first one; -1 where something that is in no position is not sound; None without any."""
+    last_position: int | None
+    """The last one."""
+
+
 class MonthBlock(NamedTuple):
     """A month in which a session traded, of which sums by day are kept."""
 
@@ -277,6 +288,19 @@ def get_position_blocks(*, session_id: int, width: int, with_rows: bool = True) 
 
     All that `audit_positions`, `audit_orders` and `audit_trades` compare; without `with_rows` only the positions are
     counted. A block that has as many rows with the same ids, and none of a transaction that began since, is as it was.
+    """
+    ...
+
+
+@query
+def get_doubtful_positions(
+    *, session_id: int, first_position: int | None = None, last_position: int | None = None
+) -> Doubts:
+    """How many of a session's positions are not plainly as their rows say, and the first and the last of them.
+
+    Of those whose ids are from `first_position` to `last_position`; None does not limit, and without a first one, what
+    is in no position is looked at, too. All others, CLOSED with one entry and one exit, are sound, and so are their
+    orders: `audit_positions` and `audit_orders`, which take longer, have nothing to say of them.
     """
     ...
 

@@ -86,37 +86,35 @@ COMMENT ON COLUMN performance_metrics.avg_win IS 'Mean pnl of the winning trades
 COMMENT ON COLUMN performance_metrics.avg_loss IS 'Mean pnl of the losing trades, negative; NULL without one.';
 
 CREATE VIEW recomputed_metrics AS
-WITH booked AS (
-    SELECT t.session_id, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding,
-           sign(t.pnl)::integer AS outcome, l.entry_number, p.opening, p.period, p.period_start
+WITH booked AS NOT MATERIALIZED (
+    SELECT t.session_id, t.pnl, t.net_pnl, t.commission, t.margin_interest_cost, t.funding, t.exit_time,
+           l.entry_number, l.total_balance - t.net_pnl AS opening, s.initial_balance
       FROM trades AS t
       JOIN account_balances AS l ON l.request_id = t.request_id
       JOIN trading_sessions AS s ON s.id = t.session_id
-     CROSS JOIN LATERAL (
-               VALUES (
-                          'DAILY'::metric_period, date_trunc('day', t.exit_time, 'UTC'), l.total_balance - t.net_pnl
-                      ),
-                      ('ALL_TIME'::metric_period, 'epoch'::timestamptz, s.initial_balance)
-           ) AS p (period, period_start, opening)
-), valued AS (
-    SELECT session_id, pnl, commission, margin_interest_cost, funding, outcome, entry_number, period, period_start,
-           first_value(opening) OVER in_order AS opening_balance,
-           first_value(opening) OVER in_order + sum(net_pnl) OVER in_order AS value,
-           row_number() OVER in_order AS place,
-           lag(outcome) OVER in_order AS earlier_outcome,
-           lead(entry_number) OVER in_order IS NULL AS is_last
+), counted AS (
+    -- One after the other, and not side by side: who asks for one kind of period reads trades for that one only.
+    SELECT session_id, pnl, net_pnl, commission, margin_interest_cost, funding, entry_number,
+           'DAILY'::metric_period AS period, date_trunc('day', exit_time, 'UTC') AS period_start, opening
       FROM booked
+     UNION ALL
+    SELECT session_id, pnl, net_pnl, commission, margin_interest_cost, funding, entry_number,
+           'ALL_TIME'::metric_period, 'epoch'::timestamptz, initial_balance
+      FROM booked
+), valued AS (
+    SELECT session_id, pnl, net_pnl, commission, margin_interest_cost, funding, entry_number, period, period_start,
+           opening, sum(net_pnl) OVER in_order AS earned, row_number() OVER in_order AS place
+      FROM counted
     WINDOW in_order AS (
                PARTITION BY session_id, period, period_start ORDER BY entry_number ROWS UNBOUNDED PRECEDING
            )
 ), measured AS (
-    SELECT session_id, pnl, commission, margin_interest_cost, funding, outcome, period, period_start, opening_balance,
-           value, is_last,
-           greatest(opening_balance, max(value) OVER in_order) AS peak,
-           -- From where the run of equal outcomes begins.
-           outcome * (
-               place + 1 - max(CASE WHEN outcome IS DISTINCT FROM earlier_outcome THEN place END) OVER in_order
-           ) AS streak
+    SELECT session_id, pnl, net_pnl, commission, margin_interest_cost, funding, period, period_start, earned, place,
+           max(CASE WHEN place = 1 THEN opening END) OVER in_order AS opening_balance,
+           greatest(0, max(earned) OVER in_order) AS most_earned,
+           -- Whatever is no win, or no loss, ends the run before it.
+           coalesce(max(place) FILTER (WHERE pnl <= 0) OVER in_order, 0) AS last_not_won,
+           coalesce(max(place) FILTER (WHERE pnl >= 0) OVER in_order, 0) AS last_not_lost
       FROM valued
     WINDOW in_order AS (
                PARTITION BY session_id, period, period_start ORDER BY entry_number ROWS UNBOUNDED PRECEDING
@@ -126,20 +124,24 @@ SELECT session_id, period, period_start,
        CASE period WHEN 'DAILY' THEN period_start + interval '24 hours' END AS period_end,
        max(opening_balance) AS opening_balance,
        count(*)::integer AS total_trades,
-       (count(*) FILTER (WHERE outcome > 0))::integer AS winning_trades,
-       (count(*) FILTER (WHERE outcome < 0))::integer AS losing_trades,
-       coalesce(sum(pnl) FILTER (WHERE outcome > 0), 0) AS gross_profit,
-       coalesce(-sum(pnl) FILTER (WHERE outcome < 0), 0) AS gross_loss,
+       (count(*) FILTER (WHERE pnl > 0))::integer AS winning_trades,
+       (count(*) FILTER (WHERE pnl < 0))::integer AS losing_trades,
+       coalesce(sum(pnl) FILTER (WHERE pnl > 0), 0) AS gross_profit,
+       coalesce(-sum(pnl) FILTER (WHERE pnl < 0), 0) AS gross_loss,
        sum(commission) AS commission,
        sum(margin_interest_cost) AS margin_interest_cost,
        sum(funding) AS funding,
        max(pnl) AS best_trade_pnl,
        min(pnl) AS worst_trade_pnl,
-       (max(streak) FILTER (WHERE is_last))::integer AS current_streak,
-       greatest(max(streak), 0)::integer AS largest_win_streak,
-       greatest(max(-streak), 0)::integer AS largest_loss_streak,
-       max(peak) AS peak_balance,
-       max(drawdown(peak, value)) AS max_drawdown
+       (max(last_not_lost) - max(last_not_won))::integer AS current_streak,
+       max(place - last_not_won)::integer AS largest_win_streak,
+       max(place - last_not_lost)::integer AS largest_loss_streak,
+       max(opening_balance) + max(most_earned) AS peak_balance,
+       -- What earns something, or nothing, is no deeper than what was before it.
+       coalesce(
+           max(drawdown(opening_balance + most_earned, opening_balance + earned)) FILTER (WHERE net_pnl < 0),
+           0.000000000000
+       ) AS max_drawdown
   FROM measured
  GROUP BY session_id, period, period_start;
 COMMENT ON VIEW recomputed_metrics IS

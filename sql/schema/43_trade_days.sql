@@ -147,12 +147,7 @@ CREATE FUNCTION measured_trade_days(session bigint, days timestamptz[]) RETURNS 
 LANGUAGE sql STABLE AS $$
     WITH ordered AS (
         SELECT d.day, t.id, t.exit_time, t.pnl, t.commission, t.margin_interest_cost, t.funding, t.net_pnl,
-               t.exit_time - t.entry_time AS held, sign(t.pnl)::integer AS outcome, row_number() OVER in_order AS place,
-               -- Where a run of equal outcomes begins.
-               CASE
-                   WHEN lag(sign(t.pnl)) OVER in_order IS DISTINCT FROM sign(t.pnl) THEN row_number() OVER in_order
-               END AS run_start,
-               lead(t.id) OVER in_order IS NULL AS is_last
+               t.exit_time - t.entry_time AS held, row_number() OVER in_order AS place
           FROM unnest(days) AS d (day)
          CROSS JOIN LATERAL (
                    SELECT r.id, r.entry_time::timestamptz, r.exit_time::timestamptz, r.pnl::numeric,
@@ -165,19 +160,36 @@ LANGUAGE sql STABLE AS $$
                ) AS t
         WINDOW in_order AS (PARTITION BY d.day ORDER BY t.exit_time, t.id)
     ), counted AS (
-        SELECT o.*, count(o.run_start) OVER in_order AS run, o.place + 1 - max(o.run_start) OVER in_order AS streak
+        SELECT o.*,
+               -- Whatever is no win, or no loss, ends the run before it.
+               coalesce(max(o.place) FILTER (WHERE o.pnl <= 0) OVER in_order, 0) AS last_not_won,
+               coalesce(max(o.place) FILTER (WHERE o.pnl >= 0) OVER in_order, 0) AS last_not_lost
           FROM ordered AS o
         WINDOW in_order AS (PARTITION BY o.day ORDER BY o.exit_time, o.id ROWS UNBOUNDED PRECEDING)
     )
-    SELECT session, c.day, count(*)::integer, (count(*) FILTER (WHERE c.outcome = 1))::integer,
-           (count(*) FILTER (WHERE c.outcome = -1))::integer,
-           coalesce(sum(c.pnl) FILTER (WHERE c.outcome = 1), 0), coalesce(-sum(c.pnl) FILTER (WHERE c.outcome = -1), 0),
+    SELECT session, c.day, count(*)::integer, (count(*) FILTER (WHERE c.pnl > 0))::integer,
+           (count(*) FILTER (WHERE c.pnl < 0))::integer,
+           coalesce(sum(c.pnl) FILTER (WHERE c.pnl > 0), 0), coalesce(-sum(c.pnl) FILTER (WHERE c.pnl < 0), 0),
            sum(c.commission), sum(c.margin_interest_cost), sum(c.funding), sum(c.net_pnl), max(c.pnl), min(c.pnl),
-           sum(c.held), sum(c.held) FILTER (WHERE c.outcome = 1), sum(c.held) FILTER (WHERE c.outcome = -1),
-           max(c.outcome) FILTER (WHERE c.place = 1), (count(*) FILTER (WHERE c.run = 1))::integer,
-           max(c.outcome) FILTER (WHERE c.is_last), (max(c.streak) FILTER (WHERE c.is_last))::integer,
-           coalesce(max(c.streak) FILTER (WHERE c.outcome = 1), 0)::integer,
-           coalesce(max(c.streak) FILTER (WHERE c.outcome = -1), 0)::integer
+           sum(c.held), sum(c.held) FILTER (WHERE c.pnl > 0), sum(c.held) FILTER (WHERE c.pnl < 0),
+           sign(max(c.pnl) FILTER (WHERE c.place = 1))::integer,
+           -- Of the three, only the one of the first outcome is not at once, and below, of the last one not at last.
+           greatest(
+               coalesce(min(c.place) FILTER (WHERE c.pnl <= 0), count(*) + 1),
+               coalesce(min(c.place) FILTER (WHERE c.pnl >= 0), count(*) + 1),
+               coalesce(min(c.place) FILTER (WHERE c.pnl <> 0), count(*) + 1)
+           )::integer - 1,
+           CASE count(*)
+               WHEN max(c.place) FILTER (WHERE c.pnl > 0) THEN 1 WHEN max(c.place) FILTER (WHERE c.pnl < 0) THEN -1
+               ELSE 0
+           END,
+           (
+               count(*)
+               - least(
+                   max(c.last_not_won), max(c.last_not_lost), coalesce(max(c.place) FILTER (WHERE c.pnl <> 0), 0)
+               )
+           )::integer,
+           max(c.place - c.last_not_won)::integer, max(c.place - c.last_not_lost)::integer
       FROM counted AS c
      GROUP BY c.day
 $$;
@@ -186,26 +198,35 @@ COMMENT ON FUNCTION measured_trade_days IS
 
 CREATE FUNCTION measured_trade_parts(session bigint, days timestamptz[]) RETURNS SETOF trade_day_parts
 LANGUAGE sql STABLE AS $$
+    WITH finest AS (
+        -- All of them are counted once; what they are divided by less often is added up from that.
+        SELECT d.day, t.strategy_name, t.symbol, t.exit_reason, count(*) AS trades,
+               count(*) FILTER (WHERE t.pnl > 0) AS wins, count(*) FILTER (WHERE t.pnl < 0) AS losses,
+               sum(t.pnl) AS gross_pnl, sum(t.commission + t.margin_interest_cost) AS costs, sum(t.net_pnl) AS net_pnl,
+               max(t.exit_time) AS last_exit_time
+          FROM unnest(days) AS d (day)
+         CROSS JOIN LATERAL (
+                   SELECT r.strategy_name::text, r.symbol::text, r.exit_reason::text, r.exit_time::timestamptz,
+                          r.pnl::numeric, r.commission::numeric, r.margin_interest_cost::numeric, r.net_pnl::numeric
+                     FROM trades AS r
+                    WHERE r.session_id = session
+                      AND r.exit_time >= d.day
+                      AND r.exit_time < d.day + interval '24 hours'
+                   OFFSET 0
+               ) AS t
+         GROUP BY d.day, t.strategy_name, t.symbol, t.exit_reason
+    )
     SELECT session,
-           CASE grouping(t.strategy_name, t.symbol, t.exit_reason)
+           CASE grouping(f.strategy_name, f.symbol, f.exit_reason)
                WHEN 0 THEN 'all of them' WHEN 3 THEN 'strategy_name' WHEN 5 THEN 'symbol' ELSE 'exit_reason'
            END,
-           d.day, coalesce(t.strategy_name, ''), coalesce(t.symbol, ''), coalesce(t.exit_reason, ''),
-           count(*)::integer, (count(*) FILTER (WHERE t.pnl > 0))::integer,
-           (count(*) FILTER (WHERE t.pnl < 0))::integer, sum(t.pnl), sum(t.commission + t.margin_interest_cost), sum(t.net_pnl), max(t.exit_time)
-      FROM unnest(days) AS d (day)
-     CROSS JOIN LATERAL (
-               SELECT r.strategy_name::text, r.symbol::text, r.exit_reason::text, r.exit_time::timestamptz,
-                      r.pnl::numeric, r.commission::numeric, r.margin_interest_cost::numeric, r.net_pnl::numeric
-                 FROM trades AS r
-                WHERE r.session_id = session
-                  AND r.exit_time >= d.day
-                  AND r.exit_time < d.day + interval '24 hours'
-               OFFSET 0
-           ) AS t
+           f.day, coalesce(f.strategy_name, ''), coalesce(f.symbol, ''), coalesce(f.exit_reason, ''),
+           sum(f.trades)::integer, sum(f.wins)::integer, sum(f.losses)::integer, sum(f.gross_pnl), sum(f.costs),
+           sum(f.net_pnl), max(f.last_exit_time)
+      FROM finest AS f
      GROUP BY GROUPING SETS (
-               (d.day, t.strategy_name, t.symbol, t.exit_reason), (d.day, t.strategy_name), (d.day, t.symbol),
-               (d.day, t.exit_reason)
+               (f.day, f.strategy_name, f.symbol, f.exit_reason), (f.day, f.strategy_name), (f.day, f.symbol),
+               (f.day, f.exit_reason)
            )
 $$;
 COMMENT ON FUNCTION measured_trade_parts IS

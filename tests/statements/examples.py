@@ -325,6 +325,9 @@ EXAMPLES: Final[dict[str, Callable[[World], Statement[object]]]] = {
     "audit.audit_trades": lambda world: audit.audit_trades(session_id=world.session_id, **EVERY_POSITION),
     "audit.audit_metrics": lambda world: audit.audit_metrics(session_id=world.session_id, daily=True),
     "audit.get_months": lambda world: audit.get_months(session_id=world.session_id),
+    "audit.get_doubtful_positions": lambda world: audit.get_doubtful_positions(
+        session_id=world.session_id, **EVERY_POSITION
+    ),
     "audit.get_position_blocks": lambda world: audit.get_position_blocks(session_id=world.session_id, width=4096),
     "events.copy_events": lambda world: events.copy_events(
         session_id=world.session_id,
