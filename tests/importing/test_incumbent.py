@@ -300,6 +300,77 @@ def test_the_unresolved_need_a_person(source: Callable[[str], str], fresh_url: s
     assert (stop.internal_order_id, str(stop.order_type), stop.price) == ("i3", "STOP_LOSS", Decimal(110))
 
 
+CHANGED = {
+    "trades 1": "UPDATE trades SET pnl = 99 WHERE id = 1",
+    "trades 2": "UPDATE trades SET pnl = 99 WHERE id = 2",
+    "positions 1": "UPDATE positions SET entry_price = 50 WHERE id = 1",
+    "system_events 1": "UPDATE system_events SET message = 'other' WHERE id = 1",
+    "account_balances 3": "UPDATE account_balances SET total_balance = 7 WHERE id = 3",
+}
+
+
+@pytest.mark.parametrize("row", CHANGED)
+def test_what_was_changed_after_it_was_imported_changes_no_books(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database, row: str
+) -> None:
+    """It is in quarantine beside the row as it was, which is still found; another run finds nothing new."""
+    url = source("")
+    first = imported(fresh_url, url)
+    with psycopg.connect(url) as old:
+        old.execute(CHANGED[row])
+    done, again = imported(fresh_url, url), imported(fresh_url, url)
+    assert adds_up(done)
+    assert (done.books, done.quarantined) == (again.books, again.quarantined) == (first.books, 1)
+    assert again.fates == ()
+    table, _, key = row.partition(" ")
+    [known] = fresh_db.run(imports.find_imported(source_table=table, source_key=key))
+    assert str(known.outcome) != "QUARANTINED"
+    [kept] = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
+    assert (kept.source_key, kept.reason) == (
+        f"{key} (changed)",
+        "it was imported before, with other figures; the first are in the books",
+    )
+    assert books_are_clean(fresh_url)
+
+
+def test_what_comes_later_is_added_to_what_is_there(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database
+) -> None:
+    """Rows of a table are loaded many at a time: those that are there are left alone."""
+    url = source("")
+    first = imported(fresh_url, url)
+    with psycopg.connect(url) as old:
+        old.execute(
+            "INSERT INTO system_events VALUES (3, '2026-01-03', 'ALERT', 'info', 'new', NULL, 1);"
+            "INSERT INTO account_history VALUES (2, '2026-01-03', 1001, 1001, 5, 0.02, 1);"
+            "INSERT INTO strategy_executions VALUES"
+            " (2, '2026-01-03', 'ml', 'BTCUSDT', 'buy', 0.5, 'opened', 100, 1, 1);"
+        )
+    done = imported(fresh_url, url)
+    assert adds_up(done)
+    assert (done.quarantined, [fate.table for fate in done.fates]) == (0, [])
+    grown = {"system_events", "account_history", "strategy_executions"}
+    assert {one.table for one in done.counts if one.known != one.rows} == grown
+    assert all(one.rows == one.known + 1 for one in done.counts if one.table in grown)
+    keys = fresh_db.run(imports.get_imported_keys(source_id=first.source_id))
+    assert (
+        sum(key.target_id is not None or key.session_id is not None for key in keys if key.source_table in grown) == 7
+    )
+    assert books_are_clean(fresh_url)
+
+
+def test_what_changes_no_figure_of_a_closed_position_is_taken_over(
+    source: Callable[[str], str], fresh_url: str
+) -> None:
+    url = source("UPDATE trades SET margin_interest_cost = NULL WHERE id = 1")
+    first = imported(fresh_url, url)
+    with psycopg.connect(url) as old:
+        old.execute("UPDATE positions SET unrealized_pnl = 3 WHERE id = 1; ALTER TABLE trades ADD COLUMN mood text")
+    done = imported(fresh_url, url)
+    assert (done.books, done.quarantined) == (first.books, 0)
+    assert all(one.known == one.rows for one in imported(fresh_url, url).counts)
+
+
 def test_since_takes_the_sessions_that_had_not_ended(source: Callable[[str], str], fresh_url: str) -> None:
     url = source("INSERT INTO system_events VALUES (3, '2026-01-02', 'ALERT', 'info', 'x', NULL, 2)")
     done = imported(fresh_url, url, Choice("UTC", since=datetime(2026, 1, 20, tzinfo=UTC)))
