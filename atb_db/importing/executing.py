@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from decimal import Decimal
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from atb_db.database import Database
 from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.importing.ahead import made_ahead
 from atb_db.importing.errors import Unfit, UnusableSource
-from atb_db.importing.plan import Book, Difference, Origin, Plan, Unit, as_document
+from atb_db.importing.plan import IMPORTED_OTHERWISE, Book, Difference, Origin, Plan, Unit, as_document, changed_key
 from atb_db.importing.results import Counted, Fate, Imported, ImportedBook
 from atb_db.importing.run import BOOKS, Run
 from atb_db.importing.sending import Sending
 from atb_db.repository import account, imports, metrics, positions, sessions
-from atb_db.repository.imports import NewImportedRow
-from atb_db.types import ImportOutcome
+from atb_db.repository.imports import ImportedKey, NewImportedRow
+from atb_db.repository.positions import Position
+from atb_db.types import ImportOutcome, PositionStatus
 
 RowsDone: TypeAlias = Callable[[str, int, int | None], None]
 """Called with what is being done, how many rows are done, and about how many there are."""
@@ -37,6 +38,10 @@ _AT_ONCE: Final = 300
 
 
 _Begin: TypeAlias = Callable[[], AbstractContextManager[Transaction]]
+
+
+class _OtherFigures(Exception):  # noqa: N818
+    """Ends the transaction in which a closed position would have got other figures."""
 
 
 class _NotForGood(Exception):  # noqa: N818
@@ -94,10 +99,20 @@ def _store_all(
         progress(done)
         for origin in unit.origins:
             tally.setdefault(origin.table, Counter())["rows"] += 1
-        if all(_is_known(run, origin) for origin in unit.origins):
-            for origin in unit.origins:
-                tally[origin.table]["known"] += 1
-                tally[origin.table][run.known[origin.table, origin.key].outcome] += 1
+        before = [_known(run, origin) for origin in unit.origins]
+        if all(before):
+            _count_known(unit, before, tally)
+            continue
+        if unit.severable and any(before):
+            # To load once more what is there would be refused.
+            _count_known(unit, before, tally)
+            unit = unit.only([known is None for known in before])  # noqa: PLW2901
+        if (position_id := _position_of(run, unit)) is not None:
+            # What is said of a closed position now may be booked once more: it is looked at alone.
+            fates += _store(begin, run, new, tally)
+            new.clear()
+            waiting = 0
+            fates += _store_later(begin, run, unit, position_id, tally)
             continue
         new.append(unit)
         waiting += len(unit.origins)
@@ -122,9 +137,69 @@ def _transactions(db: Database, *, dry_run: bool) -> Iterator[_Begin]:
         pass
 
 
-def _is_known(run: Run, origin: Origin) -> bool:
-    before = run.known.get((origin.table, origin.key))
-    return before is not None and before.content_hash == origin.content_hash
+def _known(run: Run, origin: Origin) -> ImportedKey | None:
+    """What an earlier run made of the same row, or of the same change of it."""
+    for key in (origin.key, changed_key(origin.key)):
+        before = run.known.get((origin.table, key))
+        if before is not None and before.content_hash == origin.content_hash:
+            return before
+    return None
+
+
+def _count_known(unit: Unit, before: Iterable[ImportedKey | None], tally: dict[str, Counter[str]]) -> None:
+    for origin, known in zip(unit.origins, before, strict=True):
+        if known is not None:
+            tally[origin.table]["known"] += 1
+            tally[origin.table][known.outcome] += 1
+
+
+def _position_of(run: Run, unit: Unit) -> int | None:
+    """The position that an earlier run made of it; None where there is none."""
+    known = (run.known.get((origin.table, origin.key)) for origin in unit.origins if origin.of_position)
+    return next((one.target_id for one in known if one is not None and one.target_id is not None), None)
+
+
+def _store_later(begin: _Begin, run: Run, unit: Unit, position_id: int, tally: dict[str, Counter[str]]) -> list[Fate]:
+    """Store what has changed in a position: one that was open goes on, the figures of one that was closed stay."""
+    was = None
+    with suppress(NotFound), begin() as tx:  # it is planned, and nothing of it is filled
+        was = _figures(tx, position_id)
+    if was is None or was.position.status is not PositionStatus.CLOSED:
+        return _store(begin, run, [unit], tally)
+    own: dict[str, Counter[str]] = {origin.table: Counter() for origin in unit.origins}
+
+    @contextmanager
+    def begin_and_compare() -> Iterator[Transaction]:
+        with begin() as tx:
+            yield tx
+            if _figures(tx, position_id) != was:
+                raise _OtherFigures
+
+    try:
+        fates = _store(begin_and_compare, run, [unit], own)
+    except _OtherFigures:
+        run.forget()
+        before = [_known(run, origin) for origin in unit.origins]
+        _count_known(unit, before, tally)
+        fresh = tuple(origin for origin, known in zip(unit.origins, before, strict=True) if known is None)
+        return _quarantine(begin, run, unit._replace(origins=fresh), Unfit(IMPORTED_OTHERWISE), tally)
+    for table, counted in own.items():
+        tally[table].update(counted)
+    return fates
+
+
+class _Figures(NamedTuple):
+    """What must not change in a closed position."""
+
+    position: Position
+    balance: Decimal
+
+
+def _figures(tx: Transaction, position_id: int) -> _Figures:
+    position = tx.run(positions.get_position(position_id=position_id))
+    # What is beside the figures, such as a reason or when something was last said, may.
+    plain = position._replace(orders=(), last_update=position.entry_time)
+    return _Figures(plain, tx.run(account.get_current_balance(session_id=position.session_id)))
 
 
 def _same_zone(tx: Transaction, source_id: int, zone: str | None) -> None:
@@ -208,10 +283,21 @@ def _store(
                 for some in (units[:half], units[half:])
                 for fate in _store(begin, run, some, tally, at_once=at_once)
             ]
-        session_id = run.sessions.get(units[0].book or "")
-        rows = [_refused(origin, refusal, session_id) for origin in units[0].origins]
-        with begin() as tx:
-            tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
+        return _quarantine(begin, run, units[0], refusal, tally)
+    return _counted(rows, tally)
+
+
+def _quarantine(
+    begin: _Begin, run: Run, unit: Unit, refusal: AtbDbError | Unfit, tally: dict[str, Counter[str]]
+) -> list[Fate]:
+    session_id = run.sessions.get(unit.book or "")
+    rows = [_refused(run, origin, refusal, session_id) for origin in unit.origins]
+    with begin() as tx:
+        tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
+    return _counted(rows, tally)
+
+
+def _counted(rows: Sequence[NewImportedRow], tally: dict[str, Counter[str]]) -> list[Fate]:
     for row in rows:
         tally[row.source_table][str(row.outcome)] += 1
     return [
@@ -253,16 +339,26 @@ def _row(run: Run, origin: Origin, session_id: int | None, results: dict[str, in
     )
 
 
-def _refused(origin: Origin, refusal: AtbDbError | Unfit, session_id: int | None) -> NewImportedRow:
+def _refused(run: Run, origin: Origin, refusal: AtbDbError | Unfit, session_id: int | None) -> NewImportedRow:
+    before = run.known.get((origin.table, origin.key))
+    # A row that is in the books stays known as what it became there.
+    in_books = before is not None and before.outcome is not ImportOutcome.QUARANTINED
     return NewImportedRow(
         origin.table,
-        origin.key,
+        changed_key(origin.key) if in_books else origin.key,
         ImportOutcome.QUARANTINED,
         origin.content_hash,
         session_id,
-        reason=f"{refusal}" if isinstance(refusal, Unfit) else f"the books refuse it: {refusal}",
+        reason=_why(refusal, in_books=in_books),
         content=as_document(origin.row),
     )
+
+
+def _why(refusal: AtbDbError | Unfit, *, in_books: bool) -> str:
+    if isinstance(refusal, Unfit):
+        return f"{refusal}"
+    # A request_id that was used with other content is of the same row as it was.
+    return IMPORTED_OTHERWISE if in_books and "request_id" in f"{refusal}" else f"the books refuse it: {refusal}"
 
 
 def _book(tx: Transaction, session_id: int, book: Book) -> ImportedBook:

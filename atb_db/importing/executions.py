@@ -15,11 +15,11 @@ from atb_db.statement import Statement
 from atb_db.types import ContractType, ImportOutcome, OrderStatus, OrderType, PositionSide
 
 _ZERO: Final = Decimal(0)
-_TOO_LARGE: Final = Decimal("1e30")
+TOO_LARGE: Final = Decimal("1e30")
 _FIRST: Final = datetime(2009, 1, 3, tzinfo=UTC)
 _AHEAD: Final = timedelta(days=1)
 """For clocks that are wrong, and times that were written in a zone of their own."""
-_LONGEST_SYMBOL: Final = 128
+LONGEST_SYMBOL: Final = 128
 _LONGEST_ORDER: Final = 240
 """Room is left for the number of the part that an order plays."""
 
@@ -72,9 +72,9 @@ def unbookable(execution: Execution, now: datetime) -> str | None:
     """
     figures = {"quantity": execution.quantity, "price": execution.price, "fee": execution.fee or _ZERO}
     for name, figure in figures.items():
-        if abs(figure) >= _TOO_LARGE:
+        if abs(figure) >= TOO_LARGE:
             return f"{name} is {figure}, which is none"
-    names = {"symbol": (execution.symbol, _LONGEST_SYMBOL), "the order's id": (execution.order or "", _LONGEST_ORDER)}
+    names = {"symbol": (execution.symbol, LONGEST_SYMBOL), "the order's id": (execution.order or "", _LONGEST_ORDER)}
     for name, (text, most) in names.items():
         if len(text) > most:
             return f"{name} has {len(text)} characters, more than {most}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from itertools import compress
 from typing import Final, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
@@ -111,15 +112,29 @@ class Unit(NamedTuple):
             and not any(step.order for step in self.steps)
         )
 
+    @property
+    def severable(self) -> bool:
+        """Whether its rows have nothing to do with each other."""
+        return bool(self.copies) or self.apart
+
     def halves(self) -> list[Unit]:
-        """Both halves of a unit whose rows have nothing to do with each other; else itself."""
+        """Both halves of a unit that is severable; else itself."""
         half = len(self.origins) // 2
-        if not half or not (self.copies or self.apart):
+        if not half or not self.severable:
             return [self]
         return [
             Unit(self.book, self.steps[part], self.origins[part], self.copies[part])
             for part in (slice(half), slice(half, None))
         ]
+
+    def only(self, wanted: Sequence[bool]) -> Unit:
+        """Those rows of a severable unit that are wanted."""
+        return Unit(
+            self.book,
+            tuple(compress(self.steps, wanted)),
+            tuple(compress(self.origins, wanted)),
+            tuple(compress(self.copies, wanted)),
+        )
 
 
 class Book(NamedTuple):
@@ -213,6 +228,14 @@ def _together(group: Sequence[Unit]) -> Unit:
 def quarantined(table: str, key: str, row: Row, why: str, *, book: str | None = None) -> Unit:
     """A row that goes into no book; with the one that it was meant for it goes when that is purged."""
     return Unit(book, (), (Origin(table, key, row, ImportOutcome.QUARANTINED, why),))
+
+
+IMPORTED_OTHERWISE: Final = "it was imported before, with other figures; the first are in the books"
+
+
+def changed_key(key: str) -> str:
+    """The key of what a row says now that is in the books with what it said before."""
+    return f"{key[:200]} (changed)"
 
 
 def repeated(table: str, key: str, row: Row, why: str) -> Unit:

@@ -82,6 +82,12 @@ def text_or_none(row: Row, name: str) -> str | None:
     return (str(value).strip() or None) if value is not None else None
 
 
+def object_or_none(row: Row, name: str) -> dict[str, object] | None:
+    """An object of JSON; None for anything else."""
+    value = row.get(name)
+    return value if isinstance(value, dict) else None
+
+
 def utc(row: Row, name: str) -> datetime:
     """A moment: ISO text or a datetime, UTC where it says no zone, or milliseconds since 1970.
 

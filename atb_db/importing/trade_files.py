@@ -14,7 +14,21 @@ from atb_db.importing.cutting import begun_since
 from atb_db.importing.errors import UnusableSource
 from atb_db.importing.executions import Execution, Held, unbookable, units_of
 from atb_db.importing.formats import binance, bybit, ccxt, ccxt_orders, kraken, plain
-from atb_db.importing.plan import Book, Figure, Ids, Origin, Plan, Row, Source, Step, Unit, quarantined, repeated
+from atb_db.importing.plan import (
+    IMPORTED_OTHERWISE,
+    Book,
+    Figure,
+    Ids,
+    Origin,
+    Plan,
+    Row,
+    Source,
+    Step,
+    Unit,
+    changed_key,
+    quarantined,
+    repeated,
+)
 from atb_db.importing.reading import text
 from atb_db.repository import orders
 from atb_db.statement import Statement
@@ -210,8 +224,8 @@ def _repeated(execution: Execution, content_hash: int) -> Unit:
         return Unit(execution.book, (), (origin,))
     if execution.table == "orders":
         return Unit(execution.book, (Step(partial(_totals, one=execution)),), (origin,))
-    why = "it was imported before, with other figures; the first are in the books"
-    return quarantined(execution.table, f"{execution.key[:200]} (changed)", execution.row, why, book=execution.book)
+    key = changed_key(execution.key)
+    return quarantined(execution.table, key, execution.row, IMPORTED_OTHERWISE, book=execution.book)
 
 
 def _totals(ids: Ids, *, one: Execution) -> Statement[object]:

@@ -160,10 +160,17 @@ def test_since_leaves_older_trades_out_and_a_later_run_brings_them(sample: Sampl
     rows = {one.table: one.rows for one in part.counts}
     whole = imported(fresh_url, sample(f"{NAME}.sqlite"))
     due = {one.table: one.rows for one in whole.counts}
-    counted = ("trades", "orders", "wallet_history")
-    assert part.left_out == sum(due[table] - rows[table] for table in counted) > 0
+    assert part.left_out == sum(due.values()) - sum(rows.values()) > 0
     assert {one.table: one.known for one in whole.counts} == rows
     assert books_are_clean(fresh_url)
+
+
+def test_since_may_leave_no_trade(sample: Sample, fresh_url: str) -> None:
+    whole = imported(fresh_url, sample(f"{NAME}.sqlite"), dry_run=True)
+    done = imported(fresh_url, sample(f"{NAME}.sqlite"), Choice(since=datetime(2026, 11, 1, tzinfo=UTC)))
+    assert adds_up(done)
+    assert (done.books, done.quarantined) == ((), 0)
+    assert sum(one.rows for one in done.counts) + done.left_out == sum(one.rows for one in whole.counts)
 
 
 CLOSED = {**TRADE, "is_open": 0}
@@ -201,6 +208,29 @@ def test_orders_of_deleted_trades_are_in_quarantine(fresh_url: str, tmp_path: Pa
     orphan = {**ORDER, "id": 5, "ft_trade_id": 5, "order_id": "gone"}
     done = imported(fresh_url, write_freqtrade(tmp_path / "bot.sqlite", [TRADE], [ORDER, orphan]))
     assert [fate.reason for fate in done.fates] == ["its trade 5 was deleted"]
+
+
+def test_what_is_around_deleted_trades_is_somewhere(fresh_url: str, tmp_path: Path) -> None:
+    """Notes of a trade that is gone, and pair locks of a bot without a trade."""
+    path = write_freqtrade(tmp_path / "bot.sqlite", [], [])
+    with closing(sqlite3.connect(path)) as bot:
+        bot.execute("CREATE TABLE trade_custom_data (id, ft_trade_id, cd_key, cd_value)")
+        bot.execute("INSERT INTO trade_custom_data VALUES (1, 5, 'level', '1.5')")
+        bot.execute("CREATE TABLE pairlocks (id, pair, side, reason, lock_time, lock_end_time, active)")
+        bot.execute("INSERT INTO pairlocks VALUES (1, 'A/B', '*', 'x', '2026-03-01', '2026-03-02', 1)")
+        bot.commit()
+    done = imported(fresh_url, path)
+    assert [(one.table, one.adjusted, one.quarantined) for one in done.counts] == [
+        ("pairlocks", 1, 0),
+        ("trade_custom_data", 0, 1),
+    ]
+
+
+def test_a_text_that_cannot_be_stored_is_one_sentence(fresh_url: str, fresh_db: Database, tmp_path: Path) -> None:
+    path = write_freqtrade(tmp_path / "bot.sqlite", [TRADE, {**TRADE, "id": 2, "enter_tag": "a\0b"}], [ORDER])
+    with pytest.raises(UnusableSource, match="the character NUL in enter_tag of row 2 of trades"):
+        imported(fresh_url, path)
+    assert fresh_db.run(imports.get_import_sources()) == []
 
 
 def test_rows_that_are_still_in_the_log_are_read(tmp_path: Path) -> None:

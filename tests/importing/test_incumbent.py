@@ -89,6 +89,13 @@ def test_times_of_an_hour_that_comes_twice_are_counted(source: Callable[[str], s
     assert ambiguous.source == "1 lie in an hour that comes twice"
 
 
+def test_times_that_the_zone_never_had_raise_the_question(source: Callable[[str], str], fresh_url: str) -> None:
+    url = source("UPDATE system_events SET timestamp = '2026-03-29 02:30' WHERE id = 1")
+    done = imported(fresh_url, url, Choice("Europe/Berlin"), dry_run=True)
+    [skipped] = [one for one in done.differences if one.subject == "times"]
+    assert skipped.source == "1 lie in an hour that Europe/Berlin skips: is it the zone?"
+
+
 def test_the_bot_goes_on_here_with_its_open_position(
     source: Callable[[str], str], fresh_url: str, fresh_db: Database
 ) -> None:
@@ -171,6 +178,14 @@ REFUSED = {
     "orders: its status is 'maybe'": "UPDATE orders SET status = 'maybe' WHERE id = 3",
     "partial_trades: its position 99 is not there": "UPDATE partial_trades SET position_id = 99 WHERE id = 2",
     "trading_sessions: initial_balance is missing": "UPDATE trading_sessions SET initial_balance = NULL WHERE id = 2",
+    "trades: it repeats trade 1": "CREATE TEMP TABLE again AS SELECT * FROM trades WHERE id = 1; "
+    "UPDATE again SET id = 6; INSERT INTO trades SELECT * FROM again",
+    "trading_sessions: initial_balance is -5": "UPDATE trading_sessions SET initial_balance = -5 WHERE id = 2",
+    "trading_sessions: initial_balance is 1": "UPDATE trading_sessions SET initial_balance = 1e31 WHERE id = 2",
+    "trading_sessions: session_name has 300": (
+        "UPDATE trading_sessions SET session_name = repeat('x', 300) WHERE id = 2"
+    ),
+    "trading_sessions: symbol has 300": "UPDATE trading_sessions SET symbol = repeat('x', 300) WHERE id = 2",
     "trades: 'SIDEWAYS' is not a valid PositionSide": "UPDATE trades SET side = 'sideways' WHERE id = 2",
 }
 NO_TIMES = {
@@ -238,6 +253,22 @@ ADJUSTED = {
     "system_events: it had no message": "UPDATE system_events SET message = '' WHERE id = 1",
     "system_events: its severity was DEBUG": "UPDATE system_events SET severity = 'debug' WHERE id = 1",
     "account_balances: 2 that no trade or fee causes": "SELECT 1",
+    "account_balances: its reason was longer": (
+        "UPDATE account_balances SET update_reason = repeat('é', 400) WHERE id = 4"
+    ),
+    "positions: its confidence was 2": "UPDATE positions SET confidence_score = 2 WHERE id = 2",
+    "trades: its position 1 was closed by trade 1": "CREATE TEMP TABLE later AS SELECT * FROM trades WHERE id = 1; "
+    "UPDATE later SET id = 7, exit_time = '2026-01-03 01:00'; INSERT INTO trades SELECT * FROM later",
+    "trading_sessions: its strategy_config is no object": (
+        "UPDATE trading_sessions SET strategy_config = '[1]' WHERE id = 1"
+    ),
+    "trading_sessions: it is active and had an end_time": (
+        "UPDATE trading_sessions SET end_time = '2026-01-09' WHERE id = 1"
+    ),
+    "trading_sessions: before its start": "UPDATE trading_sessions SET end_time = '2025-01-01' WHERE id = 2",
+    "trading_sessions: it was not active and had no end_time": (
+        "UPDATE trading_sessions SET end_time = NULL WHERE id = 2"
+    ),
     "orders: its position is closed, and it is not": "UPDATE orders SET position_id = 1 WHERE id = 3",
     "orders: its position 99 is not in the books": "UPDATE orders SET position_id = 99 WHERE id = 3",
 }
@@ -269,6 +300,77 @@ def test_the_unresolved_need_a_person(source: Callable[[str], str], fresh_url: s
     assert (stop.internal_order_id, str(stop.order_type), stop.price) == ("i3", "STOP_LOSS", Decimal(110))
 
 
+CHANGED = {
+    "trades 1": "UPDATE trades SET pnl = 99 WHERE id = 1",
+    "trades 2": "UPDATE trades SET pnl = 99 WHERE id = 2",
+    "positions 1": "UPDATE positions SET entry_price = 50 WHERE id = 1",
+    "system_events 1": "UPDATE system_events SET message = 'other' WHERE id = 1",
+    "account_balances 3": "UPDATE account_balances SET total_balance = 7 WHERE id = 3",
+}
+
+
+@pytest.mark.parametrize("row", CHANGED)
+def test_what_was_changed_after_it_was_imported_changes_no_books(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database, row: str
+) -> None:
+    """It is in quarantine beside the row as it was, which is still found; another run finds nothing new."""
+    url = source("")
+    first = imported(fresh_url, url)
+    with psycopg.connect(url) as old:
+        old.execute(CHANGED[row])
+    done, again = imported(fresh_url, url), imported(fresh_url, url)
+    assert adds_up(done)
+    assert (done.books, done.quarantined) == (again.books, again.quarantined) == (first.books, 1)
+    assert again.fates == ()
+    table, _, key = row.partition(" ")
+    [known] = fresh_db.run(imports.find_imported(source_table=table, source_key=key))
+    assert str(known.outcome) != "QUARANTINED"
+    [kept] = fresh_db.run(imports.get_quarantine(source_id=done.source_id))
+    assert (kept.source_key, kept.reason) == (
+        f"{key} (changed)",
+        "it was imported before, with other figures; the first are in the books",
+    )
+    assert books_are_clean(fresh_url)
+
+
+def test_what_comes_later_is_added_to_what_is_there(
+    source: Callable[[str], str], fresh_url: str, fresh_db: Database
+) -> None:
+    """Rows of a table are loaded many at a time: those that are there are left alone."""
+    url = source("")
+    first = imported(fresh_url, url)
+    with psycopg.connect(url) as old:
+        old.execute(
+            "INSERT INTO system_events VALUES (3, '2026-01-03', 'ALERT', 'info', 'new', NULL, 1);"
+            "INSERT INTO account_history VALUES (2, '2026-01-03', 1001, 1001, 5, 0.02, 1);"
+            "INSERT INTO strategy_executions VALUES"
+            " (2, '2026-01-03', 'ml', 'BTCUSDT', 'buy', 0.5, 'opened', 100, 1, 1);"
+        )
+    done = imported(fresh_url, url)
+    assert adds_up(done)
+    assert (done.quarantined, [fate.table for fate in done.fates]) == (0, [])
+    grown = {"system_events", "account_history", "strategy_executions"}
+    assert {one.table for one in done.counts if one.known != one.rows} == grown
+    assert all(one.rows == one.known + 1 for one in done.counts if one.table in grown)
+    keys = fresh_db.run(imports.get_imported_keys(source_id=first.source_id))
+    assert (
+        sum(key.target_id is not None or key.session_id is not None for key in keys if key.source_table in grown) == 7
+    )
+    assert books_are_clean(fresh_url)
+
+
+def test_what_changes_no_figure_of_a_closed_position_is_taken_over(
+    source: Callable[[str], str], fresh_url: str
+) -> None:
+    url = source("UPDATE trades SET margin_interest_cost = NULL WHERE id = 1")
+    first = imported(fresh_url, url)
+    with psycopg.connect(url) as old:
+        old.execute("UPDATE positions SET unrealized_pnl = 3 WHERE id = 1; ALTER TABLE trades ADD COLUMN mood text")
+    done = imported(fresh_url, url)
+    assert (done.books, done.quarantined) == (first.books, 0)
+    assert all(one.known == one.rows for one in imported(fresh_url, url).counts)
+
+
 def test_since_takes_the_sessions_that_had_not_ended(source: Callable[[str], str], fresh_url: str) -> None:
     url = source("INSERT INTO system_events VALUES (3, '2026-01-02', 'ALERT', 'info', 'x', NULL, 2)")
     done = imported(fresh_url, url, Choice("UTC", since=datetime(2026, 1, 20, tzinfo=UTC)))
@@ -278,6 +380,17 @@ def test_since_takes_the_sessions_that_had_not_ended(source: Callable[[str], str
     counted = [one for one in done.counts if one.table != "(last balance)"]
     every = [one for one in everything.counts if one.table != "(last balance)"]
     assert sum(one.rows for one in counted) + done.left_out == sum(one.rows for one in every)
+
+
+def test_a_run_without_since_goes_on_with_one_that_had_it(source: Callable[[str], str], fresh_url: str) -> None:
+    """The first of the sessions, by which the database is known again, may be one that was left out."""
+    url = source("UPDATE trading_sessions SET is_active = FALSE, end_time = '2026-01-05' WHERE id = 1")
+    part = imported(fresh_url, url, Choice("UTC", since=datetime(2026, 1, 8, tzinfo=UTC)))
+    assert [book.name for book in part.books] == ["over"]
+    whole = imported(fresh_url, url)
+    assert whole.source_id == part.source_id
+    assert [book.name for book in whole.books] == ["live", "over"]
+    assert {one.table: one.known for one in whole.counts if one.known} == {one.table: one.rows for one in part.counts}
 
 
 @pytest.mark.parametrize(

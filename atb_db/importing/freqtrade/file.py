@@ -50,18 +50,23 @@ def read_freqtrade(path: Path) -> Contents:
                         f"{path.name} has no column {missing[0]} in {table}: start the newest freqtrade on it once, "
                         "which brings it up to date"
                     )
-            return Contents(
-                path.name,
-                {
-                    table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY id')]  # noqa: S608
-                    for table in (*_NEEDED, *_OTHERS)
-                    if table in there
-                },
-            )
+            tables: dict[str, list[Row]] = {
+                table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}" ORDER BY id')]  # noqa: S608
+                for table in (*_NEEDED, *_OTHERS)
+                if table in there
+            }
     except OSError as error:
         raise UnusableSource(f"{path} cannot be read: {error.strerror or error}") from None
     except sqlite3.DatabaseError as error:
         raise UnusableSource(f"{path.name} cannot be read as a sqlite file: {error}") from None
+    for table, rows in tables.items():
+        for row in rows:
+            if with_nul := [name for name, value in row.items() if isinstance(value, str) and "\0" in value]:
+                raise UnusableSource(
+                    f"{path.name} has the character NUL in {with_nul[0]} of row {row['id']} of {table}, "
+                    "which cannot be stored"
+                )
+    return Contents(path.name, tables)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from atb_db.importing.errors import Unfit
 from atb_db.importing.freqtrade.choice import Choice
 from atb_db.importing.freqtrade.file import Contents
 from atb_db.importing.freqtrade.steps import trade_unit
-from atb_db.importing.freqtrade.surroundings import surroundings
+from atb_db.importing.freqtrade.surroundings import TIMED, surroundings
 from atb_db.importing.freqtrade.trade import ReplayedTrade, book_of, order_key, replayed, trade_key
 from atb_db.importing.plan import Book, Difference, Figure, Plan, Row, Source, Unit, quarantined
 from atb_db.importing.reading import is_before, number_or_none, text, text_or_none, utc
@@ -49,19 +49,19 @@ def plan_freqtrade(contents: Contents, choice: Choice) -> Plan:
             continue
         figures.setdefault(trade.book, _Sums()).add(trade)
         differences += trade.differences
-    for trade_id, orphans in by_trade.items():
-        if trade_id not in there:
-            units += [
-                quarantined("orders", order_key(one), one, f"its trade {one['ft_trade_id']} was deleted")
-                for one in orphans
-            ]
+    for table, groups in (("orders", by_trade), ("trade_custom_data", custom)):
+        for one in (one for trade_id, orphans in groups.items() if trade_id not in there for one in orphans):
+            key = order_key(one) if groups is by_trade else str(one["id"])
+            units.append(quarantined(table, key, one, f"its trade {one['ft_trade_id']} was deleted"))
     books = _books(contents, choice, wanted)
     first = books[0].key if books else None
     units += surroundings(tables, first, choice)
     if choice.since is not None:
         taken = {row["id"] for row in wanted}
-        left += sum(len(by_trade.get(row["id"], ())) for row in fit if row["id"] not in taken)
-        left += sum(is_before(row, "timestamp", choice.since) for row in tables.get("wallet_history", ()))
+        for groups in (by_trade, custom):
+            left += sum(len(groups.get(row["id"], ())) for row in fit if row["id"] not in taken)
+        for table, column in TIMED.items():
+            left += sum(is_before(row, column, choice.since) for row in tables.get(table, ()))
     return Plan(
         Source("freqtrade", choice.account or contents.name, _fingerprint(contents)),
         tuple(books),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from atb_db.importing.freqtrade.choice import Choice
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit
@@ -12,14 +13,24 @@ from atb_db.repository import account, events
 from atb_db.statement import Statement
 from atb_db.types import ImportOutcome
 
+TIMED: Final = {"pairlocks": "lock_time", "wallet_history": "timestamp"}
+"""The column with each table's times, for `--since`."""
+
 
 def surroundings(tables: Mapping[str, Sequence[Row]], book: str | None, choice: Choice) -> Iterator[Unit]:
     """Pair locks as events, wallets as snapshots; what is the bot's own business is kept as it is."""
     for row in tables.get("pairlocks", ()):
+        if is_before(row, TIMED["pairlocks"], choice.since):
+            continue
         origin = Origin("pairlocks", str(row["id"]), row, target_table="system_events", target="event")
+        if book is None:
+            why = "there is no trade, and so no session that it could be an event of: kept as it was"
+            kept = origin._replace(outcome=ImportOutcome.ADJUSTED, reason=why, extra=row, target=None)
+            yield Unit(None, (), (kept._replace(target_table=None),))
+            continue
         yield Unit(book, (Step(partial(_lock, row=row), target="event"),), (origin,))
     for row in tables.get("wallet_history", ()):
-        if is_before(row, "timestamp", choice.since):
+        if is_before(row, TIMED["wallet_history"], choice.since):
             continue
         origin = Origin("wallet_history", str(row["id"]), row, target_table="account_history", target="snapshot")
         if book is None or not book.endswith(f" {row.get('currency')}"):

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from atb_db.importing.errors import Unfit
+from atb_db.importing.executions import LONGEST_SYMBOL, TOO_LARGE
 from atb_db.importing.incumbent.figures import fingerprint, source_figures
 from atb_db.importing.incumbent.orders import order_units
 from atb_db.importing.incumbent.positions import held_positions, position_unit
@@ -32,12 +33,13 @@ from atb_db.importing.plan import (
     merged,
     quarantined,
 )
-from atb_db.importing.reading import number, number_or_none, text, text_or_none
+from atb_db.importing.reading import number, number_or_none, object_or_none, text, text_or_none
 from atb_db.repository import account
 from atb_db.statement import Statement
 from atb_db.types import ImportOutcome, TradeSource
 
 _ZERO: Final = Decimal(0)
+_LONGEST: Final = 255
 _CAUSED: Final = ("realized_pnl", "entry_fee", "exit_fee", "partial_exit", "commission", "trade_")
 """How reasons begin whose amounts come with trades and their fees."""
 _AT_ONCE: Final = 500
@@ -73,8 +75,9 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     sessions: list[Row] = []
     apart: list[Unit] = []
     books: list[Book] = []
-    for row in source.rows("trading_sessions"):
-        if choice.since is not None and clock.about(row, "end_time") < choice.since:
+    every = source.all_rows("trading_sessions")
+    for row in every:
+        if choice.since is not None and not row.get("is_active") and clock.about(row, "end_time") < choice.since:
             left_out += 1
             continue
         try:
@@ -101,7 +104,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     timed = _trading(rows, clock, differences, later=_is_later(source))
     known = {str(row["id"]) for row in sessions}
     units = chain(
-        (_session_unit(row) for row in sessions),
+        (_session_unit(row, book) for row, book in zip(sessions, books, strict=True)),
         apart,
         merged((_within(one.make(), known) for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
         _balances(rows["account_balances"], clock, chosen),
@@ -111,7 +114,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     figures = tuple(source_figures(sessions, rows))
     identity = source.identity
     return Plan(
-        Source("incumbent", choice.account or identity.database, fingerprint(sessions), choice.time_zone),
+        Source("incumbent", choice.account or identity.database, fingerprint(every), choice.time_zone),
         tuple(books),
         units,
         figures,
@@ -122,11 +125,14 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
 
 
 def _ambiguous_times(clock: Clock, differences: list[Difference]) -> Iterator[Unit]:
-    """At the end of all rows it is known how many of their times are ambiguous."""
+    """At the end of all rows it is known how many of their times are ambiguous, or are none in the zone."""
     if clock.ambiguous:
         differences.append(
             Difference("times", f"{clock.ambiguous} lie in an hour that comes twice", "the first of the two")
         )
+    if clock.skipped:
+        what = f"{clock.skipped} lie in an hour that {clock.zone.key} skips: is it the zone?"
+        differences.append(Difference("times", what, "as if its clocks had not gone forward"))
     yield from ()
 
 
@@ -158,18 +164,21 @@ def _trading(
     rows: Mapping[str, Sequence[Row]], clock: Clock, differences: list[Difference], *, later: bool
 ) -> list[Timed]:
     timed: list[Timed] = []
-    used: dict[str, set[object]] = {"orders": set(), "trades": set(), "partial_trades": set()}
+    used: dict[str, set[object]] = {"orders": set(), "partial_trades": set()}
     plans: dict[object, Planned] = {}
+    closing: dict[object, Row] = {}
     ahead = Clock(clock.zone.key)  # what is read twice is counted once
     for of in held_positions(rows):
         at, unit, _ = position_unit(of, ahead, later_generation=later)
         timed.append(Timed(at, partial(_of_position, of, clock, differences, later_generation=later)))
+        if of.trade is not None:
+            closing[of.row["id"]] = of.trade
         if unit.book is not None:
             plans[of.row["id"]] = Planned(of.row, str(unit.steps[0].order), at)
         for origin in unit.origins:
             if origin.table in used:
                 used[origin.table].add(origin.row["id"])
-    timed += trade_units(rows["trades"], used["trades"], clock)
+    timed += trade_units(rows["trades"], closing, clock)
     timed += order_units(rows["orders"], used["orders"], plans, clock)
     for row in rows["partial_trades"]:
         if row["id"] not in used["partial_trades"]:
@@ -184,16 +193,33 @@ def _of_position(of: HeldPosition, clock: Clock, differences: list[Difference], 
     return found.unit
 
 
-def _session_unit(row: Row) -> Unit:
-    names = ("final_balance", "total_pnl", "total_trades", "win_rate", "max_drawdown", "created_at", "updated_at")
+def _session_unit(row: Row, book: Book) -> Unit:
+    names = ["final_balance", "total_pnl", "total_trades", "win_rate", "max_drawdown", "created_at", "updated_at"]
+    notes = []
+    if row.get("is_active"):
+        if row.get("end_time") is not None:
+            notes.append("it is active and had an end_time: it is not ended")
+            names.append("end_time")
+    elif book.end_time is None:
+        notes.append("it was not active and had no end_time: it is not ended")
+    elif book.end_time < book.start_time:
+        notes.append(f"its end was at {book.end_time:%Y-%m-%d %H:%M:%S} UTC, before its start, and is then")
+    if row.get("strategy_config") is not None and book.strategy_config is None:
+        notes.append("its strategy_config is no object, and is kept beside it")
+        names.append("strategy_config")
     extra = {name: row[name] for name in names if row.get(name) is not None}
-    origin = Origin("trading_sessions", str(row["id"]), row, extra=extra or None, target_table="trading_sessions")
+    origin = Origin(
+        *("trading_sessions", str(row["id"]), row),
+        ImportOutcome.ADJUSTED if notes else ImportOutcome.RECORD,
+        "; ".join(notes) or None,
+        extra or None,
+        "trading_sessions",
+    )
     return Unit(str(row["id"]), (), (origin,))
 
 
 def _book(row: Row, clock: Clock, choice: Choice) -> Book:
-    begun = clock.at(row, "start_time")
-    return Book(
+    book = Book(
         key=str(row["id"]),
         name=text(row, "session_name"),
         strategy_name=text(row, "strategy_name"),
@@ -202,11 +228,34 @@ def _book(row: Row, clock: Clock, choice: Choice) -> Book:
         mode=TradeSource(text(row, "mode").upper()),
         initial_balance=number(row, "initial_balance"),
         base_currency=choice.base_currency,
-        start_time=begun,
+        start_time=clock.at(row, "start_time"),
         exchange=text_or_none(row, "exchange"),
         end_time=None if row.get("is_active") else clock.at_or_none(row, "end_time"),
-        strategy_config=row.get("strategy_config"),  # type: ignore[arg-type]  # as the driver read it
+        strategy_config=object_or_none(row, "strategy_config"),
     )
+    _refuse_what_no_session_is(book)
+    return book
+
+
+def _refuse_what_no_session_is(book: Book) -> None:
+    """Found out before anything is written: without its session nothing of it can be.
+
+    Raises:
+        Unfit: the books would refuse it.
+    """
+    if not 0 <= book.initial_balance < TOO_LARGE:
+        raise Unfit(f"initial_balance is {book.initial_balance}")
+    names = {
+        "session_name": book.name,
+        "strategy_name": book.strategy_name,
+        "timeframe": book.timeframe,
+        "exchange": book.exchange or "",
+    }
+    for name, found in names.items():
+        if len(found) > _LONGEST:
+            raise Unfit(f"{name} has {len(found)} characters, more than {_LONGEST}")
+    if len(book.symbol) > LONGEST_SYMBOL:
+        raise Unfit(f"symbol has {len(book.symbol)} characters, more than {LONGEST_SYMBOL}")
 
 
 def _balances(rows: Sequence[Row], clock: Clock, sessions: set[object]) -> Iterator[Unit]:
@@ -231,18 +280,22 @@ def _balances(rows: Sequence[Row], clock: Clock, sessions: set[object]) -> Itera
 
 
 def _balance_unit(row: Row, delta: Decimal | None, at: datetime) -> Unit:
-    reason = (text_or_none(row, "update_reason") or "not recorded")[:255]
+    whole = text_or_none(row, "update_reason") or "not recorded"
+    reason = whole[:_LONGEST].strip()
     key, book = str(row["id"]), str(row["session_id"])
     if delta is None or delta == 0 or reason.lower().startswith(_CAUSED):
         return Unit(book, (), (Origin("account_balances", key, row, target_table="account_balances"),))
     is_transfer = reason.lower().startswith(_TRANSFERS)
     step = Step(partial(_changed, row=row, delta=delta, at=at, reason=reason, is_transfer=is_transfer))
-    note = None if is_transfer else f"{delta:f} that no trade or fee causes is an adjustment"
+    notes = [] if is_transfer else [f"{delta:f} that no trade or fee causes is an adjustment"]
+    if whole != reason:
+        notes.append(f"its reason was longer than {_LONGEST} characters, and is kept whole beside it")
     origin = Origin(
         *("account_balances", key, row),
-        ImportOutcome.RECORD if note is None else ImportOutcome.ADJUSTED,
-        note,
-        target_table="account_balances",
+        ImportOutcome.ADJUSTED if notes else ImportOutcome.RECORD,
+        "; ".join(notes) or None,
+        {"update_reason": whole} if whole != reason else None,
+        "account_balances",
     )
     return Unit(book, (step,), (origin,))
 

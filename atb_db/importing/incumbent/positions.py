@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from atb_db.importing.errors import Unfit
 from atb_db.importing.incumbent.orders import order_key, order_origin
@@ -14,6 +14,8 @@ from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.plan import Difference, Origin, Row, Unit
 from atb_db.importing.reading import number, number_or_none
 from atb_db.types import ImportOutcome
+
+_BESIDE: Final = ("mfe", "mae", "unrealized_pnl_percent", "client_order_id", "entry_order_id")
 
 
 class PositionUnit(NamedTuple):
@@ -60,7 +62,7 @@ def position_unit(of: HeldPosition, clock: Clock, *, later_generation: bool) -> 
             *("positions", str(row["id"]), row),
             ImportOutcome.ADJUSTED if replay.notes else ImportOutcome.RECORD,
             "; ".join(replay.notes) or None,
-            kept_beside(row, "mfe", "mae", "unrealized_pnl_percent", "client_order_id", "entry_order_id"),
+            kept_beside(row, *_BESIDE, *(("confidence_score",) if replay.notes else ())),
             *("positions", plan_key),
             of_position=True,
         )

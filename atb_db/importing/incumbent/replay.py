@@ -63,6 +63,9 @@ class Replay:
         Raises:
             Unfit: the position has no quantity, and none follows from what it has.
         """
+        confidence = number_or_none(self.of.row, "confidence_score")
+        if confidence is not None and not 0 <= confidence <= 1:
+            self.notes.append(f"its confidence was {confidence:f}, which is none")
         entry = next((one for one in self.of.orders if one["order_type"] == "ENTRY" and is_filled(one)), None)
         quantity, price = self._quantity(entry), number(self.of.row, "entry_price")
         self._order(self.key if entry is None else order_key(entry), OrderType.ENTRY, quantity, entry, plans=True)

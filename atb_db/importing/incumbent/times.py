@@ -11,11 +11,11 @@ from atb_db.importing.plan import Row
 
 
 class Clock:
-    """Reads naive times in a zone, and counts those that the end of a summer time makes ambiguous."""
+    """Reads naive times in a zone, and counts those that the end of a summer time makes ambiguous, its start skips."""
 
     def __init__(self, zone: str) -> None:
         self.zone = ZoneInfo(zone)
-        self.ambiguous = 0
+        self.ambiguous = self.skipped = 0
 
     def at(self, row: Row, name: str) -> datetime:
         """A moment.
@@ -47,9 +47,11 @@ class Clock:
         if value.tzinfo is not None:
             return value.astimezone(UTC)
         there = value.replace(tzinfo=self.zone)
-        # Where a zone goes back, the offsets of the two readings differ; where it goes forward, they do, too.
-        if there.utcoffset() != there.replace(fold=1).utcoffset():
-            self.ambiguous += 1
+        first, second = there.utcoffset(), there.replace(fold=1).utcoffset()
+        # Where a zone goes back, the first reading is the one before; where it goes forward, neither of them was.
+        if first is not None and second is not None and first != second:
+            self.ambiguous += first > second
+            self.skipped += first < second
         try:
             return there.astimezone(UTC)
         except OverflowError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -12,7 +12,7 @@ from atb_db.importing.incumbent.positions import place_of
 from atb_db.importing.incumbent.timed import Timed, kept_beside, ready
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.plan import Ids, Origin, Row, Step, Unit, quarantined
-from atb_db.importing.reading import number, number_or_none, text, text_or_none
+from atb_db.importing.reading import number, number_or_none, object_or_none, text, text_or_none
 from atb_db.repository import trades
 from atb_db.statement import Statement
 from atb_db.types import ImportOutcome, PositionSide
@@ -20,14 +20,17 @@ from atb_db.types import ImportOutcome, PositionSide
 _ZERO: Final = Decimal(0)
 
 
-def trade_units(rows: Sequence[Row], used: set[object], clock: Clock) -> Iterator[Timed]:
-    """A unit for each trade that closed no position of ours; a repetition of another one is in quarantine."""
-    seen: dict[tuple[object, ...], object] = {}
+def trade_units(rows: Sequence[Row], closing: Mapping[object, Row], clock: Clock) -> Iterator[Timed]:
+    """A unit for each trade that closed no position of ours; a repetition of another one is in quarantine.
+
+    `closing` has the trades that did, by position.
+    """
+    used = {row["id"] for row in closing.values()}
+    seen = {_content_of(row): row["id"] for row in closing.values()}
     for row in rows:
         if row["id"] in used:
             continue
-        key = str(row["id"])
-        content = (*place_of(row), row["exit_price"], row["exit_time"], row["pnl"])
+        key, content = str(row["id"]), _content_of(row)
         try:
             at = max(clock.at(row, "exit_time"), clock.at(row, "entry_time"))
             if row.get("session_id") is None:
@@ -42,15 +45,21 @@ def trade_units(rows: Sequence[Row], used: set[object], clock: Clock) -> Iterato
             )
             continue
         seen[content] = row["id"]
+        if (closed := closing.get(row.get("position_id"))) is not None:
+            notes.append(f"its position {row['position_id']} was closed by trade {closed['id']}: it stands for itself")
         origin = Origin(
             *("trades", key, row),
             ImportOutcome.ADJUSTED if notes else ImportOutcome.RECORD,
             "; ".join(notes) or None,
-            kept_beside(row, "confidence_score", "position_id") if notes else None,
+            kept_beside(row, "confidence_score", "position_id", "strategy_config") if notes else None,
             *("trades", "trade"),
         )
         step = Step(partial(_log, trade=made, key=key), target="trade")
         yield ready(at, Unit(str(row["session_id"]), (step,), (origin,)))
+
+
+def _content_of(row: Row) -> tuple[object, ...]:
+    return (*place_of(row), row["exit_price"], row["exit_time"], row["pnl"])
 
 
 def _new_trade(row: Row, clock: Clock) -> tuple[trades.NewTrade, list[str]]:
@@ -66,6 +75,8 @@ def _new_trade(row: Row, clock: Clock) -> tuple[trades.NewTrade, list[str]]:
     entered, left = clock.at(row, "entry_time"), clock.at(row, "exit_time")
     if left < entered:
         notes.append(f"its exit was at {left:%Y-%m-%d %H:%M:%S} UTC, before its entry, and is then")
+    if row.get("strategy_config") is not None and object_or_none(row, "strategy_config") is None:
+        notes.append("its strategy_config is no object, and is kept beside it")
     reason = text_or_none(row, "exit_reason")
     if reason is None:
         notes.append("it had no exit_reason")
@@ -87,7 +98,7 @@ def _new_trade(row: Row, clock: Clock) -> tuple[trades.NewTrade, list[str]]:
         margin_interest_cost=number_or_none(row, "margin_interest_cost") or _ZERO,
         stop_loss=number_or_none(row, "stop_loss"),
         take_profit=number_or_none(row, "take_profit"),
-        strategy_config=row.get("strategy_config"),  # type: ignore[arg-type]  # as the driver read it
+        strategy_config=object_or_none(row, "strategy_config"),
         confidence_score=confidence,
         order_id=text_or_none(row, "order_id"),
         exchange=text_or_none(row, "exchange"),
