@@ -13,14 +13,15 @@ from atb_db.database.sync.transaction import Transaction
 from atb_db.errors import AtbDbError, Conflict, InvalidInput, NotFound
 from atb_db.importing.ahead import made_ahead
 from atb_db.importing.errors import Unfit, UnusableSource
-from atb_db.importing.plan import IMPORTED_OTHERWISE, Book, Difference, Origin, Plan, Unit, as_document, changed_key
+from atb_db.importing.fates import count_known, counted, known_before, recorded, refused
+from atb_db.importing.plan import IMPORTED_OTHERWISE, Book, Difference, Plan, Unit, as_document
 from atb_db.importing.results import Counted, Fate, Imported, ImportedBook
 from atb_db.importing.run import BOOKS, Run
 from atb_db.importing.sending import Sending
 from atb_db.repository import account, imports, metrics, positions, sessions
-from atb_db.repository.imports import ImportedKey, NewImportedRow
+from atb_db.repository.imports import NewImportedRow
 from atb_db.repository.positions import Position
-from atb_db.types import ImportOutcome, PositionStatus
+from atb_db.types import PositionStatus
 
 RowsDone: TypeAlias = Callable[[str, int, int | None], None]
 """Called with what is being done, how many rows are done, and about how many there are."""
@@ -99,13 +100,13 @@ def _store_all(
         progress(done)
         for origin in unit.origins:
             tally.setdefault(origin.table, Counter())["rows"] += 1
-        before = [_known(run, origin) for origin in unit.origins]
+        before = [known_before(run, origin) for origin in unit.origins]
         if all(before):
-            _count_known(unit, before, tally)
+            count_known(unit, before, tally)
             continue
         if unit.severable and any(before):
             # To load once more what is there would be refused.
-            _count_known(unit, before, tally)
+            count_known(unit, before, tally)
             unit = unit.only([known is None for known in before])  # noqa: PLW2901
         if (position_id := _position_of(run, unit)) is not None:
             # What is said of a closed position now may be booked once more: it is looked at alone.
@@ -137,22 +138,6 @@ def _transactions(db: Database, *, dry_run: bool) -> Iterator[_Begin]:
         pass
 
 
-def _known(run: Run, origin: Origin) -> ImportedKey | None:
-    """What an earlier run made of the same row, or of the same change of it."""
-    for key in (origin.key, changed_key(origin.key)):
-        before = run.known.get((origin.table, key))
-        if before is not None and before.content_hash == origin.content_hash:
-            return before
-    return None
-
-
-def _count_known(unit: Unit, before: Iterable[ImportedKey | None], tally: dict[str, Counter[str]]) -> None:
-    for origin, known in zip(unit.origins, before, strict=True):
-        if known is not None:
-            tally[origin.table]["known"] += 1
-            tally[origin.table][known.outcome] += 1
-
-
 def _position_of(run: Run, unit: Unit) -> int | None:
     """The position that an earlier run made of it; None where there is none."""
     known = (run.known.get((origin.table, origin.key)) for origin in unit.origins if origin.of_position)
@@ -179,12 +164,12 @@ def _store_later(begin: _Begin, run: Run, unit: Unit, position_id: int, tally: d
         fates = _store(begin_and_compare, run, [unit], own)
     except _OtherFigures:
         run.forget()
-        before = [_known(run, origin) for origin in unit.origins]
-        _count_known(unit, before, tally)
+        before = [known_before(run, origin) for origin in unit.origins]
+        count_known(unit, before, tally)
         fresh = tuple(origin for origin, known in zip(unit.origins, before, strict=True) if known is None)
         return _quarantine(begin, run, unit._replace(origins=fresh), Unfit(IMPORTED_OTHERWISE), tally)
-    for table, counted in own.items():
-        tally[table].update(counted)
+    for table, outcomes in own.items():
+        tally[table].update(outcomes)
     return fates
 
 
@@ -284,27 +269,17 @@ def _store(
                 for fate in _store(begin, run, some, tally, at_once=at_once)
             ]
         return _quarantine(begin, run, units[0], refusal, tally)
-    return _counted(rows, tally)
+    return counted(rows, tally)
 
 
 def _quarantine(
     begin: _Begin, run: Run, unit: Unit, refusal: AtbDbError | Unfit, tally: dict[str, Counter[str]]
 ) -> list[Fate]:
     session_id = run.sessions.get(unit.book or "")
-    rows = [_refused(run, origin, refusal, session_id) for origin in unit.origins]
+    rows = [refused(run, origin, refusal, session_id) for origin in unit.origins]
     with begin() as tx:
         tx.run(imports.record_imported_rows(source_id=run.source_id, rows=rows))
-    return _counted(rows, tally)
-
-
-def _counted(rows: Sequence[NewImportedRow], tally: dict[str, Counter[str]]) -> list[Fate]:
-    for row in rows:
-        tally[row.source_table][str(row.outcome)] += 1
-    return [
-        Fate(row.source_table, row.source_key, ImportOutcome(row.outcome), row.reason)
-        for row in rows
-        if row.reason is not None
-    ]
+    return counted(rows, tally)
 
 
 def _carried_out(tx: Transaction, run: Run, units: Sequence[Unit], *, at_once: bool) -> list[NewImportedRow]:
@@ -313,52 +288,8 @@ def _carried_out(tx: Transaction, run: Run, units: Sequence[Unit], *, at_once: b
     rows = []
     for unit, result in zip(units, results, strict=True):
         session_id = sending.within(unit)
-        rows += [_row(run, origin, session_id, result) for origin in unit.origins]
+        rows += [recorded(run, origin, session_id, result) for origin in unit.origins]
     return rows
-
-
-def _row(run: Run, origin: Origin, session_id: int | None, results: dict[str, int | None]) -> NewImportedRow:
-    kept = origin.row if origin.outcome is ImportOutcome.QUARANTINED else origin.extra
-    target_id = None
-    if origin.target is not None:
-        if origin.target in results:
-            target_id = results[origin.target]
-        else:
-            target_id = run.position(origin.target) if origin.of_position else run.order(origin.target)
-    return NewImportedRow(
-        origin.table,
-        origin.key,
-        origin.outcome,
-        origin.content_hash,
-        session_id,
-        origin.target_table,
-        target_id,
-        None if origin.request is None else run.request(origin.request),
-        origin.reason,
-        None if kept is None else as_document(kept),
-    )
-
-
-def _refused(run: Run, origin: Origin, refusal: AtbDbError | Unfit, session_id: int | None) -> NewImportedRow:
-    before = run.known.get((origin.table, origin.key))
-    # A row that is in the books stays known as what it became there.
-    in_books = before is not None and before.outcome is not ImportOutcome.QUARANTINED
-    return NewImportedRow(
-        origin.table,
-        changed_key(origin.key) if in_books else origin.key,
-        ImportOutcome.QUARANTINED,
-        origin.content_hash,
-        session_id,
-        reason=_why(refusal, in_books=in_books),
-        content=as_document(origin.row),
-    )
-
-
-def _why(refusal: AtbDbError | Unfit, *, in_books: bool) -> str:
-    if isinstance(refusal, Unfit):
-        return f"{refusal}"
-    # A request_id that was used with other content is of the same row as it was.
-    return IMPORTED_OTHERWISE if in_books and "request_id" in f"{refusal}" else f"the books refuse it: {refusal}"
 
 
 def _book(tx: Transaction, session_id: int, book: Book) -> ImportedBook:

@@ -10,13 +10,13 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from atb_db.importing.errors import Unfit
-from atb_db.importing.executions import LONGEST_SYMBOL, TOO_LARGE
 from atb_db.importing.incumbent.figures import fingerprint, source_figures
 from atb_db.importing.incumbent.orders import order_units
 from atb_db.importing.incumbent.positions import held_positions, position_unit
 from atb_db.importing.incumbent.reading import Incumbent
 from atb_db.importing.incumbent.records import cache_units, history_units, kept_only, plain_units, version_units
 from atb_db.importing.incumbent.replay import HeldPosition
+from atb_db.importing.incumbent.sessions import book_of, session_unit
 from atb_db.importing.incumbent.timed import Planned, Timed, ready
 from atb_db.importing.incumbent.times import Clock
 from atb_db.importing.incumbent.trades import trade_units
@@ -33,10 +33,10 @@ from atb_db.importing.plan import (
     merged,
     quarantined,
 )
-from atb_db.importing.reading import number, number_or_none, object_or_none, text, text_or_none
+from atb_db.importing.reading import number, number_or_none, text_or_none
 from atb_db.repository import account
 from atb_db.statement import Statement
-from atb_db.types import ImportOutcome, TradeSource
+from atb_db.types import ImportOutcome
 
 _ZERO: Final = Decimal(0)
 _LONGEST: Final = 255
@@ -81,7 +81,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
             left_out += 1
             continue
         try:
-            books.append(_book(row, clock, choice))
+            books.append(book_of(row, clock, choice.base_currency))
         except (Unfit, ValueError) as why:
             apart.append(quarantined("trading_sessions", str(row["id"]), row, f"{why}"))
             continue
@@ -104,7 +104,7 @@ def plan_incumbent(source: Incumbent, choice: Choice) -> Plan:
     timed = _trading(rows, clock, differences, later=_is_later(source))
     known = {str(row["id"]) for row in sessions}
     units = chain(
-        (_session_unit(row, book) for row, book in zip(sessions, books, strict=True)),
+        (session_unit(row, book) for row, book in zip(sessions, books, strict=True)),
         apart,
         merged((_within(one.make(), known) for one in sorted(timed, key=_order_of)), at_once=_AT_ONCE),
         _balances(rows["account_balances"], clock, chosen),
@@ -191,71 +191,6 @@ def _of_position(of: HeldPosition, clock: Clock, differences: list[Difference], 
     found = position_unit(of, clock, later_generation=later_generation)
     differences += found.differences
     return found.unit
-
-
-def _session_unit(row: Row, book: Book) -> Unit:
-    names = ["final_balance", "total_pnl", "total_trades", "win_rate", "max_drawdown", "created_at", "updated_at"]
-    notes = []
-    if row.get("is_active"):
-        if row.get("end_time") is not None:
-            notes.append("it is active and had an end_time: it is not ended")
-            names.append("end_time")
-    elif book.end_time is None:
-        notes.append("it was not active and had no end_time: it is not ended")
-    elif book.end_time < book.start_time:
-        notes.append(f"its end was at {book.end_time:%Y-%m-%d %H:%M:%S} UTC, before its start, and is then")
-    if row.get("strategy_config") is not None and book.strategy_config is None:
-        notes.append("its strategy_config is no object, and is kept beside it")
-        names.append("strategy_config")
-    extra = {name: row[name] for name in names if row.get(name) is not None}
-    origin = Origin(
-        *("trading_sessions", str(row["id"]), row),
-        ImportOutcome.ADJUSTED if notes else ImportOutcome.RECORD,
-        "; ".join(notes) or None,
-        extra or None,
-        "trading_sessions",
-    )
-    return Unit(str(row["id"]), (), (origin,))
-
-
-def _book(row: Row, clock: Clock, choice: Choice) -> Book:
-    book = Book(
-        key=str(row["id"]),
-        name=text(row, "session_name"),
-        strategy_name=text(row, "strategy_name"),
-        symbol=text(row, "symbol"),
-        timeframe=text_or_none(row, "timeframe") or "none",
-        mode=TradeSource(text(row, "mode").upper()),
-        initial_balance=number(row, "initial_balance"),
-        base_currency=choice.base_currency,
-        start_time=clock.at(row, "start_time"),
-        exchange=text_or_none(row, "exchange"),
-        end_time=None if row.get("is_active") else clock.at_or_none(row, "end_time"),
-        strategy_config=object_or_none(row, "strategy_config"),
-    )
-    _refuse_what_no_session_is(book)
-    return book
-
-
-def _refuse_what_no_session_is(book: Book) -> None:
-    """Found out before anything is written: without its session nothing of it can be.
-
-    Raises:
-        Unfit: the books would refuse it.
-    """
-    if not 0 <= book.initial_balance < TOO_LARGE:
-        raise Unfit(f"initial_balance is {book.initial_balance}")
-    names = {
-        "session_name": book.name,
-        "strategy_name": book.strategy_name,
-        "timeframe": book.timeframe,
-        "exchange": book.exchange or "",
-    }
-    for name, found in names.items():
-        if len(found) > _LONGEST:
-            raise Unfit(f"{name} has {len(found)} characters, more than {_LONGEST}")
-    if len(book.symbol) > LONGEST_SYMBOL:
-        raise Unfit(f"symbol has {len(book.symbol)} characters, more than {LONGEST_SYMBOL}")
 
 
 def _balances(rows: Sequence[Row], clock: Clock, sessions: set[object]) -> Iterator[Unit]:
