@@ -46,8 +46,8 @@ WITH plain AS (
            END
 ), orders_with_fills AS (
     -- What audit_orders computes, likewise, of an order with one fill or none.
-    SELECT coalesce(o.position_id, -1) AS position_id, f.id AS fill_id, f.pnl, f.booked_commission, p.commission,
-           is_entry(o.order_type) AS is_entry,
+    SELECT coalesce(o.position_id, -1) AS position_id, f.id AS fill_id, f.position_id AS fill_position_id, f.pnl,
+           f.booked_commission, p.commission, is_entry(o.order_type) AS is_entry,
            (o.symbol, o.side, o.recorded_base_fee, o.corrected_value) = (p.symbol, p.side, 0, 0)
            AND o.replaced_order_id IS NULL
            AND NOT o.is_overfilled
@@ -137,7 +137,8 @@ WITH plain AS (
            )
        )
 ), compared AS MATERIALIZED (
-    SELECT o.position_id, l.position_id AS entry_position_id, o.fill_id, o.is_entry, o.booked_commission, o.commission,
+    SELECT o.position_id, o.fill_position_id, l.position_id AS entry_position_id, o.fill_id, o.is_entry,
+           o.booked_commission, o.commission,
            -- What cannot be told, for something is NULL, is not sound.
            (
                o.is_sound
@@ -150,13 +151,17 @@ WITH plain AS (
            ) IS TRUE AS is_sound
       FROM orders_with_fills AS o
       FULL JOIN ledger AS l ON l.order_fill_id = o.fill_id
-), filled AS MATERIALIZED (
-    -- Also by orders of other positions, or of none of the session.
-    SELECT f.position_id, count(*) AS fills
-      FROM order_fills AS f
-     WHERE (:first_position::bigint IS NULL OR f.position_id >= :first_position)
+), filled AS (
+    -- Also by orders of other positions.
+    SELECT p.id AS position_id, count(*) AS fills
+      FROM positions AS p
+      JOIN order_fills AS f ON f.position_id = p.id
+     WHERE p.session_id = :session_id
+       AND (:first_position::bigint IS NULL OR p.id >= :first_position)
+       AND (:last_position::bigint IS NULL OR p.id <= :last_position)
+       AND (:first_position::bigint IS NULL OR f.position_id >= :first_position)
        AND (:last_position::bigint IS NULL OR f.position_id <= :last_position)
-     GROUP BY f.position_id
+     GROUP BY p.id
 ), sound AS (
     SELECT c.position_id
       FROM compared AS c
@@ -180,26 +185,12 @@ WITH plain AS (
        AND (:last_position::bigint IS NULL OR p.id <= :last_position)
        AND NOT EXISTS (SELECT FROM sound AS s WHERE s.position_id = p.id)
      UNION
-    -- What names no position of the session, or two.
+    -- What names no position of the session, or two, of which one may be elsewhere.
     SELECT c.position_id FROM compared AS c WHERE NOT c.is_sound AND c.position_id IS NOT NULL
      UNION
     SELECT c.entry_position_id FROM compared AS c WHERE NOT c.is_sound AND c.entry_position_id IS NOT NULL
      UNION
-    SELECT f.position_id
-      FROM filled AS f
-     WHERE f.position_id NOT IN (
-               SELECT p.id
-                 FROM positions AS p
-                WHERE p.session_id = :session_id
-                  AND (:first_position::bigint IS NULL OR p.id >= :first_position)
-                  AND (:last_position::bigint IS NULL OR p.id <= :last_position)
-           )
-       AND EXISTS (
-               SELECT
-                 FROM order_fills AS x
-                 JOIN orders AS o ON o.id = x.order_id
-                WHERE x.position_id = f.position_id AND o.session_id = :session_id
-           )
+    SELECT c.fill_position_id FROM compared AS c WHERE NOT c.is_sound AND c.fill_position_id IS NOT NULL
      UNION
     SELECT -1
       FROM order_fills AS x
