@@ -228,9 +228,11 @@ class _Books:
                 )
             return [finding for statement in statements for finding in perform(connection, statement)]
 
+        known = set(self.findings)
         for number, (run, found) in enumerate(side_by_side(self._connections, runs, compare), 1):
             # A fill that is elsewhere than its order has both computed, by the steps of both.
-            self.findings += [one for one in found if one not in self.findings]
+            self.findings += [one for one in found if one not in known]
+            known.update(found)
             if self._marks is not None:
                 self._marks.keep(self._session_id, sound=() if found else run, unsound=run if found else ())
             done += sum(one.positions for one in run)
