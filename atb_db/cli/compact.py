@@ -23,7 +23,7 @@ def compact_command(
     *,
     older_than: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="Made longer ago than that; a day at least."),
+        typer.Option(parser=parse_duration, metavar="LENGTH", help="Made longer ago than that; a day at least."),
     ] = OLD,
     session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session.")] = None,
     size: Annotated[

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import typer
 
-from atb_db.admin.readable import read_duration, shown_duration
+from atb_db.admin.readable import read_duration, read_moment, shown_duration
 
 
 class Duration(timedelta):
@@ -31,16 +31,15 @@ def parse_duration(text: str | timedelta) -> timedelta:
     return length
 
 
-def parse_moment(text: str) -> datetime:
-    """The moment that `2026-11-29 03:00:05+00` or `2026-11-29T03:00:05Z` says.
+def parse_moment(text: str | datetime) -> datetime:
+    """The moment that `2026-11-29 03:00:05+00`, the UTC day `2026-11-29` or `90d`, so long ago, says.
 
     Raises:
         BadParameter: it says none, or not in which time zone.
     """
+    if isinstance(text, datetime):
+        return text
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text[:40]!r} is no moment such as 2026-11-29 03:00:05+00") from None
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{text[:40]!r} does not say its time zone: add +00 for UTC")
-    return moment
+        return read_moment(text, datetime.now(UTC))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -69,8 +69,8 @@ def on_command(
       atb-db halt on --flag no_entries --reason "only exits until Monday"
 
     \b
-    Exit codes: 0 set, 1 no such session, or an order is stuck while it is journaled: run it again, 2 wrong usage,
-    4 cannot connect.
+    Exit codes: 0 set, 1 no such session, or an order is stuck while it is
+    journaled: run it again, 2 wrong usage, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import halt
 
@@ -100,8 +100,8 @@ def off_command(
       atb-db halt off --session 17 --reason "strategy fixed"
 
     \b
-    Exit codes: 0 cleared, 1 no such session, or it was set meanwhile, 2 wrong usage, 3 another switch still
-    holds orders off, 4 cannot connect.
+    Exit codes: 0 cleared, 1 no such session, or it was set meanwhile, 2 wrong
+    usage, 3 another switch still holds orders off, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import resume
 
@@ -129,8 +129,8 @@ def status_command(
       atb-db halt status --session 17 && ./start-engine
 
     \b
-    Exit codes: 0 off, 1 no such session, 2 wrong usage, 3 on, in a session at least,
-    4 cannot connect.
+    Exit codes: 0 off, 1 no such session, 2 wrong usage, 3 on, in a session at
+    least, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import halt_state
 

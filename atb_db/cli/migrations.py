@@ -108,7 +108,7 @@ def status_command(env: EnvironmentOption = None, url: UrlOption = None, as_json
     \b
     Examples:
       atb-db status
-      atb-db status --json | jq -r '.migrations[] | select(.state != "applied").repair'
+      atb-db status --json | jq -r '.migrations[] | select(.state != "applied")'
 
     \b
     Exit codes: 0 shown, 2 wrong usage, 4 cannot connect.

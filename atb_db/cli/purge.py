@@ -32,7 +32,7 @@ def purge_command(
     *,
     older_than: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="Ended longer ago than that."),
+        typer.Option(parser=parse_duration, metavar="LENGTH", help="Ended longer ago than that."),
     ] = OLD_SESSION,
     mode: Annotated[
         list[TradeSource] | None,
@@ -72,8 +72,9 @@ def purge_command(
       atb-db purge --take-back 17
 
     \b
-    Exit codes: 0 done, 1 no such session, 2 wrong usage, 4 cannot connect,
-    5 not confirmed, not allowed, a named session has not ended, or part of its books is removed already.
+    Exit codes: 0 done, 1 no such session, 2 wrong usage, 4 cannot connect, 5 not
+    confirmed, not allowed, a named session has not ended, or part of its books is
+    removed already.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import purge
 
@@ -110,7 +111,7 @@ def purge_logs_command(
     *,
     older_than: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="Recorded longer ago than that."),
+        typer.Option(parser=parse_duration, metavar="LENGTH", help="Recorded longer ago than that."),
     ] = OLD_LOG,
     batch: BatchOption = 10_000,
     dry_run: DryRunOption = False,
@@ -155,7 +156,7 @@ def end_crashed_command(
     silent: Annotated[
         timedelta,
         typer.Option(
-            "--silent", "--idle", parser=parse_duration, metavar="TIME", help="Without a sign of life for so long."
+            "--silent", "--idle", parser=parse_duration, metavar="LENGTH", help="Without a sign of life for so long."
         ),
     ] = SILENCE,
     dry_run: DryRunOption = False,
