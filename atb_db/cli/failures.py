@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol, runtime_checkable
 
 from typer import TyperException
 
 from atb_db.cli.exits import ExitCode, exit_code
 from atb_db.cli.output import print_json, print_message
+from atb_db.cli.streams import give_up_stdout
 from atb_db.errors import AtbDbError
 
 
@@ -37,6 +39,19 @@ def ended_by(error: Exception) -> int:
     if isinstance(error, TyperException):
         return _misused(error)
     raise error
+
+
+def unwritten(error: OSError) -> int:
+    """Something, standard output most of all, could not be written or read; the exit code.
+
+    A pipe that nobody reads any more is no news: `| head` had enough.
+    """
+    if not isinstance(error, BrokenPipeError):
+        where = f": {error.filename}" if error.filename else ""
+        with suppress(OSError):
+            print_message(f"atb-db: {error.strerror or error}{where}")
+    give_up_stdout()
+    return ExitCode.FAILED
 
 
 def interrupted() -> int:

@@ -21,7 +21,6 @@ MOST_POINTS: Final = 600
 MOST_BARS: Final = 370
 SHADED: Final = 5
 _NEVER_FELL: Final = Scale(-0.01, 0.0)
-_NEVER_FELL: Final = Scale(-0.01, 0.0)
 
 
 class _Timed(NamedTuple):
