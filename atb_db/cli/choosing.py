@@ -21,7 +21,13 @@ StrategyOption: TypeAlias = Annotated[
 ]
 ModeOption: TypeAlias = Annotated[
     TradeSource | None,
-    typer.Option("--mode", case_sensitive=False, help="Only sessions of this mode.", show_default=False),
+    typer.Option(
+        "--mode",
+        metavar="MODE",
+        case_sensitive=False,
+        help="Only sessions of this mode: live, paper or backtest.",
+        show_default=False,
+    ),
 ]
 SinceOption: TypeAlias = Annotated[
     datetime | None,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import typer
 
 from atb_db.admin.readable import read_duration, read_moment, shown_duration
+
+_SECONDS: Final = re.compile(r"\d{1,9}(\.\d+)?")
 
 
 class Duration(timedelta):
@@ -14,7 +18,7 @@ class Duration(timedelta):
 
     def __str__(self) -> str:
         """Such as `90d`."""
-        return shown_duration(self)
+        return shown_duration(self).replace(".0s", "s")
 
 
 def parse_duration(text: str | timedelta) -> timedelta:
@@ -29,6 +33,17 @@ def parse_duration(text: str | timedelta) -> timedelta:
     if length is None:
         raise typer.BadParameter(f"{text[:40]!r} is no length of time such as 90s, 15m, 1h30m or 7d")
     return length
+
+
+def parse_wait(text: str | timedelta) -> timedelta:
+    """As `parse_duration`, or a number of seconds, also 0.
+
+    Raises:
+        BadParameter: it says none.
+    """
+    if isinstance(text, str) and _SECONDS.fullmatch(text.strip()):
+        return timedelta(seconds=float(text))
+    return parse_duration(text)
 
 
 def parse_moment(text: str | datetime) -> datetime:

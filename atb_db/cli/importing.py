@@ -69,7 +69,15 @@ SinceOption: TypeAlias = Annotated[
         parser=parse_moment, metavar="TIME", help="Only from a day, a time or so long ago on: 2024-03-01, 90d."
     ),
 ]
-ModeOption: TypeAlias = Annotated[TradeSource, typer.Option(case_sensitive=False, help="Whose money it was.")]
+ModeOption: TypeAlias = Annotated[
+    TradeSource,
+    typer.Option(
+        metavar="MODE",
+        case_sensitive=False,
+        help="Whose money it was: live, paper or backtest.",
+        show_default="live",
+    ),
+]
 BalanceOption: TypeAlias = Annotated[
     Decimal | None, typer.Option(parser=_amount, metavar="AMOUNT", help="Each session's initial balance.")
 ]

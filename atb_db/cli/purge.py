@@ -19,7 +19,7 @@ from atb_db.types import TradeSource
 if TYPE_CHECKING:
     from atb_db.admin.purge import PurgedSession
 
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 OLD_SESSION: Final = Duration(days=90)
 OLD_LOG: Final = Duration(days=180)
 SILENCE: Final = Duration(days=1)
@@ -39,7 +39,7 @@ def purge_command(
         typer.Option(
             metavar="MODE",
             case_sensitive=False,
-            help="live, backtest or paper; may be repeated. The last two if not given.",
+            help="live, paper or backtest; may be repeated. The last two if not given.",
         ),
     ] = None,
     session: Annotated[

@@ -27,7 +27,7 @@ _SHOWN: Final = 100
 def verify_command(
     *,
     fix: Annotated[bool, typer.Option("--fix", help="Make the safe repairs; shows them and asks first.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --fix: do not ask.")] = False,
     exact_counts: Annotated[
         bool, typer.Option("--exact-counts", help="Also count the rows of every table; may take long.")
     ] = False,

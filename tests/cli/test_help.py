@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from atb_db.admin.batches import find_batch
 from atb_db.admin.questions import arguments, find, option_texts
 from atb_db.cli.app import app, app_for
-from atb_db.cli.durations import parse_duration, parse_moment
+from atb_db.cli.durations import parse_duration, parse_moment, parse_wait
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.grouping import TASKS
 from tests.each import each
@@ -97,7 +97,7 @@ def test_every_line_fits_on_a_terminal_of_80_columns() -> None:
 
 
 def test_a_length_of_time_is_a_length_and_a_moment_is_a_time_in_every_help() -> None:
-    named = {parse_duration: "LENGTH", parse_moment: "TIME"}
+    named = {parse_duration: "LENGTH", parse_wait: "LENGTH", parse_moment: "TIME"}
     checked = set[str]()
 
     def holds(command: str) -> None:
@@ -109,7 +109,19 @@ def test_a_length_of_time_is_a_length_and_a_moment_is_a_time_in_every_help() -> 
                 checked.update(option.opts)
 
     each([name for name in COMMANDS if name not in GROUPS], holds)
-    assert {"--rpo", "--every", "--since", "--at"} <= checked
+    assert {"--rpo", "--every", "--wait", "--since", "--at"} <= checked
+
+
+def test_one_option_is_written_one_way() -> None:
+    """Whoever knows `--yes` or `-y` of one command knows it of all."""
+    written: dict[str, set[tuple[str, ...]]] = {}
+    for command in COMMANDS:
+        for option in command_of(command).params:
+            for name in option.opts:
+                written.setdefault(name, set()).add((*option.opts, str(option.metavar)))
+    shared = {name: forms for name, forms in written.items() if len(forms) > 1}
+    # What they take is another thing, or the help says which it is.
+    assert set(shared) <= {"--keep", "--out", "--sql", "file", "source", "environment"}
 
 
 def command_of(name: str) -> TyperCommand | TyperGroup:
