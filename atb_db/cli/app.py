@@ -138,7 +138,7 @@ def atb_db(
       2    the command line or a setting is wrong
       3    a check found something
       4    the database cannot be reached
-      5    refused by a guard
+      5    refused by a guard, or by a server that only reads
       6    another process holds a lock
       7    a required program is missing
       130  interrupted

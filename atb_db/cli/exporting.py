@@ -89,7 +89,7 @@ def import_export_command(
 
     \b
     Exit codes: 0 imported, 1 a session is there already, or has changed since,
-    2 wrong usage or no whole export, 4 cannot connect.
+    2 wrong usage or no whole export, 4 cannot connect, 5 the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.exporting.loading import take_back
     from atb_db.admin.progress import silent

@@ -70,7 +70,8 @@ def on_command(
 
     \b
     Exit codes: 0 set, 1 no such session, or an order is stuck while it is
-    journaled: run it again, 2 wrong usage, 4 cannot connect.
+    journaled: run it again, 2 wrong usage, 4 cannot connect, 5 the login may only
+    read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import halt
 
@@ -101,7 +102,8 @@ def off_command(
 
     \b
     Exit codes: 0 cleared, 1 no such session, or it was set meanwhile, 2 wrong
-    usage, 3 another switch still holds orders off, 4 cannot connect.
+    usage, 3 another switch still holds orders off, 4 cannot connect, 5 the login
+    may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import resume
 

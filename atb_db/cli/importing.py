@@ -132,7 +132,7 @@ def import_trades_command(
 
     \b
     Exit codes: 0 everything is in the books, 2 wrong usage or an unusable file,
-    3 rows are in quarantine, 4 cannot connect.
+    3 rows are in quarantine, 4 cannot connect, 5 the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.importing.importing import import_trades
     from atb_db.importing.trade_files import Wishes
@@ -171,7 +171,7 @@ def import_freqtrade_command(
 
     \b
     Exit codes: 0 everything is in the books, 2 wrong usage or an unusable file,
-    3 rows are in quarantine, 4 cannot connect.
+    3 rows are in quarantine, 4 cannot connect, 5 the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.importing.freqtrade.choice import Choice
     from atb_db.importing.importing import import_freqtrade
@@ -216,7 +216,8 @@ def import_incumbent_command(
 
     \b
     Exit codes: 0 everything is in the books, 2 wrong usage or not the incumbent's
-    database, 3 rows are in quarantine, 4 cannot connect.
+    database, 3 rows are in quarantine, 4 cannot connect, 5 the login may only
+    read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.importing.importing import import_incumbent, time_in_both_readings
     from atb_db.importing.incumbent.planning import Choice

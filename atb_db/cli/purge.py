@@ -130,7 +130,7 @@ def purge_logs_command(
 
     \b
     Exit codes: 0 done, 2 wrong usage, 4 cannot connect,
-    5 not confirmed.
+    5 not confirmed, or the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import purge
 
@@ -176,7 +176,7 @@ def end_crashed_command(
 
     \b
     Exit codes: 0 done, 2 wrong usage, 4 cannot connect,
-    5 not confirmed.
+    5 not confirmed, or the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import purge
 

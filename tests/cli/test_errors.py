@@ -40,6 +40,7 @@ UNREACHABLE = [
         (Refused(), ExitCode.REFUSED),
         (LockHeld(), ExitCode.LOCKED),
         (Timeout(sqlstate="55P03"), ExitCode.LOCKED),
+        (Unavailable(sqlstate="25006"), ExitCode.REFUSED),
         (ToolMissing(), ExitCode.NO_TOOL),
     ],
 )
