@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.admin.readable import counted, shown_duration
+from atb_db.cli.choosing import SessionOption
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from atb_db.admin.halt import HaltState
 
 ReasonOption: TypeAlias = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")]
-SessionOption: TypeAlias = Annotated[int | None, typer.Option("--session", metavar="ID", help="Only this session.")]
 FlagOption: TypeAlias = Annotated[
     str, typer.Option("--flag", metavar="NAME", help="Another control flag that your engines ask for.")
 ]

@@ -44,13 +44,15 @@ def purge_command(
     ] = None,
     session: Annotated[
         list[int] | None,
-        typer.Option(metavar="ID", help="Exactly this session, whatever its mode or age; may be repeated."),
+        typer.Option(metavar="ID", min=1, help="Exactly this session, whatever its mode or age; may be repeated."),
     ] = None,
     include_live: Annotated[bool, typer.Option("--include-live", help="Also LIVE sessions.")] = False,
     take_back: Annotated[
         int | None,
         typer.Option(
-            metavar="ID", help="Keep this session, whose purge was started: possible while its books are complete."
+            metavar="ID",
+            min=1,
+            help="Keep this session, whose purge was started: possible while its books are complete.",
         ),
     ] = None,
     batch: BatchOption = 10_000,

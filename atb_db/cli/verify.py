@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from atb_db.admin.readable import counted
+from atb_db.cli.choosing import SessionOption
 from atb_db.cli.excerpts import excerpts
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import confirm
@@ -80,7 +81,7 @@ def verify_command(
 
 def audit_command(
     *,
-    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session's books.")] = None,
+    session: SessionOption = None,
     marks: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Note in FILE what is sound, and pass over what nobody has written since."),

@@ -112,6 +112,13 @@ def test_a_length_of_time_is_a_length_and_a_moment_is_a_time_in_every_help() -> 
     assert {"--rpo", "--every", "--wait", "--since", "--at"} <= checked
 
 
+def test_a_session_is_chosen_alike_by_every_command(call: Callable[..., tuple[int, str, str]]) -> None:
+    chosen = {name: one for name in COMMANDS for one in command_of(name).params if "--session" in one.opts}
+    assert len(chosen) > 10
+    assert {(one.metavar, getattr(one, "min", None)) for one in chosen.values()} == {("ID", 1)}
+    assert call("audit", "--session", "0")[0] == ExitCode.USAGE
+
+
 def test_one_option_is_written_one_way() -> None:
     """Whoever knows `--yes` or `-y` of one command knows it of all."""
     written: dict[str, set[tuple[str, ...]]] = {}
