@@ -66,7 +66,8 @@ def schedule_command(
     rules = Retention(retention, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
     kept = most_kept(found, rules)
     program = shlex.quote(str(Path(sys.argv[0]).absolute()))
-    where = f"--backup-dir {shlex.quote(str(backup_dir.resolve()))}{f' --env {env}' if env else ''}"
+    named = f" --env {env}" if env else ""
+    where = f"--backup-dir {shlex.quote(str(backup_dir.resolve()))}{named}"
     short = shown_duration(rpo).replace(" ", "")
     length = short if read_duration(short) == rpo else f"{rpo.total_seconds():.0f}s"
     thinned = " ".join(
@@ -85,7 +86,8 @@ def schedule_command(
         "verify": f"{program} backup verify --all {where}",
         "drill": f"{program} drill --random {where} --rpo {length}",
     }
-    start = f"atb-db backup {where} {thinned}"
+    volume = Path("/") / backup_dir  # of a container, where this folder is not
+    start = f"atb-db backup --backup-dir {shlex.quote(str(volume))}{named} {thinned}"
     railway = {"deploy": {"startCommand": start, "cronSchedule": found.cron, "restartPolicyType": "NEVER"}}
     size = made[-1].bytes if made else None
     if as_json:
@@ -103,5 +105,5 @@ def schedule_command(
         f"At the worst moment the newest finished one is {worst} old; the RPO is {shown_duration(rpo)}.",
         f"Kept are {counted(kept, 'backup')} at the most{disk}.",
     ]
-    typer.echo(backup_schedule(about=about, cron=found.cron, commands=commands))
+    typer.echo(backup_schedule(about=about, cron=found.cron, commands=commands, volume=volume))
     print_json(railway)
