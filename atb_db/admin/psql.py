@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from atb_db.admin.programs import Invocation, connection_environment, find_tool
+from atb_db.admin.readable import either
 from atb_db.config import Settings
 from atb_db.sqlfile import sql_root
 
@@ -68,7 +69,7 @@ def _question(word: str) -> str:
     name = word.strip().strip(":;")
     known = _KNOWN.findall((sql_root() / "psqlrc").read_text(encoding="utf-8"))
     alike = get_close_matches(name, known, n=3)
-    hint = f"did you mean {' or '.join(f':{one}' for one in alike)}?" if alike else f"there are {', '.join(known)}"
+    hint = f"did you mean {either([f':{one}' for one in alike])}?" if alike else f"there are {', '.join(known)}"
     return f"""\\set ATB_DB_STOP :ON_ERROR_STOP
 \\set ON_ERROR_STOP 1
 \\if :{{?{name}}}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import Enum
 from inspect import Parameter as Signature
 from typing import Final, NamedTuple, Protocol, cast
 from uuid import UUID
 
+from atb_db.admin.readable import either, read_moment
 from atb_db.batch import Batch
 from atb_db.config import Settings
 from atb_db.database import Database
@@ -94,7 +95,8 @@ def question(asked: Asked, description: str) -> Question:
 def ask(settings: Settings, name: str, texts: Mapping[str, str]) -> Answer:
     """Run a read statement in a read-only transaction, with its arguments as text.
 
-    Times are ISO 8601 with an offset (2024-03-01T00:00Z), JSON is JSON, `null` is None where None is allowed.
+    Times are ISO 8601 with an offset (2024-03-01T00:00Z), a UTC day (2024-03-01) or so long ago (90d), JSON is JSON,
+    `null` is None where None is allowed.
 
     Raises:
         NotFound: there is no such read statement, or the row that it is about does not exist.
@@ -129,7 +131,7 @@ def find(name: str, *, others: Collection[str] = ()) -> Declared[object]:
     if name.startswith("reporting."):
         raise NotFound(f"there is no read statement {name[:60]}: a view goes into a file, by --parquet or --arrow")
     alike = named_like(name, [*queries, *others])
-    hint = f"; did you mean {' or '.join(alike)}?" if alike else "; `atb-db queries` lists them"
+    hint = f"; did you mean {either(alike)}?" if alike else "; `atb-db queries` lists them"
     raise NotFound(f"there is no read statement {name[:60]}{hint}")
 
 
@@ -156,9 +158,10 @@ def arguments(declared: Asked, texts: Mapping[str, str]) -> dict[str, object]:
     for name in texts:
         if name not in parameters:
             raise InvalidInput(f"is no parameter (there are: {listed})", statement=declared.name, field=name)
-    for name, parameter in parameters.items():
-        if parameter.default is Signature.empty and name not in texts:
-            raise InvalidInput(f"is needed: --{name} VALUE", statement=declared.name, field=name)
+    needed = [one for one in parameters.values() if one.default is Signature.empty and one.name not in texts]
+    if needed:
+        options = " ".join(f"--{one.name.replace('_', '-')} {_type_name(one)}" for one in needed)
+        raise InvalidInput(f"needs {options}", statement=declared.name)
     return {name: _parsed(declared, parameters[name], text) for name, text in texts.items()}
 
 
@@ -188,13 +191,18 @@ def _boolean(text: str) -> bool:
 
 
 _PARSERS: Final[dict[object, Callable[[str], object]]] = {
-    int: int, bool: _boolean, datetime: datetime.fromisoformat, UUID: UUID, Json: json.loads,
+    int: int, bool: _boolean, UUID: UUID, Json: json.loads,
 }  # fmt: skip
 
 
 def _parsed(declared: Asked, parameter: Parameter, text: str) -> object:
     if text == "null" and parameter.optional:
         return None
+    if parameter.type is datetime:
+        try:
+            return read_moment(text, datetime.now(UTC))
+        except ValueError as error:
+            raise InvalidInput(str(error), statement=declared.name, field=parameter.name) from None
     try:
         return _PARSERS.get(parameter.type, str)(text)
     except (ValueError, KeyError):
@@ -225,7 +233,7 @@ def option_texts(words: Sequence[str]) -> dict[str, str]:
     for word in rest:
         match = re.fullmatch(r"--([A-Za-z][\w-]*)(?:=(.*))?", word, re.DOTALL)
         if match is None:
-            raise InvalidInput(f"{word[:40]!r} is no --parameter")
+            raise InvalidInput(f"{word[:40]!r} is no parameter: they are given as --name VALUE")
         name, text = match[1].replace("-", "_"), match[2] if match[2] is not None else next(rest, None)
         if text is None:
             raise InvalidInput("has no value", field=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -22,6 +23,11 @@ def counted(number: int, noun: str) -> str:
     """Such as `1 session`, `1,000 rows` or `2 indexes`."""
     ending = "" if number == 1 else "es" if noun.endswith("x") else "s"
     return f"{number:,} {noun}{ending}"
+
+
+def either(names: Sequence[str]) -> str:
+    """Such as `a`, `a or b` or `a, b or c`."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def shown_size(length: int) -> str:
@@ -58,3 +64,24 @@ def read_duration(text: str) -> timedelta | None:
     except OverflowError:
         return None
     return length if timedelta() < length <= _LONGEST else None
+
+
+def read_moment(text: str, now: datetime) -> datetime:
+    """The moment that a UTC day, a time with its offset, or a length of time before now says.
+
+    Raises:
+        ValueError: it says none, or not in which time zone; the message is for people.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        if (length := read_duration(text)) is not None:
+            return now - length
+        raise ValueError(
+            f"{text[:40]!r} is no day, no time and no length of time: 2024-03-01, 2024-03-01T09:00Z, 90d"
+        ) from None
+    if moment.tzinfo is None:
+        if "T" in text or " " in text.strip() or ":" in text:
+            raise ValueError(f"{text[:40]!r} has no offset: append Z if it is UTC")
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)

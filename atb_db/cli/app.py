@@ -22,7 +22,7 @@ from atb_db.cli.drill import drill_command
 from atb_db.cli.environment import environment_app
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.exporting import export_command, import_export_command
-from atb_db.cli.failures import CommandError, ended_by, interrupted
+from atb_db.cli.failures import CommandError, ended_by, interrupted, unwritten
 from atb_db.cli.grouping import CLEAN_UP, DEVELOP, LOOK, PROTECT, SET_UP, STEP_IN, TRY, WATCH, CommandsByTask
 from atb_db.cli.halt import halt_app
 from atb_db.cli.health import health_command
@@ -138,7 +138,7 @@ def atb_db(
       2    the command line or a setting is wrong
       3    a check found something
       4    the database cannot be reached
-      5    refused by a guard
+      5    refused by a guard, or by a server that only reads
       6    another process holds a lock
       7    a required program is missing
       130  interrupted
@@ -173,8 +173,11 @@ def main() -> None:
             signal.signal(number, _leave)
     try:
         code: int | None = app_for(sys.argv[1:])(prog_name="atb-db", standalone_mode=False)
+        sys.stdout.flush()
     except (AtbDbError, CommandError, typer.TyperException) as error:
         sys.exit(ended_by(error))
     except (typer.Abort, KeyboardInterrupt):  # typer turns one into the other only while a command runs
         sys.exit(interrupted())
+    except OSError as error:
+        sys.exit(unwritten(error))
     sys.exit(interrupted() if code == ExitCode.INTERRUPTED else code or ExitCode.OK)

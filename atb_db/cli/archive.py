@@ -50,19 +50,19 @@ ArchiveOption: TypeAlias = Annotated[
     Path, typer.Option("--archive-dir", parser=_folder, metavar="DIR", help="Where the archive lies.")
 ]
 EveryOption: TypeAlias = Annotated[
-    timedelta, typer.Option("--base-every", parser=parse_duration, metavar="TIME", help="How often to back up whole.")
+    timedelta, typer.Option("--base-every", parser=parse_duration, metavar="LENGTH", help="How often to back up whole.")
 ]
 WholeOption: TypeAlias = Annotated[
     timedelta,
     typer.Option(
         "--whole-every",
         parser=parse_duration,
-        metavar="TIME",
+        metavar="LENGTH",
         help="How often a base backup is a whole one; others have the changes, where PostgreSQL 17+ notes them.",
     ),
 ]
 KeepOption: TypeAlias = Annotated[
-    timedelta, typer.Option("--keep", parser=parse_duration, metavar="TIME", help="How far back one can go.")
+    timedelta, typer.Option("--keep", parser=parse_duration, metavar="LENGTH", help="How far back one can go.")
 ]
 
 ThenOption: TypeAlias = Annotated[
@@ -161,7 +161,9 @@ def start_command(
 def status_command(
     *,
     archive_dir: ArchiveOption = FOLDER,
-    rpo: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.")] = RPO,
+    rpo: Annotated[
+        timedelta, typer.Option(parser=parse_duration, metavar="LENGTH", help="How much may be lost.")
+    ] = RPO,
     as_json: JsonOption = False,
 ) -> None:
     """Show until when everything is protected, what can be restored, and what is amiss; reads only the folder.
@@ -209,8 +211,8 @@ def stop_command(
       atb-db archive stop --drop-slot
 
     \b
-    Exit codes: 0 stopped, 2 wrong usage, or it does not stop, 3 there was none, 4 cannot
-    connect to drop the slot, 5 somebody uses the slot.
+    Exit codes: 0 stopped, 2 wrong usage, or it does not stop, 3 there was none,
+    4 cannot connect to drop the slot, 5 somebody uses the slot.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.continuous.layout import read_archive
     from atb_db.admin.continuous.preparing import drop_slot as drop

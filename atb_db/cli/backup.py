@@ -93,7 +93,7 @@ def backup_command(
     Examples:
       atb-db backup
       atb-db backup --env production --backup-dir ./backups --retention 7
-      atb-db backup --retention 2 --keep-daily 14 --keep-weekly 8 --keep-monthly 24
+      atb-db backup --retention 2 --keep-daily 14 --keep-monthly 24
       atb-db backup --then "rclone copy {} offsite:atb/" --encrypt-to age1…
       atb-db backup list
       atb-db backup status --rpo 15m || echo "backups are late"
@@ -101,10 +101,10 @@ def backup_command(
       atb-db backup schedule
 
     \b
-    Exit codes: 0 done, 1 failed, or not taken elsewhere, 2 wrong usage or unusable folder,
-    4 cannot connect, 5 it is marked as another environment than --env,
-    6 another backup is under way, 7 there is no pg_dump as new as the server, or no
-    program of --then or --encrypt-to, 130 interrupted.
+    Exit codes: 0 done, 1 failed, or not taken elsewhere, 2 wrong usage or
+    unusable folder, 4 cannot connect, 5 it is marked as another environment than
+    --env, 6 another backup is under way, 7 there is no pg_dump as new as the
+    server, or no program of --then or --encrypt-to, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     if context.invoked_subcommand is not None:
         return
@@ -183,7 +183,7 @@ def status_command(
     *,
     rpo: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="How old the newest one may be."),
+        typer.Option(parser=parse_duration, metavar="LENGTH", help="How old the newest one may be."),
     ] = RPO,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,

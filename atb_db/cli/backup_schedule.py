@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from atb_db.admin.readable import counted, shown_duration, shown_size
+from atb_db.admin.readable import counted, read_duration, shown_duration, shown_size
 from atb_db.cli.backup import FOLDER, RPO, FolderOption, home_of
 from atb_db.cli.durations import parse_duration
 from atb_db.cli.options import (
@@ -29,7 +29,9 @@ from atb_db.cli.schedules import backup_schedule
 
 def schedule_command(
     *,
-    rpo: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.")] = RPO,
+    rpo: Annotated[
+        timedelta, typer.Option(parser=parse_duration, metavar="LENGTH", help="How much may be lost.")
+    ] = RPO,
     retention: RetentionOption = 1,
     keep_daily: DailyOption = 14,
     keep_weekly: WeeklyOption = 8,
@@ -47,7 +49,7 @@ def schedule_command(
     \b
     Examples:
       atb-db backup schedule
-      atb-db backup schedule --rpo 1h --backup-dir /var/backups/atb --keep-monthly 24
+      atb-db backup schedule --rpo 1h --backup-dir /var/backups --keep-monthly 24
 
     \b
     Exit codes: 0 printed, 1 no schedule honours it, 2 wrong usage.
@@ -64,7 +66,10 @@ def schedule_command(
     rules = Retention(retention, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
     kept = most_kept(found, rules)
     program = shlex.quote(str(Path(sys.argv[0]).absolute()))
-    where = f"--backup-dir {shlex.quote(str(backup_dir.resolve()))}{f' --env {env}' if env else ''}"
+    named = f" --env {env}" if env else ""
+    where = f"--backup-dir {shlex.quote(str(backup_dir.resolve()))}{named}"
+    short = shown_duration(rpo).replace(" ", "")
+    length = short if read_duration(short) == rpo else f"{rpo.total_seconds():.0f}s"
     thinned = " ".join(
         f"--{name} {number}"
         for name, number in (
@@ -77,11 +82,12 @@ def schedule_command(
     )
     commands = {
         "command": f"{program} backup {where} {thinned}",
-        "check": f"{program} backup status {where} --rpo {rpo.total_seconds():.0f}s",
+        "check": f"{program} backup status {where} --rpo {length}",
         "verify": f"{program} backup verify --all {where}",
-        "drill": f"{program} drill --random {where} --rpo {shown_duration(rpo).replace(' ', '')}",
+        "drill": f"{program} drill --random {where} --rpo {length}",
     }
-    start = f"atb-db backup {where} {thinned}"
+    volume = Path("/") / backup_dir  # of a container, where this folder is not
+    start = f"atb-db backup --backup-dir {shlex.quote(str(volume))}{named} {thinned}"
     railway = {"deploy": {"startCommand": start, "cronSchedule": found.cron, "restartPolicyType": "NEVER"}}
     size = made[-1].bytes if made else None
     if as_json:
@@ -99,5 +105,5 @@ def schedule_command(
         f"At the worst moment the newest finished one is {worst} old; the RPO is {shown_duration(rpo)}.",
         f"Kept are {counted(kept, 'backup')} at the most{disk}.",
     ]
-    typer.echo(backup_schedule(about=about, cron=found.cron, commands=commands))
+    typer.echo(backup_schedule(about=about, cron=found.cron, commands=commands, volume=volume))
     print_json(railway)

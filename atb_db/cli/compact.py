@@ -9,6 +9,7 @@ import typer
 
 from atb_db.admin.progress import silent
 from atb_db.admin.readable import counted
+from atb_db.cli.choosing import SessionOption
 from atb_db.cli.durations import Duration, parse_duration
 from atb_db.cli.guarding import confirm
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
@@ -23,9 +24,9 @@ def compact_command(
     *,
     older_than: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="Made longer ago than that; a day at least."),
+        typer.Option(parser=parse_duration, metavar="LENGTH", help="Made longer ago than that; a day at least."),
     ] = OLD,
-    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session.")] = None,
+    session: SessionOption = None,
     size: Annotated[
         int, typer.Option(metavar="N", min=1, max=10_000, help="Decisions of a chunk, moved in one transaction.")
     ] = 1_000,

@@ -35,8 +35,8 @@ def compare_command(
       atb-db compare --differences
 
     \b
-    Exit codes: 0 all are equal, 2 wrong usage, not the incumbent's database, or nothing of it was imported,
-    3 some differ, 4 cannot connect.
+    Exit codes: 0 all are equal, 2 wrong usage, not the incumbent's database, or
+    nothing of it was imported, 3 some differ, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.importing.incumbent.comparing import compare_incumbent
 

@@ -26,7 +26,7 @@ def psql_command(
       atb-db psql -- -c :recent_trades
       atb-db psql -- -v modes=backtest -c :pnl
       atb-db psql -- -c 'SELECT * FROM trading_sessions'
-      atb-db psql -- -v session_id=1 -f sql/queries/sessions/get_trading_session.sql
+      atb-db psql -- -v order_id=7 -f sql/queries/orders/get_fills.sql
       atb-db psql --write
 
     \b

@@ -52,8 +52,9 @@ def demo_command(
       atb-db demo --json | jq .session.total_pnl
 
     \b
-    Exit codes: 0 done, 1 failed, 2 the candles or the page's place are unusable, 3 the books do not balance,
-    7 there is no PostgreSQL on this machine, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 the candles or the page's place are unusable,
+    3 the books do not balance, 7 there is no PostgreSQL on this machine,
+    130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.demo import run_demo
     from atb_db.cli.exits import ExitCode

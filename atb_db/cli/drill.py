@@ -39,12 +39,17 @@ def drill_command(
     same_server: Annotated[
         bool, typer.Option("--same-server", help="Restore into a new database beside the live one.")
     ] = False,
-    rto: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How long it may take.")] = RTO,
-    rpo: Annotated[timedelta, typer.Option(parser=parse_duration, metavar="TIME", help="How much may be lost.")] = RPO,
+    rto: Annotated[
+        timedelta, typer.Option(parser=parse_duration, metavar="LENGTH", help="How long it may take.")
+    ] = RTO,
+    rpo: Annotated[
+        timedelta, typer.Option(parser=parse_duration, metavar="LENGTH", help="How much may be lost.")
+    ] = RPO,
     env: EnvironmentOption = None,
     backup_dir: FolderOption = FOLDER,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="From the archive: `random`, `latest`, or a moment.")
+        str | None,
+        typer.Option("--at", metavar="TIME", help="From the archive: random, latest, or as for restore."),
     ] = None,
     archive_dir: ArchiveOption = ARCHIVE,
     url: UrlOption = None,
@@ -65,7 +70,7 @@ def drill_command(
       atb-db drill
       atb-db drill --random
       atb-db drill --at random --rpo 5s
-      atb-db drill backups/atb/2026/11/24/backup-20261124T171530.123Z.dump --same-server --rto 10m
+      atb-db drill FILE --same-server --rto 10m
       atb-db drill --history
 
     \b

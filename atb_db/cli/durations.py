@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import typer
 
-from atb_db.admin.readable import read_duration, shown_duration
+from atb_db.admin.readable import read_duration, read_moment, shown_duration
+
+_SECONDS: Final = re.compile(r"\d{1,9}(\.\d+)?")
 
 
 class Duration(timedelta):
@@ -14,7 +18,7 @@ class Duration(timedelta):
 
     def __str__(self) -> str:
         """Such as `90d`."""
-        return shown_duration(self)
+        return shown_duration(self).replace(".0s", "s")
 
 
 def parse_duration(text: str | timedelta) -> timedelta:
@@ -31,16 +35,26 @@ def parse_duration(text: str | timedelta) -> timedelta:
     return length
 
 
-def parse_moment(text: str) -> datetime:
-    """The moment that `2026-11-29 03:00:05+00` or `2026-11-29T03:00:05Z` says.
+def parse_wait(text: str | timedelta) -> timedelta:
+    """As `parse_duration`, or a number of seconds, also 0.
+
+    Raises:
+        BadParameter: it says none.
+    """
+    if isinstance(text, str) and _SECONDS.fullmatch(text.strip()):
+        return timedelta(seconds=float(text))
+    return parse_duration(text)
+
+
+def parse_moment(text: str | datetime) -> datetime:
+    """The moment that `2026-11-29 03:00:05+00`, the UTC day `2026-11-29` or `90d`, so long ago, says.
 
     Raises:
         BadParameter: it says none, or not in which time zone.
     """
+    if isinstance(text, datetime):
+        return text
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise typer.BadParameter(f"{text[:40]!r} is no moment such as 2026-11-29 03:00:05+00") from None
-    if moment.tzinfo is None:
-        raise typer.BadParameter(f"{text[:40]!r} does not say its time zone: add +00 for UTC")
-    return moment
+        return read_moment(text, datetime.now(UTC))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

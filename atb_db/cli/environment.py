@@ -82,7 +82,8 @@ def set_command(
 
     \b
     Exit codes: 0 marked, 1 failed, 2 wrong usage, 4 cannot connect,
-    5 it has another mark, and --yes or --confirm is missing.
+    5 it has another mark, and --yes or --confirm is missing, or the login may
+    only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.destroy.deployment import mark_environment, show_environment
     from atb_db.admin.errors import Refused

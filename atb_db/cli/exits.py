@@ -25,6 +25,7 @@ class ExitCode(IntEnum):
 
 
 LOCK_NOT_AVAILABLE: Final = "55P03"
+READ_ONLY: Final = "25006"
 
 _CODES: Final[tuple[tuple[type[AtbDbError], ExitCode], ...]] = (
     (LockHeld, ExitCode.LOCKED),
@@ -44,4 +45,6 @@ def exit_code(error: AtbDbError) -> ExitCode:
     """The exit code for an error that a command ended with."""
     if error.sqlstate == LOCK_NOT_AVAILABLE:
         return ExitCode.LOCKED
+    if error.sqlstate == READ_ONLY:  # an engine waits for the next primary; a person connects elsewhere
+        return ExitCode.REFUSED
     return next((code for kind, code in _CODES if isinstance(error, kind)), ExitCode.FAILED)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atb_db.admin.readable import counted
-from atb_db.cli.choosing import SessionOption, SinceOption, moment_of
+from atb_db.cli.choosing import SessionOption, SinceOption
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
@@ -42,8 +41,8 @@ def export_command(
       atb-db export --since 2025-11-01 --format csv --out november
 
     \b
-    Exit codes: 0 written, 1 no such session, 2 wrong usage or a folder with something in it, 4 cannot connect,
-    7 the extra is not installed.
+    Exit codes: 0 written, 1 no such session, 2 wrong usage or a folder with
+    something in it, 4 cannot connect, 7 the extra is not installed.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.exporting.manifest import FileFormat
     from atb_db.admin.exporting.writing import ExportChoice, export
@@ -58,7 +57,7 @@ def export_command(
     with progress_bar() as progress:
         manifest = export(
             settings_for(url, env),
-            ExportChoice(session, None if since is None else moment_of(since, datetime.now(UTC))),
+            ExportChoice(session, since),
             out,
             file_format=chosen,
             progress=progress or silent,
@@ -89,8 +88,8 @@ def import_export_command(
       atb-db import export session-7
 
     \b
-    Exit codes: 0 imported, 1 a session is there already, or has changed since, 2 wrong usage or no whole export,
-    4 cannot connect.
+    Exit codes: 0 imported, 1 a session is there already, or has changed since,
+    2 wrong usage or no whole export, 4 cannot connect, 5 the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.exporting.loading import take_back
     from atb_db.admin.progress import silent

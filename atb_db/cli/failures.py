@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from contextlib import suppress
+from typing import Final, Protocol, runtime_checkable
 
 from typer import TyperException
 
-from atb_db.cli.exits import ExitCode, exit_code
+from atb_db.cli.exits import READ_ONLY, ExitCode, exit_code
 from atb_db.cli.output import print_json, print_message
+from atb_db.cli.streams import give_up_stdout
 from atb_db.errors import AtbDbError
+
+_READ_ONLY: Final = ": the login may only read, or the server is a standby"
 
 
 class CommandError(Exception):
@@ -39,6 +43,19 @@ def ended_by(error: Exception) -> int:
     raise error
 
 
+def unwritten(error: OSError) -> int:
+    """Something, standard output most of all, could not be written or read; the exit code.
+
+    A pipe that nobody reads any more is no news: `| head` had enough.
+    """
+    if not isinstance(error, BrokenPipeError):
+        where = f": {error.filename}" if error.filename else ""
+        with suppress(OSError):
+            print_message(f"atb-db: {error.strerror or error}{where}")
+    give_up_stdout()
+    return ExitCode.FAILED
+
+
 def interrupted() -> int:
     """Somebody pressed Ctrl-C, or ended the input that was asked for; the exit code."""
     _print_object(kind="Interrupted", message="interrupted", code=ExitCode.INTERRUPTED)
@@ -52,10 +69,11 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _failed(error: AtbDbError, code: ExitCode) -> int:
-    print_message(f"atb-db: {error}")
+    hint = _READ_ONLY if error.sqlstate == READ_ONLY else ""
+    print_message(f"atb-db: {error}{hint}")
     _print_object(
         kind=type(error).__name__,
-        message=f"{error.field}: {error.message}" if error.field else error.message,
+        message=(f"{error.field}: {error.message}" if error.field else error.message) + hint,
         statement=error.statement,
         sqlstate=error.sqlstate,
         code=code,

@@ -9,26 +9,26 @@ import typer
 
 from atb_db.admin.progress import silent
 from atb_db.admin.readable import counted, shown_moment, shown_size
-from atb_db.cli.durations import parse_moment
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.output import print_json, print_message
 from atb_db.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from atb_db.admin.continuous.plan import Plan
     from atb_db.config import Settings
 
 
-def planned(folder: Path, *, at: str | None, before_request: UUID | None) -> Plan:
+def planned(folder: Path, *, at: datetime | None, before_request: UUID | None) -> Plan:
     """What the options choose; the last moment of all without any."""
     from atb_db.admin.continuous.plan import plan
     from atb_db.admin.continuous.requests import plan_before
 
     if before_request is None:
-        return plan(folder, None if at is None else parse_moment(at))
+        return plan(folder, at)
     with progress_bar() as progress:
         return plan_before(folder, before_request, progress=progress or silent)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from atb_db.admin.readable import counted, shown_duration
+from atb_db.cli.choosing import SessionOption
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from atb_db.admin.halt import HaltState
 
 ReasonOption: TypeAlias = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is recorded.")]
-SessionOption: TypeAlias = Annotated[int | None, typer.Option("--session", metavar="ID", help="Only this session.")]
 FlagOption: TypeAlias = Annotated[
     str, typer.Option("--flag", metavar="NAME", help="Another control flag that your engines ask for.")
 ]
@@ -69,8 +69,9 @@ def on_command(
       atb-db halt on --flag no_entries --reason "only exits until Monday"
 
     \b
-    Exit codes: 0 set, 1 no such session, or an order is stuck while it is journaled: run it again, 2 wrong usage,
-    4 cannot connect.
+    Exit codes: 0 set, 1 no such session, or an order is stuck while it is
+    journaled: run it again, 2 wrong usage, 4 cannot connect, 5 the login may only
+    read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import halt
 
@@ -100,8 +101,9 @@ def off_command(
       atb-db halt off --session 17 --reason "strategy fixed"
 
     \b
-    Exit codes: 0 cleared, 1 no such session, or it was set meanwhile, 2 wrong usage, 3 another switch still
-    holds orders off, 4 cannot connect.
+    Exit codes: 0 cleared, 1 no such session, or it was set meanwhile, 2 wrong
+    usage, 3 another switch still holds orders off, 4 cannot connect, 5 the login
+    may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import resume
 
@@ -129,8 +131,8 @@ def status_command(
       atb-db halt status --session 17 && ./start-engine
 
     \b
-    Exit codes: 0 off, 1 no such session, 2 wrong usage, 3 on, in a session at least,
-    4 cannot connect.
+    Exit codes: 0 off, 1 no such session, 2 wrong usage, 3 on, in a session at
+    least, 4 cannot connect.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.halt import halt_state
 

@@ -21,13 +21,13 @@ def health_command(
     max_silence: Annotated[
         timedelta,
         typer.Option(
-            parser=parse_duration, metavar="TIME", help="How long a LIVE or PAPER session may give no sign of life."
+            parser=parse_duration, metavar="LENGTH", help="How long a LIVE or PAPER session may give no sign of life."
         ),
     ] = MAX_SILENCE,
     rpo: Annotated[
         timedelta | None,
         typer.Option(
-            parser=parse_duration, metavar="TIME", help="How old the newest backup may be; not checked if not given."
+            parser=parse_duration, metavar="LENGTH", help="How old the newest backup may be; not checked if not given."
         ),
     ] = None,
     journal: Annotated[
@@ -46,8 +46,8 @@ def health_command(
     \b
     Examples:
       atb-db health
-      atb-db health --max-silence 10m --rpo 15m || curl -d "$(atb-db health)" https://ntfy.sh/my-bot
-      atb-db health --journal engine.journal --allow-halt
+      atb-db health --rpo 15m || curl -d "$(atb-db health)" https://ntfy.sh/my-bot
+      atb-db health --max-silence 10m --journal engine.journal --allow-halt
       atb-db health && curl -fsS https://hc-ping.com/UUID
 
     \b

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from atb_db.cli.durations import parse_moment
 from atb_db.cli.grouping import WholeSentences
 from atb_db.cli.import_result import finish, progress_with_estimate
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for, settings_of
@@ -38,16 +39,6 @@ def import_command() -> None:
     """  # noqa: D301  \b keeps the lines apart in --help
 
 
-def _moment(text: str | datetime) -> datetime:
-    if isinstance(text, datetime):
-        return text
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text[:40]!r} is no time such as 2025-11-01 or 2025-11-01T09:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _amount(text: str | Decimal) -> Decimal:
     try:
         found = Decimal(text)
@@ -73,9 +64,20 @@ AccountOption: TypeAlias = Annotated[
 ]
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Report all of it, and keep nothing.")]
 SinceOption: TypeAlias = Annotated[
-    datetime | None, typer.Option(parser=_moment, metavar="TIME", help="Only what is not older, such as 2025-11-01.")
+    datetime | None,
+    typer.Option(
+        parser=parse_moment, metavar="TIME", help="Only from a day, a time or so long ago on: 2024-03-01, 90d."
+    ),
 ]
-ModeOption: TypeAlias = Annotated[TradeSource, typer.Option(case_sensitive=False, help="Whose money it was.")]
+ModeOption: TypeAlias = Annotated[
+    TradeSource,
+    typer.Option(
+        metavar="MODE",
+        case_sensitive=False,
+        help="Whose money it was: live, paper or backtest.",
+        show_default="live",
+    ),
+]
 BalanceOption: TypeAlias = Annotated[
     Decimal | None, typer.Option(parser=_amount, metavar="AMOUNT", help="Each session's initial balance.")
 ]
@@ -126,11 +128,11 @@ def import_trades_command(
     Examples:
       atb-db import trades binance-2025.csv --dry-run
       atb-db import trades kraken.csv --account main
-      atb-db import trades mine.csv --map when=time --map pair=symbol --map amount=quantity
+      atb-db import trades mine.csv --map when=time --map amount=quantity
 
     \b
     Exit codes: 0 everything is in the books, 2 wrong usage or an unusable file,
-    3 rows are in quarantine, 4 cannot connect.
+    3 rows are in quarantine, 4 cannot connect, 5 the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.importing.importing import import_trades
     from atb_db.importing.trade_files import Wishes
@@ -169,7 +171,7 @@ def import_freqtrade_command(
 
     \b
     Exit codes: 0 everything is in the books, 2 wrong usage or an unusable file,
-    3 rows are in quarantine, 4 cannot connect.
+    3 rows are in quarantine, 4 cannot connect, 5 the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.importing.freqtrade.choice import Choice
     from atb_db.importing.importing import import_freqtrade
@@ -213,8 +215,9 @@ def import_incumbent_command(
       atb-db import incumbent --timezone Europe/Berlin --base-currency USDT
 
     \b
-    Exit codes: 0 everything is in the books, 2 wrong usage or not the incumbent's database,
-    3 rows are in quarantine, 4 cannot connect.
+    Exit codes: 0 everything is in the books, 2 wrong usage or not the incumbent's
+    database, 3 rows are in quarantine, 4 cannot connect, 5 the login may only
+    read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.importing.importing import import_incumbent, time_in_both_readings
     from atb_db.importing.incumbent.planning import Choice

@@ -104,8 +104,8 @@ def replay_command(
       atb-db journal replay engine.journal --set-aside
 
     \b
-    Exit codes: 0 nothing is left, 1 failed, 2 wrong usage or no journal, 3 entries are left,
-    4 cannot connect, 6 an engine has the journal open.
+    Exit codes: 0 nothing is left, 1 failed, 2 wrong usage or no journal,
+    3 entries are left, 4 cannot connect, 6 an engine has the journal open.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.journal import replay_journal
     from atb_db.journal import read_status
@@ -142,8 +142,8 @@ def discard_command(
       atb-db journal discard engine.journal 17 18
 
     \b
-    Exit codes: 0 given up, 2 wrong usage or no journal, 3 not all of them were set aside,
-    6 an engine has the journal open.
+    Exit codes: 0 given up, 2 wrong usage or no journal, 3 not all of them were
+    set aside, 6 an engine has the journal open.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.journal import discard_entries
 

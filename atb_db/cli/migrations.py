@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 import typer
 
+from atb_db.cli.durations import Duration, parse_wait
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.options import (
     EnvironmentOption,
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
     from atb_db.types import Environment
 
 WaitOption: TypeAlias = Annotated[
-    float,
-    typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for another migration, or a table in use."),
+    timedelta,
+    typer.Option(
+        "--wait",
+        parser=parse_wait,
+        metavar="LENGTH",
+        help="How long to wait for another migration, or a table in use; 0 for not at all.",
+    ),
 ]
+WAIT: Final = Duration(minutes=5)
 
 
 def migrate_command(
@@ -47,7 +55,7 @@ def migrate_command(
     older_code: Annotated[
         bool, typer.Option("--older-code", help="Make this release's code where a later release has made its own.")
     ] = False,
-    wait: WaitOption = 300.0,
+    wait: WaitOption = WAIT,
     env: EnvironmentOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -84,22 +92,22 @@ def migrate_command(
     asked = [option for option, given in only.items() if given]
     if len(asked) > 1:
         raise typer.BadParameter(f"{' and '.join(asked)} do not go together")
-    settings = settings_for(url, env)
+    settings, seconds = settings_for(url, env), wait.total_seconds()
     if check:
         _check(settings, as_json=as_json)
     elif dry_run:
         _dry_run(settings, to, as_json=as_json)
     elif rehearse:
-        _rehearse(settings, to, wait, as_json=as_json)
+        _rehearse(settings, to, seconds, as_json=as_json)
     elif adopt:
-        done = migrations.adopt(settings, adopt, wait=wait)
+        done = migrations.adopt(settings, adopt, wait=seconds)
         print_json({"adopted": [done]}) if as_json else print_message(f"{done} is recorded as it is now.")
     elif forget:
-        done = migrations.forget(settings, forget, wait=wait)
+        done = migrations.forget(settings, forget, wait=seconds)
         print_json({"forgotten": [done]}) if as_json else print_message(f"{done} is forgotten.")
     else:
         environment = environment_of(env) if env else None
-        _migrate(settings, to, wait, environment, older_code=older_code, as_json=as_json)
+        _migrate(settings, to, seconds, environment, older_code=older_code, as_json=as_json)
 
 
 def status_command(env: EnvironmentOption = None, url: UrlOption = None, as_json: JsonOption = False) -> None:
@@ -108,7 +116,7 @@ def status_command(env: EnvironmentOption = None, url: UrlOption = None, as_json
     \b
     Examples:
       atb-db status
-      atb-db status --json | jq -r '.migrations[] | select(.state != "applied").repair'
+      atb-db status --json | jq -r '.migrations[] | select(.state != "applied")'
 
     \b
     Exit codes: 0 shown, 2 wrong usage, 4 cannot connect.

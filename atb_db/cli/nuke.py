@@ -74,7 +74,9 @@ def nuke_command(
 def reset_command(
     *,
     environment: Annotated[str, typer.Argument(metavar="staging|production", help="What the database is used for.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; production needs --confirm NAME as well.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; production needs --confirm NAME as well.")
+    ] = False,
     confirm: ConfirmOption = None,
     no_backup: NoBackupOption = False,
     backup_dir: FolderOption = FOLDER,

@@ -16,11 +16,13 @@ import typer
 _WIDEST: Final = 40
 """Characters to which a column is aligned; one long cell moves its own line only."""
 _READABLE: Final = 16
-"""Characters that a column of text needs at least, if it has as many; numbers and times are never broken."""
+"""Characters that a column of text needs at least, if it has as many; numbers, times and `a.names` are never broken."""
 _BETWEEN: Final = 3
 """Characters that a terminal's table takes beside each column."""
 _NUMBER: Final = re.compile(r"[-+]?\d[\d,]*(\.\d+)?([eE][-+]?\d+)?%?")
-_UNBROKEN: Final = re.compile(rf"({_NUMBER.pattern}|\d{{4}}-\d\d-\d\d[\d:.TZ+ -]*( UTC)?|true|false|True|False)")
+_UNBROKEN: Final = re.compile(
+    rf"({_NUMBER.pattern}|\d{{4}}-\d\d-\d\d[\d:.TZ+ -]*( UTC)?|true|false|True|False|[a-z]\w*(\.\w+)+)"
+)
 
 
 @runtime_checkable

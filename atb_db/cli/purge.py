@@ -19,7 +19,7 @@ from atb_db.types import TradeSource
 if TYPE_CHECKING:
     from atb_db.admin.purge import PurgedSession
 
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 OLD_SESSION: Final = Duration(days=90)
 OLD_LOG: Final = Duration(days=180)
 SILENCE: Final = Duration(days=1)
@@ -32,25 +32,27 @@ def purge_command(
     *,
     older_than: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="Ended longer ago than that."),
+        typer.Option(parser=parse_duration, metavar="LENGTH", help="Ended longer ago than that."),
     ] = OLD_SESSION,
     mode: Annotated[
         list[TradeSource] | None,
         typer.Option(
             metavar="MODE",
             case_sensitive=False,
-            help="live, backtest or paper; may be repeated. The last two if not given.",
+            help="live, paper or backtest; may be repeated. The last two if not given.",
         ),
     ] = None,
     session: Annotated[
         list[int] | None,
-        typer.Option(metavar="ID", help="Exactly this session, whatever its mode or age; may be repeated."),
+        typer.Option(metavar="ID", min=1, help="Exactly this session, whatever its mode or age; may be repeated."),
     ] = None,
     include_live: Annotated[bool, typer.Option("--include-live", help="Also LIVE sessions.")] = False,
     take_back: Annotated[
         int | None,
         typer.Option(
-            metavar="ID", help="Keep this session, whose purge was started: possible while its books are complete."
+            metavar="ID",
+            min=1,
+            help="Keep this session, whose purge was started: possible while its books are complete.",
         ),
     ] = None,
     batch: BatchOption = 10_000,
@@ -72,8 +74,9 @@ def purge_command(
       atb-db purge --take-back 17
 
     \b
-    Exit codes: 0 done, 1 no such session, 2 wrong usage, 4 cannot connect,
-    5 not confirmed, not allowed, a named session has not ended, or part of its books is removed already.
+    Exit codes: 0 done, 1 no such session, 2 wrong usage, 4 cannot connect, 5 not
+    confirmed, not allowed, a named session has not ended, or part of its books is
+    removed already.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import purge
 
@@ -110,7 +113,7 @@ def purge_logs_command(
     *,
     older_than: Annotated[
         timedelta,
-        typer.Option(parser=parse_duration, metavar="TIME", help="Recorded longer ago than that."),
+        typer.Option(parser=parse_duration, metavar="LENGTH", help="Recorded longer ago than that."),
     ] = OLD_LOG,
     batch: BatchOption = 10_000,
     dry_run: DryRunOption = False,
@@ -129,7 +132,7 @@ def purge_logs_command(
 
     \b
     Exit codes: 0 done, 2 wrong usage, 4 cannot connect,
-    5 not confirmed.
+    5 not confirmed, or the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import purge
 
@@ -155,7 +158,7 @@ def end_crashed_command(
     silent: Annotated[
         timedelta,
         typer.Option(
-            "--silent", "--idle", parser=parse_duration, metavar="TIME", help="Without a sign of life for so long."
+            "--silent", "--idle", parser=parse_duration, metavar="LENGTH", help="Without a sign of life for so long."
         ),
     ] = SILENCE,
     dry_run: DryRunOption = False,
@@ -175,7 +178,7 @@ def end_crashed_command(
 
     \b
     Exit codes: 0 done, 2 wrong usage, 4 cannot connect,
-    5 not confirmed.
+    5 not confirmed, or the login may only read.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin import purge
 

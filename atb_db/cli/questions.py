@@ -53,9 +53,9 @@ def query_command(
 ) -> None:
     """Run a read statement of the repository, or a batch such as dashboard.dashboard; writes nothing.
 
-    Its parameters are given as --parameter value: times as ISO 8601 with an offset, JSON as JSON, null for NULL. A
-    single row is printed with a line for each field. Joined rows are rows of their own, nested with --json. On a
-    terminal, numbers beside times are also drawn as a line.
+    Its parameters are given as --parameter value: times as 2024-03-01T09:00Z, a UTC day or so long ago (90d),
+    JSON as JSON, null for NULL. A single row is printed with a line for each field. Joined rows are rows of their own,
+    nested with --json. On a terminal, numbers beside times are also drawn as a line.
 
     \b
     Examples:
@@ -63,13 +63,14 @@ def query_command(
       atb-db query dashboard.dashboard --session-id 1
       atb-db query trades.get_recent_trades --session-id 1 --limit 5
       atb-db query metrics.get_performance_metrics --session-id 1 --json
-      atb-db query trades.get_trades_since --session-id 1 --since 2024-03-01T00:00Z --csv
-      atb-db query trades.get_recent_trades --session-id 1 --parquet trades.parquet
+      atb-db query trades.get_trades_since --session-id 1 --since 2024-03-01 --csv
+      atb-db query trades.get_recent_trades --session-id 1 --parquet out.parquet
       atb-db query reporting.trades --arrow trades.arrow
 
     \b
-    Exit codes: 0 answered, 1 there is no such session, position …,
-    2 unknown statement, parameter or file, 4 cannot connect, 7 the extra arrow is not installed.
+    Exit codes: 0 answered, 1 there is no such session, position …, 2 unknown
+    statement, parameter or file, 4 cannot connect, 7 the extra arrow is not
+    installed.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.batches import ask_batch, batch_names, find_batch
     from atb_db.admin.query_files import FileFormat, write_answer

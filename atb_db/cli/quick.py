@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from atb_db.admin.readable import read_duration
+from atb_db.cli.streams import give_up_stdout
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -68,9 +68,10 @@ def _printed(line: str) -> int:
     try:
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would try again to write it when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        give_up_stdout()
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"atb-db: {error.strerror}\n")
         return _FAILED
     return _OK
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from atb_db.admin.readable import counted
+from atb_db.cli.choosing import SessionOption
 from atb_db.cli.options import JsonOption, UrlOption, settings_of
 from atb_db.cli.output import print_json, print_message, print_table
 from atb_db.cli.progress import progress_bar
@@ -14,7 +15,7 @@ from atb_db.cli.progress import progress_bar
 
 def rebuild_command(
     *,
-    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session.")] = None,
+    session: SessionOption = None,
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="Keep what is there, and add what is missing.")
     ] = False,

@@ -56,8 +56,9 @@ def report_command(
       atb-db report --session 42 --json | jq .performance.sharpe_ratio
 
     \b
-    Exit codes: 0 written, 1 there is no such session or strategy, 2 wrong options or a file that cannot be written,
-    4 cannot connect, 7 Jinja is not installed, 130 interrupted.
+    Exit codes: 0 written, 1 there is no such session or strategy, 2 wrong options
+    or a file that cannot be written, 4 cannot connect, 7 Jinja is not installed,
+    130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.report import report_settings, write_report
     from atb_db.database import Database

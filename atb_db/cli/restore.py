@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -12,6 +13,7 @@ from atb_db.admin.readable import counted
 from atb_db.cli.archive import FOLDER as ARCHIVE
 from atb_db.cli.archive import ArchiveOption
 from atb_db.cli.backup import FOLDER, FolderOption
+from atb_db.cli.durations import parse_moment
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.going_back import bring_back, go_back, planned
 from atb_db.cli.guarding import requested
@@ -31,7 +33,10 @@ def restore_command(
         typer.Argument(help="The .dump file; its manifest must lie beside it.", show_default=False),
     ] = None,
     at: Annotated[
-        str | None, typer.Option("--at", metavar="TIME", help="From the archive: as it was at this moment.")
+        datetime | None,
+        typer.Option(
+            "--at", parser=parse_moment, metavar="TIME", help="From the archive: as it was then, or so long ago: 10m."
+        ),
     ] = None,
     before_request: Annotated[
         UUID | None,
@@ -85,7 +90,7 @@ def restore_command(
 
     \b
     Examples:
-      atb-db restore backups/atb/2026/11/24/backup-20261124T171530.123Z.dump --target postgresql://localhost/new
+      atb-db restore FILE --target postgresql://localhost/new
       atb-db restore --at "2026-11-29 03:00:05+00"
       atb-db restore --latest --dump
       atb-db restore --at "2026-11-29 02:59:59+00" --session 7
@@ -94,10 +99,9 @@ def restore_command(
       atb-db restore FILE --replace --confirm atb --env production
 
     \b
-    Exit codes: 0 restored, 1 failed, 2 wrong usage or no such file,
-    3 restored, but verify found differences, 4 cannot connect,
-    5 refused: not empty, a guard, not a dump of atb-db, or the session cannot be put
-    back, 6 a lock is held,
+    Exit codes: 0 restored, 1 failed, 2 wrong usage or no such file, 3 restored,
+    but verify found differences, 4 cannot connect, 5 refused: not empty, a guard,
+    not a dump of atb-db, or the session cannot be put back, 6 a lock is held,
     7 there is no pg_restore that can read it, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     from atb_db.admin.backup.restore import restore

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atb_db.cli.guarding import ConfirmOption, confirm, requested
-from atb_db.cli.migrations import Seconds, WaitOption
+from atb_db.cli.migrations import WAIT, Seconds, WaitOption
 from atb_db.cli.options import EnvironmentOption, JsonOption, UrlOption, settings_for
 from atb_db.cli.output import print_json, print_message
 
@@ -25,10 +25,12 @@ def rollback_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be lost, and print the SQL; writes nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; production wants --confirm.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; production needs --confirm NAME as well.")
+    ] = False,
     env: EnvironmentOption = None,
     name: ConfirmOption = None,
-    wait: WaitOption = 300.0,
+    wait: WaitOption = WAIT,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +63,7 @@ def rollback_command(
         _print_losses(plan)
         _permit(settings, env=env, name=name, yes=yes)
     seconds = Seconds()
-    done = migrations.rollback(settings, plan, wait=wait, progress=seconds.report)
+    done = migrations.rollback(settings, plan, wait=wait.total_seconds(), progress=seconds.report)
     if as_json:
         print_json({"rolled_back": done, "seconds": seconds.by_id})
     elif done:

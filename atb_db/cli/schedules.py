@@ -42,7 +42,7 @@ WantedBy=multi-user.target
 #     restart: unless-stopped"""
 
 
-def backup_schedule(*, about: Sequence[str], cron: str, commands: Mapping[str, str]) -> str:
+def backup_schedule(*, about: Sequence[str], cron: str, commands: Mapping[str, str], volume: Path) -> str:
     """How backups are made, checked and drilled by cron; the commands are whole ones, with absolute paths."""
     folder = shlex.quote(str(Path.cwd()))
     lines = "\n".join(f"# {line}" for line in about)
@@ -56,4 +56,4 @@ def backup_schedule(*, about: Sequence[str], cron: str, commands: Mapping[str, s
 41 4 * * * cd {folder} && {commands["verify"]} || echo 'atb-db: a backup is damaged'
 23 5 * * 0 cd {folder} && {commands["drill"]} || echo 'atb-db: the drill failed'
 # Railway, railway.json of a service of its own. Its cron is UTC, skips a run while one is under way, and its disk
-# is lost with each deployment: mount a volume at DIR, or take the files elsewhere with --then."""
+# is lost with each deployment: mount a volume at {volume}, or take the files elsewhere with --then."""

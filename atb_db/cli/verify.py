@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from atb_db.admin.readable import counted
+from atb_db.cli.choosing import SessionOption
 from atb_db.cli.excerpts import excerpts
 from atb_db.cli.exits import ExitCode
 from atb_db.cli.guarding import confirm
@@ -27,7 +28,7 @@ _SHOWN: Final = 100
 def verify_command(
     *,
     fix: Annotated[bool, typer.Option("--fix", help="Make the safe repairs; shows them and asks first.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --fix: do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --fix: do not ask.")] = False,
     exact_counts: Annotated[
         bool, typer.Option("--exact-counts", help="Also count the rows of every table; may take long.")
     ] = False,
@@ -80,7 +81,7 @@ def verify_command(
 
 def audit_command(
     *,
-    session: Annotated[int | None, typer.Option(metavar="ID", help="Only this session's books.")] = None,
+    session: SessionOption = None,
     marks: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Note in FILE what is sound, and pass over what nobody has written since."),

@@ -48,8 +48,8 @@ def watch_command(
       atb-db watch --session 42 --json | jq .positions
 
     \b
-    Exit codes: 0 shown, 1 there is no such session or strategy, 2 wrong options, 4 cannot connect,
-    130 interrupted.
+    Exit codes: 0 shown, 1 there is no such session or strategy, 2 wrong options,
+    4 cannot connect, 130 interrupted.
     """  # noqa: D301  \b keeps the lines apart in --help
     from rich.console import Console
 

@@ -16,6 +16,8 @@ _MOST_DIGITS: Final = 8
 SHORT: Final = 6
 """Significant digits of a tick whose neighbours are not too near."""
 _OF_A_FLOAT: Final = 15
+_BEYOND: Final = 1e15
+"""From here on a tick's number has an exponent."""
 _A_PAIR: Final = 2
 _WHOLE: Final = 5
 """Digits of an amount of the account's size, before and after the point together, beyond which cents say little."""
@@ -54,7 +56,9 @@ def plain(value: Decimal | None) -> str:
 
 def compact(value: float, digits: int = SHORT) -> str:
     """A tick's number, such as `12.5k` or `0.002`, to so many significant digits."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+    if abs(value) >= _BEYOND:
+        return signed(f"{value:.{digits}g}".replace("e+", "e"))
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return signed(f"{value / (1e3 if letter == 'k' else size):.{digits}g}{letter}")
     return signed(f"{value:.{digits}g}") if value else "0"

@@ -20,6 +20,7 @@ MOST_POINTS: Final = 600
 """Of a line that the server has not thinned out."""
 MOST_BARS: Final = 370
 SHADED: Final = 5
+_NEVER_FELL: Final = Scale(-0.01, 0.0)
 
 
 class _Timed(NamedTuple):
@@ -56,7 +57,9 @@ def drawdown_plot(points: Sequence[EquityPoint], digits: int) -> Plot | None:
     if not _spans([point.timestamp for point in points]):
         return None
     times = _time_scale([point.timestamp for point in points])
-    values = spanning([-float(point.drawdown) for point in points], zero=True)
+    # An equity that never fell has its line at the top, too: there is nothing above its peak.
+    fell = any(point.drawdown for point in points)
+    values = spanning([-float(point.drawdown) for point in points], zero=True) if fell else _NEVER_FELL
     line = _path(_Timed(times.at(seconds(p.timestamp)), values.up(-float(p.drawdown))) for p in points)
     deepest = max(points, key=lambda point: point.drawdown)
     return Plot(

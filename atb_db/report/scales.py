@@ -13,7 +13,7 @@ _LEAST: Final = 1e-300
 """Less than this apart, floats are as good as equal: a part of it may be 0."""
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HOUR: Final = timedelta(hours=1)
-_STEPS: Final = (_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 48 * _HOUR, 168 * _HOUR)
+_STEPS: Final = (_HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR, 24 * _HOUR, 48 * _HOUR, 168 * _HOUR, 336 * _HOUR)
 _YEAR: Final = 12
 _MONTH_STEPS: Final = (1, 3, 6, 12, 24, 60, 120)
 

@@ -345,6 +345,10 @@ def test_no_schedule_is_made_up(source: Source, call: Run) -> None:
     code, out, _ = call("backup", "schedule", url=source.url)
     assert code == 0
     assert "\n*/12 * * * * cd /" in out
+    assert out.count(" --rpo 15m ") == 2
+    assert "mount a volume at /backups," in out
+    assert '"startCommand": "atb-db backup --backup-dir /backups --retention' in out
+    assert call("backup", "schedule", "--rpo", "1h2m3s", url=source.url).out.count(" --rpo 3723s ") == 2
     assert json.loads(call("backup", "schedule", "--json", url=source.url).out)["railway"]["deploy"]["cronSchedule"]
 
 

@@ -1,4 +1,4 @@
-import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -12,6 +12,7 @@ from atb_db.cli.exits import ExitCode, exit_code
 from atb_db.config import Settings
 from atb_db.errors import AtbDbError, ConfigurationError, SchemaMismatch, Timeout, Unavailable
 from tests.cli.conftest import COMMAND, PASSWORD, Run, environment
+from tests.each import each
 
 UNUSABLE = [
     "",
@@ -39,6 +40,7 @@ UNREACHABLE = [
         (Refused(), ExitCode.REFUSED),
         (LockHeld(), ExitCode.LOCKED),
         (Timeout(sqlstate="55P03"), ExitCode.LOCKED),
+        (Unavailable(sqlstate="25006"), ExitCode.REFUSED),
         (ToolMissing(), ExitCode.NO_TOOL),
     ],
 )
@@ -125,17 +127,55 @@ def wait_for_connection(url: str, count: int) -> None:
     raise AssertionError("nobody connected")
 
 
-def test_a_closed_pipe_is_no_error_message(fresh_url: str, tmp_path: Path) -> None:
-    read, write = os.pipe()
-    os.close(read)
+PRINTING = (
+    "verify --json",
+    "status",
+    "health",
+    "queries",
+    "query markets.get_market_sessions --csv",
+    "watch",
+    "metrics",
+)
+
+
+def redirected(command: str, how: str, url: str, folder: Path) -> tuple[int, str]:
+    """The exit code of a command whose streams a shell redirects, and what it says on stderr."""
+    line = f"{shlex.join((*COMMAND, *shlex.split(command)))} {how}"
     done = subprocess.run(
-        (*COMMAND, "verify", "--json"),
-        env=environment(fresh_url),
-        cwd=tmp_path,
-        stdout=write,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
+        ["/bin/bash", "-c", line], env=environment(url), cwd=folder, stderr=subprocess.PIPE, text=True, check=False
     )
-    os.close(write)
-    assert (done.returncode, done.stderr) == (ExitCode.FAILED, "")
+    return done.returncode, done.stderr
+
+
+def test_a_closed_pipe_is_no_error_message(fresh_url: str, tmp_path: Path) -> None:
+    def holds(command: str) -> None:
+        code, err = redirected(command, "| sleep 0; exit ${PIPESTATUS[0]}", fresh_url, tmp_path)
+        assert "rror" not in err
+        assert code in {ExitCode.OK, ExitCode.FAILED}  # a short one may be there before nobody reads
+
+    each(PRINTING, holds)
+
+
+def test_a_full_disk_behind_stdout_is_one_sentence(fresh_url: str, tmp_path: Path) -> None:
+    def holds(command: str) -> None:
+        code, err = redirected(command, ">/dev/full", fresh_url, tmp_path)
+        assert (code, err.splitlines()[-1]) == (ExitCode.FAILED, "atb-db: No space left on device")
+        assert "Traceback" not in err
+
+    each(PRINTING, holds)
+
+
+@pytest.mark.parametrize("closed", [">&-", ">/dev/null 2>&-", ">/dev/null <&-", ">&- 2>&- <&-"])
+def test_a_closed_stream_ends_nothing(fresh_url: str, tmp_path: Path, closed: str) -> None:
+    """Some supervisors start programs without; and no connection may be given a stream's number."""
+
+    def holds(command: str) -> None:
+        code, err = redirected(command, closed, fresh_url, tmp_path)
+        assert (code, "Traceback" in err) == (redirected(command, ">/dev/null", fresh_url, tmp_path)[0], False)
+
+    each(PRINTING, holds)
+
+
+def test_a_program_that_is_started_has_its_streams(fresh_url: str, tmp_path: Path) -> None:
+    code, err = redirected("psql -- -c 'SELECT 1'", ">&-", fresh_url, tmp_path)
+    assert (code, err) == (ExitCode.OK, "")

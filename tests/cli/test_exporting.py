@@ -48,7 +48,9 @@ def test_out_and_in(call: Run, server: Server, fresh_url: str, tmp_path: Path, f
 def test_what_cannot_be_exported(
     call: Run, fresh_url: str, tmp_path: Path, options: tuple[str, ...], code: ExitCode
 ) -> None:
-    assert call("export", *options, "--out", str(tmp_path / "out"), url=fresh_url)[0] == code
+    found, _, err = call("export", *options, "--out", str(tmp_path / "out"), url=fresh_url)
+    assert found == code
+    assert "999999" not in options or err == "atb-db: session 999999 does not exist\n"
     assert list(tmp_path.iterdir()) == []
 
 

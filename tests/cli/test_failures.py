@@ -30,7 +30,7 @@ NOWHERE = "postgresql://u@127.0.0.1:1/db"
         ("verify", "Unavailable", ExitCode.UNREACHABLE, "Connection refused"),
         ("backup status", "Usage", ExitCode.USAGE, "--rpo"),
         ("query trades.log_trade", "NotFound", ExitCode.USAGE, "there is no read statement"),
-        ("query trades.get_recent_trades", "InvalidInput", ExitCode.USAGE, "session_id: is needed"),
+        ("query trades.get_recent_trades", "InvalidInput", ExitCode.USAGE, "needs --session-id"),
         ("query dashboard.dashboard --csv", "Usage", ExitCode.USAGE, "several tables"),
         ("migrate --wait -1", "Usage", ExitCode.USAGE, "--wait"),
         ("migrate --no-such-option", "Usage", ExitCode.USAGE, "No such option"),

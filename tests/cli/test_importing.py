@@ -161,7 +161,7 @@ def test_freqtrade(call: Run, fresh_url: str, tmp_path: Path) -> None:
         (["--map", "time=when"], "there is no field when"),
         (["--format", "mt5"], "there is no format mt5"),
         (["--format", "kraken"], "as kraken files have"),
-        (["--since", "soon"], "is no time such as"),
+        (["--since", "soon"], "is no day, no time"),
         (["--initial-balance", "-1"], "is no amount"),
     ],
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +55,15 @@ def grouped(server: Server, migrated: str) -> Iterator[str]:
 def test_it_answers(grouped: str, login: str, command: str, call: Run) -> None:
     ended = call(*command.split(), "--url", grouped.replace("postgres@", f"{login}@"))
     assert ended.code in {ExitCode.OK, ExitCode.FOUND}, ended.err
+
+
+def test_a_login_that_only_reads_is_refused_what_writes(grouped: str, call: Run, tmp_path: Path) -> None:
+    """With the reason, and not as if nobody had answered."""
+    for command in ("halt on --reason drill", "environment set staging", "import trades fills.csv"):
+        (tmp_path / "fills.csv").write_text("time,symbol,side,quantity,price\n2024-01-01T00:00Z,BTCUSDT,BUY,1,2\n")
+        ended = call(*command.split(), "--json", "--url", grouped.replace("postgres@", "grafana@"))
+        assert (ended.code, json.loads(ended.out)["error"]["sqlstate"]) == (ExitCode.REFUSED, "25006"), command
+        assert "the login may only read, or the server is a standby" in ended.err
 
 
 @pytest.mark.parametrize("login", LOGINS)

@@ -6,6 +6,7 @@ import csv
 import inspect
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -152,12 +153,21 @@ def test_times_json_and_null_are_read(call: Run, asked: tuple[str, World]) -> No
         (("get_recent_trades",), "did you mean trades.get_recent_trades"),
         (("trades.log_trade",), "there is no read statement trades.log_trade"),
         (("reporting.trades",), "a view goes into a file, by --parquet or --arrow"),
-        (("trades.get_recent_trades",), "session_id: is needed: --session_id VALUE"),
+        (("trades.get_recent_trades",), "trades.get_recent_trades: needs --session-id integer\n"),
+        (("trades.get_trades_since",), "trades.get_trades_since: needs --session-id integer --since time\n"),
+        (("dashboard.dashboard",), "dashboard.dashboard: needs --session-id integer\n"),
         (("trades.get_recent_trades", "--session-id", "x"), "session_id: must be integer, not 'x'"),
         (("trades.get_recent_trades", "--session-id"), "session_id: has no value"),
         (("trades.get_recent_trades", "--sessions", "1"), "sessions: is no parameter (there are: session_id, limit)"),
-        (("trades.get_recent_trades", "1"), "'1' is no --parameter"),
-        (("trades.get_trades_since", "--session-id", "1", "--since", "2024-03-02"), "since"),
+        (("trades.get_recent_trades", "1"), "'1' is no parameter: they are given as --name VALUE"),
+        (
+            ("trades.get_trades_since", "--session-id", "1", "--since", "2024-03-02T09:00"),
+            "09:00' has no offset",
+        ),
+        (
+            ("trades.get_trades_since", "--session-id", "1", "--since", "soon"),
+            "since: 'soon' is no day, no time",
+        ),
         (("trades.get_recent_trades", "--session-id=1", "--session_id=2"), "session_id: is given twice"),
     ],
 )
@@ -165,6 +175,15 @@ def test_what_cannot_be_asked_is_told_before_connecting(call: Run, words: tuple[
     done = call("query", *words, url="postgresql://postgres@localhost:1/nowhere")
     assert (done.code, done.out) == (ExitCode.USAGE, "")
     assert message in done.err
+
+
+def test_a_day_and_a_length_of_time_are_times_as_for_every_since() -> None:
+    declared = find("trades.get_trades_since")
+    day = arguments(declared, {"session": "1", "since": "2024-03-02"})["since"]
+    assert day == datetime(2024, 3, 2, tzinfo=UTC)
+    ago = arguments(declared, {"session": "1", "since": "36h"})["since"]
+    assert isinstance(ago, datetime)
+    assert timedelta(hours=36) <= datetime.now(UTC) - ago < timedelta(hours=37)
 
 
 def test_a_row_that_is_not_there(call: Run, asked: tuple[str, World]) -> None:
@@ -181,7 +200,7 @@ def test_queries_can_be_searched(call: Run) -> None:
 
 
 def test_an_odd_offset_is_refused_by_name() -> None:
-    with pytest.raises(InvalidInput, match="must be time"):
+    with pytest.raises(InvalidInput, match="no length of time"):
         arguments(find("trades.get_trades_since"), {"session_id": "1", "since": "yesterday"})
 
 

@@ -14,10 +14,9 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-import typer
 
 from atb_db import Database
-from atb_db.cli.choosing import moment_of
+from atb_db.admin.readable import read_moment
 from atb_db.cli.exits import ExitCode
 from atb_db.report.live import live_batch
 from atb_db.report.mixing import mixing_warning
@@ -206,10 +205,10 @@ def test_an_outage_leaves_the_last_page_and_ends_nothing(fresh_url: str, tmp_pat
     ],
 )
 def test_since_is_a_day_a_time_or_so_long_ago(text: str, moment: datetime) -> None:
-    assert moment_of(text, NOW) == moment
+    assert read_moment(text, NOW) == moment
 
 
 @pytest.mark.parametrize("text", ["2024-03-01T02:00", "2024-03-01 02:00", "", "now"])
 def test_since_is_never_guessed(text: str) -> None:
-    with pytest.raises(typer.BadParameter):
-        moment_of(text, NOW)
+    with pytest.raises(ValueError, match=r"no length of time|has no offset"):
+        read_moment(text, NOW)

@@ -1,4 +1,4 @@
-"""Sessions to report on: a replayed one, one of hostile names, one without anything."""
+"""Sessions to report on: a replayed one, one of hostile names, one without anything, one of the largest figures."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ class Told(NamedTuple):
     replayed: int
     hostile: int
     empty: int
+    largest: int
 
 
 @pytest.fixture(scope="session")
 def told(server: Server) -> Iterator[Told]:
     url = server.create_database("report", template=TEMPLATE)
     with Database(url) as db:
-        yield Told(url, db, replay(db, built_in(1000)), hostile(db), started(db, "nothing yet"))
+        yield Told(url, db, replay(db, built_in(1000)), hostile(db), started(db, "nothing yet"), largest(db))
 
 
-def started(db: Database, name: str, symbol: str = "BTCUSDT") -> int:
+def started(db: Database, name: str, symbol: str = "BTCUSDT", balance: int = 1000) -> int:
     return db.run(
         sessions.create_trading_session(
             session_name=name, strategy_name=name, symbol=symbol, timeframe="1h", exchange=name, mode="PAPER",
-            initial_balance=1000, start_time=START,
+            initial_balance=balance, start_time=START,
         )
     )  # fmt: skip
 
@@ -68,4 +69,23 @@ def hostile(db: Database) -> int:
             )
         )  # fmt: skip
         db.run(account.log_account_snapshot(session_id=session_id, balance=1000, equity=1000 + pnl, timestamp=moment))
+    return session_id
+
+
+def largest(db: Database) -> int:
+    """A session of names as long as they may be and of amounts that no column was made for."""
+    balance, name, symbol = 10**17, "W" * 255, "Q" * 64
+    session_id = started(db, name, symbol, balance)
+    for number in range(6):
+        moment, pnl = START + timedelta(hours=20 * number + 1), (-1) ** number * balance // (number + 3)
+        db.run(
+            trades.log_trade(
+                session_id=session_id, symbol=symbol, side="LONG", entry_price="123456789012.123456", size="0.1",
+                exit_price="0.000000012345", entry_time=START, exit_time=moment, pnl=pnl, exit_reason=name[:100],
+                strategy_name=name, quantity="123456789.123456789", mfe="0.06", mae="0.01", commission=10**12,
+            )
+        )  # fmt: skip
+        db.run(
+            account.log_account_snapshot(session_id=session_id, balance=balance, equity=balance + pnl, timestamp=moment)
+        )
     return session_id

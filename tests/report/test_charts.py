@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from atb_db.report import distributions, over_time, plots
+from atb_db.report.formats import MINUS
 from atb_db.report.formats import NOTHING as DASH
 from atb_db.report.over_time import MOST_BARS, MOST_STRIPS
 from atb_db.report.plots import Plot
@@ -163,7 +164,14 @@ def test_a_flat_equity_is_a_line() -> None:
     plot = over_time.equity_plot(flat, [], 2)
     assert plot is not None
     assert len({point.split()[1] for point in re.split("[ML]", plot.lines[0].path)[1:]}) == 1
-    assert_inside(over_time.drawdown_plot(flat, 2))
+    below = over_time.drawdown_plot(flat, 2)
+    assert_inside(below)
+    assert below is not None
+    assert [(tick.at, tick.label) for tick in below.y_ticks] == [
+        (100, f"{MINUS}1 %"),
+        (50, f"{MINUS}0.5 %"),
+        (0, "0 %"),
+    ]
 
 
 @given(low=st.floats(0, 1e8), length=st.floats(1e-3, 1e8), percent=st.booleans())

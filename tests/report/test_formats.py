@@ -36,7 +36,17 @@ def test_what_does_not_exist_is_a_dash() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (-5, f"{MINUS}5"), (12500, "12.5k"), (1500000, "1.5M"), (0.0002, "0.0002"), (9500, "9500"), (2e9, "2G")],
+    [
+        (0, "0"),
+        (-5, f"{MINUS}5"),
+        (12500, "12.5k"),
+        (1500000, "1.5M"),
+        (0.0002, "0.0002"),
+        (9500, "9500"),
+        (2e9, "2G"),
+        (5e14, "500T"),
+        (-1.2e17, f"{MINUS}1.2e17"),
+    ],
 )
 def test_ticks_are_short(value: float, text: str) -> None:
     assert formats.compact(value) == text

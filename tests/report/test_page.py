@@ -210,7 +210,7 @@ def test_all_sessions_together_are_doubtful_where_they_differ(told: Told) -> Non
     view = shown(read(told, None))
     assert view.title == "All sessions"
     assert "different modes" in view.warning
-    assert "3 sessions" in view.facts
+    assert "4 sessions" in view.facts
 
 
 def test_a_start_leaves_out_what_was_before(told: Told) -> None:

@@ -83,7 +83,8 @@ def _write(
     connection = opened.connection
     sessions = [cast("int", row[0]) for row in ask(connection, "exported_sessions", values=list(choice))]
     if not sessions:
-        raise NotFound("there is no session to export")
+        one = choice.session_id
+        raise NotFound("there is no session to export" if one is None else f"session {one} does not exist")
     [(database, source, taken_at)] = ask(connection, "exported_from")
     columns = columns_of(connection)
     snapshot = _Snapshot(connection, sessions, folder, file_format)

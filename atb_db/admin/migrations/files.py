@@ -11,6 +11,7 @@ from typing import Final
 
 from atb_db.admin.migrations.objects import Object, own_objects
 from atb_db.admin.quoting import literal
+from atb_db.admin.readable import either
 from atb_db.admin.schema.catalog import Catalog, expected_catalog
 from atb_db.admin.schema.declared import Comment, Declared, Unit, read_declared
 from atb_db.admin.tokens import SqlStatement, checksum, statements
@@ -100,7 +101,7 @@ class Migration:
             if name == "depends":
                 found.append((line, "`-- depends:` is not used: migrations are applied in the order of their numbers"))
             elif name in _USABLE and value not in _USABLE[name]:
-                found.append((line, f"`-- {name}:` takes {' or '.join(sorted(_USABLE[name]))}, not {value}"))
+                found.append((line, f"`-- {name}:` takes {either(sorted(_USABLE[name]))}, not {value}"))
             elif name == "without" and not self.transactional:
                 found.append((line, "`-- without:` needs a transaction, in which what it names is made again"))
             elif match.start() >= self._head:
