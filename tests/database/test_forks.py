@@ -130,7 +130,10 @@ def test_tasks_in_a_child(url: str, sessions: list[int]) -> None:
             await db.run(query)
 
             async def again() -> None:
-                assert [await db.run(query) for _ in range(ROUNDS)] == [Decimal(1001)] * ROUNDS
+                try:
+                    assert [await db.run(query) for _ in range(ROUNDS)] == [Decimal(1001)] * ROUNDS
+                finally:
+                    await db.close()  # or the loop may wait for a task of the pool, for ever: docs/reliability.md
 
             thread = Thread(target=lambda: check(forked(lambda: asyncio.run(again()))))
             thread.start()
