@@ -10,6 +10,7 @@ from typing import Final
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -47,8 +48,8 @@ _PLAIN: Final = str.maketrans(_CONTROLS | {formats.MINUS: "-", formats.NOTHING: 
 """What a terminal would obey is shown as a question mark; minus and dash as what every terminal knows."""
 
 
-def view(live: Live, *, now: datetime, encoding: str, trouble: str = "") -> RenderableType:
-    """What is shown of it; pure."""
+def view(live: Live, *, now: datetime, encoding: str, trouble: str = "", height: int | None = None) -> RenderableType:
+    """What is shown of it, on so many lines at the most; pure."""
     scope, digits = live.scope, formats.digits_for(live.scope.initial_balance)
     names = [scope.strategy_name, scope.symbol, scope.timeframe, scope.exchange, scope.base_currency]
     head = _text(scope.session_name or f"{scope.total_sessions:,} sessions", "bold")
@@ -60,11 +61,27 @@ def view(live: Live, *, now: datetime, encoding: str, trouble: str = "") -> Rend
     parts += [_curve(live, digits, encoding), Text("")] if live.equity else []
     parts += [_positions(live, digits)] if live.positions else [Text("No position is open.", style="dim")]
     parts += [_outcomes(live, digits)] if live.outcomes else []
-    parts += [_errors(live)]
-    parts.append(Text(f"Read at {formats.minute(now)}:{now:%S} UTC", style="dim"))
+    foot = [_errors(live), Text(f"Read at {formats.minute(now)}:{now:%S} UTC", style="dim")]
     if trouble:
-        parts.append(_text(trouble, "bold red"))
-    return Group(*parts)
+        foot.append(_text(trouble, "bold red"))
+    return _Footed(Group(*parts), Group(*foot), height)
+
+
+class _Footed:
+    """A body with its foot, which stays to be seen on a screen that is too low for all of the body."""
+
+    def __init__(self, body: RenderableType, foot: RenderableType, height: int | None) -> None:
+        self._body = body
+        self._foot = foot
+        self._height = height
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        body, foot = (console.render_lines(one, options, pad=False) for one in (self._body, self._foot))
+        if self._height is not None and len(body) + len(foot) > self._height:
+            body = [*body[: max(self._height - len(foot) - 1, 0)], [Segment("...")]]
+        for line in (*body, *foot):
+            yield from line
+            yield Segment.line()
 
 
 class _Fitting:

@@ -82,7 +82,8 @@ def _follow(settings: Settings, choice: ReportChoice, live: Live, *, every: time
     read_at, trouble = datetime.now(UTC), ""
     with Screen(console=console, screen=True, auto_refresh=False) as screen:
         while True:
-            shown = view(live, now=read_at, encoding=console.encoding, trouble=trouble)
+            height = console.size.height
+            shown = view(live, now=read_at, encoding=console.encoding, trouble=trouble, height=height)
             screen.update(shown, refresh=True)
             sleep(every.total_seconds())
             try:

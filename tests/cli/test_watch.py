@@ -20,6 +20,7 @@ from time import monotonic
 import psycopg
 import pytest
 from rich.console import Console
+from rich.screen import Screen
 
 from atb_db import Database
 from atb_db.cli.exits import ExitCode
@@ -169,6 +170,21 @@ def test_it_fits_and_knows_plain_terminals(watched: tuple[str, World]) -> None:
     assert "and 3 more" in text
     assert "it is away" in text
     assert not set("\N{MINUS SIGN}▁█") & set(text)
+
+
+@pytest.mark.parametrize("height", [60, 24, 10, 4])
+def test_errors_and_trouble_are_seen_however_low_the_terminal_is(watched: tuple[str, World], height: int) -> None:
+    with Database(watched[0]) as db:
+        live = db.run_batch(live_batch())
+    many = live._replace(positions=[live.positions[0]] * MOST_POSITIONS)
+    text = StringIO()
+    console = Console(file=text, width=80, height=height)
+    console.print(Screen(view(many, now=NOW, encoding="utf-8", trouble="it is away", height=height)), end="")
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    assert len(lines) == height
+    shown = [line for line in lines if line]
+    assert [line.split(":")[0] for line in shown[-3:]] == ["Errors in 24 h", "Read at 2024-06-01 12", "it is away"]
+    assert ("..." in shown) == (height < 60)
 
 
 class Terminal:
