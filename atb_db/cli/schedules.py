@@ -7,9 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
+def _cron(times: str, command: str) -> str:
+    """A line of a crontab, in which `%` is the end of the command unless it is escaped."""
+    return f"{times} cd {shlex.quote(str(Path.cwd()))} && {command}".replace("%", r"\%")
+
+
 def archive_schedule(start: str, check: str, drill: str, *, container: str) -> str:
     """How an archiver is kept running, and what watches it; the commands are whole ones, with absolute paths."""
     folder = shlex.quote(str(Path.cwd()))
+    unit = {"folder": str(Path.cwd()).replace("%", "%%"), "start": start.replace("%", "%%")}
     return f"""\
 # systemd, /etc/systemd/system/atb-archive.service; then: systemctl enable --now atb-archive
 [Unit]
@@ -17,10 +23,10 @@ Description=Continuous protection of the trading database
 After=network-online.target
 
 [Service]
-WorkingDirectory={Path.cwd()}
+WorkingDirectory={unit["folder"]}
 # DATABASE_URL=…, readable by the service's user only
 EnvironmentFile=/etc/atb/archive.env
-ExecStart={start} --foreground
+ExecStart={unit["start"]} --foreground
 Restart=always
 RestartSec=5
 
@@ -29,11 +35,11 @@ WantedBy=multi-user.target
 
 # cron instead: started again within a minute; 6 is the exit code of "is running already"
 # crontab: DATABASE_URL is set above these lines, or in {folder}/.env
-* * * * * cd {folder} && {start} >/dev/null 2>&1
+{_cron("* * * * *", f"{start} >/dev/null 2>&1")}
 # alert, from cron: exits with 3 when more than a minute would be lost, or something is amiss
-*/5 * * * * cd {folder} && {check} || echo 'atb-db: the archive is late'
+{_cron("*/5 * * * *", f"{check} || echo 'atb-db: the archive is late'")}
 # a drill once a week
-23 5 * * 0 cd {folder} && {drill} || echo 'atb-db: the drill failed'
+{_cron("23 5 * * 0", f"{drill} || echo 'atb-db: the drill failed'")}
 
 # Docker Compose: a service with the same image as the engine, and a volume of its own
 #   archive:
@@ -49,11 +55,11 @@ def backup_schedule(*, about: Sequence[str], cron: str, commands: Mapping[str, s
     return f"""\
 {lines}
 # crontab: DATABASE_URL is set above these lines, or in {folder}/.env
-{cron} cd {folder} && {commands["command"]}
+{_cron(cron, commands["command"])}
 # alert: exits with 3 when the newest good backup is older than the RPO; run it elsewhere than the backup
-*/5 * * * * cd {folder} && {commands["check"]} || echo 'atb-db: backups are late'
+{_cron("*/5 * * * *", commands["check"] + " || echo 'atb-db: backups are late'")}
 # every night all of them are read through; every week any one of them is restored
-41 4 * * * cd {folder} && {commands["verify"]} || echo 'atb-db: a backup is damaged'
-23 5 * * 0 cd {folder} && {commands["drill"]} || echo 'atb-db: the drill failed'
+{_cron("41 4 * * *", commands["verify"] + " || echo 'atb-db: a backup is damaged'")}
+{_cron("23 5 * * 0", commands["drill"] + " || echo 'atb-db: the drill failed'")}
 # Railway, railway.json of a service of its own. Its cron is UTC, skips a run while one is under way, and its disk
 # is lost with each deployment: mount a volume at {volume}, or take the files elsewhere with --then."""
