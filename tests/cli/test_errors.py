@@ -1,6 +1,7 @@
 import shlex
 import signal
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -134,8 +135,9 @@ PRINTING = (
     "queries",
     "query markets.get_market_sessions --csv",
     "watch",
-    "metrics",
+    *(["metrics"] if find_spec("prometheus_client") else []),
 )
+"""An extra may be missing where the oldest versions are tried."""
 
 
 def redirected(command: str, how: str, url: str, folder: Path) -> tuple[int, str]:
