@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from atb_db.errors import AtbDbError
+from atb_db.errors import AtbDbError, IdempotencyConflict
 from atb_db.importing.errors import Unfit
 from atb_db.importing.plan import IMPORTED_OTHERWISE, Origin, Unit, as_document, changed_key
 from atb_db.importing.results import Fate
@@ -84,5 +84,7 @@ def refused(run: Run, origin: Origin, refusal: AtbDbError | Unfit, session_id: i
 def _why(refusal: AtbDbError | Unfit, *, in_books: bool) -> str:
     if isinstance(refusal, Unfit):
         return f"{refusal}"
-    # A request_id that was used with other content is of the same row as it was.
-    return IMPORTED_OTHERWISE if in_books and "request_id" in f"{refusal}" else f"the books refuse it: {refusal}"
+    # The request_id is of the same row, as it was.
+    if in_books and isinstance(refusal, IdempotencyConflict):
+        return IMPORTED_OTHERWISE
+    return f"the books refuse it: {refusal}"

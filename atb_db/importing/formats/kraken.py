@@ -23,7 +23,7 @@ def executions(rows: Sequence[Row]) -> tuple[list[Execution], list[Unit]]:
     for number_, row in enumerate(rows, 1):
         key = key_of(text_or_none(row, "txid") or f"row {number_}")
         try:
-            text(row, "txid")
+            text(row, "txid")  # or it would not be known again
             found.append(_execution(key, row))
         except Unfit as why:
             bad.append(quarantined("trades", key, row, f"{why}"))
